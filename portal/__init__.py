@@ -1,0 +1,1 @@
+"""A self-hosted donation and partnership payment portal."""
