@@ -1,0 +1,153 @@
+"""The database: SQLite embedded or PostgreSQL, chosen by one setting, used in one way.
+
+`Database.write()` is one transaction that may change things; `Database.read()` one that
+only looks. On SQLite writers begin IMMEDIATE and queue at a file lock, because SQLite's
+own busy-wait is unfair and deferred transactions lose updates.
+"""
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Document = dict[str, Any]
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime; SQLite keeps it without an offset, so that it sorts as text."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time needs its zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+JSONDocument = sa.JSON().with_variant(JSONB(), "postgresql")
+# SQLite counts rows by itself only in a column that is exactly INTEGER.
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    """All tables; `datetime` is UTC and `Document` is JSON, on both engines."""
+
+    metadata = sa.MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: UTCDateTime(), Document: JSONDocument}  # noqa: RUF012 - SQLAlchemy's own way
+
+
+class DatabaseUnavailable(Exception):
+    """The database can't take a write now: locked, full or away. Nothing was half-written."""
+
+
+class Database:
+    """One engine for writing, one for reading, and the sessions on them."""
+
+    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+        self.url = sa.make_url(_with_driver(url))
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        options = {} if self.is_sqlite else {"pool_size": pool_size, "pool_pre_ping": True}
+        self.writer = sa.create_engine(self.url, **options)
+        self.reader = self.writer
+        self._lock_path: Path | None = None
+        if self.is_sqlite:
+            self._set_up_sqlite()
+        self._write = sessionmaker(self.writer, expire_on_commit=False)
+        self._read = sessionmaker(self.reader, expire_on_commit=False)
+
+    def _set_up_sqlite(self) -> None:
+        path = Path(self.url.database or "")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock_path = path.with_name(path.name + ".lock")
+        self.reader = sa.create_engine(self.url)
+        for engine, begin in ((self.writer, "BEGIN IMMEDIATE"), (self.reader, "BEGIN")):
+            sa.event.listen(engine, "connect", _configure_sqlite)
+            sa.event.listen(engine, "begin", _beginner(begin))
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction: committed at the end of the block, undone by any exception."""
+        try:
+            with self._turn(), self._write.begin() as session:
+                yield session
+        except sa.exc.OperationalError as error:
+            raise DatabaseUnavailable("the database can't take a write now") from error
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only looks."""
+        try:
+            with self._read() as session:
+                yield session
+        except sa.exc.OperationalError as error:
+            raise DatabaseUnavailable("the database can't be read now") from error
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Writers of all processes on this SQLite file one after another, in order."""
+        if self._lock_path is None:
+            yield
+            return
+        with _open_lock(self._lock_path) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def close(self) -> None:
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+def _open_lock(path: Path) -> IO[bytes]:
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise DatabaseUnavailable("the database's folder can't be written") from error
+
+
+def _with_driver(url: str) -> str:
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "busy_timeout = 30000",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _beginner(statement: str) -> Any:
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    return begin

@@ -1,0 +1,96 @@
+"""The product's texts in the reader's language, in web and worker processes alike.
+
+Catalogues are gettext `.po` files under `portal/translations/`, read as they are: no build
+step and nothing compiled in the tree. English is the source language.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from functools import cache
+from io import BytesIO
+
+from babel import Locale, UnknownLocaleError
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+
+from portal.paths import PACKAGE
+
+TRANSLATIONS = PACKAGE / "translations"
+DEFAULT_LOCALE = "en"
+
+_current: ContextVar[str] = ContextVar("locale", default=DEFAULT_LOCALE)
+
+
+def language(locale: str) -> str:
+    """The language of a locale: `fr` of `fr_CA`."""
+    return locale.replace("-", "_").partition("_")[0].lower()
+
+
+def current_locale() -> str:
+    """The locale texts are being made for, such as `fr_CA`."""
+    return _current.get()
+
+
+@contextlib.contextmanager
+def use_locale(locale: str) -> Iterator[None]:
+    """Make texts for `locale` inside the block."""
+    token = _current.set(locale)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def set_locale(locale: str) -> None:
+    """Make texts for `locale` for the rest of this request."""
+    _current.set(locale)
+
+
+@cache
+def translations(lang: str) -> NullTranslations:
+    """The catalogue of a language; source texts where there is none."""
+    path = TRANSLATIONS / lang / "LC_MESSAGES" / "messages.po"
+    if not path.is_file():
+        return NullTranslations()
+    with path.open("rb") as source:
+        catalogue = read_po(source, locale=lang)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def gettext(message: str, /, **values: object) -> str:
+    """`message` in the current language, with `%(name)s` filled in."""
+    text = translations(language(_current.get())).gettext(message)
+    return text % values if values else text
+
+
+def ngettext(singular: str, plural: str, n: int, /, **values: object) -> str:
+    """One of the two for the number `n`, which is also there as `%(num)s`."""
+    text = translations(language(_current.get())).ngettext(singular, plural, n)
+    return text % {"num": n, **values}
+
+
+def pick(texts: Mapping[str, str], locale: str | None = None) -> str:
+    """The best of some texts by locale: `fr_CA`, then `fr`, then English."""
+    wanted = locale or _current.get()
+    for key in (wanted, language(wanted), DEFAULT_LOCALE):
+        if key in texts:
+            return texts[key]
+    return next(iter(texts.values()), "")
+
+
+def direction(locale: str) -> str:
+    """`rtl` or `ltr`."""
+    try:
+        return str(Locale.parse(language(locale)).text_direction)
+    except (UnknownLocaleError, ValueError):
+        return "ltr"
+
+
+def html_lang(locale: str) -> str:
+    """The locale as HTML's `lang` attribute wants it: `fr-CA`."""
+    return locale.replace("_", "-")

@@ -1,0 +1,146 @@
+"""Settings: read once from the environment, typed, frozen; wrong ones stop the start."""
+
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+STRIPE_API = "https://api.stripe.com"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the text says which and what to do."""
+
+
+class Settings(BaseSettings):
+    """Every setting, from `PORTAL_<NAME>`. README's table is tested against this class."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTAL_", frozen=True, extra="ignore")
+
+    secret_key: SecretStr = Field(
+        description="At least 32 random characters; signs sessions and form tickets."
+    )
+    database_url: str = Field(
+        default="sqlite:///portal.db",
+        description="`sqlite:///FILE`, or `postgresql://…` once you outgrow it.",
+    )
+    base_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="The address donors see, without a slash at the end.",
+    )
+    environment: str = Field(
+        default="production", description="`production`, or `demo` for a sample installation."
+    )
+    stripe_secret_key: SecretStr = Field(
+        default=SecretStr(""), description="`sk_live_…` or `sk_test_…`; empty: no Stripe modes."
+    )
+    stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="Webhook secrets, comma-separated; two while one is rolled."
+    )
+    stripe_api_base: str = Field(
+        default=STRIPE_API, description="Stripe's address; the sandbox's for a trial."
+    )
+    mail_url: str = Field(
+        default="", description="`smtp://user:password@host:587` or `smtps://…`; empty: no mail."
+    )
+    mail_from: str = Field(
+        default="giving@localhost.localdomain", description="The sender of receipts."
+    )
+    country_header: str = Field(
+        default="", description="A header your proxy sets with the visitor's country, or empty."
+    )
+    trusted_proxies: int = Field(
+        default=0, ge=0, le=5, description="How many proxies stand in front and set X-Forwarded-*."
+    )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""), description="Bearer token for /metrics; empty: loopback only."
+    )
+    threads: int = Field(default=16, ge=1, le=512, description="Request threads a web process.")
+    workers: int = Field(default=1, ge=1, le=64, description="Web processes.")
+    log_format: str = Field(default="json", description="`json` or `text`.")
+    support_email: str = Field(
+        default="", description="Where donors can ask for help; empty: the region's issuer."
+    )
+
+    @field_validator("stripe_webhook_secrets", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 32:
+            raise ValueError("needs at least 32 random characters")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("is no web address")
+        return value.rstrip("/")
+
+    @field_validator("environment")
+    @classmethod
+    def _known_environment(cls, value: str) -> str:
+        if value not in {"production", "demo"}:
+            raise ValueError("is `production` or `demo`")
+        return value
+
+    @model_validator(mode="after")
+    def _live_keys_go_to_stripe_only(self) -> Self:
+        if self.is_live and self.stripe_api_base != STRIPE_API:
+            raise ValueError(
+                "a live Stripe key is only ever sent to Stripe: unset PORTAL_STRIPE_API_BASE"
+            )
+        if self.stripe_api_base != STRIPE_API and (
+            urlsplit(self.stripe_api_base).hostname not in LOOPBACK
+        ):
+            raise ValueError("PORTAL_STRIPE_API_BASE is Stripe's address or one on this machine")
+        return self
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the Stripe key moves real money."""
+        return self.stripe_secret_key.get_secret_value().startswith(("sk_live_", "rk_live_"))
+
+    @property
+    def has_stripe(self) -> bool:
+        return bool(self.stripe_secret_key.get_secret_value())
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether donors come over https, so that cookies may be marked Secure."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The database file, where the database is SQLite."""
+        prefix = "sqlite:///"
+        if not self.database_url.startswith(prefix):
+            return None
+        return Path(self.database_url.removeprefix(prefix))
+
+
+def load_settings(**given: object) -> Settings:
+    """Settings from the environment and `given`; `SettingsError` names what is wrong."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic validates each value
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors(include_input=False, include_url=False):
+        name = "PORTAL_" + "_".join(str(part) for part in item["loc"][:1]).upper()
+        what = item["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}: {what}." if item["loc"] else f"{what}.")
+    return "The settings are not usable. " + " ".join(lines)
