@@ -1,0 +1,183 @@
+"""Gifts, monthly plans, evidence, events and the ledger.
+
+Evidence, events and ledger entries are only ever added; database triggers
+(migrations) hold that line on both engines.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import Base, BigId, Document
+from portal.gifts.lifecycle import Status
+from portal.money import Money
+
+
+class Plan(Base):
+    """A monthly promise, carried by one Stripe subscription; each charge is its own gift."""
+
+    __tablename__ = "plans"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    token: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    donor_id: Mapped[int] = mapped_column(sa.ForeignKey("donors.id"), index=True)
+    amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    status: Mapped[str] = mapped_column(sa.String(20))
+    stripe_subscription_id: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
+    stripe_customer_id: Mapped[str | None] = mapped_column(sa.String(64))
+    stripe_changed_at: Mapped[datetime | None]
+    cancel_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class Gift(Base):
+    """One gift: what was promised, by whom, and where it stands.
+
+    `amount_minor` is all the donor pays; `cover_minor` the part of it that covers the fee.
+    """
+
+    __tablename__ = "gifts"
+    __table_args__ = (
+        sa.CheckConstraint("amount_minor > 0", name="amount_positive"),
+        sa.CheckConstraint("cover_minor >= 0 AND cover_minor < amount_minor", name="cover_part"),
+        sa.CheckConstraint("refunded_minor >= 0", name="refunded_not_negative"),
+        sa.Index("ix_gifts_status_id", "status", "id"),
+        sa.Index("ix_gifts_code_id", "code", "id"),
+        sa.Index("ix_gifts_region_id", "region", "id"),
+        sa.Index("ix_gifts_mode_id", "mode", "id"),
+        sa.Index("ix_gifts_fingerprint_created_at", "fingerprint", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    token: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    reference: Mapped[str] = mapped_column(sa.String(16), unique=True)
+    origin: Mapped[str | None] = mapped_column(sa.String(80), unique=True)
+    plan_id: Mapped[int | None] = mapped_column(sa.ForeignKey("plans.id"), index=True)
+    donor_id: Mapped[int | None] = mapped_column(sa.ForeignKey("donors.id"), index=True)
+
+    region: Mapped[str] = mapped_column(sa.String(20))
+    fund: Mapped[str] = mapped_column(sa.String(40))
+    code: Mapped[str | None] = mapped_column(sa.String(40))
+    partner: Mapped[str | None] = mapped_column(sa.String(40))
+    mode: Mapped[str] = mapped_column(sa.String(20))
+    frequency: Mapped[str] = mapped_column(sa.String(12))
+    amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
+    cover_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+
+    first_name: Mapped[str] = mapped_column(sa.String(100), default="")
+    last_name: Mapped[str] = mapped_column(sa.String(100), default="")
+    email: Mapped[str] = mapped_column(sa.String(254), default="", index=True)
+    search_name: Mapped[str] = mapped_column(sa.String(210), default="", index=True)
+    address_line1: Mapped[str] = mapped_column(sa.String(200), default="")
+    address_line2: Mapped[str] = mapped_column(sa.String(200), default="")
+    city: Mapped[str] = mapped_column(sa.String(100), default="")
+    province: Mapped[str] = mapped_column(sa.String(100), default="")
+    postal_code: Mapped[str] = mapped_column(sa.String(20), default="")
+    country: Mapped[str] = mapped_column(sa.String(2), default="")
+    locale: Mapped[str] = mapped_column(sa.String(12), default="en")
+    dedication: Mapped[str] = mapped_column(sa.String(300), default="")
+    anonymous: Mapped[bool] = mapped_column(default=False)
+
+    status: Mapped[Status] = mapped_column(
+        sa.Enum(
+            Status,
+            native_enum=False,
+            create_constraint=False,
+            length=20,
+            values_callable=lambda statuses: [status.value for status in statuses],
+        ),
+        default=Status.PENDING,
+    )
+    refunded_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    fee_minor: Mapped[int | None] = mapped_column(sa.BigInteger)
+    fee_currency: Mapped[str | None] = mapped_column(sa.String(3))
+    fingerprint: Mapped[str | None] = mapped_column(sa.String(64))
+    created_at: Mapped[datetime]
+    received_at: Mapped[datetime | None]
+
+    @property
+    def money(self) -> Money:
+        """All the donor pays."""
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def cover(self) -> Money:
+        """The part of it that covers the processing fee."""
+        return Money(self.cover_minor, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        return Money(self.refunded_minor, self.currency)
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+class Evidence(Base):
+    """Why something is believed of a gift: Stripe's object, a bank line or a person's word.
+
+    `key` names the effect (`paid:pi_…`), so that one effect told twice is stored once;
+    `subject` is the payment, refund or dispute it speaks of.
+    """
+
+    __tablename__ = "evidence"
+    __table_args__ = (sa.Index("ix_evidence_gift_id", "gift_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(120), unique=True)
+    gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"))
+    source: Mapped[str] = mapped_column(sa.String(20))
+    fact: Mapped[str] = mapped_column(sa.String(30))
+    subject: Mapped[str] = mapped_column(sa.String(80))
+    amount_minor: Mapped[int | None] = mapped_column(sa.BigInteger)
+    currency: Mapped[str | None] = mapped_column(sa.String(3))
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(sa.String(80))
+    detail: Mapped[Document]
+
+
+class GiftEvent(Base):
+    """One line of a gift's story: what happened, by whom and why, and the status it left."""
+
+    __tablename__ = "gift_events"
+    __table_args__ = (sa.Index("ix_gift_events_gift_id", "gift_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"))
+    evidence_id: Mapped[int | None] = mapped_column(sa.ForeignKey("evidence.id"))
+    kind: Mapped[str] = mapped_column(sa.String(40))
+    status: Mapped[str] = mapped_column(sa.String(20))
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(sa.String(80))
+    why: Mapped[str] = mapped_column(sa.String(300), default="")
+    data: Mapped[Document]
+
+
+class LedgerEntry(Base):
+    """An amount moved from one account to another: balanced by its very form.
+
+    `key` names the movement (`refund:re_…`), so that no evidence moves money twice.
+    """
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = (
+        sa.CheckConstraint("amount_minor > 0", name="amount_positive"),
+        sa.CheckConstraint("debit_account <> credit_account", name="two_accounts"),
+        sa.Index("ix_ledger_entries_gift_id", "gift_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(120), unique=True)
+    gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"))
+    evidence_id: Mapped[int] = mapped_column(sa.ForeignKey("evidence.id"))
+    debit_account: Mapped[str] = mapped_column(sa.String(60))
+    credit_account: Mapped[str] = mapped_column(sa.String(60))
+    amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    booked_at: Mapped[datetime]

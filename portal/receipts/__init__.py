@@ -1,0 +1,1 @@
+"""Receipts: gapless series, immutable snapshots, PDFs and their delivery."""

@@ -1,0 +1,67 @@
+"""The register of receipts. It stands without foreign keys to gifts: it outlives them."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import Base, BigId, Document
+
+
+class ReceiptSeries(Base):
+    """The last number given out for one issuer and year; the next is one more."""
+
+    __tablename__ = "receipt_series"
+
+    issuer: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last_number: Mapped[int]
+
+
+class Receipt(Base):
+    """One number of a series, and the snapshot it was given out for.
+
+    The snapshot never changes (a trigger holds that); a void receipt keeps its number.
+    """
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        sa.UniqueConstraint("issuer", "year", "number"),
+        sa.Index(
+            "uq_receipts_live_gift",
+            "gift_id",
+            unique=True,
+            sqlite_where=sa.text("voided_at IS NULL"),
+            postgresql_where=sa.text("voided_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    issuer: Mapped[str] = mapped_column(sa.String(40))
+    year: Mapped[int]
+    number: Mapped[int]
+    gift_id: Mapped[int] = mapped_column(sa.BigInteger)
+    snapshot: Mapped[Document]
+    locale: Mapped[str] = mapped_column(sa.String(12))
+    reserved_at: Mapped[datetime]
+    voided_at: Mapped[datetime | None]
+    void_reason: Mapped[str] = mapped_column(sa.String(300), default="")
+
+    @property
+    def label(self) -> str:
+        """The number as people quote it: 2026-000417."""
+        return f"{self.year}-{self.number:06d}"
+
+
+class ReceiptDocument(Base):
+    """The PDF as it was first rendered, with its hash. `mark` is empty, or `refunded`."""
+
+    __tablename__ = "receipt_documents"
+
+    receipt_id: Mapped[int] = mapped_column(
+        sa.BigInteger, sa.ForeignKey("receipts.id"), primary_key=True, autoincrement=False
+    )
+    mark: Mapped[str] = mapped_column(sa.String(20), primary_key=True, default="")
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    pdf: Mapped[bytes]
+    rendered_at: Mapped[datetime]
