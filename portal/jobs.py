@@ -1,0 +1,101 @@
+"""Jobs: work that is promised in the same transaction as the rows it belongs to.
+
+Enqueuing writes DBOS's own table through the caller's session; a worker process
+(`portal worker`) picks it up. A job's id is deterministic: promised twice is done once.
+"""
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from portal.database import Base, Database
+
+QUEUE = "portal"
+# Jobs outlive releases: a fixed version lets a newer worker finish what an older one began.
+APPLICATION_VERSION = "portal"
+HEARTBEAT = timedelta(seconds=5)
+DEAD_AFTER = timedelta(seconds=20)
+
+
+class Worker(Base):
+    """A worker process and when it last showed signs of life."""
+
+    __tablename__ = "workers"
+
+    executor_id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    host: Mapped[str] = mapped_column(sa.String(120))
+    pid: Mapped[int]
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A job as staff and `doctor` see it."""
+
+    id: str
+    name: str
+    status: str
+
+
+class Jobs:
+    """The sending end of the queue, for web processes and operations."""
+
+    def __init__(self, database: Database) -> None:
+        # Imported here: DBOS takes a third of a second that `portal --help` need not pay.
+        from dbos import DBOSClient, DBOSPortableJSONSerializer  # noqa: PLC0415
+
+        self._client = DBOSClient(
+            system_database_engine=database.writer,
+            serializer=DBOSPortableJSONSerializer(),
+            lazy=True,
+        )
+
+    def enqueue(
+        self, session: Session, name: str, subject: int | str, *, delay_seconds: float = 0
+    ) -> str:
+        """Promise the job `name` about `subject` within the caller's transaction."""
+        job_id = f"{name}-{subject}"
+        options = {
+            "workflow_name": name,
+            "queue_name": QUEUE,
+            "workflow_id": job_id,
+            "app_version": APPLICATION_VERSION,
+        }
+        if delay_seconds:
+            options["delay_seconds"] = delay_seconds  # type: ignore[assignment]  # a TypedDict of mixed values
+        self._client.enqueue_in_transaction(session, options, subject)  # type: ignore[arg-type]  # as above
+        return job_id
+
+    def failed(self, limit: int = 50) -> list[JobState]:
+        """Jobs that gave up, newest first."""
+        found = self._client.list_workflows(
+            status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], limit=limit, sort_desc=True
+        )
+        return [JobState(item.workflow_id, item.name, item.status) for item in found]
+
+    def retry(self, job_id: str) -> None:
+        """Run a job that gave up once more."""
+        self._client.resume_workflow(job_id)
+
+    def close(self) -> None:
+        self._client.destroy()
+
+
+def beat(session: Session, executor_id: str, now: datetime) -> None:
+    """Say that this worker lives."""
+    worker = session.get(Worker, executor_id)
+    if worker is None:
+        worker = Worker(executor_id=executor_id, started_at=now)
+        session.add(worker)
+    worker.host, worker.pid, worker.seen_at = socket.gethostname(), os.getpid(), now
+
+
+def take_dead_workers(session: Session, now: datetime) -> list[str]:
+    """Remove workers that fell silent and name them, so that a living one takes their jobs."""
+    dead = sa.delete(Worker).where(Worker.seen_at < now - DEAD_AFTER).returning(Worker.executor_id)
+    return list(session.scalars(dead))

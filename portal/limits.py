@@ -1,0 +1,55 @@
+"""Rate limits, counted in the database so that all processes count together.
+
+Who is counted is kept only as a keyed hash; windows are fixed and old ones are swept.
+"""
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from portal.database import Base
+
+
+class RateCount(Base):
+    """How often `who` did something of `bucket` in the window that began at `window`."""
+
+    __tablename__ = "rate_counts"
+
+    bucket: Mapped[str] = mapped_column(sa.String(30), primary_key=True)
+    who: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    window: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    count: Mapped[int]
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+
+
+def hit(
+    session: Session, bucket: str, who: str, *, limit: int, seconds: int, now: datetime
+) -> bool:
+    """Count one more; whether `who` is still within `limit` a window of `seconds`."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    window = int(now.timestamp()) // seconds
+    statement = (
+        insert(RateCount)
+        .values(
+            bucket=bucket, who=who, window=window, count=1, ends_at=now + timedelta(seconds=seconds)
+        )
+        .on_conflict_do_update(
+            index_elements=["bucket", "who", "window"], set_={"count": RateCount.count + 1}
+        )
+        .returning(RateCount.count)
+    )
+    return session.execute(statement).scalar_one() <= limit
+
+
+def sweep(session: Session, now: datetime) -> None:
+    """Forget the windows that are over."""
+    session.execute(sa.delete(RateCount).where(RateCount.ends_at < now))
+
+
+def anonymise(secret: str, what: str) -> str:
+    """A keyed hash that tells two visitors apart without saying who they are."""
+    return hmac.new(secret.encode(), what.encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,36 @@
+"""Structured logs: one line an event, static event names, ids and never personal data."""
+
+import logging
+import sys
+
+import structlog
+
+KEPT_QUIET = ("alembic", "dbos", "urllib3", "stripe", "granian", "_granian", "mail.log")
+
+
+def set_up_logging(log_format: str = "json") -> None:
+    """Send our events and the libraries' warnings to standard error as JSON or text lines."""
+    render: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, render],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(message)s")
+    for name in KEPT_QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """The logger everyone uses: `log.info("gift_started", gift_id=7)`."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger

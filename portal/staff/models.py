@@ -1,0 +1,52 @@
+"""Staff members, and the log of what they did."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import Base, BigId, Document
+
+
+class Role(StrEnum):
+    """What a staff member may do; each role may all that the ones after it may."""
+
+    ADMIN = "admin"
+    FINANCE = "finance"
+    VIEWER = "viewer"
+
+    def may(self, needed: "Role") -> bool:
+        """Whether this role reaches `needed`."""
+        order = list(Role)
+        return order.index(self) <= order.index(needed)
+
+
+class StaffUser(Base):
+    """Someone who may sign in. `session_key` changes to end every session at once."""
+
+    __tablename__ = "staff_users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(sa.String(254), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(120))
+    role: Mapped[str] = mapped_column(sa.String(20))
+    password_hash: Mapped[str] = mapped_column(sa.String(200))
+    session_key: Mapped[str] = mapped_column(sa.String(32))
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+    signed_in_at: Mapped[datetime | None]
+
+
+class AuditEntry(Base):
+    """One act: who did what to which thing. Only ever added; a trigger holds that."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (sa.Index("ix_audit_entries_subject", "subject"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(sa.String(80))
+    act: Mapped[str] = mapped_column(sa.String(40))
+    subject: Mapped[str] = mapped_column(sa.String(80))
+    detail: Mapped[Document]

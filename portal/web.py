@@ -1,0 +1,265 @@
+"""What every page shares: services, request ids, security headers, guards, error pages."""
+
+import contextlib
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from ipaddress import ip_address, ip_network
+from typing import cast
+from urllib.parse import urlsplit
+
+import structlog
+from babel.dates import format_date as babel_format_date
+from flask import Flask, Request, Response, abort, current_app, g, render_template, request, url_for
+from itsdangerous import BadSignature, TimestampSigner
+from werkzeug.exceptions import HTTPException
+from zoneinfo import ZoneInfo
+
+from portal.clock import Clock
+from portal.database import Database, DatabaseUnavailable
+from portal.i18n import current_locale, direction, gettext, html_lang, ngettext, set_locale
+from portal.jobs import Jobs
+from portal.limits import anonymise
+from portal.logs import get_logger
+from portal.money import Money, format_money
+from portal.paths import PACKAGE
+from portal.settings import STRIPE_API, Settings
+
+log = get_logger()
+
+TICKET_LIFE = timedelta(hours=24)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a request works with."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    jobs: Jobs
+
+
+def services() -> Services:
+    return cast(Services, current_app.extensions["portal"])
+
+
+def set_up_web(app: Flask) -> None:
+    """Hooks, template globals and error pages, on a fresh app."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]  # added by the extension
+    app.jinja_env.globals |= {
+        "gettext": gettext,
+        "ngettext": ngettext,
+        "_": gettext,
+        "format_money": lambda money: format_money(money, current_locale()),
+        "format_date": format_date,
+        "locale": current_locale,
+        "html_lang": lambda: html_lang(current_locale()),
+        "direction": lambda: direction(current_locale()),
+        "static": static_url,
+        "money": Money,
+    }
+    app.register_error_handler(HTTPException, _show_http_error)
+    app.register_error_handler(DatabaseUnavailable, _show_unavailable)
+    app.register_error_handler(Exception, _show_crash)
+
+
+def format_date(at: datetime, timezone: str = "UTC", style: str = "long") -> str:
+    """The day of `at` in a time zone, as a reader of the current locale writes it."""
+    local = at.astimezone(ZoneInfo(timezone))
+    return str(babel_format_date(local, format=style, locale=current_locale()))
+
+
+@cache
+def _static_version(path: str) -> str:
+    with contextlib.suppress(OSError):
+        return hashlib.sha256((PACKAGE / "static" / path).read_bytes()).hexdigest()[:12]
+    return ""
+
+
+def static_url(path: str) -> str:
+    """A static file's address, which changes with its content, so that caches may keep it."""
+    return url_for("static", filename=path, v=_static_version(path))
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    g.request_id = secrets.token_hex(8)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    set_locale("en")
+
+
+BASE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors {ancestors}; "
+    "form-action {actions}"
+)
+
+
+@cache
+def content_policy(actions: tuple[str, ...], ancestors: str) -> str:
+    """The Content-Security-Policy of a page: nothing inline, nothing from elsewhere."""
+    return BASE_POLICY.format(actions=" ".join(actions), ancestors=ancestors)
+
+
+def _finish(response: Response) -> Response:
+    headers = response.headers
+    headers["X-Request-Id"] = g.get("request_id", "")
+    headers.setdefault(
+        "Content-Security-Policy",
+        content_policy(g.get("csp_form_action", ("'self'",)), g.get("csp_ancestors", "'none'")),
+    )
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+    settings = services().settings
+    if settings.is_secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    if request.endpoint == "static" and response.status_code == 200:
+        headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    log.info(
+        "request",
+        method=request.method,
+        endpoint=request.endpoint or "-",
+        status=response.status_code,
+        ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
+    )
+    return response
+
+
+def checkout_origin(settings: Settings) -> str:
+    """Where Stripe's pay page stands; browsers hold `form-action` against redirects too."""
+    if settings.stripe_api_base == STRIPE_API:
+        return "https://checkout.stripe.com"
+    parts = urlsplit(settings.stripe_api_base)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def guard_public_post() -> None:
+    """Refuse a form that another site sent; browsers say so in headers no page can forge."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site not in {"same-origin", "none"}:
+            abort(403)
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in _own_origins():
+        abort(403)
+
+
+def _own_origins() -> frozenset[str]:
+    parts = urlsplit(services().settings.base_url)
+    return frozenset({f"{parts.scheme}://{parts.netloc}", request.host_url.rstrip("/")})
+
+
+def _signer(settings: Settings) -> TimestampSigner:
+    return TimestampSigner(settings.secret_key.get_secret_value(), salt="form-ticket")
+
+
+def make_ticket(settings: Settings) -> str:
+    """A signed time for a form's hidden `ticket`: that we made the page, and when."""
+    return _signer(settings).sign(b"form").decode()
+
+
+def check_ticket(settings: Settings, text: str) -> bool:
+    """Whether we made this ticket within the last day."""
+    try:
+        _signer(settings).unsign(text, max_age=int(TICKET_LIFE.total_seconds()))
+    except BadSignature:
+        return False
+    return True
+
+
+def client_key(from_request: Request | None = None) -> str:
+    """The visitor's network as a keyed hash; an IPv6 household counts as one visitor."""
+    address = (from_request or request).remote_addr or "0.0.0.0"  # noqa: S104 - a name for "unknown"
+    with contextlib.suppress(ValueError):
+        if ip_address(address).version == 6:
+            address = str(ip_network(f"{address}/64", strict=False))
+    return anonymise(services().settings.secret_key.get_secret_value(), address)
+
+
+ERROR_TEXTS = {
+    400: ("We could not read that request", "Go back, reload the page and try again."),
+    403: (
+        "This request was refused",
+        "It seems to come from another site. Open the page here and send it again.",
+    ),
+    404: ("We can’t find that page", "Check the address, or start again from the first page."),
+    405: ("That can’t be done here", "Open the page again from the start."),
+    413: ("That is too large", "Send less text or a smaller file."),
+    429: (
+        "Too many tries",
+        "Wait a few minutes, then try again. No money was moved by this request.",
+    ),
+    500: (
+        "Something went wrong on our side",
+        "Nothing you typed moved any money on this page. If you had just paid, your gift is "
+        "safe: it is recorded by our payment processor and will be confirmed by e-mail.",
+    ),
+    503: (
+        "We can’t take this just now",
+        "Nothing was half-done. Please try again in a minute. If you had just paid, your gift "
+        "is safe and will be confirmed by e-mail.",
+    ),
+}
+
+
+def error_page(status: int) -> Response:
+    """The page for an error: what happened, what became of the money, what to do."""
+    title, text = ERROR_TEXTS.get(status, ERROR_TEXTS[500 if status >= 500 else 400])
+    if request.path.startswith("/webhooks/") or request.accept_mimetypes.best == "application/json":
+        response = current_app.json.response({"error": title, "request_id": g.get("request_id")})
+    else:
+        response = current_app.make_response(
+            render_template(
+                "errors/error.html",
+                status=status,
+                title=gettext(title),
+                text=gettext(text),
+                request_id=g.get("request_id", ""),
+            )
+        )
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    if status in {429, 503}:
+        response.headers["Retry-After"] = "60"
+    return response
+
+
+def _show_http_error(error: HTTPException) -> Response:
+    if error.response is not None:
+        return cast(Response, error.response)
+    _locale_of_request()
+    return error_page(error.code or 500)
+
+
+def _show_unavailable(error: DatabaseUnavailable) -> Response:
+    log.error("database_unavailable", exc_info=error)
+    _locale_of_request()
+    return error_page(503)
+
+
+def _show_crash(error: Exception) -> Response:
+    log.error("crash", exc_info=error)
+    _locale_of_request()
+    return error_page(500)
+
+
+def _locale_of_request() -> None:
+    wanted = request.args.get("lang") or request.accept_languages.best_match(["en", "fr"]) or "en"
+    set_locale(wanted if wanted.replace("-", "_").split("_")[0] in {"en", "fr"} else "en")
+
+
+def utc_now() -> datetime:
+    """Now, by the app's clock."""
+    return services().clock.now().astimezone(UTC)
