@@ -1,0 +1,1 @@
+"""Codes: what a partner's, campaign's or promotion's code decides about a gift."""

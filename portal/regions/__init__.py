@@ -1,0 +1,1 @@
+"""Regions as data: currencies, amounts, addresses, issuers, modes and receipts."""

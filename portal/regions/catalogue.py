@@ -1,0 +1,221 @@
+"""The catalogue's records: what a region offers a giver. Pure, frozen, read from data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portal.i18n import pick
+from portal.money import Money
+from portal.regions.addresses import AddressFormat, Province, Texts
+from portal.regions.fees import Fee, cover_fee
+from portal.regions.frequency import Frequency
+
+__all__ = [
+    "AddressFormat",
+    "Catalogue",
+    "CurrencyOption",
+    "Detail",
+    "Fee",
+    "Frequency",
+    "Fund",
+    "Issuer",
+    "Mode",
+    "Province",
+    "ReceiptScheme",
+    "Region",
+    "Texts",
+    "cover_fee",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencyOption:
+    """One currency a region takes, with suggested amounts and limits in its minor units."""
+
+    currency: str
+    presets_minor: tuple[int, ...]
+    monthly_presets_minor: tuple[int, ...]
+    minimum_minor: int
+    maximum_minor: int
+
+    @property
+    def minimum(self) -> Money:
+        return Money(self.minimum_minor, self.currency)
+
+    @property
+    def maximum(self) -> Money:
+        return Money(self.maximum_minor, self.currency)
+
+    def presets(self, frequency: str = Frequency.ONCE) -> tuple[Money, ...]:
+        """The suggested amounts for a one-off or a monthly gift."""
+        is_monthly = frequency == Frequency.MONTHLY
+        amounts = self.monthly_presets_minor if is_monthly else self.presets_minor
+        return tuple(Money(minor, self.currency) for minor in amounts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """The body that receives the gifts of a region and signs for them.
+
+    `registration_kind` names the rule its number is checked by, if there is one
+    (`portal.regions.registration`); `accent` is a CSS colour, `timezone` an IANA name.
+    """
+
+    key: str
+    legal_name: str
+    registration_label: Texts
+    registration_number: str
+    registration_kind: str
+    address_lines: tuple[str, ...]
+    country: str
+    email: str
+    phone: str
+    website: str
+    timezone: str
+    place: str
+    signatory_name: str
+    signatory_title: Texts
+    accent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptScheme:
+    """What a region's acknowledgement says: its title and the sentences its law asks for.
+
+    `needs_address` asks the donor's address on the form; `paper` is a typst paper name.
+    """
+
+    key: str
+    title: Texts
+    statements: tuple[Texts, ...]
+    needs_address: bool
+    show_registration: bool
+    authority_name: Texts
+    authority_url: Texts
+    paper: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """One line of a transfer's particulars; `copy` offers a button that copies the value."""
+
+    label: Texts
+    value: str
+    copy: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """One mode of payment as a card on the form, and what its gift's page tells to do.
+
+    `kind` is `stripe` or `instructions`. `steps` are templates with `{amount}`,
+    `{reference}` and `{recipient}`. Empty `currencies` means all of the region.
+    `stripe_allowed` and `stripe_excluded` are Stripe's payment method types.
+    """
+
+    key: str
+    kind: str
+    icon: str
+    label: Texts
+    cost: Texts
+    delay: Texts
+    limits: Texts
+    recipient: str
+    steps: tuple[Texts, ...]
+    details: tuple[Detail, ...]
+    frequencies: tuple[Frequency, ...]
+    currencies: tuple[str, ...]
+    fee: Fee | None
+    stripe_allowed: tuple[str, ...]
+    stripe_excluded: tuple[str, ...]
+    reminder_days: tuple[int, ...]
+    expires_days: int | None
+
+    @property
+    def is_stripe(self) -> bool:
+        return self.kind == "stripe"
+
+    def takes(self, currency: str, frequency: str) -> bool:
+        """Whether a gift in this currency and rhythm can be paid so."""
+        known = not self.currencies or currency in self.currencies
+        return known and frequency in self.frequencies
+
+    def cover(self, money: Money) -> Money:
+        """What covers the fee on `money`; nothing where no fee is known."""
+        return cover_fee(money, self.fee) if self.fee else Money(0, money.currency)
+
+    def filled_steps(self, *, amount: str, reference: str, locale: str | None = None) -> list[str]:
+        """The steps for one gift, in the reader's language."""
+        values = {"amount": amount, "reference": reference, "recipient": self.recipient}
+        return [pick(step, locale).format_map(values) for step in self.steps]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fund:
+    """What a gift is for: tithe, offering, or a partnership arm."""
+
+    key: str
+    names: Texts
+    descriptions: Texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Everything that differs by where the donor gives from.
+
+    `names` stand alone ("United Kingdom"), `place` stands in a sentence after "from"
+    ("the United Kingdom"). The rest of the world has no `countries`. The first locale,
+    currency and fund are the region's default.
+    """
+
+    code: str
+    slug: str
+    position: int
+    names: Texts
+    place: Texts
+    countries: tuple[str, ...]
+    currencies: tuple[CurrencyOption, ...]
+    locales: tuple[str, ...]
+    timezone: str
+    address: AddressFormat
+    issuer: Issuer
+    receipt: ReceiptScheme
+    modes: tuple[Mode, ...]
+    funds: tuple[Fund, ...]
+    welcome: Texts
+
+    def currency(self, code: str) -> CurrencyOption | None:
+        """The option for a currency; None where the region doesn't take it."""
+        wanted = code.upper()
+        return next((option for option in self.currencies if option.currency == wanted), None)
+
+    def mode(self, key: str) -> Mode | None:
+        return next((mode for mode in self.modes if mode.key == key), None)
+
+    def fund(self, key: str) -> Fund | None:
+        return next((fund for fund in self.funds if fund.key == key), None)
+
+    def modes_for(self, currency: str, frequency: str) -> tuple[Mode, ...]:
+        """The modes, in order, that take this currency in this rhythm."""
+        return tuple(mode for mode in self.modes if mode.takes(currency, frequency))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """All regions by slug, in the order a chooser lists them, as of one version."""
+
+    regions: Mapping[str, Region]
+    version: int
+
+    def by_slug(self, slug: str) -> Region | None:
+        """The region of an address, whatever its case."""
+        return self.regions.get(slug.lower())
+
+    def by_country(self, country: str) -> Region | None:
+        """The region that names this ISO 3166-1 alpha-2 country as its own."""
+        wanted = country.upper()
+        return next((here for here in self.regions.values() if wanted in here.countries), None)
+
+    @property
+    def rest(self) -> Region | None:
+        """The rest of the world: the region that names no country."""
+        return next((region for region in self.regions.values() if not region.countries), None)
