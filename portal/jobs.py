@@ -95,7 +95,13 @@ def beat(session: Session, executor_id: str, now: datetime) -> None:
     worker.host, worker.pid, worker.seen_at = socket.gethostname(), os.getpid(), now
 
 
-def take_dead_workers(session: Session, now: datetime) -> list[str]:
-    """Remove workers that fell silent and name them, so that a living one takes their jobs."""
-    dead = sa.delete(Worker).where(Worker.seen_at < now - DEAD_AFTER).returning(Worker.executor_id)
-    return list(session.scalars(dead))
+def find_silent_workers(session: Session, now: datetime) -> list[str]:
+    """Workers that fell silent, whose jobs a living one must take."""
+    return list(
+        session.scalars(sa.select(Worker.executor_id).where(Worker.seen_at < now - DEAD_AFTER))
+    )
+
+
+def forget_workers(session: Session, executor_ids: list[str]) -> None:
+    """Drop workers whose jobs were taken."""
+    session.execute(sa.delete(Worker).where(Worker.executor_id.in_(executor_ids)))

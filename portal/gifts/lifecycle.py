@@ -73,9 +73,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A gift's facts, counted."""
+    """A gift's facts, counted. `owed_minor` is what a full refund gives back: a gift paid
+    twice and refunded once is still paid.
+    """
 
-    amount_minor: int
+    owed_minor: int
     paid: bool
     processing: bool
     failed: bool
@@ -92,7 +94,7 @@ class Standing:
 
 TABLE: tuple[tuple[Status, Callable[[Standing], bool]], ...] = (
     (Status.CHARGED_BACK, lambda s: s.charged_back),
-    (Status.REFUNDED, lambda s: s.refunded_minor >= s.amount_minor),
+    (Status.REFUNDED, lambda s: s.refunded_minor >= s.owed_minor),
     (Status.DISPUTED, lambda s: s.disputed),
     (Status.PARTLY_REFUNDED, lambda s: s.refunded_minor > 0),
     (Status.PAID, lambda s: s.paid),
@@ -115,8 +117,9 @@ def weigh(amount_minor: int, facts: Iterable[Fact]) -> Standing:
         for fact in facts
         if fact.kind is FactKind.REFUNDED and fact.subject not in about[FactKind.REFUND_FAILED]
     }
+    paid_minor = sum(fact.minor for fact in facts if fact.kind is FactKind.PAID)
     return Standing(
-        amount_minor=amount_minor,
+        owed_minor=max(amount_minor, paid_minor),
         paid=any(about[kind] for kind in FactKind if kind not in UNPAID),
         processing=bool(about[FactKind.PROCESSING] - settled),
         failed=bool(about[FactKind.FAILED]),

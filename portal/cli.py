@@ -1,0 +1,256 @@
+"""The `portal` command. Errors are one sentence; exit codes are 0, 1 (failed), 2 (usage)."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from portal import __version__
+from portal.settings import Settings, SettingsError, load_settings
+
+
+class Group(click.Group):
+    """Shows what went wrong as one sentence."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="portal")
+def main() -> None:
+    """A self-hosted donation and partnership payment portal.
+
+    \b
+    Start a sample installation on this machine:
+      portal demo
+    """
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, help="The web server's port.")
+@click.option("--data", type=click.Path(path_type=Path), default=None, help="The data folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once ready.")
+def demo(port: int, data: Path | None, *, as_json: bool) -> None:
+    """Run everything on this machine: web, worker, Stripe sandbox and mailbox.
+
+    \b
+    Example:
+      portal demo --port 9000 --data ./demo
+    """
+    from portal.demo import run_demo
+
+    sys.exit(run_demo(port=port, data=data or Path(".data/demo"), as_json=as_json))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+def serve(host: str, port: int) -> None:
+    """Serve the web pages.
+
+    \b
+    Example:
+      portal serve --host 0.0.0.0 --port 8000
+    """
+    from portal.server import run_server
+
+    run_server(load_settings(), host, port)
+
+
+@main.command()
+@click.option("--name", default="worker-1", show_default=True, help="Its own, stable name.")
+def worker(name: str) -> None:
+    """Run promised jobs: receipts, letters, fees, comparisons with Stripe.
+
+    \b
+    Example:
+      portal worker --name worker-2
+    """
+    from portal.setup import make_work
+    from portal.worker import run_worker
+
+    run_worker(make_work(load_settings()), name=name)
+
+
+@main.command()
+@click.option("--port", default=12111, show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), default=Path(".data/sandbox"))
+@click.option("--webhook-url", default="http://127.0.0.1:8000/webhooks/stripe", show_default=True)
+@click.option("--webhook-secret", envvar="PORTAL_SANDBOX_WEBHOOK_SECRET", required=True)
+@click.option("--secret-key", envvar="PORTAL_SANDBOX_SECRET_KEY", default="sk_test_sandbox")
+def sandbox(port: int, data: Path, webhook_url: str, webhook_secret: str, secret_key: str) -> None:
+    """Run a local server that speaks Stripe's protocol. No real money, loopback only.
+
+    \b
+    Example:
+      portal sandbox --port 12111 --webhook-secret whsec_local
+    """
+    from portal.sandbox.server import main as run
+
+    run(port, data, webhook_url, webhook_secret, secret_key)
+
+
+@main.command()
+@click.option("--port", default=8025, show_default=True)
+@click.option("--smtp-port", default=1025, show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), default=Path(".data/mailbox"))
+def mailbox(port: int, smtp_port: int, data: Path) -> None:
+    """Run a local mailbox that takes every message and shows it. Loopback only.
+
+    \b
+    Example:
+      portal mailbox --port 8025 --smtp-port 1025
+    """
+    from portal.mailbox.server import main as run
+
+    run(port, smtp_port, data)
+
+
+@main.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Create or migrate the tables, and load the regions that ship with the product.
+
+    \b
+    Example:
+      portal db upgrade
+    """
+    from portal.setup import prepare
+
+    prepare(load_settings())
+    click.echo("The database is up to date.")
+
+
+@main.command()
+def doctor() -> None:
+    """Check the settings and everything they lead to, and say what is wrong.
+
+    \b
+    Example:
+      portal doctor
+    """
+    from portal.doctor import examine
+
+    findings = examine(load_settings())
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.is_well else 'FAIL'} {finding.what}: {finding.text}")
+    sys.exit(0 if all(finding.is_well for finding in findings) else 1)
+
+
+@main.group()
+def user() -> None:
+    """Staff members."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--name", default="", help="Their name.")
+@click.option("--role", type=click.Choice(["admin", "finance", "viewer"]), default="viewer")
+@click.option("--password", envvar="PORTAL_NEW_PASSWORD", default=None, hidden=True)
+def user_add(email: str, name: str, role: str, password: str | None) -> None:
+    """Add a staff member; the password is asked for, or read from PORTAL_NEW_PASSWORD.
+
+    \b
+    Example:
+      portal user add clerk@example.org --role finance
+    """
+    from portal.setup import add_staff
+
+    if password is None:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    try:
+        add_staff(load_settings(), email=email, name=name or email, role=role, password=password)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{email} can sign in at /staff.")
+
+
+@main.command()
+def reconcile() -> None:
+    """Compare open gifts and missed events with Stripe, and book what is found.
+
+    \b
+    Example:
+      portal reconcile
+    """
+    from portal.payments.followups import compare_with_stripe
+    from portal.payments.gateway import StripeRefused, StripeUnavailable
+    from portal.setup import make_work
+
+    try:
+        counts = compare_with_stripe(make_work(load_settings()).bench)
+    except (StripeUnavailable, StripeRefused) as error:
+        raise click.ClickException(f"Stripe did not answer ({error}); try again later.") from None
+    click.echo(
+        "Looked up {checkouts} open gifts ({checkouts_changed} changed) "
+        "and {events} events ({events_new} had been missed).".format(**counts)
+    )
+
+
+@main.group()
+def receipts() -> None:
+    """Receipts and their register."""
+
+
+@receipts.command("verify")
+def receipts_verify() -> None:
+    """Prove the register: no gap in any series, every PDF as it was rendered.
+
+    \b
+    Example:
+      portal receipts verify
+    """
+    from portal.receipts.operations import verify_register
+    from portal.setup import make_work
+
+    with make_work(load_settings()).bench.database.read() as session:
+        problems = verify_register(session)
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        sys.exit(1)
+    click.echo("The register is complete and every document is as it was rendered.")
+
+
+@receipts.command("issue")
+def receipts_issue() -> None:
+    """Number and send the receipt of every paid gift that has none yet.
+
+    \b
+    Example:
+      portal receipts issue
+    """
+    from portal.payments.operations import issue_missing_receipts
+    from portal.setup import make_work
+
+    bench = make_work(load_settings()).bench
+    count = issue_missing_receipts(bench.database, bench.desk(), bench.clock.now())
+    click.echo(f"{count} receipts were numbered; the worker sends them.")
+
+
+@main.command()
+@click.option("--gifts", default=1000, show_default=True, help="How many.")
+def seed(gifts: int) -> None:
+    """Fill a demo database with made-up gifts, to see pages with many.
+
+    \b
+    Example:
+      portal seed --gifts 10000
+    """
+    from portal.seed import seed_gifts
+    from portal.setup import make_work
+
+    settings: Settings = load_settings()
+    if settings.environment != "demo":
+        raise click.ClickException("Made-up gifts only go into a demo: PORTAL_ENVIRONMENT=demo.")
+    with click.progressbar(length=gifts, label="Gifts", file=sys.stderr) as bar:
+        seed_gifts(make_work(settings).bench, gifts, bar.update)
+    click.echo(f"{gifts} gifts were added.")

@@ -1,0 +1,117 @@
+"""`portal doctor`: look at everything an installation leans on, and say what is wrong."""
+
+import shutil
+import smtplib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from portal.clock import SystemClock
+from portal.database import Database, DatabaseUnavailable
+from portal.jobs import DEAD_AFTER, Worker
+from portal.payments.gateway import Gateway, StripeRefused, StripeUnavailable
+from portal.payments.models import EventState, StripeEvent
+from portal.schema import is_current
+from portal.settings import Settings
+
+LEAST_FREE_BYTES = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at, and what was found."""
+
+    what: str
+    is_well: bool
+    text: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every finding, the good ones too."""
+    database = Database(settings.database_url)
+    findings = [*_examine_settings(settings), _examine_database(database)]
+    if findings[-1].is_well:
+        findings += [_examine_workers(database), _examine_events(database)]
+    database.close()
+    return [*findings, _examine_stripe(settings), _examine_mail(settings), _examine_disk(settings)]
+
+
+def _examine_settings(settings: Settings) -> Iterator[Finding]:
+    is_secure = settings.is_secure or settings.environment == "demo"
+    yield Finding(
+        "address",
+        is_secure,
+        settings.base_url if is_secure else "PORTAL_BASE_URL should begin with https://",
+    )
+    if settings.has_stripe and not settings.stripe_webhook_secrets:
+        yield Finding(
+            "webhooks", False, "PORTAL_STRIPE_WEBHOOK_SECRETS is empty: no event can be believed"
+        )
+
+
+def _examine_database(database: Database) -> Finding:
+    try:
+        current = is_current(database)
+    except (sa.exc.SQLAlchemyError, DatabaseUnavailable) as error:
+        return Finding("database", False, f"can't be opened ({type(error).__name__})")
+    text = database.url.get_backend_name() if current else "not up to date: run portal db upgrade"
+    return Finding("database", current, text)
+
+
+def _examine_workers(database: Database) -> Finding:
+    since = SystemClock().now() - DEAD_AFTER
+    with database.read() as session:
+        count = session.scalar(sa.select(sa.func.count()).where(Worker.seen_at > since)) or 0
+    return Finding(
+        "worker", count > 0, f"{count} running" if count else "none runs: start portal worker"
+    )
+
+
+def _examine_events(database: Database) -> Finding:
+    open_states = (EventState.WAITING, EventState.FAILED)
+    with database.read() as session:
+        count = (
+            session.scalar(sa.select(sa.func.count()).where(StripeEvent.state.in_(open_states)))
+            or 0
+        )
+    text = (
+        f"{count} of Stripe's events are not booked: see /staff/events" if count else "all booked"
+    )
+    return Finding("events", count == 0, text)
+
+
+def _examine_stripe(settings: Settings) -> Finding:
+    if not settings.has_stripe:
+        return Finding("stripe", False, "PORTAL_STRIPE_SECRET_KEY is empty: no card can be taken")
+    try:
+        account = Gateway(settings).check_account()
+    except (StripeUnavailable, StripeRefused) as error:
+        return Finding("stripe", False, f"the key did not work ({error})")
+    return Finding("stripe", True, f"{account}, {'live' if settings.is_live else 'test'} mode")
+
+
+def _examine_mail(settings: Settings) -> Finding:
+    parts = urlsplit(settings.mail_url)
+    if not parts.hostname:
+        return Finding("mail", False, "PORTAL_MAIL_URL is empty: no receipt can be sent")
+    connect: Callable[..., smtplib.SMTP] = (
+        smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
+    )
+    try:
+        with connect(parts.hostname, parts.port or 25, timeout=10) as server:
+            server.noop()
+    except (OSError, smtplib.SMTPException) as error:
+        return Finding("mail", False, f"the mail server does not answer ({type(error).__name__})")
+    return Finding("mail", True, f"{parts.hostname} answers")
+
+
+def _examine_disk(settings: Settings) -> Finding:
+    path = settings.sqlite_path
+    if path is None:
+        return Finding("disk", True, "the database is elsewhere")
+    free = shutil.disk_usage(path.parent).free
+    return Finding(
+        "disk", free > LEAST_FREE_BYTES, f"{free // 1_000_000} MB free beside the database"
+    )

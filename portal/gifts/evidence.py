@@ -1,0 +1,44 @@
+"""What a piece of evidence claims, before it is stored."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from portal.database import Document
+from portal.gifts.lifecycle import Fact, FactKind
+from portal.money import Money
+
+
+class Source(StrEnum):
+    """Why we believe: the processor, the bank or a person."""
+
+    STRIPE = "stripe"
+    STATEMENT = "statement"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """`fact` about `subject` (a payment, refund or dispute), over `money`, as of `occurred_at`.
+
+    `actor` is who says so (`stripe`, `staff:7`); `detail` what it was read from.
+    """
+
+    fact: FactKind
+    subject: str
+    occurred_at: datetime
+    money: Money | None = None
+    source: Source = Source.STRIPE
+    actor: str = "stripe"
+    why: str = ""
+    detail: Document = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The effect's name: the same effect told twice has the same key."""
+        return f"{self.fact}:{self.subject}"
+
+    def as_fact(self) -> Fact:
+        if self.money is None:
+            return Fact(self.fact, self.subject)
+        return Fact(self.fact, self.subject, self.money.minor, self.money.currency)

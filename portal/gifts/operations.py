@@ -1,0 +1,230 @@
+"""Writing gifts: a promise, what happened to it, and the ledger that follows."""
+
+import secrets
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from portal.codes.pledge import Pledge
+from portal.database import Document
+from portal.donors.giver import Giver
+from portal.gifts.evidence import Claim
+from portal.gifts.ledger import Accounts, movements
+from portal.gifts.lifecycle import FactKind, Standing, Status, weigh
+from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
+from portal.gifts.queries import list_facts
+from portal.gifts.references import make_reference
+from portal.money import Money
+
+
+def make_token() -> str:
+    """An unguessable name for a giver's own page: 128 bits."""
+    return secrets.token_urlsafe(16)
+
+
+def fold_name(first_name: str, last_name: str) -> str:
+    """A name as the staff search compares it: last name first, no accents, lower case."""
+    flat = unicodedata.normalize("NFKD", f"{last_name} {first_name}".strip())
+    return "".join(char for char in flat if not unicodedata.combining(char)).casefold()
+
+
+def add_gift(
+    session: Session,
+    pledge: Pledge,
+    giver: Giver,
+    now: datetime,
+    *,
+    donor_id: int | None,
+    cover: Money,
+    partner: str | None,
+    plan_id: int | None = None,
+    fingerprint: str | None = None,
+    origin: str | None = None,
+) -> Gift:
+    """Keep a promise to give: a pending gift with its first event."""
+    gift = Gift(
+        token=make_token(),
+        reference=make_reference(),
+        origin=origin,
+        plan_id=plan_id,
+        donor_id=donor_id,
+        region=pledge.region,
+        fund=pledge.fund,
+        code=pledge.code,
+        partner=partner,
+        mode=pledge.mode,
+        frequency=pledge.frequency.value,
+        amount_minor=pledge.money.minor,
+        cover_minor=cover.minor,
+        currency=pledge.money.currency,
+        first_name=giver.first_name,
+        last_name=giver.last_name,
+        email=giver.email.lower(),
+        search_name=fold_name(giver.first_name, giver.last_name),
+        address_line1=giver.address_line1,
+        address_line2=giver.address_line2,
+        city=giver.city,
+        province=giver.province,
+        postal_code=giver.postal_code,
+        country=giver.country,
+        locale=giver.locale,
+        dedication=giver.dedication,
+        anonymous=giver.anonymous,
+        status=Status.PENDING,
+        refunded_minor=0,
+        fingerprint=fingerprint,
+        created_at=now,
+    )
+    session.add(gift)
+    session.flush()
+    record_event(session, gift, "started", now, actor="donor")
+    return gift
+
+
+def record_event(
+    session: Session,
+    gift: Gift,
+    kind: str,
+    now: datetime,
+    *,
+    actor: str,
+    why: str = "",
+    evidence_id: int | None = None,
+    data: Document | None = None,
+) -> None:
+    """Add a line to a gift's story."""
+    session.execute(
+        sa.insert(GiftEvent).values(
+            gift_id=gift.id,
+            evidence_id=evidence_id,
+            kind=kind,
+            status=gift.status.value,
+            at=now,
+            actor=actor,
+            why=why,
+            data=data or {},
+        )
+    )
+
+
+def add_plan(session: Session, donor_id: int, money: Money, now: datetime) -> Plan:
+    """A monthly promise that waits for its first payment."""
+    plan = Plan(
+        token=make_token(),
+        donor_id=donor_id,
+        amount_minor=money.minor,
+        currency=money.currency,
+        status="pending",
+        created_at=now,
+    )
+    session.add(plan)
+    session.flush()
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What booking some claims changed."""
+
+    gift: Gift
+    new: tuple[Claim, ...]
+    before: Status
+    after: Status
+
+    @property
+    def has_payment(self) -> bool:
+        """Whether a payment is among what was new."""
+        return any(claim.fact is FactKind.PAID for claim in self.new)
+
+
+def lock_gift(session: Session, gift_id: int) -> Gift:
+    """The gift's row, held against other bookings until the transaction ends."""
+    statement = sa.select(Gift).where(Gift.id == gift_id).with_for_update()
+    return session.scalars(statement.execution_options(populate_existing=True)).one()
+
+
+def book_claims(session: Session, gift: Gift, claims: Sequence[Claim], now: datetime) -> Booked:
+    """Store claims that are new, post their movements and derive where the gift stands.
+
+    The gift must be locked. Claims that are known change nothing.
+    """
+    before = gift.status
+    stored = [(claim, _store(session, gift, claim, now)) for claim in claims]
+    fresh = [(claim, evidence_id) for claim, evidence_id in stored if evidence_id is not None]
+    if not fresh:
+        return Booked(gift, (), before, before)
+    standing = weigh(gift.amount_minor, list_facts(session, gift.id))
+    _post(session, gift, fresh, now)
+    _update(gift, standing, [claim for claim, _ in fresh])
+    session.flush()
+    for claim, evidence_id in fresh:
+        record_event(
+            session,
+            gift,
+            claim.fact.value,
+            now,
+            actor=claim.actor,
+            why=claim.why,
+            evidence_id=evidence_id,
+        )
+    return Booked(gift, tuple(claim for claim, _ in fresh), before, gift.status)
+
+
+def _insert_new(session: Session, table: Any, rows: list[dict[str, Any]]) -> Any:
+    """An INSERT that leaves rows with a known `key` alone."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    return insert(table).values(rows).on_conflict_do_nothing(index_elements=["key"])
+
+
+def _store(session: Session, gift: Gift, claim: Claim, now: datetime) -> int | None:
+    row = {
+        "key": claim.key,
+        "gift_id": gift.id,
+        "source": claim.source.value,
+        "fact": claim.fact.value,
+        "subject": claim.subject,
+        "amount_minor": claim.money.minor if claim.money else None,
+        "currency": claim.money.currency if claim.money else None,
+        "occurred_at": claim.occurred_at,
+        "recorded_at": now,
+        "actor": claim.actor,
+        "detail": claim.detail,
+    }
+    statement = _insert_new(session, Evidence, [row]).returning(Evidence.id)
+    found: int | None = session.execute(statement).scalar_one_or_none()
+    return found
+
+
+def _post(session: Session, gift: Gift, fresh: Sequence[tuple[Claim, int]], now: datetime) -> None:
+    rows = [
+        {
+            "key": movement.key,
+            "gift_id": gift.id,
+            "evidence_id": evidence_id,
+            "debit_account": movement.debit,
+            "credit_account": movement.credit,
+            "amount_minor": movement.money.minor,
+            "currency": movement.money.currency,
+            "booked_at": now,
+        }
+        for claim, evidence_id in fresh
+        for movement in movements(claim.as_fact(), Accounts(claim.source.value, gift.fund))
+    ]
+    if rows:
+        session.execute(_insert_new(session, LedgerEntry, rows))
+
+
+def _update(gift: Gift, standing: Standing, fresh: Sequence[Claim]) -> None:
+    gift.status = standing.status
+    gift.refunded_minor = standing.refunded_minor
+    for claim in fresh:
+        if claim.fact is FactKind.PAID:
+            gift.received_at = claim.occurred_at
+        if claim.fact is FactKind.FEE and claim.money:
+            gift.fee_minor, gift.fee_currency = claim.money.minor, claim.money.currency

@@ -1,0 +1,50 @@
+"""Finding gifts."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.gifts.lifecycle import Fact, FactKind
+from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
+
+
+def find_gift_by_token(session: Session, token: str) -> Gift | None:
+    """The gift of a giver's own page."""
+    return session.scalar(sa.select(Gift).where(Gift.token == token))
+
+
+def find_gift_by_reference(session: Session, reference: str) -> Gift | None:
+    """The gift of a canonical reference."""
+    return session.scalar(sa.select(Gift).where(Gift.reference == reference))
+
+
+def find_plan(session: Session, plan_id: int) -> Plan | None:
+    return session.get(Plan, plan_id)
+
+
+def list_facts(session: Session, gift_id: int) -> list[Fact]:
+    """All that is claimed of a gift."""
+    rows = session.execute(
+        sa.select(Evidence.fact, Evidence.subject, Evidence.amount_minor, Evidence.currency).where(
+            Evidence.gift_id == gift_id
+        )
+    )
+    return [
+        Fact(FactKind(fact), subject, minor or 0, currency or "")
+        for fact, subject, minor, currency in rows
+    ]
+
+
+def list_gift_events(session: Session, gift_id: int) -> Sequence[GiftEvent]:
+    """A gift's story, oldest first."""
+    return session.scalars(
+        sa.select(GiftEvent).where(GiftEvent.gift_id == gift_id).order_by(GiftEvent.id)
+    ).all()
+
+
+def list_ledger_entries(session: Session, gift_id: int) -> Sequence[LedgerEntry]:
+    """A gift's movements of money, oldest first."""
+    return session.scalars(
+        sa.select(LedgerEntry).where(LedgerEntry.gift_id == gift_id).order_by(LedgerEntry.id)
+    ).all()

@@ -1,0 +1,319 @@
+"""Starting a gift: keep the promise, then hand the donor on.
+
+The row is committed before Stripe is called and no transaction is open while Stripe is
+asked. A form that comes again within ten minutes is known by its content: an unpaid twin is
+resumed, a paid one asks first.
+"""
+
+import hashlib
+import hmac
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal import limits
+from portal.codes.pledge import Frequency, Pledge
+from portal.codes.policy import Terms
+from portal.donors.giver import Giver
+from portal.donors.operations import find_or_add_donor, record_news_consent
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Gift
+from portal.gifts.operations import add_gift, add_plan, record_event
+from portal.i18n import gettext, pick, use_locale
+from portal.logs import get_logger
+from portal.money import Money
+from portal.payments.events import apply_reading
+from portal.payments.gateway import CheckoutOrder, Gateway, StripeRefused, StripeUnavailable, at
+from portal.payments.models import Checkout
+from portal.payments.operations import Desk
+from portal.payments.readings import read_checkout
+from portal.regions.catalogue import Region
+from portal.web import Services
+
+log = get_logger()
+
+TWIN_WINDOW = timedelta(minutes=10)
+CHECKOUT_LIFE = timedelta(hours=23)
+GIFTS_AN_HOUR = 30
+ATTEMPTS_AN_HOUR = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftOrder:
+    """A checked form: the pledge before `cover`, who gives, and how they were counted.
+
+    `news_wording` is the sentence the donor ticked, or None. `again` means that they were
+    asked and want to give the same once more. `who` is the visitor's keyed hash.
+    """
+
+    region: Region
+    terms: Terms
+    pledge: Pledge
+    giver: Giver
+    cover: Money
+    news_wording: str | None
+    again: bool
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A gift that is kept, and where to send its donor."""
+
+    token: str
+    url: str
+
+
+class GaveAMomentAgo(Exception):
+    """The same form was paid within the last ten minutes."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(token)
+        self.token = token
+
+
+class TooManyTries(Exception):
+    """This visitor started many gifts in an hour; transfers stay open to them."""
+
+
+def start_gift(services: Services, gateway: Gateway, order: GiftOrder, now: datetime) -> Started:
+    """Keep the gift and hand its donor to Stripe, or to its own page with instructions."""
+    with services.database.write() as session:
+        allowed = limits.hit(
+            session, "gifts", order.who, limit=GIFTS_AN_HOUR, seconds=3600, now=now
+        )
+        gift = _find_twin(session, services, order, now) if allowed else None
+        if allowed and gift is None:
+            gift = _keep_gift(session, services, order, now)
+    if gift is None:
+        raise TooManyTries
+    log.info("gift_started", gift_id=gift.id, region=gift.region, mode=gift.mode)
+    mode = order.region.mode(gift.mode)
+    if mode is None or not mode.is_stripe or gift.status is Status.PROCESSING:
+        return Started(gift.token, page_url(gift))
+    return Started(gift.token, hand_off(services, gateway, order.region, gift, now))
+
+
+def page_url(gift: Gift) -> str:
+    """The gift's own page, without the site's address."""
+    return f"/gift/{gift.token}"
+
+
+def fingerprint(services: Services, order: GiftOrder) -> str:
+    """The same form sent twice has the same fingerprint; it says nothing of its content."""
+    content = json.dumps(
+        [asdict(order.pledge), asdict(order.giver), asdict(order.cover)],
+        default=str,
+        sort_keys=True,
+    )
+    secret = services.settings.secret_key.get_secret_value()
+    return hmac.new(secret.encode(), content.encode(), hashlib.sha256).hexdigest()
+
+
+def _find_twin(
+    session: Session, services: Services, order: GiftOrder, now: datetime
+) -> Gift | None:
+    """The gift this very form started a moment ago, unless it is over."""
+    mark = fingerprint(services, order)
+    if session.get_bind().dialect.name == "postgresql":
+        # Two clicks at once: the second waits here until the first gift is committed.
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(int(mark[:15], 16))))
+    twin = session.scalar(
+        sa.select(Gift)
+        .where(Gift.fingerprint == mark, Gift.created_at > now - TWIN_WINDOW)
+        .order_by(Gift.id.desc())
+        .limit(1)
+    )
+    if twin is None or twin.status in {Status.FAILED, Status.EXPIRED}:
+        return None
+    if twin.status.is_received or twin.status is Status.PROCESSING:
+        if order.again:
+            return None
+        raise GaveAMomentAgo(twin.token)
+    return twin
+
+
+def _keep_gift(session: Session, services: Services, order: GiftOrder, now: datetime) -> Gift:
+    donor = find_or_add_donor(session, order.giver.email, now)
+    total = order.pledge.money + order.cover
+    is_monthly = order.pledge.frequency is Frequency.MONTHLY
+    plan = add_plan(session, donor.id, total, now) if is_monthly else None
+    gift = add_gift(
+        session,
+        replace(order.pledge, money=total),
+        order.giver,
+        now,
+        donor_id=donor.id,
+        cover=order.cover,
+        partner=order.terms.partner,
+        plan_id=plan.id if plan else None,
+        fingerprint=fingerprint(services, order),
+    )
+    if order.news_wording is not None:
+        record_news_consent(
+            session,
+            donor,
+            wording=order.news_wording,
+            locale=order.giver.locale,
+            source=f"gift {gift.reference}",
+            now=now,
+        )
+    if order.terms.code:
+        record_event(
+            session, gift, "code_applied", now, actor="system", data={"code": order.terms.code}
+        )
+    return gift
+
+
+def hand_off(
+    services: Services, gateway: Gateway, region: Region, gift: Gift, now: datetime
+) -> str:
+    """Where the donor pays: Stripe's page, or the gift's own when Stripe can't be had."""
+    checkout = _open_checkout(services, gift, now)
+    if checkout.url:
+        return checkout.url
+    try:
+        made = gateway.create_checkout(_checkout_order(services, region, gift, checkout))
+    except (StripeUnavailable, StripeRefused) as error:
+        log.warning("hand_off_failed", gift_id=gift.id, why=type(error).__name__)
+        _note_trouble(services, gift, checkout, error, now)
+        return f"{page_url(gift)}?trouble=1"
+    url = str(made["url"])
+    with services.database.write() as session:
+        session.execute(
+            sa.update(Checkout)
+            .where(Checkout.id == checkout.id)
+            .values(
+                stripe_session_id=made["id"],
+                url=url,
+                state=made["status"],
+                expires_at=at(made["expires_at"]),
+            )
+        )
+        record_event(session, gift, "handed_off", now, actor="system")
+    return url
+
+
+def _open_checkout(services: Services, gift: Gift, now: datetime) -> Checkout:
+    """The hand-off that still holds, or a new row for one."""
+    with services.database.write() as session:
+        checkout = session.scalar(
+            sa.select(Checkout)
+            .where(
+                Checkout.gift_id == gift.id,
+                Checkout.state.in_(("new", "open")),
+                Checkout.expires_at > now + timedelta(minutes=1),
+            )
+            .order_by(Checkout.id.desc())
+            .limit(1)
+        )
+        if checkout is None:
+            checkout = Checkout(
+                gift_id=gift.id,
+                url="",
+                state="new",
+                expires_at=now + CHECKOUT_LIFE,
+                created_at=now,
+            )
+            session.add(checkout)
+            session.flush()
+        return checkout
+
+
+def _checkout_order(
+    services: Services, region: Region, gift: Gift, checkout: Checkout
+) -> CheckoutOrder:
+    mode, fund = region.mode(gift.mode), region.fund(gift.fund)
+    page = f"{services.settings.base_url}{page_url(gift)}"
+    with use_locale(gift.locale):
+        what = gettext(
+            "Gift to %(issuer)s: %(fund)s",
+            issuer=region.issuer.legal_name,
+            fund=pick(fund.names) if fund else gift.fund,
+        )
+    return CheckoutOrder(
+        key=f"checkout-{gift.reference}-{checkout.id}",
+        reference=gift.reference,
+        money=gift.money,
+        monthly=gift.frequency == Frequency.MONTHLY,
+        description=what,
+        email=gift.email,
+        locale=gift.locale,
+        success_url=f"{page}?session_id={{CHECKOUT_SESSION_ID}}",
+        cancel_url=f"{page}?cancelled=1",
+        expires_at=checkout.expires_at,
+        allowed_types=mode.stripe_allowed if mode else (),
+        excluded_types=mode.stripe_excluded if mode else (),
+    )
+
+
+def _note_trouble(
+    services: Services, gift: Gift, checkout: Checkout, error: Exception, now: datetime
+) -> None:
+    """Keep the hand-off for another try, unless Stripe refused this very request."""
+    with services.database.write() as session:
+        if isinstance(error, StripeRefused):
+            session.execute(
+                sa.update(Checkout).where(Checkout.id == checkout.id).values(state="refused")
+            )
+        record_event(
+            session, gift, "hand_off_failed", now, actor="system", why=type(error).__name__
+        )
+
+
+def resume_gift(
+    services: Services,
+    gateway: Gateway,
+    region: Region,
+    gift: Gift,
+    *,
+    who: str,
+    now: datetime,
+) -> str:
+    """Send the donor of an open gift to Stripe again; one that is paid to its own page."""
+    with services.database.write() as session:
+        allowed = limits.hit(
+            session, "attempts", who, limit=ATTEMPTS_AN_HOUR, seconds=3600, now=now
+        )
+    if not allowed:
+        raise TooManyTries
+    if not gift.status.is_open:
+        return page_url(gift)
+    return hand_off(services, gateway, region, gift, now)
+
+
+def look_up_return(
+    services: Services,
+    gateway: Gateway,
+    desk: Desk,
+    gift: Gift,
+    *,
+    session_id: str,
+    now: datetime,
+) -> None:
+    """The donor is back from Stripe: ask how it went, and book it if we are first.
+
+    A session that is not this gift's is not asked about; when Stripe doesn't answer, the
+    webhook will tell.
+    """
+    with services.database.read() as session:
+        known = session.scalar(
+            sa.select(Checkout.id).where(
+                Checkout.gift_id == gift.id, Checkout.stripe_session_id == session_id
+            )
+        )
+    if known is None or gift.status.is_received:
+        return
+    try:
+        checkout = gateway.retrieve_checkout(session_id)
+    except (StripeUnavailable, StripeRefused):
+        log.warning("return_not_looked_up", gift_id=gift.id)
+        return
+    reading = read_checkout(checkout, now)
+    if reading is None or checkout["livemode"] is not gateway.livemode:
+        return
+    with services.database.write() as session:
+        apply_reading(session, desk, reading, now)

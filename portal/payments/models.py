@@ -1,0 +1,77 @@
+"""What we keep of Stripe: hand-offs, the events it sent, and which of its objects is whose."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import Base, BigId, Document
+
+
+class Checkout(Base):
+    """One hand-off of a gift to Stripe's pay page."""
+
+    __tablename__ = "checkouts"
+    __table_args__ = (sa.Index("ix_checkouts_state_expires_at", "state", "expires_at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"), index=True)
+    stripe_session_id: Mapped[str | None] = mapped_column(sa.String(80), unique=True)
+    url: Mapped[str] = mapped_column(sa.Text, default="")
+    state: Mapped[str] = mapped_column(sa.String(12))
+    expires_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+
+class EventState(StrEnum):
+    """How far we are with an event of Stripe's."""
+
+    PROCESSED = "processed"
+    IGNORED = "ignored"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+class StripeEvent(Base):
+    """An event as it came, stored before it is understood, and what became of it.
+
+    `waits_for` is the Stripe object whose gift is not known yet.
+    """
+
+    __tablename__ = "stripe_events"
+    __table_args__ = (
+        sa.Index("ix_stripe_events_waits_for", "waits_for"),
+        sa.Index("ix_stripe_events_state_id", "state", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    stripe_event_id: Mapped[str] = mapped_column(sa.String(80), unique=True)
+    type: Mapped[str] = mapped_column(sa.String(80))
+    livemode: Mapped[bool]
+    api_version: Mapped[str] = mapped_column(sa.String(40))
+    created_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    payload: Mapped[Document]
+    state: Mapped[EventState] = mapped_column(
+        sa.Enum(
+            EventState,
+            native_enum=False,
+            create_constraint=False,
+            length=12,
+            values_callable=lambda states: [state.value for state in states],
+        )
+    )
+    problem: Mapped[str] = mapped_column(sa.String(200), default="")
+    attempts: Mapped[int] = mapped_column(default=0)
+    waits_for: Mapped[str | None] = mapped_column(sa.String(80))
+    gift_id: Mapped[int | None] = mapped_column(sa.BigInteger, index=True)
+
+
+class StripeLink(Base):
+    """Which gift a payment intent, charge, invoice or session of Stripe's belongs to."""
+
+    __tablename__ = "stripe_links"
+
+    stripe_id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"), index=True)

@@ -1,0 +1,101 @@
+"""Monthly gifts: the plan behind them, and the gift each paid month makes."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.codes.pledge import Frequency, Pledge
+from portal.donors.giver import Giver
+from portal.gifts.models import Gift, Plan
+from portal.gifts.operations import add_gift, lock_gift, record_event
+from portal.money import Money
+from portal.payments.operations import Desk
+from portal.payments.readings import PlanChange, Reading, Renewal
+
+
+def find_plan_gift(session: Session, stripe_ids: tuple[str, ...]) -> Gift | None:
+    """The first gift of the plan that one of these subscriptions carries."""
+    if not stripe_ids:
+        return None
+    return session.scalar(
+        sa.select(Gift)
+        .join(Plan, Gift.plan_id == Plan.id)
+        .where(Plan.stripe_subscription_id.in_(stripe_ids))
+        .order_by(Gift.id)
+        .limit(1)
+    )
+
+
+def change_plan(session: Session, gift: Gift, change: PlanChange) -> None:
+    """Bring a gift's plan up to what Stripe says; older news never overwrites newer."""
+    if gift.plan_id is None:
+        return
+    plan = session.scalars(sa.select(Plan).where(Plan.id == gift.plan_id).with_for_update()).one()
+    plan.stripe_subscription_id = plan.stripe_subscription_id or change.subscription_id
+    plan.stripe_customer_id = plan.stripe_customer_id or change.customer_id
+    is_news = plan.stripe_changed_at is None or change.at >= plan.stripe_changed_at
+    if change.is_ended:
+        plan.status, plan.cancelled_at = "cancelled", plan.cancelled_at or change.at
+    elif is_news and plan.status != "cancelled":
+        plan.status = change.status or plan.status
+        plan.cancel_at = change.cancel_at or plan.cancel_at
+    if is_news:
+        plan.stripe_changed_at = change.at
+    session.flush()
+
+
+def find_or_add_renewal(session: Session, first: Gift, renewal: Renewal, now: datetime) -> Gift:
+    """The gift of one paid month: the donor's promise once more, named by its invoice."""
+    lock_gift(session, first.id)
+    gift = session.scalar(sa.select(Gift).where(Gift.origin == renewal.invoice_id))
+    if gift is not None:
+        return gift
+    pledge = Pledge(
+        money=renewal.money,
+        region=first.region,
+        fund=first.fund,
+        mode=first.mode,
+        frequency=Frequency.MONTHLY,
+        code=first.code,
+    )
+    return add_gift(
+        session,
+        pledge,
+        giver_of(first),
+        now,
+        donor_id=first.donor_id,
+        cover=Money(first.cover_minor if renewal.money == first.money else 0, first.currency),
+        partner=first.partner,
+        plan_id=first.plan_id,
+        origin=renewal.invoice_id,
+    )
+
+
+def giver_of(gift: Gift) -> Giver:
+    """The giver as an earlier gift knows them."""
+    return Giver(
+        first_name=gift.first_name,
+        last_name=gift.last_name,
+        email=gift.email,
+        address_line1=gift.address_line1,
+        address_line2=gift.address_line2,
+        city=gift.city,
+        province=gift.province,
+        postal_code=gift.postal_code,
+        country=gift.country,
+        locale=gift.locale,
+        dedication=gift.dedication,
+        anonymous=gift.anonymous,
+    )
+
+
+def note_failed_renewal(
+    session: Session, desk: Desk, gift: Gift, reading: Reading, now: datetime
+) -> None:
+    """Put a month that could not be charged on the gift's story, and tell the donor."""
+    if reading.plan is None:
+        return
+    record_event(session, gift, "renewal_failed", now, actor="stripe")
+    subject = f"renewal_failed:{gift.id}:{reading.plan.at:%Y%m%d}"
+    desk.jobs.enqueue(session, "send_notice", subject)

@@ -1,0 +1,330 @@
+"""What Stripe's events say, in our words: pure, one function a kind of event.
+
+A reading names the gift (by the reference in our metadata, or by a Stripe object we linked
+to it before) and what is claimed of it. Nothing here looks anything up.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from portal.database import Document
+from portal.gifts.evidence import Claim
+from portal.gifts.lifecycle import FactKind
+from portal.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChange:
+    """What an event says of a subscription as of `at`."""
+
+    subscription_id: str
+    at: datetime
+    status: str = ""
+    customer_id: str | None = None
+    cancel_at: datetime | None = None
+    is_ended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A paid month of a subscription that is a gift of its own."""
+
+    invoice_id: str
+    money: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one event means for us.
+
+    `reference` or one of `known_by` leads to the gift; `links` are Stripe's ids that are the
+    gift's from now on. `fee_of` is a balance transaction to look the fee up at.
+    """
+
+    reference: str | None = None
+    known_by: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    plan: PlanChange | None = None
+    renewal: Renewal | None = None
+    renewal_failed: bool = False
+    checkout_state: str | None = None
+    fee_of: str | None = None
+
+
+def read_event(event: Document) -> Reading | None:
+    """What an event says; None where its type, or its object, is none of our business."""
+    reader = READERS.get(str(event.get("type")))
+    if reader is None:
+        return None
+    return reader(event["data"]["object"], _time(event["created"]))
+
+
+def read_checkout(session: Document, at: datetime) -> Reading | None:
+    """A Checkout Session, from an event or looked up: paid, on its way, or over."""
+    reference = session.get("metadata", {}).get("portal_gift")
+    if not reference:
+        return None
+    payment = _id(session.get("payment_intent")) or _id(session.get("invoice"))
+    reading = Reading(
+        reference=reference,
+        links=_ids(session["id"], session.get("payment_intent"), session.get("invoice")),
+        plan=_plan_of_session(session, at),
+        checkout_state=session.get("status"),
+    )
+    fact = _SESSION_FACTS.get((str(session.get("status")), str(session.get("payment_status"))))
+    if fact is None:
+        return reading
+    subject = session["id"] if fact is FactKind.EXPIRED else payment
+    money = Money.from_stripe(session["amount_total"], session["currency"])
+    claim = Claim(
+        fact=fact,
+        subject=subject or session["id"],
+        occurred_at=at,
+        money=money if fact is FactKind.PAID else None,
+        detail={"object": session["id"]},
+    )
+    return replace(reading, claims=(claim,))
+
+
+_SESSION_FACTS = {
+    ("complete", "paid"): FactKind.PAID,
+    ("complete", "unpaid"): FactKind.PROCESSING,
+    ("expired", "unpaid"): FactKind.EXPIRED,
+}
+
+
+def _plan_of_session(session: Document, at: datetime) -> PlanChange | None:
+    subscription = _id(session.get("subscription"))
+    if subscription is None:
+        return None
+    paid = session.get("payment_status") == "paid"
+    return PlanChange(
+        subscription_id=subscription,
+        at=at,
+        status="active" if paid else "",
+        customer_id=_id(session.get("customer")),
+    )
+
+
+def read_failed_checkout(session: Document, at: datetime) -> Reading | None:
+    """A bank debit that was on its way and didn't come."""
+    reading = read_checkout(session, at)
+    if reading is None:
+        return None
+    subject = _id(session.get("payment_intent")) or _id(session.get("invoice")) or session["id"]
+    claim = Claim(
+        fact=FactKind.FAILED,
+        subject=subject,
+        occurred_at=at,
+        why="the bank did not pay",
+        detail={"object": session["id"]},
+    )
+    return replace(reading, claims=(claim,))
+
+
+def read_payment(intent: Document, at: datetime) -> Reading | None:
+    """A payment that succeeded and carries our reference; subscriptions' payments don't."""
+    reference = intent.get("metadata", {}).get("portal_gift")
+    if not reference:
+        return None
+    claim = Claim(
+        fact=FactKind.PAID,
+        subject=intent["id"],
+        occurred_at=at,
+        money=Money.from_stripe(intent["amount_received"], intent["currency"]),
+        detail={"object": intent["id"]},
+    )
+    return Reading(
+        reference=reference,
+        links=_ids(intent["id"], intent.get("latest_charge")),
+        claims=(claim,),
+    )
+
+
+def read_charge(charge: Document, _at: datetime) -> Reading | None:
+    """A charge whose fee became known: `balance_transaction` comes after the success."""
+    payment, transaction = _id(charge.get("payment_intent")), _id(charge.get("balance_transaction"))
+    if payment is None or transaction is None or not charge.get("paid"):
+        return None
+    return Reading(known_by=(payment,), links=(charge["id"],), fee_of=transaction)
+
+
+def read_refund(refund: Document, at: datetime) -> Reading | None:
+    """A refund: on its way, done, or come back although it was done."""
+    fact = _REFUND_FACTS.get(str(refund.get("status")))
+    known_by = _ids(refund.get("payment_intent"), refund.get("charge"))
+    if fact is None or not known_by:
+        return None
+    claim = Claim(
+        fact=fact,
+        subject=refund["id"],
+        occurred_at=at,
+        money=Money.from_stripe(refund["amount"], refund["currency"]),
+        why=str(refund.get("failure_reason") or refund.get("reason") or ""),
+        detail={"object": refund["id"]},
+    )
+    return Reading(
+        reference=(refund.get("metadata") or {}).get("portal_gift"),
+        known_by=known_by,
+        claims=(claim,),
+    )
+
+
+_REFUND_FACTS = {
+    "pending": FactKind.REFUND_PENDING,
+    "requires_action": FactKind.REFUND_PENDING,
+    "succeeded": FactKind.REFUNDED,
+    "failed": FactKind.REFUND_FAILED,
+    "canceled": FactKind.REFUND_FAILED,
+}
+
+
+def read_dispute(dispute: Document, at: datetime) -> Reading | None:
+    """A dispute; inquiries (`warning_…`) take no money and are none."""
+    status = str(dispute.get("status"))
+    known_by = _ids(dispute.get("payment_intent"), dispute.get("charge"))
+    if status.startswith("warning_") or not known_by:
+        return None
+    claim = Claim(
+        fact=_DISPUTE_FACTS.get(status, FactKind.DISPUTE_OPENED),
+        subject=dispute["id"],
+        occurred_at=at,
+        money=Money.from_stripe(dispute["amount"], dispute["currency"]),
+        why=str(dispute.get("reason") or ""),
+        detail={"object": dispute["id"]},
+    )
+    return Reading(known_by=known_by, claims=(claim,))
+
+
+_DISPUTE_FACTS = {"won": FactKind.DISPUTE_WON, "lost": FactKind.DISPUTE_LOST}
+
+
+def read_invoice(invoice: Document, at: datetime) -> Reading | None:
+    """A paid month. The first one is the gift the donor started; later ones are new gifts."""
+    parent = _subscription_details(invoice)
+    subscription = _id(parent.get("subscription"))
+    if subscription is None or not invoice.get("amount_paid"):
+        return None
+    money = Money.from_stripe(invoice["amount_paid"], invoice["currency"])
+    paid_at = (invoice.get("status_transitions") or {}).get("paid_at")
+    is_first = invoice.get("billing_reason") == "subscription_create"
+    claim = Claim(
+        fact=FactKind.PAID,
+        subject=invoice["id"],
+        occurred_at=_time(paid_at) if paid_at else at,
+        money=money,
+        detail={"object": invoice["id"]},
+    )
+    return Reading(
+        reference=(parent.get("metadata") or {}).get("portal_gift"),
+        known_by=(subscription,),
+        links=(invoice["id"],),
+        claims=(claim,),
+        plan=PlanChange(
+            subscription_id=subscription,
+            at=at,
+            status="active",
+            customer_id=_id(invoice.get("customer")),
+        ),
+        renewal=None if is_first else Renewal(invoice_id=invoice["id"], money=money),
+    )
+
+
+def read_failed_invoice(invoice: Document, at: datetime) -> Reading | None:
+    """A month that could not be charged; Stripe tries again by itself."""
+    parent = _subscription_details(invoice)
+    subscription = _id(parent.get("subscription"))
+    if subscription is None or invoice.get("billing_reason") == "subscription_create":
+        return None
+    return Reading(
+        reference=(parent.get("metadata") or {}).get("portal_gift"),
+        known_by=(subscription,),
+        plan=PlanChange(subscription_id=subscription, at=at, status="past_due"),
+        renewal_failed=True,
+    )
+
+
+def read_invoice_payment(payment: Document, _at: datetime) -> Reading | None:
+    """Which payment settled an invoice: refunds and disputes know only the payment."""
+    intent = _id((payment.get("payment") or {}).get("payment_intent"))
+    invoice = _id(payment.get("invoice"))
+    if intent is None or invoice is None:
+        return None
+    return Reading(known_by=(invoice,), links=(intent,))
+
+
+def read_subscription(subscription: Document, at: datetime) -> Reading | None:
+    """A change of a subscription: its status, or an end that was set."""
+    reference = (subscription.get("metadata") or {}).get("portal_gift")
+    if not reference:
+        return None
+    cancel_at = subscription.get("cancel_at")
+    status = str(subscription.get("status"))
+    return Reading(
+        reference=reference,
+        known_by=(subscription["id"],),
+        plan=PlanChange(
+            subscription_id=subscription["id"],
+            at=at,
+            status=_PLAN_STATUS.get(status, ""),
+            customer_id=_id(subscription.get("customer")),
+            cancel_at=_time(cancel_at) if cancel_at else None,
+            is_ended=status in {"canceled", "incomplete_expired"},
+        ),
+    )
+
+
+_PLAN_STATUS = {
+    "active": "active",
+    "trialing": "active",
+    "past_due": "past_due",
+    "unpaid": "past_due",
+    "paused": "paused",
+    "canceled": "cancelled",
+    "incomplete_expired": "cancelled",
+}
+
+READERS: dict[str, Callable[[Document, datetime], Reading | None]] = {
+    "checkout.session.completed": read_checkout,
+    "checkout.session.async_payment_succeeded": read_checkout,
+    "checkout.session.async_payment_failed": read_failed_checkout,
+    "checkout.session.expired": read_checkout,
+    "payment_intent.succeeded": read_payment,
+    "charge.updated": read_charge,
+    "refund.created": read_refund,
+    "refund.updated": read_refund,
+    "refund.failed": read_refund,
+    "charge.dispute.created": read_dispute,
+    "charge.dispute.updated": read_dispute,
+    "charge.dispute.closed": read_dispute,
+    "charge.dispute.funds_withdrawn": read_dispute,
+    "charge.dispute.funds_reinstated": read_dispute,
+    "invoice.paid": read_invoice,
+    "invoice.payment_failed": read_failed_invoice,
+    "invoice_payment.paid": read_invoice_payment,
+    "customer.subscription.updated": read_subscription,
+    "customer.subscription.deleted": read_subscription,
+}
+
+
+def _subscription_details(invoice: Document) -> Document:
+    details: Document = (invoice.get("parent") or {}).get("subscription_details") or {}
+    return details
+
+
+def _id(value: Any) -> str | None:
+    """An id, whether Stripe sent it or, expanded, its object."""
+    if isinstance(value, dict):
+        return str(value["id"])
+    return str(value) if value else None
+
+
+def _ids(*values: Any) -> tuple[str, ...]:
+    return tuple(found for value in values if (found := _id(value)) is not None)
+
+
+def _time(seconds: Any) -> datetime:
+    return datetime.fromtimestamp(int(seconds), UTC)

@@ -1,0 +1,53 @@
+"""Where Stripe delivers: check the signature, store and apply, answer."""
+
+from typing import cast
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from portal.logs import get_logger
+from portal.payments.events import receive_event
+from portal.payments.gateway import API_VERSION, ForgedWebhook, Gateway
+from portal.payments.operations import Desk
+from portal.regions.queries import CatalogueCache
+from portal.web import services, utc_now
+
+log = get_logger()
+blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+
+LARGEST_EVENT_BYTES = 1_000_000
+
+
+def current_gateway() -> Gateway:
+    return cast(Gateway, current_app.extensions["gateway"])
+
+
+def current_desk() -> Desk:
+    """What this app's bookings work with."""
+    cache = cast(CatalogueCache, current_app.extensions["catalogue"])
+    return Desk(jobs=services().jobs, catalogue=cache.get())
+
+
+@blueprint.post("/stripe")
+def stripe() -> tuple[Response, int]:
+    """200 once the event is stored; 400 for what Stripe did not sign; 503 to be asked again."""
+    if (request.content_length or 0) > LARGEST_EVENT_BYTES:
+        return _answer("too large"), 413
+    gateway = current_gateway()
+    try:
+        event = gateway.verify_webhook(
+            request.get_data(), request.headers.get("Stripe-Signature", "")
+        )
+    except ForgedWebhook as error:
+        log.warning("webhook_forged", why=str(error))
+        return _answer("signature"), 400
+    if event.get("api_version") != API_VERSION:
+        log.warning("webhook_version", version=event.get("api_version"), expected=API_VERSION)
+    outcome = receive_event(
+        services().database, current_desk(), event, utc_now(), livemode=gateway.livemode
+    )
+    log.info("webhook", type=event.get("type"), state=outcome.state, gift_id=outcome.gift_id)
+    return _answer(outcome.state), 200
+
+
+def _answer(state: str) -> Response:
+    return jsonify(state=state)

@@ -1,0 +1,36 @@
+"""Serving the app with granian."""
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from portal.logs import set_up_logging
+from portal.settings import Settings
+
+GRACE_SECONDS = 25
+
+
+def load() -> object:
+    """The WSGI application of one web process, from the environment."""
+    from portal.app import create_app
+    from portal.settings import load_settings
+
+    settings = load_settings()
+    set_up_logging(settings.log_format)
+    return create_app(settings)
+
+
+def run_server(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM; requests in flight are finished first."""
+    Granian(
+        "portal.server:load",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        workers_kill_timeout=GRACE_SECONDS,
+        respawn_failed_workers=True,
+        log_access=False,
+        log_level="warning",
+    ).serve()

