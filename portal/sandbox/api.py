@@ -1,0 +1,165 @@
+"""The API's one pipeline: who asks, is it a repeat, do it, expand, answer, remember."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from portal.sandbox.config import API_VERSION
+from portal.sandbox.errors import ParameterRefused, StripeError
+from portal.sandbox.expand import expand
+from portal.sandbox.fields import Group
+from portal.sandbox.idempotency import Keys, Stored, fingerprint
+from portal.sandbox.params import decode, listed
+from portal.sandbox.routes import ROUTES, Route
+from portal.sandbox.store import Json
+from portal.sandbox.world import Cause, World, caused_by
+
+_log = logging.getLogger(__name__)
+
+
+def make_api(world: World) -> Blueprint:
+    """All rows of the route table under `/v1`."""
+    api = Blueprint("api", __name__, url_prefix="/v1")
+    keys = Keys(world.store)
+    for route in ROUTES:
+        api.add_url_rule(
+            f"/{route.rule}",
+            endpoint=f"{route.method} {route.rule}".replace(".", "_"),
+            view_func=_view(world, keys, route),
+            methods=[route.method],
+        )
+    api.add_url_rule(
+        "/<path:rest>",
+        endpoint="unknown",
+        view_func=_view(world, keys, None),
+        methods=["GET", "POST", "DELETE", "PUT", "PATCH"],
+    )
+    return api
+
+
+def _view(world: World, keys: Keys, route: Route | None) -> Callable[..., Response]:
+    def view(**ids: str) -> Response:
+        request_id = world.new_id("req")
+        replayed = False
+        params: Json = {}
+        try:
+            params = decode(_pairs())
+            answer, replayed = _answer(world, keys, route, params, request_id, **ids)
+        except StripeError as error:
+            answer = Stored(error.status, error.body, request_id)
+        except Exception:  # noqa: BLE001 - whatever it was, the wire gets a Stripe-shaped 500
+            _log.exception("sandbox_request_failed")
+            broken = StripeError(500, "The sandbox failed; its log says why.", type="api_error")
+            answer = Stored(500, broken.body, request_id)
+        _log_request(world, params, answer)
+        return _respond(answer, request_id, replayed=replayed)
+
+    return view
+
+
+def _pairs() -> list[tuple[str, str]]:
+    return [*request.args.items(multi=True), *request.form.items(multi=True)]
+
+
+def _answer(
+    world: World,
+    keys: Keys,
+    route: Route | None,
+    params: Json,
+    request_id: str,
+    **ids: str,
+) -> tuple[Stored, bool]:
+    _check_outage(world)
+    _authenticate(world)
+    if route is None:
+        raise StripeError(404, f"Unrecognized request URL ({request.method}: {request.path}).")
+    key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+    mark = fingerprint(request.method, request.path, params)
+    with keys.claim(key):
+        time.sleep(float(world.store.state("latency_seconds", 0)))
+        earlier = keys.earlier(key, mark)
+        if earlier:
+            return earlier, True
+        with caused_by(Cause(request_id, key)), world.store.transaction():
+            answer = _run(world, route, params, request_id, ids)
+            keys.remember(key, mark, answer)
+        _lose_answer(world)
+        return answer, False
+
+
+def _run(world: World, route: Route, params: Json, request_id: str, ids: Json) -> Stored:
+    """Do it, or answer its refusal; a refused parameter raises, for it is not remembered."""
+    typed = Group(route.fields, route.required).read(params, "")
+    paths = typed.pop("expand", [])
+    try:
+        with world.store.transaction():
+            body = route.handler(world, typed, **ids)
+            return Stored(200, expand(world, body, paths), request_id)
+    except ParameterRefused:
+        raise
+    except StripeError as error:
+        return Stored(error.status, error.body, request_id)
+
+
+def _authenticate(world: World) -> None:
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not given:
+        raise StripeError(
+            401,
+            "You did not provide an API key. You need to provide your API key in the Authorization"
+            " header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+        )
+    if given != world.config.secret_key:
+        shown = f"{given[:8]}{'*' * 8}" if given.startswith("sk_") else "*" * 8
+        raise StripeError(
+            401, f"Invalid API Key provided: {shown}. The sandbox takes only its own test key."
+        )
+    version = request.headers.get("Stripe-Version", API_VERSION)
+    if version != API_VERSION:
+        raise StripeError(400, f"The sandbox speaks version {API_VERSION} only, not {version}.")
+
+
+def _check_outage(world: World) -> None:
+    """Answer 503 before anything is done, while the control page says so."""
+    until = float(world.store.state("outage_until", 0))
+    if time.time() < until or world.take_fault("outage_requests"):
+        raise StripeError(503, "The sandbox plays an outage.", type="api_error")
+
+
+def _lose_answer(world: World) -> None:
+    """The work is done, but its answer gets lost: what a dropped connection looks like."""
+    if world.take_fault("lose_answers"):
+        raise StripeError(503, "The sandbox lost this answer on purpose.", type="api_error")
+
+
+def _log_request(world: World, params: Json, answer: Stored) -> None:
+    world.store.execute(
+        "INSERT INTO requests (at, request_id, method, path, params, idempotency_key, status)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        world.now(),
+        answer.request_id,
+        request.method,
+        request.path,
+        json.dumps(listed(params)),
+        request.headers.get("Idempotency-Key"),
+        answer.status,
+    )
+
+
+def _respond(answer: Stored, request_id: str, *, replayed: bool) -> Response:
+    response = Response(
+        json.dumps(answer.body, indent=2) + "\n", answer.status, mimetype="application/json"
+    )
+    headers: dict[str, Any] = {"Request-Id": request_id, "Stripe-Version": API_VERSION}
+    if request.headers.get("Idempotency-Key"):
+        headers["Idempotency-Key"] = request.headers["Idempotency-Key"]
+    if replayed:
+        headers |= {"Idempotent-Replayed": "true", "Original-Request": answer.request_id}
+    if answer.status in (409, 503):
+        headers["Stripe-Should-Retry"] = "true"
+    response.headers.update(headers)
+    return response

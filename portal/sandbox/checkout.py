@@ -1,0 +1,252 @@
+"""Checkout Sessions: an invitation to pay on a hosted page, open until paid or expired."""
+
+from portal.sandbox.amounts import check_amount
+from portal.sandbox.debits import DEBITS
+from portal.sandbox.errors import (
+    ParameterRefused,
+    StripeError,
+    parameter_invalid,
+    parameter_missing,
+)
+from portal.sandbox.events import emit
+from portal.sandbox.lists import list_object, list_page
+from portal.sandbox.prices import add_price
+from portal.sandbox.store import Json
+from portal.sandbox.world import World
+
+_SHORTEST, _LONGEST = 30 * 60, 24 * 3600
+_LEEWAY = 60  # clocks differ by a little
+
+_NULLS = dict.fromkeys(
+    "after_expiration allow_promotion_codes allowed_payment_method_types branding_settings"
+    " billing_address_collection cancel_url client_reference_id client_secret"
+    " collected_information consent consent_collection currency_conversion customer"
+    " customer_account customer_creation customer_details customer_email discounts"
+    " excluded_payment_method_types integration_identifier invoice invoice_creation locale"
+    " managed_payments name_collection optional_items origin_context payment_intent payment_link"
+    " payment_method_collection payment_method_configuration_details permissions"
+    " presentment_details recovered_from redirect_on_completion return_url"
+    " saved_payment_method_options setup_intent shipping_address_collection shipping_cost"
+    " submit_type subscription success_url wallet_options".split()
+)
+_ECHOED = (
+    "allowed_payment_method_types billing_address_collection cancel_url client_reference_id"
+    " customer customer_creation customer_email excluded_payment_method_types locale mode"
+    " origin_context payment_method_collection phone_number_collection submit_type success_url"
+).split()
+
+
+def create_session(world: World, params: Json) -> Json:
+    """A new open session with its pay page's address."""
+    _check_mode(params)
+    currency, total = _check_items(params)
+    types = payment_types(params, currency)
+    check_amount(total, currency, cards="card" in types)
+    if "customer" in params:
+        world.get("customer", params["customer"], "customer")
+    session_id = world.new_id("cs_test")
+    items = [_line_item(world, item) for item in params["line_items"]]
+    session = (
+        _NULLS
+        | _defaults(world, session_id, params)
+        | {
+            "amount_subtotal": total,
+            "amount_total": total,
+            "currency": currency,
+            "payment_method_types": types,
+        }
+    )
+    session |= {name: params[name] for name in _ECHOED if name in params}
+    session["custom_text"] |= params.get("custom_text", {})
+    world.schedule("expire_session", session_id, _expiry(world, params))
+    data = {name: params.get(name, {}) for name in ("payment_intent_data", "subscription_data")}
+    return world.add(session, line_items=items, **data)
+
+
+def _defaults(world: World, session_id: str, params: Json) -> Json:
+    subscribes = params["mode"] == "subscription"
+    return {
+        "id": session_id,
+        "object": "checkout.session",
+        "adaptive_pricing": params.get("adaptive_pricing") or {"enabled": False},
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "created": world.now(),
+        "custom_fields": [],
+        "custom_text": dict.fromkeys(
+            ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
+        ),
+        "customer_creation": None if subscribes else "if_required",
+        "expires_at": _expiry(world, params),
+        "livemode": False,
+        "metadata": params.get("metadata", {}),
+        "payment_method_collection": "always" if subscribes else "if_required",
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_status": "unpaid",
+        "phone_number_collection": {"enabled": False},
+        "shipping_options": [],
+        "status": "open",
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "ui_mode": "hosted_page",
+        "url": f"{world.config.base_url}/pay/{session_id}",
+    }
+
+
+def _check_mode(params: Json) -> None:
+    for name in ("mode", "line_items", "success_url"):
+        if name not in params:
+            raise parameter_missing(name)
+    if params.get("ui_mode", "hosted_page") != "hosted_page":
+        raise parameter_invalid("The sandbox has hosted pages only.", "ui_mode")
+    if params["mode"] == "setup":
+        raise parameter_invalid("The sandbox has the modes payment and subscription.", "mode")
+    subscribes = params["mode"] == "subscription"
+    misplaced = (
+        ("customer_creation", "payment_intent_data") if subscribes else ("subscription_data",)
+    )
+    for name in misplaced:
+        if name in params:
+            raise parameter_invalid(f"You can not pass `{name}` in `{params['mode']}` mode.", name)
+    if "customer" in params and "customer_email" in params:
+        raise parameter_invalid(
+            "You may only specify one of these parameters: customer, customer_email.", "customer"
+        )
+
+
+def _check_items(params: Json) -> tuple[str, int]:
+    """The one currency of all line items, and what they come to."""
+    if not params["line_items"]:
+        raise parameter_missing("line_items[0]")
+    prices = [
+        _check_item(item, f"line_items[{position}]", params["mode"])
+        for position, item in enumerate(params["line_items"])
+    ]
+    currencies = {price["currency"] for price in prices}
+    if len(currencies) > 1:
+        raise parameter_invalid("All line items must have the same currency.", "line_items")
+    total = sum(
+        price["unit_amount"] * item["quantity"]
+        for price, item in zip(prices, params["line_items"], strict=True)
+    )
+    return currencies.pop(), total
+
+
+def _check_item(item: Json, name: str, mode: str) -> Json:
+    if "price" in item:
+        raise StripeError(
+            400,
+            f"No such price: '{item['price']}'",
+            code="resource_missing",
+            param=f"{name}[price]",
+        )
+    if "price_data" not in item:
+        raise parameter_missing(f"{name}[price_data]")
+    if "quantity" not in item:
+        raise parameter_missing(f"{name}[quantity]")
+    price: Json = item["price_data"]
+    _check_price(price, f"{name}[price_data]", mode)
+    return price
+
+
+def _check_price(price: Json, name: str, mode: str) -> None:
+    if "unit_amount" not in price:
+        raise parameter_missing(f"{name}[unit_amount]")
+    if "product" not in price and "product_data" not in price:
+        raise parameter_missing(f"{name}[product_data]")
+    if mode == "subscription" and "recurring" not in price:
+        raise parameter_invalid(
+            "You must provide at least one recurring price in `subscription` mode when using"
+            " prices.",
+            "line_items",
+        )
+    if mode == "payment" and "recurring" in price:
+        raise parameter_invalid(
+            "You specified `payment` mode but passed a recurring price. Either switch to"
+            " `subscription` mode or use only one-time prices.",
+            "line_items",
+        )
+
+
+def payment_types(params: Json, currency: str) -> list[str]:
+    """Cards, and the currency's own bank debit, narrowed by what the caller allows."""
+    offered = ["card", *([DEBITS[currency]] if currency in DEBITS else [])]
+    allowed = params.get("allowed_payment_method_types", offered)
+    excluded = params.get("excluded_payment_method_types", [])
+    left = [kind for kind in offered if kind in allowed and kind not in excluded]
+    if not left:
+        raise parameter_invalid(
+            "No valid payment method types for this Checkout Session.",
+            "allowed_payment_method_types",
+        )
+    return left
+
+
+def _expiry(world: World, params: Json) -> int:
+    expires_at = int(params.get("expires_at", world.now() + _LONGEST))
+    remaining = expires_at - world.now()
+    if not _SHORTEST - _LEEWAY <= remaining <= _LONGEST + _LEEWAY:
+        raise ParameterRefused(
+            "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout"
+            " Session creation.",
+            param="expires_at",
+        )
+    return expires_at
+
+
+def _line_item(world: World, item: Json) -> Json:
+    price = add_price(world, item["price_data"])
+    product = world.get("product", price["product"], "line_items[0][price_data][product]")
+    total = price["unit_amount"] * item["quantity"]
+    return {
+        "id": world.new_id("li"),
+        "object": "item",
+        "adjustable_quantity": None,
+        "amount_discount": 0,
+        "amount_subtotal": total,
+        "amount_tax": 0,
+        "amount_total": total,
+        "currency": price["currency"],
+        "description": product["name"],
+        "metadata": item.get("metadata", {}),
+        "price": price,
+        "quantity": item["quantity"],
+    }
+
+
+def session_items(world: World, session_id: str) -> Json:
+    items = world.private(session_id)["line_items"]
+    return list_object(f"/v1/checkout/sessions/{session_id}/line_items", items)
+
+
+def list_session_items(world: World, params: Json, id: str) -> Json:
+    world.get("checkout.session", id)
+    return session_items(world, id)
+
+
+def retrieve_session(world: World, params: Json, id: str) -> Json:
+    return world.get("checkout.session", id)
+
+
+def list_sessions(world: World, params: Json) -> Json:
+    details = params.pop("customer_details", None)
+    if details:
+        params["email"] = details["email"]
+    paths = {"email": "customer_details.email"}
+    return list_page(world, "checkout.session", "/v1/checkout/sessions", params, paths=paths)
+
+
+def expire_session(world: World, params: Json, id: str) -> Json:
+    session = world.get("checkout.session", id)
+    if session["status"] != "open":
+        raise StripeError(
+            400,
+            f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout'
+            f" Session has a status of {session['status']}.",
+        )
+    return close_session(world, session)
+
+
+def close_session(world: World, session: Json) -> Json:
+    """Nobody can pay it any more."""
+    session |= {"status": "expired", "url": None}
+    emit(world, "checkout.session.expired", world.save(session))
+    return session

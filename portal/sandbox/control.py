@@ -1,0 +1,193 @@
+"""The control API: JSON in (or a form's fields), JSON out; a form gets sent back to the page.
+
+| Call | Fields | What it does |
+|---|---|---|
+| `GET /_control/state` | | clock, faults, counts |
+| `GET /_control/requests` | `after` (seq) | every API request: method, path, params, key, status |
+| `GET /_control/deliveries` | | every delivery with its state and attempts |
+| `POST /_control/advance` | `seconds`, or `to=renewal` | moves the clock; what is due happens |
+| `POST /_control/fail_next_renewal` | `count` | the next renewals' charges are declined |
+| `POST /_control/fail_next_refund` | `count` | the next refunds are pending, then fail |
+| `POST /_control/fail_next_settlement` | `count` | the next bank debits come back unpaid |
+| `POST /_control/refund_fail/<re_…>` | | a refund fails now, even after `succeeded` |
+| `POST /_control/dispute/<ch_…>` | | opens a dispute |
+| `POST /_control/dispute/<dp_…>/close` | `outcome` won or lost | closes it |
+| `POST /_control/payout` | | pays the whole balance out |
+| `POST /_control/deliveries` | `mode` normal or hold | whether new deliveries wait for a release |
+| `POST /_control/deliveries` | `drop_next`, `duplicate_next` | loses the next, sends them twice |
+| `POST /_control/deliveries` | `twin_next` | two Event objects, of two ids, for each next change |
+| `POST /_control/deliveries` | `delay_seconds` | every delivery is that much later |
+| `POST /_control/deliveries/release` | `seed`, or `order` | sends what is held, one by one |
+| `POST /_control/deliveries/release` | `drop` true | and loses what `order` leaves out |
+| `POST /_control/deliveries/retry` | | failed and waiting deliveries are due now |
+| `POST /_control/redeliver/<evt_…>` | | sends an event again |
+| `POST /_control/outage` | `seconds`, or `requests` | 503 for a time or for so many requests |
+| `POST /_control/outage` | `lose_answers` | the work is done and its answer lost |
+| `POST /_control/latency` | `ms` | every API answer takes that much longer |
+| `POST /_control/drain` | `timeout` | waits until nothing is due or on its way |
+| `POST /_control/reset` | | forgets everything |
+
+`order` is a list of event ids; one may come twice.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from portal.sandbox import control_faults, deliveries, disputes, payouts, refunds, schedule
+from portal.sandbox.control_faults import read_count, read_number
+from portal.sandbox.control_views import delivery_rows, request_rows, state_of
+from portal.sandbox.errors import StripeError, parameter_invalid
+from portal.sandbox.store import Json
+from portal.sandbox.webhook_endpoints import ensure_own_endpoint
+from portal.sandbox.world import World
+
+Act = Callable[[World, Json], Json]
+
+
+def _advance(world: World, given: Json) -> Json:
+    if given.get("to") == "renewal":
+        done = schedule.advance_to_renewal(world)
+    else:
+        done = schedule.advance_by(world, int(read_number(given, "seconds")))
+    return {"now": world.now(), "done": done}
+
+
+def _release(world: World, given: Json) -> Json:
+    order = given.get("order")
+    seed = given.get("seed")
+    sent = deliveries.release(
+        world,
+        seed=None if seed in (None, "") else int(seed),
+        order=order if isinstance(order, list) else None,
+        drop=str(given.get("drop", "")).lower() in ("1", "true", "on"),
+    )
+    return {"sent": sent}
+
+
+def _retry(world: World, given: Json) -> Json:
+    count = world.store.execute(
+        "UPDATE deliveries SET state = 'pending', due = ?"
+        " WHERE state IN ('pending', 'failed', 'dropped')",
+        time.time(),
+    )
+    return {"due": count}
+
+
+def _drain(world: World, given: Json) -> Json:
+    """Wait until every task due by now is done and every delivery had its first attempt."""
+    deadline = time.monotonic() + read_number(given, "timeout", 10)
+    busy = (
+        "SELECT 1 FROM deliveries WHERE state = 'sending'"
+        " OR (state = 'pending' AND attempts = 0 AND due <= ?)"
+    )
+    horizon = world.now() + world.config.settle_after
+    while time.monotonic() < deadline:
+        due = schedule.next_due(world)
+        with world.store.changed:
+            waiting = world.store.row(busy, time.time()) or (due is not None and due <= horizon)
+            if not waiting:
+                return {"idle": True}
+            world.store.changed.wait(0.05)
+    return {"idle": False}
+
+
+def _reset(world: World, given: Json) -> Json:
+    world.forget()
+    ensure_own_endpoint(world)
+    return state_of(world)
+
+
+def _close_dispute(world: World, given: Json) -> Json:
+    outcome = given.get("outcome")
+    if outcome not in ("won", "lost"):
+        raise parameter_invalid("outcome is won or lost.", "outcome")
+    return disputes.close_dispute(world, given["id"], outcome)
+
+
+def _open_dispute(world: World, given: Json) -> Json:
+    dispute = disputes.open_dispute(world, given["id"])
+    if dispute is None:
+        raise StripeError(400, "This charge can't be disputed: unpaid, given back, or disputed.")
+    return dispute
+
+
+def _count(name: str) -> Act:
+    """Ask for a fault so many times."""
+
+    def act(world: World, given: Json) -> Json:
+        world.store.set_state(name, read_count(given, "count", 1))
+        return state_of(world)
+
+    return act
+
+
+# Address, what it does, and whether all of it is one transaction.
+_ACTS: tuple[tuple[str, Act, bool], ...] = (
+    ("advance", _advance, False),
+    ("fail_next_renewal", _count("fail_next_renewal"), True),
+    ("fail_next_refund", _count("fail_next_refund"), True),
+    ("fail_next_settlement", _count("fail_next_settlement"), True),
+    ("refund_fail/<id>", lambda world, given: refunds.fail_refund(world, given["id"]), True),
+    ("dispute/<id>", _open_dispute, True),
+    ("dispute/<id>/close", _close_dispute, True),
+    ("payout", lambda world, given: {"payouts": payouts.pay_out(world)}, True),
+    ("deliveries", control_faults.set_delivery_mode, True),
+    ("deliveries/release", _release, False),
+    ("deliveries/retry", _retry, True),
+    (
+        "redeliver/<id>",
+        lambda world, given: {"sent": deliveries.redeliver(world, given["id"])},
+        False,
+    ),
+    ("outage", control_faults.set_outage, True),
+    ("latency", control_faults.set_latency, True),
+    ("drain", _drain, False),
+    ("reset", _reset, True),
+)
+
+
+def make_control(world: World) -> Blueprint:
+    control = Blueprint("control", __name__, url_prefix="/_control")
+    for rule, act, whole in _ACTS:
+        control.add_url_rule(
+            f"/{rule}", endpoint=rule, view_func=_view(world, act, whole=whole), methods=["POST"]
+        )
+
+    @control.get("/state")
+    def state() -> Response:
+        return jsonify(state_of(world))
+
+    @control.get("/requests")
+    def requests() -> Response:
+        return jsonify(request_rows(world, int(request.args.get("after", 0))))
+
+    @control.get("/deliveries")
+    def delivery_log() -> Response:
+        return jsonify(delivery_rows(world))
+
+    return control
+
+
+def _view(world: World, act: Act, *, whole: bool) -> Callable[..., AnyResponse]:
+    def view(**ids: str) -> AnyResponse:
+        from_page = request.mimetype == "application/x-www-form-urlencoded"
+        given: Any = request.form.to_dict() if from_page else request.get_json(silent=True)
+        try:
+            answer = _act(world, act, (given or {}) | ids, whole=whole)
+        except StripeError as error:
+            return jsonify(error.body), error.status  # type: ignore[return-value]  # Flask joins them
+        wants_page = from_page and request.accept_mimetypes.best == "text/html"
+        return redirect("/", 303) if wants_page else jsonify(answer)
+
+    return view
+
+
+def _act(world: World, act: Act, given: Json, *, whole: bool) -> Json:
+    if not whole:
+        return act(world, given)
+    with world.store.transaction():
+        return act(world, given)

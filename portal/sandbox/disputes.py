@@ -1,0 +1,123 @@
+"""Disputes: the bank takes the money back, and perhaps returns it."""
+
+from portal.sandbox.balance import Movement, book
+from portal.sandbox.errors import StripeError
+from portal.sandbox.events import emit
+from portal.sandbox.fields import Field, Text
+from portal.sandbox.lists import LISTING, list_page
+from portal.sandbox.store import Json
+from portal.sandbox.world import World
+
+FEE = 1500
+_RESPOND_WITHIN = 9 * 24 * 3600
+LIST_DISPUTES: dict[str, Field] = LISTING | {"charge": Text(), "payment_intent": Text()}
+
+_NO_EVIDENCE = dict.fromkeys(
+    "access_activity_log billing_address cancellation_policy cancellation_policy_disclosure"
+    " cancellation_rebuttal customer_communication customer_email_address customer_name"
+    " customer_purchase_ip customer_signature duplicate_charge_documentation"
+    " duplicate_charge_explanation duplicate_charge_id product_description receipt refund_policy"
+    " refund_policy_disclosure refund_refusal_explanation service_date service_documentation"
+    " shipping_address shipping_carrier shipping_date shipping_documentation"
+    " shipping_tracking_number uncategorized_file uncategorized_text".split()
+)
+
+
+def open_dispute(world: World, charge_id: str) -> Json | None:
+    """The donor's bank questions a charge and takes it back, with a fee; None if it can't."""
+    charge = world.get("charge", charge_id)
+    left = charge["amount"] - charge["amount_refunded"]
+    if charge["disputed"] or charge["status"] != "succeeded" or not left:
+        return None
+    dispute_id = world.new_id("dp")
+    taken = _book(world, charge, dispute_id, -left, FEE)
+    dispute = world.add(
+        _dispute(world, charge, dispute_id, left) | {"balance_transactions": [taken]}
+    )
+    charge["disputed"] = True
+    world.save(charge)
+    emit(world, "charge.dispute.created", dispute)
+    emit(world, "charge.dispute.funds_withdrawn", dispute)
+    emit(world, "charge.updated", charge, {"disputed": False})
+    return dispute
+
+
+def _dispute(world: World, charge: Json, dispute_id: str, amount: int) -> Json:
+    card = charge["payment_method_details"].get("card", {})
+    details = {
+        "brand": card.get("brand", "visa"),
+        "case_type": "chargeback",
+        "network": card.get("network", "visa"),
+        "network_reason_code": "83",
+    }
+    return {
+        "id": dispute_id,
+        "object": "dispute",
+        "amount": amount,
+        "charge": charge["id"],
+        "created": world.now(),
+        "currency": charge["currency"],
+        "enhanced_eligibility_types": [],
+        "evidence": _NO_EVIDENCE | {"enhanced_evidence": {}},
+        "evidence_details": {
+            "due_by": world.now() + _RESPOND_WITHIN,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+            "submission_method": "not_submitted",
+        },
+        "is_charge_refundable": False,
+        "livemode": False,
+        "metadata": {},
+        "network_reason_code": "83",
+        "payment_intent": charge["payment_intent"],
+        "payment_method_details": {"card": details, "type": "card"},
+        "reason": "fraudulent",
+        "status": "needs_response",
+    }
+
+
+def _book(world: World, charge: Json, dispute_id: str, amount: int, fee: int) -> Json:
+    movement = Movement(
+        type="adjustment",
+        amount=amount,
+        currency=charge["currency"],
+        source=dispute_id,
+        category="dispute" if amount < 0 else "dispute_reversal",
+        fee=fee,
+        description=f"Chargeback {'withdrawal' if amount < 0 else 'reversal'} for {charge['id']}",
+        fee_description="Dispute fee",
+    )
+    return book(world, movement)
+
+
+def close_dispute(world: World, dispute_id: str, outcome: str) -> Json:
+    """The bank's word: `lost` keeps the money away, `won` brings it back with the fee."""
+    dispute = world.get("dispute", dispute_id)
+    if dispute["status"] in ("won", "lost"):
+        raise StripeError(400, f"This dispute is already closed as {dispute['status']}.")
+    previous = {"status": dispute["status"]}
+    dispute["status"] = outcome
+    if outcome == "won":
+        charge = world.get("charge", dispute["charge"])
+        back = _book(world, charge, dispute_id, dispute["amount"], -FEE)
+        dispute["balance_transactions"].append(back)
+    world.save(dispute)
+    emit(world, "charge.dispute.closed", dispute, previous)
+    if outcome == "won":
+        emit(world, "charge.dispute.funds_reinstated", dispute)
+    return dispute
+
+
+def accept_dispute(world: World, params: Json, id: str) -> Json:
+    """`POST /v1/disputes/<id>/close`: the merchant gives in."""
+    return close_dispute(world, id, "lost")
+
+
+def retrieve_dispute(world: World, params: Json, id: str) -> Json:
+    return world.get("dispute", id)
+
+
+def list_disputes(world: World, params: Json) -> Json:
+    return list_page(world, "dispute", "/v1/disputes", params)

@@ -1,0 +1,275 @@
+"""Invoices of subscriptions, and the InvoicePayments that tie them to PaymentIntents."""
+
+from portal.sandbox.events import emit
+from portal.sandbox.fields import Choice, Field, Group, Text
+from portal.sandbox.lists import LISTING, list_object, list_page
+from portal.sandbox.store import Json
+from portal.sandbox.world import World
+
+LIST_INVOICES: dict[str, Field] = LISTING | {
+    "customer": Text(),
+    "status": Choice(("draft", "open", "paid", "uncollectible", "void")),
+    "subscription": Text(),
+}
+LIST_INVOICE_PAYMENTS: dict[str, Field] = LISTING | {
+    "invoice": Text(),
+    "payment": Group(
+        {"type": Choice(("payment_intent", "payment_record")), "payment_intent": Text()},
+        required=("type",),
+    ),
+    "status": Choice(("canceled", "open", "paid")),
+}
+RETRY_AFTER = 3 * 24 * 3600
+
+_NULLS = dict.fromkeys(
+    "account_tax_ids amount_paid_off_stripe application automatically_finalizes_at"
+    " confirmation_secret custom_fields customer_account customer_address customer_phone"
+    " customer_shipping default_payment_method default_source description due_date effective_at"
+    " ending_balance footer from_invoice hosted_invoice_url invoice_pdf last_finalization_error"
+    " latest_revision next_payment_attempt number on_behalf_of receipt_number rendering"
+    " shipping_cost shipping_details statement_descriptor status_details test_clock"
+    " threshold_reason webhooks_delivered_at".split()
+)
+
+
+def draft_invoice(world: World, subscription: Json, reason: str, period: tuple[int, int]) -> Json:
+    """A draft for the current period; `period` is the invoice's own, which is the past one."""
+    items = subscription["items"]["data"]
+    customer = world.get("customer", subscription["customer"])
+    invoice_id = world.new_id("in")
+    lines = [_line(world, invoice_id, subscription, item) for item in items]
+    total = sum(line["amount"] for line in lines)
+    invoice = (
+        _NULLS
+        | _amounts(total)
+        | {
+            "id": invoice_id,
+            "object": "invoice",
+            "account_country": "CA",
+            "account_name": "Sandbox",
+            "attempt_count": 0,
+            "attempted": False,
+            "auto_advance": True,
+            "automatic_tax": {
+                "disabled_reason": None,
+                "enabled": False,
+                "liability": None,
+                "provider": None,
+                "status": None,
+            },
+            "billing_reason": reason,
+            "collection_method": "charge_automatically",
+            "created": world.now(),
+            "currency": subscription["currency"],
+            "customer": customer["id"],
+            "customer_email": customer["email"],
+            "customer_name": customer["name"],
+            "customer_tax_exempt": "none",
+            "customer_tax_ids": [],
+            "default_tax_rates": [],
+            "discounts": [],
+            "issuer": {"type": "self"},
+            "lines": list_object(f"/v1/invoices/{invoice_id}/lines", lines),
+            "livemode": False,
+            "metadata": {},
+            "parent": _parent(subscription),
+            "payment_settings": {
+                "default_mandate": None,
+                "payment_method_options": None,
+                "payment_method_types": None,
+            },
+            "period_end": period[1],
+            "period_start": period[0],
+            "status": "draft",
+            "status_transitions": dict.fromkeys(
+                ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
+            ),
+        }
+    )
+    world.add(invoice)
+    emit(world, "invoice.created", invoice)
+    return invoice
+
+
+def _amounts(total: int) -> Json:
+    zero = dict.fromkeys(
+        "amount_overpaid amount_paid amount_shipping post_payment_credit_notes_amount"
+        " pre_payment_credit_notes_amount starting_balance".split(),
+        0,
+    )
+    due = dict.fromkeys(
+        "amount_due amount_remaining subtotal subtotal_excluding_tax total"
+        " total_excluding_tax".split(),
+        total,
+    )
+    lists: Json = {
+        "total_discount_amounts": [],
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+    }
+    return zero | due | lists
+
+
+def _parent(subscription: Json) -> Json:
+    return {
+        "quote_details": None,
+        "subscription_details": {
+            "metadata": subscription["metadata"],
+            "subscription": subscription["id"],
+        },
+        "type": "subscription_details",
+    }
+
+
+def _line(world: World, invoice_id: str, subscription: Json, item: Json) -> Json:
+    price = item["price"]
+    total = price["unit_amount"] * item["quantity"]
+    return {
+        "id": world.new_id("il"),
+        "object": "line_item",
+        "amount": total,
+        "currency": price["currency"],
+        "description": subscription["description"],
+        "discount_amounts": [],
+        "discountable": True,
+        "discounts": [],
+        "invoice": invoice_id,
+        "livemode": False,
+        "metadata": subscription["metadata"],
+        "parent": {
+            "invoice_item_details": None,
+            "subscription_item_details": {
+                "invoice_item": None,
+                "proration": False,
+                "proration_details": {"credited_items": None},
+                "subscription": subscription["id"],
+                "subscription_item": item["id"],
+            },
+            "type": "subscription_item_details",
+        },
+        "period": {"end": item["current_period_end"], "start": item["current_period_start"]},
+        "pretax_credit_amounts": [],
+        "pricing": {
+            "price_details": {"price": price["id"], "product": price["product"]},
+            "type": "price_details",
+            "unit_amount_decimal": price["unit_amount_decimal"],
+        },
+        "quantity": item["quantity"],
+        "quantity_decimal": str(item["quantity"]),
+        "subscription": subscription["id"],
+        "subtotal": total,
+        "taxes": [],
+    }
+
+
+def finalize_invoice(world: World, invoice: Json, intent: Json) -> Json:
+    """Open it for payment by this intent."""
+    now = world.now()
+    invoice |= {
+        "effective_at": now,
+        "number": f"SANDBOX-{len(world.select('invoice')):04d}",
+        "hosted_invoice_url": f"{world.config.base_url}/receipts/{invoice['id']}",
+        "status": "open",
+    }
+    invoice["status_transitions"]["finalized_at"] = now
+    world.save(invoice)
+    emit(world, "invoice.finalized", invoice)
+    _add_invoice_payment(world, invoice, intent)
+    return invoice
+
+
+def _add_invoice_payment(world: World, invoice: Json, intent: Json) -> None:
+    world.add(
+        {
+            "id": world.new_id("inpay"),
+            "object": "invoice_payment",
+            "amount_paid": None,
+            "amount_requested": invoice["amount_due"],
+            "created": world.now(),
+            "currency": invoice["currency"],
+            "invoice": invoice["id"],
+            "is_default": True,
+            "livemode": False,
+            "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
+            "status": "open",
+            "status_transitions": {"canceled_at": None, "paid_at": None},
+        }
+    )
+
+
+def pay_invoice(world: World, invoice: Json) -> Json:
+    """Its payment came: the events Stripe sends, both names of "paid" included."""
+    now = world.now()
+    (payment,) = world.select("invoice_payment", invoice=invoice["id"])
+    payment |= {"amount_paid": invoice["amount_due"], "status": "paid"}
+    payment["status_transitions"]["paid_at"] = now
+    emit(world, "invoice_payment.paid", world.save(payment))
+    invoice |= {
+        "amount_paid": invoice["amount_due"],
+        "amount_remaining": 0,
+        "attempt_count": invoice["attempt_count"] + 1,
+        "attempted": True,
+        "auto_advance": False,
+        "next_payment_attempt": None,
+        "status": "paid",
+    }
+    invoice["status_transitions"]["paid_at"] = now
+    world.save(invoice)
+    emit(world, "invoice.paid", invoice)
+    emit(world, "invoice.payment_succeeded", invoice)
+    return invoice
+
+
+def fail_invoice(world: World, invoice: Json, *, retry: bool) -> Json:
+    """An attempt failed; Stripe tries again some days later."""
+    invoice |= {
+        "attempt_count": invoice["attempt_count"] + 1,
+        "attempted": True,
+        "next_payment_attempt": world.now() + RETRY_AFTER if retry else None,
+    }
+    emit(world, "invoice.payment_failed", world.save(invoice))
+    return invoice
+
+
+def void_invoice(world: World, invoice: Json) -> Json:
+    """Nothing will be asked for it any more."""
+    invoice |= {"auto_advance": False, "next_payment_attempt": None, "status": "void"}
+    invoice["status_transitions"]["voided_at"] = world.now()
+    emit(world, "invoice.voided", world.save(invoice))
+    return invoice
+
+
+def invoice_intent(world: World, invoice_id: str) -> Json:
+    """The PaymentIntent that pays an invoice."""
+    (payment,) = world.select("invoice_payment", invoice=invoice_id)
+    return world.get("payment_intent", payment["payment"]["payment_intent"])
+
+
+def intent_invoice(world: World, intent_id: str) -> Json | None:
+    """The invoice that a PaymentIntent pays, if it pays one."""
+    for payment in world.select("invoice_payment", payment__payment_intent=intent_id):
+        return world.get("invoice", payment["invoice"])
+    return None
+
+
+def retrieve_invoice(world: World, params: Json, id: str) -> Json:
+    return world.get("invoice", id)
+
+
+def list_invoices(world: World, params: Json) -> Json:
+    paths = {"subscription": "parent.subscription_details.subscription"}
+    return list_page(world, "invoice", "/v1/invoices", params, paths=paths)
+
+
+def list_invoice_payments(world: World, params: Json) -> Json:
+    payment = params.pop("payment", {})
+    where = (
+        [("json_extract(body, '$.payment.payment_intent') = ?", [payment["payment_intent"]])]
+        if "payment_intent" in payment
+        else []
+    )
+    return list_page(world, "invoice_payment", "/v1/invoice_payments", params, where=where)
+
+
+def retrieve_invoice_payment(world: World, params: Json, id: str) -> Json:
+    return world.get("invoice_payment", id)

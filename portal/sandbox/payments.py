@@ -1,0 +1,172 @@
+"""PaymentIntents: an amount to be taken, and every attempt at it."""
+
+from typing import Any
+
+from portal.sandbox.cards import MESSAGES
+from portal.sandbox.charges import add_charge
+from portal.sandbox.debits import DELAY
+from portal.sandbox.events import emit
+from portal.sandbox.fields import Field, Text
+from portal.sandbox.lists import LISTING, list_page
+from portal.sandbox.store import Json
+from portal.sandbox.world import World
+
+LIST_INTENTS: dict[str, Field] = LISTING | {"customer": Text()}
+DISPUTED_AFTER = 60
+
+_NULLS = dict.fromkeys(
+    "allowed_payment_method_types application application_fee_amount"
+    " automatic_payment_methods canceled_at cancellation_reason customer_account description"
+    " excluded_payment_method_types last_payment_error latest_charge next_action on_behalf_of"
+    " payment_method payment_record presentment_details processing receipt_email review"
+    " setup_future_usage shipping source statement_descriptor statement_descriptor_suffix"
+    " transfer_data transfer_group".split()
+)
+
+
+def add_intent(world: World, amount: int, currency: str, types: list[str], **fields: Any) -> Json:
+    """A PaymentIntent that waits for a way to pay; `fields` override its own."""
+    intent_id = world.new_id("pi")
+    intent = _NULLS | {
+        "id": intent_id,
+        "object": "payment_intent",
+        "amount": amount,
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "capture_method": "automatic_async",
+        "client_secret": world.new_id(f"{intent_id}_secret"),
+        "confirmation_method": "automatic",
+        "created": world.now(),
+        "currency": currency,
+        "customer": None,
+        "livemode": False,
+        "metadata": {},
+        "payment_method_configuration_details": None,
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_types": types,
+        "status": "requires_payment_method",
+    }
+    world.add(intent | fields)
+    return emit_change(world, "payment_intent.created", intent | fields)
+
+
+def emit_change(world: World, type: str, intent: Json) -> Json:
+    emit(world, type, intent)
+    return intent
+
+
+def attempt(world: World, intent: Json, method: Json, *, authenticated: bool = False) -> Json:
+    """Try to take the money by this method; the answered intent's `status` says what came of it.
+
+    `succeeded`, `processing` (a bank debit under way), `requires_action` (3-D Secure) or
+    `requires_payment_method` (refused, see `last_payment_error`).
+    """
+    behaviour = world.private(method["id"])
+    intent = intent | {"payment_method": method["id"]}
+    if method["type"] != "card":
+        return _start_debit(world, intent, method)
+    if behaviour["challenge"] and not authenticated:
+        return _ask_authentication(world, intent)
+    if behaviour["decline"]:
+        return decline(world, intent, method, *behaviour["decline"])
+    return _take(world, intent, method, disputed=behaviour["disputed"])
+
+
+def _take(world: World, intent: Json, method: Json, *, disputed: bool) -> Json:
+    charge = add_charge(world, intent, method, "succeeded")
+    emit(world, "charge.succeeded", charge)
+    if disputed:
+        world.schedule("open_dispute", charge["id"], world.now() + DISPUTED_AFTER)
+    return succeed(world, intent, charge)
+
+
+def succeed(world: World, intent: Json, charge: Json) -> Json:
+    """The money is there; its balance transaction follows a moment later."""
+    intent = intent | {
+        "amount_received": intent["amount"],
+        "last_payment_error": None,
+        "latest_charge": charge["id"],
+        "next_action": None,
+        "status": "succeeded",
+    }
+    world.save(intent)
+    world.schedule("settle_fees", charge["id"], world.now() + world.config.settle_after)
+    return emit_change(world, "payment_intent.succeeded", intent)
+
+
+def _ask_authentication(world: World, intent: Json) -> Json:
+    intent = intent | {"next_action": {"type": "use_stripe_sdk"}, "status": "requires_action"}
+    return emit_change(world, "payment_intent.requires_action", world.save(intent))
+
+
+def _start_debit(world: World, intent: Json, method: Json) -> Json:
+    charge = add_charge(world, intent, method, "pending")
+    emit(world, "charge.pending", charge)
+    intent = intent | {"latest_charge": charge["id"], "status": "processing"}
+    world.save(intent)
+    world.schedule("settle_debit", intent["id"], world.now() + DELAY)
+    return emit_change(world, "payment_intent.processing", intent)
+
+
+def decline(world: World, intent: Json, method: Json, code: str, decline_code: str) -> Json:
+    """A refused attempt: a failed charge, and an intent that waits for another way to pay."""
+    message = MESSAGES[decline_code]
+    charge = add_charge(world, intent, method, "failed")
+    charge |= {"failure_code": code, "failure_message": message}
+    charge["outcome"] |= {
+        "network_status": "declined_by_network",
+        "reason": decline_code,
+        "seller_message": "The bank did not return any further details with this decline.",
+        "type": "issuer_declined",
+    }
+    emit(world, "charge.failed", world.save(charge))
+    return fail_intent(world, intent, method, charge, _error(charge, method, decline_code))
+
+
+def fail_intent(world: World, intent: Json, method: Json, charge: Json, error: Json) -> Json:
+    """Back to waiting for a way to pay, with the error that Stripe would show."""
+    intent = intent | {
+        "last_payment_error": error,
+        "latest_charge": charge["id"],
+        "next_action": None,
+        "payment_method": None,
+        "status": "requires_payment_method",
+    }
+    return emit_change(world, "payment_intent.payment_failed", world.save(intent))
+
+
+def _error(charge: Json, method: Json, decline_code: str | None) -> Json:
+    return {
+        "charge": charge["id"],
+        "code": charge["failure_code"],
+        "decline_code": decline_code,
+        "message": charge["failure_message"],
+        "payment_method": method,
+        "type": "card_error",
+    }
+
+
+def finish_debit(world: World, intent: Json, *, paid: bool) -> Json:
+    """What the bank answered after some days."""
+    charge = world.get("charge", intent["latest_charge"])
+    if paid:
+        charge |= {"paid": True, "status": "succeeded"}
+        emit(world, "charge.succeeded", world.save(charge))
+        return succeed(world, intent, charge)
+    method = world.get("payment_method", intent["payment_method"])
+    charge |= {
+        "failure_code": "insufficient_funds",
+        "failure_message": "The bank account has insufficient funds.",
+        "status": "failed",
+    }
+    emit(world, "charge.failed", world.save(charge))
+    return fail_intent(world, intent, method, charge, _error(charge, method, None))
+
+
+def retrieve_intent(world: World, params: Json, id: str) -> Json:
+    return world.get("payment_intent", id)
+
+
+def list_intents(world: World, params: Json) -> Json:
+    return list_page(world, "payment_intent", "/v1/payment_intents", params)

@@ -1,0 +1,134 @@
+"""Stripe's endpoints that the sandbox has: one row each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from portal.sandbox import (
+    account,
+    balance,
+    charges,
+    checkout,
+    customers,
+    disputes,
+    events,
+    invoices,
+    payment_methods,
+    payments,
+    payouts,
+    portal_sessions,
+    prices,
+    refunds,
+    session_params,
+    subscriptions,
+    webhook_endpoints,
+)
+from portal.sandbox.fields import Field, Flag, Many, Text
+from portal.sandbox.lists import LISTING, PAGING
+from portal.sandbox.store import Json
+
+_ONLY_EXPAND: dict[str, Field] = {"expand": Many(Text())}
+_LIST_EVENTS = LISTING | {
+    "delivery_success": Flag(),
+    "type": Text(),
+    "types": Many(Text()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`handler(world, params, **ids)` answers the object; `required` are parameters."""
+
+    method: str
+    rule: str
+    handler: Callable[..., Json]
+    fields: Mapping[str, Field] = field(default_factory=lambda: _ONLY_EXPAND)
+    required: tuple[str, ...] = ()
+
+
+ROUTES = (
+    Route("GET", "account", account.retrieve_account),
+    Route("GET", "balance", balance.retrieve_balance),
+    Route("GET", "balance_transactions", balance.list_transactions, balance.LIST_TRANSACTIONS),
+    Route("GET", "balance_transactions/<id>", balance.retrieve_transaction),
+    Route(
+        "POST",
+        "billing_portal/sessions",
+        portal_sessions.create_portal_session,
+        portal_sessions.CREATE_PORTAL_SESSION,
+        ("customer",),
+    ),
+    Route("GET", "charges", charges.list_charges, charges.LIST_CHARGES),
+    Route("GET", "charges/<id>", charges.retrieve_charge),
+    Route(
+        "POST",
+        "checkout/sessions",
+        checkout.create_session,
+        session_params.CREATE_SESSION,
+        ("mode", "line_items", "success_url"),
+    ),
+    Route("GET", "checkout/sessions", checkout.list_sessions, session_params.LIST_SESSIONS),
+    Route("GET", "checkout/sessions/<id>", checkout.retrieve_session),
+    Route("POST", "checkout/sessions/<id>/expire", checkout.expire_session),
+    Route("GET", "checkout/sessions/<id>/line_items", checkout.list_session_items, PAGING),
+    Route("POST", "customers", customers.create_customer, customers.CREATE_CUSTOMER),
+    Route("GET", "customers", customers.list_customers, customers.LIST_CUSTOMERS),
+    Route("GET", "customers/<id>", customers.retrieve_customer),
+    Route("GET", "disputes", disputes.list_disputes, disputes.LIST_DISPUTES),
+    Route("GET", "disputes/<id>", disputes.retrieve_dispute),
+    Route("POST", "disputes/<id>/close", disputes.accept_dispute),
+    Route("GET", "events", events.list_events, _LIST_EVENTS),
+    Route("GET", "events/<id>", events.retrieve_event),
+    Route(
+        "GET", "invoice_payments", invoices.list_invoice_payments, invoices.LIST_INVOICE_PAYMENTS
+    ),
+    Route("GET", "invoice_payments/<id>", invoices.retrieve_invoice_payment),
+    Route("GET", "invoices", invoices.list_invoices, invoices.LIST_INVOICES),
+    Route("GET", "invoices/<id>", invoices.retrieve_invoice),
+    Route("GET", "payment_intents", payments.list_intents, payments.LIST_INTENTS),
+    Route("GET", "payment_intents/<id>", payments.retrieve_intent),
+    Route("GET", "payment_methods/<id>", payment_methods.retrieve_payment_method),
+    Route("GET", "payouts", payouts.list_payouts, payouts.LIST_PAYOUTS),
+    Route("GET", "payouts/<id>", payouts.retrieve_payout),
+    Route("GET", "prices/<id>", prices.retrieve_price),
+    Route("GET", "products/<id>", prices.retrieve_product),
+    Route("POST", "refunds", refunds.create_refund, refunds.CREATE_REFUND),
+    Route("GET", "refunds", refunds.list_refunds, refunds.LIST_REFUNDS),
+    Route("GET", "refunds/<id>", refunds.retrieve_refund),
+    Route(
+        "GET", "subscriptions", subscriptions.list_subscriptions, subscriptions.LIST_SUBSCRIPTIONS
+    ),
+    Route("GET", "subscriptions/<id>", subscriptions.retrieve_subscription),
+    Route(
+        "POST",
+        "subscriptions/<id>",
+        subscriptions.update_subscription,
+        subscriptions.UPDATE_SUBSCRIPTION,
+    ),
+    Route(
+        "DELETE",
+        "subscriptions/<id>",
+        subscriptions.cancel_subscription,
+        subscriptions.CANCEL_SUBSCRIPTION,
+    ),
+    Route(
+        "POST",
+        "webhook_endpoints",
+        webhook_endpoints.create_endpoint,
+        webhook_endpoints.CREATE_ENDPOINT,
+        ("enabled_events", "url"),
+    ),
+    Route(
+        "GET",
+        "webhook_endpoints",
+        webhook_endpoints.list_endpoints,
+        webhook_endpoints.LIST_ENDPOINTS,
+    ),
+    Route("GET", "webhook_endpoints/<id>", webhook_endpoints.retrieve_endpoint),
+    Route(
+        "POST",
+        "webhook_endpoints/<id>",
+        webhook_endpoints.update_endpoint,
+        webhook_endpoints.UPDATE_ENDPOINT,
+    ),
+    Route("DELETE", "webhook_endpoints/<id>", webhook_endpoints.delete_endpoint),
+)
