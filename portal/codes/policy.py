@@ -5,13 +5,8 @@ from datetime import datetime
 
 from portal.codes.normalise import normalise_code
 from portal.codes.pledge import Pledge
-from portal.codes.refusals import (
-    Reason,
-    Refusal,
-    Refuser,
-    refuse_unknown_code,
-    refuse_unknown_region,
-)
+from portal.codes.refusal import Reason, Refusal
+from portal.codes.refusals import Refuser, refuse_unknown_code, refuse_unknown_region
 from portal.codes.terms import Code, Kind, Terms
 from portal.regions.catalogue import Catalogue, CurrencyOption, Mode, Region
 

@@ -1,0 +1,39 @@
+"""Finding codes."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.codes.models import CodeRecord, Partner
+from portal.codes.normalise import normalise_code
+from portal.codes.parsing import parse_code
+from portal.codes.terms import Code
+
+
+def find_code(session: Session, text: str) -> Code | None:
+    """The code someone typed, in whatever spelling; None where there is no such code."""
+    wanted = normalise_code(text)
+    if not wanted:
+        return None
+    row = session.execute(_SELECT.where(CodeRecord.code == wanted)).one_or_none()
+    return _as_code(*row) if row else None
+
+
+def list_codes(session: Session) -> list[Code]:
+    """All codes, by their spelling."""
+    return [_as_code(*row) for row in session.execute(_SELECT.order_by(CodeRecord.code))]
+
+
+_SELECT = sa.select(CodeRecord, Partner).outerjoin(Partner, CodeRecord.partner_id == Partner.id)
+
+
+def _as_code(record: CodeRecord, partner: Partner | None) -> Code:
+    return parse_code(
+        record.display,
+        record.document,
+        kind=record.kind,
+        partner=partner.key if partner else None,
+        partner_name=partner.name if partner else "",
+        starts_at=record.starts_at,
+        ends_at=record.ends_at,
+        active=record.active,
+    )

@@ -1,0 +1,64 @@
+"""Writing the catalogue."""
+
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from portal.database import Document
+from portal.logs import get_logger
+from portal.regions.files import DATA, read_region_documents
+from portal.regions.models import CatalogueState, RegionRecord
+from portal.regions.parsing import parse_region
+from portal.regions.registration import is_number_doubtful
+
+log = get_logger()
+
+
+def load_region_files(session: Session, now: datetime, folder: Path = DATA) -> list[str]:
+    """Bring the catalogue up to its files; returns the slugs of the regions that changed.
+
+    Regions that staff edited are left alone, regions without a file stay. Raises
+    `RegionError` before anything is written where a file is wrong.
+    """
+    documents = read_region_documents(folder)
+    _lock_catalogue(session)
+    changed = [
+        document["slug"]
+        for name, document in documents.items()
+        if _store_document(session, name, document, now)
+    ]
+    if changed:
+        bump_version(session)
+    return changed
+
+
+def bump_version(session: Session) -> None:
+    """Let every process read the catalogue again; call in the transaction of a change."""
+    session.execute(sa.update(CatalogueState).values(version=CatalogueState.version + 1))
+
+
+def _lock_catalogue(session: Session) -> None:
+    """One writer at a time, from the very first start on."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    first = insert(CatalogueState).values(id=1, version=0)
+    session.execute(first.on_conflict_do_nothing(index_elements=["id"]))
+    session.execute(sa.select(CatalogueState.version).with_for_update())
+
+
+def _store_document(session: Session, name: str, document: Document, now: datetime) -> bool:
+    """Whether the file said something new about a region that is still the file's."""
+    region = parse_region(document, name)
+    if is_number_doubtful(region.issuer):
+        log.warning("registration_number_doubtful", region=region.slug)
+    record = session.get(RegionRecord, region.slug)
+    if record is None:
+        record = RegionRecord(slug=region.slug)
+        session.add(record)
+    elif record.edited_at is not None or record.document == document:
+        return False
+    record.position, record.document, record.updated_at = region.position, document, now
+    session.flush()
+    return True

@@ -1,0 +1,79 @@
+"""Reading the catalogue, and keeping it at hand."""
+
+import threading
+import time
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.database import Database, DatabaseUnavailable
+from portal.logs import get_logger
+from portal.regions.catalogue import Catalogue
+from portal.regions.models import CatalogueState, RegionRecord
+from portal.regions.parsing import parse_region
+
+log = get_logger()
+
+
+def read_version(session: Session) -> int:
+    """The catalogue's version; 0 before anything was loaded."""
+    return session.scalar(sa.select(CatalogueState.version)) or 0
+
+
+def load_catalogue(session: Session) -> Catalogue:
+    """The whole catalogue as the database has it now."""
+    version = read_version(session)
+    rows = session.execute(
+        sa.select(RegionRecord.slug, RegionRecord.document).order_by(
+            RegionRecord.position, RegionRecord.slug
+        )
+    )
+    regions = {slug: parse_region(document, slug) for slug, document in rows}
+    return Catalogue(regions=regions, version=version)
+
+
+class CatalogueCache:
+    """The catalogue for all threads of a process, at most `seconds` behind the database."""
+
+    def __init__(self, database: Database, *, seconds: float = 1.0) -> None:
+        self._database = database
+        self._seconds = seconds
+        self._kept: Catalogue | None = None
+        self._look_again_at = 0.0
+        self._turn = threading.Lock()
+
+    def get(self) -> Catalogue:
+        """The catalogue. While one thread looks for a newer one, the others take the kept one.
+
+        A database that is away leaves the kept one in use; without one it raises
+        `DatabaseUnavailable`.
+        """
+        kept = self._kept
+        if kept is not None and time.monotonic() < self._look_again_at:
+            return kept
+        if not self._turn.acquire(blocking=kept is None):
+            return kept or self.get()
+        try:
+            return self._refresh()
+        finally:
+            self._turn.release()
+
+    def _refresh(self) -> Catalogue:
+        kept = self._kept
+        if kept is not None and time.monotonic() < self._look_again_at:
+            return kept
+        try:
+            kept = self._read(kept)
+        except DatabaseUnavailable:
+            if kept is None:
+                raise
+            log.warning("catalogue_kept_without_database")
+        self._kept = kept
+        self._look_again_at = time.monotonic() + self._seconds
+        return kept
+
+    def _read(self, kept: Catalogue | None) -> Catalogue:
+        with self._database.read() as session:
+            if kept is not None and read_version(session) == kept.version:
+                return kept
+            return load_catalogue(session)
