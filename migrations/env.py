@@ -17,7 +17,7 @@ context.configure(
     target_metadata=Base.metadata,
     include_object=is_ours,
     compare_type=True,
-    render_as_batch=connection.dialect.name == "sqlite",
+    render_as_batch=False,
 )
 with context.begin_transaction():
     context.run_migrations()

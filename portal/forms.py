@@ -19,6 +19,7 @@ from portal.i18n import current_locale, gettext
 from portal.money import AmountError, Money, exponent, parse_amount
 
 OTHER = "other"
+SEND_BUTTON = "send"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,14 @@ class PortalForm(Form):  # type: ignore[misc]  # WTForms carries no types
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The summary: the first error of each field, in the order of the fields."""
-        return tuple(
-            Problem(getattr(field, "anchor", field.id), field.errors[0])
-            for field in self
-            if field.errors
+        """The summary: what the whole form suffers from, then each field's first error."""
+        return (
+            *(Problem(SEND_BUTTON, sentence) for sentence in self.form_errors),
+            *(
+                Problem(getattr(field, "anchor", field.id), field.errors[0])
+                for field in self
+                if field.errors
+            ),
         )
 
     def refuse(self, name: str, sentence: str) -> None:

@@ -27,7 +27,7 @@ class Email(Base):
     __tablename__ = "emails"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    key: Mapped[str] = mapped_column(sa.String(80), unique=True)
+    key: Mapped[str] = mapped_column(sa.String(120), unique=True)
     gift_id: Mapped[int | None] = mapped_column(sa.BigInteger, index=True)
     message: Mapped[str] = mapped_column(sa.String(40))
     recipient: Mapped[str] = mapped_column(sa.String(254))

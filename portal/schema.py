@@ -49,7 +49,7 @@ def is_current(database: Database) -> bool:
     """Whether the database is at the newest migration."""
     scripts = ScriptDirectory(str(MIGRATIONS))
     with database.reader.connect() as connection:
-        return MigrationContext.configure(connection).get_current_head() == (
+        return MigrationContext.configure(connection).get_current_revision() == (
             scripts.get_current_head()
         )
 

@@ -13,7 +13,6 @@ import pytest
 from flask import Flask
 
 from portal import schema
-from portal.app import create_app
 from portal.clock import FixedClock
 from portal.codes.operations import load_sample_codes
 from portal.database import Database
@@ -145,6 +144,8 @@ def settings(database_url: str, settings_values: dict[str, Any]) -> Settings:
 @pytest.fixture
 def app(catalogued: Database, settings: Settings, clock: FixedClock) -> Iterator[Flask]:
     """The whole application over a catalogued database, at a time that stands still."""
+    from portal.app import create_app  # noqa: PLC0415 - pure tests need no web application
+
     app = create_app(settings, clock)
     app.test_client_class = CheckedClient
     app.testing = False

@@ -1,11 +1,20 @@
 """Triggers that keep booked rows as they are, on both engines.
 
+Takes a short exclusive lock on each guarded table.
 Constraints can't forbid a change, so triggers do: whatever the code does, what was booked
 stays. A migration that rebuilds one of these tables on SQLite must lay its triggers again.
+
+Revision ID: 20261123_guards
+Revises: 20261123_begin
 """
 
 import sqlalchemy as sa
 from alembic import op
+
+revision = "20261123_guards"
+down_revision = "20261123_begin"
+branch_labels = None
+depends_on = None
 
 # Rows of these are only ever added.
 APPEND_ONLY = ("evidence", "gift_events", "ledger_entries", "audit_entries", "receipt_documents")
@@ -66,7 +75,7 @@ def _postgresql(name: str, table: str, operation: str, condition: str) -> str:
     """
 
 
-def lay_guards() -> None:
+def upgrade() -> None:
     """Create every guard."""
     dialect = op.get_bind().dialect.name
     write = _sqlite if dialect == "sqlite" else _postgresql
@@ -74,7 +83,7 @@ def lay_guards() -> None:
         op.execute(sa.text(write(name, table, operation, condition).replace(":", r"\:")))
 
 
-def lift_guards() -> None:
+def downgrade() -> None:
     """Remove every guard."""
     dialect = op.get_bind().dialect.name
     for name, table, _operation, _condition in _rules(dialect):
