@@ -28,14 +28,20 @@ _NOT_REQUIRED = {typing.NotRequired, typing_extensions.NotRequired}
 def object_differences(body: Any, path: str = "") -> list[str]:
     """Differences between a Stripe object, found by its `object` field, and its type."""
     kind = body.get("object") if isinstance(body, dict) else None
-    if kind not in OBJECT_CLASSES:
+    if not isinstance(kind, str) or kind not in OBJECT_CLASSES:
         return [f"{path or 'body'}: not an object of Stripe's: {kind!r}"]
     module, name = OBJECT_CLASSES[kind]
     if body.get("deleted"):
         return []
-    return _fields(
-        getattr(importlib.import_module(module), name), body, path or str(kind), wire=False
-    )
+    cls = getattr(importlib.import_module(module), name)
+    found = _fields(cls, body, path or kind, wire=False)
+    return found + (_event_subject(body) if kind == "event" else [])
+
+
+def _event_subject(event: dict[str, Any]) -> list[str]:
+    """The SDK leaves an event's subject untyped; it must still be one of Stripe's objects."""
+    subject = event.get("data", {}).get("object") if isinstance(event.get("data"), dict) else None
+    return [] if _is_object(subject) else ["event.data.object: not an object of Stripe's"]
 
 
 def request_differences(
@@ -116,7 +122,8 @@ def _check_class(
 
 
 def _is_object(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("object") in OBJECT_CLASSES
+    kind = value.get("object") if isinstance(value, dict) else None
+    return isinstance(kind, str) and kind in OBJECT_CLASSES
 
 
 def _union(origin: Any, inner: Any, value: Any, path: str, module: str, *, wire: bool) -> list[str]:
@@ -169,9 +176,8 @@ def _nested(base: type, inner: Any, value: Any, path: str, module: str, *, wire:
     """An object inside another: by its own `object` where it says one, by its place else."""
     if not isinstance(value, dict):
         return [f"{path}: not an object: {value!r}"]
-    expected = annotations(base).get("object")
-    said = value.get("object")
-    if typing.get_origin(expected) is Literal and said not in typing.get_args(expected):
+    expected, said = getattr(base, "OBJECT_NAME", None), value.get("object")
+    if expected and said != expected:
         return [f"{path}.object: {said!r} is not a {base.__name__}"]
     found = _fields(base, value, path, wire=wire)
     if inner and said == "list":
