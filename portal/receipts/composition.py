@@ -1,0 +1,148 @@
+"""What a receipt says, as one document: composed once, kept for ever, enough to reprint.
+
+Pure: a gift and its region in, plain JSON values out, in the gift's own language.
+"""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date
+
+from portal.database import Document
+from portal.gifts.models import Gift
+from portal.i18n import language, pick, use_locale
+from portal.money import Money, format_money
+from portal.regions.catalogue import Issuer, ReceiptScheme, Region
+from portal.regions.frequency import Frequency
+
+FORMAT = 1
+DEFAULT_ACCENT = "#0f5f57"
+
+# How the line of the town is written; elsewhere the code has a line of its own, as in Britain.
+CITY_LINES = (
+    ("{city} {province}  {postal_code}", frozenset("CA US AU".split())),
+    ("{city} {postal_code}", frozenset("NZ IN".split())),
+    (
+        "{postal_code} {city}",
+        frozenset("AT BE CH DE DK ES FI FR IT LU NL NO PL PT SE".split()),
+    ),
+)
+OTHER_CITY_LINES = ("{city}", "{province}", "{postal_code}")
+
+
+def issue_day(timezone: str, at: datetime) -> datetime:
+    """`at` on the calendar of the place where the receipt is issued."""
+    return at.astimezone(ZoneInfo(timezone))
+
+
+def compose_snapshot(gift: Gift, region: Region, at: datetime) -> Document:
+    """All that the receipt of `gift`, issued at `at`, says; its number comes later.
+
+    A gift that is anonymous to the public still has a receipt in its giver's name.
+    """
+    locale, issuer = gift.locale, region.issuer
+    received = issue_day(issuer.timezone, gift.received_at or at)
+    issued = issue_day(issuer.timezone, at)
+    return {
+        "format": FORMAT,
+        "number": "",
+        "locale": locale,
+        "region": region.slug,
+        **_scheme_fields(region.receipt, locale),
+        "issuer": _issuer_fields(issuer, region.receipt, locale),
+        "donor": {"name": gift.name, "address": address_lines(gift, issuer.country)},
+        **_amount_fields(gift, locale),
+        **_gift_fields(gift, region),
+        "received_on": received.date().isoformat(),
+        "received": write_day(received, locale),
+        "issued_on": issued.date().isoformat(),
+        "issued": write_day(issued, locale),
+    }
+
+
+def _scheme_fields(scheme: ReceiptScheme, locale: str) -> Document:
+    return {
+        "scheme": scheme.key,
+        "paper": scheme.paper,
+        "title": pick(scheme.title, locale),
+        "statements": [pick(statement, locale) for statement in scheme.statements],
+        "authority": {
+            "name": pick(scheme.authority_name, locale),
+            "url": pick(scheme.authority_url, locale),
+        },
+    }
+
+
+def _issuer_fields(issuer: Issuer, scheme: ReceiptScheme, locale: str) -> Document:
+    registration = ""
+    if scheme.show_registration and issuer.registration_number:
+        label = pick(issuer.registration_label, locale)
+        registration = f"{label} {issuer.registration_number}"
+    return {
+        "key": issuer.key,
+        "legal_name": issuer.legal_name,
+        "registration": registration,
+        "address": list(issuer.address_lines),
+        "email": issuer.email,
+        "phone": issuer.phone,
+        "website": issuer.website.removeprefix("https://").rstrip("/"),
+        "timezone": issuer.timezone,
+        "place": issuer.place,
+        "signatory_name": issuer.signatory_name,
+        "signatory_title": pick(issuer.signatory_title, locale),
+        "accent": issuer.accent or DEFAULT_ACCENT,
+    }
+
+
+def _amount_fields(gift: Gift, locale: str) -> Document:
+    return {
+        "amount_minor": gift.amount_minor,
+        "currency": gift.currency,
+        "amount": format_money(gift.money, locale),
+        "cover_minor": gift.cover_minor,
+        "cover": write_money(gift.cover, locale) if gift.cover else "",
+    }
+
+
+def _gift_fields(gift: Gift, region: Region) -> Document:
+    fund, mode = region.fund(gift.fund), region.mode(gift.mode)
+    with use_locale(gift.locale):
+        frequency = Frequency(gift.frequency).label
+    return {
+        "reference": gift.reference,
+        "fund": pick(fund.names, gift.locale) if fund else gift.fund,
+        "mode": pick(mode.label, gift.locale) if mode else gift.mode,
+        "frequency": frequency,
+        "dedication": gift.dedication,
+    }
+
+
+def write_money(money: Money, locale: str) -> str:
+    """An amount that names its currency beyond doubt: `$75.50 CAD`."""
+    text = format_money(money, locale)
+    return text if money.currency in text else f"{text} {money.currency}"
+
+
+def write_day(day: datetime, locale: str) -> str:
+    """A day in full, as a reader of `locale` writes it."""
+    return str(format_date(day, format="long", locale=locale))
+
+
+def address_lines(gift: Gift, home: str) -> list[str]:
+    """The donor's address as an envelope has it; the country where it is not `home`."""
+    city_lines = next(
+        ((line,) for line, countries in CITY_LINES if gift.country in countries),
+        OTHER_CITY_LINES,
+    )
+    parts = {"city": gift.city, "province": gift.province, "postal_code": gift.postal_code}
+    lines = [gift.address_line1, gift.address_line2]
+    lines += [line.format_map(parts).strip() for line in city_lines]
+    written = [line for line in lines if line]
+    if written and gift.country and gift.country != home:
+        written.append(_country_name(gift.country, gift.locale))
+    return written
+
+
+def _country_name(country: str, locale: str) -> str:
+    return str(Locale.parse(language(locale)).territories.get(country, country))

@@ -1,0 +1,228 @@
+"""Writing receipts: a number with its snapshot, the PDF, the letter, and cancelling one."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from portal.database import Database
+from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import Evidence, Gift, GiftEvent
+from portal.gifts.operations import record_event
+from portal.i18n import use_locale
+from portal.mail import Email, deliver, register_email
+from portal.money import Money
+from portal.receipts.composition import compose_snapshot, issue_day, write_day, write_money
+from portal.receipts.letters import write_receipt_letter
+from portal.receipts.marks import VOID, Marking, receipt_mark, write_marking
+from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries
+from portal.receipts.pdf import render_pdf
+from portal.receipts.queries import find_receipt
+from portal.regions.catalogue import Region
+from portal.settings import Settings
+
+
+class ReceiptIsVoid(Exception):
+    """A cancelled receipt is not sent to anybody."""
+
+
+class NowhereToSend(Exception):
+    """The gift has no e-mail address, or is not there any more."""
+
+
+def _insert(session: Session, table: Any) -> Any:
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    return (sqlite.insert if is_sqlite else postgresql.insert)(table)
+
+
+def reserve_receipt(session: Session, gift: Gift, region: Region, now: datetime) -> Receipt | None:
+    """The gift's receipt, numbered in this transaction if it has none that stands.
+
+    None where nobody knows who gave: an unknown donor gets no receipt (Canada's Income Tax
+    Regulations 3501(1) and good sense elsewhere). The number is the next of the issuer's
+    series for the year of issue in the issuer's own zone; undone with the transaction, so
+    that the series has no gaps.
+    """
+    if not gift.name:
+        return None
+    standing = find_receipt(session, gift.id)
+    if standing is not None:
+        return standing
+    snapshot = compose_snapshot(gift, region, now)
+    year = issue_day(region.issuer.timezone, now).year
+    receipt = Receipt(
+        issuer=region.issuer.key,
+        year=year,
+        number=_next_number(session, region.issuer.key, year),
+        gift_id=gift.id,
+        locale=gift.locale,
+        reserved_at=now,
+    )
+    receipt.snapshot = {**snapshot, "number": receipt.label}
+    session.add(receipt)
+    session.flush()
+    return receipt
+
+
+def _next_number(session: Session, issuer: str, year: int) -> int:
+    """One more in a series; the row stays locked until the transaction ends."""
+    statement = (
+        _insert(session, ReceiptSeries)
+        .values(issuer=issuer, year=year, last_number=1)
+        .on_conflict_do_update(
+            index_elements=["issuer", "year"],
+            set_={"last_number": ReceiptSeries.last_number + 1},
+        )
+        .returning(ReceiptSeries.last_number)
+    )
+    return int(session.execute(statement).scalar_one())
+
+
+def void_receipt(session: Session, receipt: Receipt, reason: str, now: datetime) -> None:
+    """Cancel a receipt; it keeps its number, snapshot and document for ever."""
+    if receipt.voided_at is None:
+        receipt.voided_at, receipt.void_reason = now, reason
+        session.flush()
+
+
+def render_receipt(database: Database, receipt_id: int, *, now: datetime, mark: str = "") -> bytes:
+    """The PDF of a receipt, as first rendered; a marked copy is made from the same snapshot.
+
+    `mark` comes from `receipt_mark(gift)`; a cancelled receipt is marked so in any case.
+    """
+    with database.read() as session:
+        receipt = session.get_one(Receipt, receipt_id)
+        stored = session.get(ReceiptDocument, (receipt_id, ""))
+        mark = VOID if receipt.voided_at else mark
+        marking = _write_marking(session, receipt, mark) if mark else None
+    if marking is not None:
+        return render_pdf(receipt.snapshot, marking)
+    if stored is not None:
+        return stored.pdf
+    return _keep_document(database, receipt, now)
+
+
+def _keep_document(database: Database, receipt: Receipt, now: datetime) -> bytes:
+    """Render the receipt and store it, unless another process was quicker."""
+    pdf = render_pdf(receipt.snapshot)
+    row = {
+        "receipt_id": receipt.id,
+        "mark": "",
+        "sha256": hashlib.sha256(pdf).hexdigest(),
+        "pdf": pdf,
+        "rendered_at": now,
+    }
+    with database.write() as session:
+        session.execute(_insert(session, ReceiptDocument).values(row).on_conflict_do_nothing())
+        return session.get_one(ReceiptDocument, (receipt.id, "")).pdf
+
+
+# Which evidence dates a mark.
+_DATED_BY = {
+    "refunded": FactKind.REFUNDED,
+    "partly_refunded": FactKind.REFUNDED,
+    "charged_back": FactKind.DISPUTE_LOST,
+}
+
+
+def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
+    """The mark in words: since when, and how much, by what is booked of the gift now."""
+    snapshot = receipt.snapshot
+    gift = session.get(Gift, receipt.gift_id)
+    given = Money(snapshot["amount_minor"], snapshot["currency"])
+    at = receipt.voided_at
+    if mark in _DATED_BY:
+        at = session.scalar(
+            sa.select(sa.func.max(Evidence.occurred_at)).where(
+                Evidence.gift_id == receipt.gift_id, Evidence.fact == _DATED_BY[mark].value
+            )
+        )
+    amount = gift.refunded if gift is not None and mark == "partly_refunded" else given
+    day = issue_day(snapshot["issuer"]["timezone"], at or receipt.reserved_at)
+    with use_locale(receipt.locale):
+        return write_marking(
+            mark,
+            day=write_day(day, receipt.locale),
+            amount=write_money(amount, receipt.locale),
+            reason=receipt.void_reason,
+        )
+
+
+def send_receipt(database: Database, settings: Settings, receipt_id: int, now: datetime) -> None:
+    """Send a receipt to its giver, once, with the PDF; safe to repeat after a crash.
+
+    Does nothing for a cancelled receipt or a gift without an address.
+    """
+    try:
+        _send(database, settings, receipt_id, f"receipt-{receipt_id}", now, actor="system")
+    except (ReceiptIsVoid, NowhereToSend):
+        return
+
+
+def resend_receipt(
+    database: Database, settings: Settings, receipt_id: int, *, actor: str, now: datetime
+) -> Email:
+    """Send a receipt again, to the gift's address as it is now, as a message of its own.
+
+    Raises `ReceiptIsVoid`, `NowhereToSend`, or `portal.mail.MailNotSent`.
+    """
+    with database.read() as session:
+        sent_before = session.scalar(
+            sa.select(sa.func.count())
+            .select_from(Email)
+            .where(Email.key.like(f"receipt-{receipt_id}-%"))
+        )
+    key = f"receipt-{receipt_id}-{(sent_before or 0) + 1}"
+    return _send(database, settings, receipt_id, key, now, actor=actor)
+
+
+def _send(
+    database: Database,
+    settings: Settings,
+    receipt_id: int,
+    key: str,
+    now: datetime,
+    *,
+    actor: str,
+) -> Email:
+    with database.read() as session:
+        receipt = session.get_one(Receipt, receipt_id)
+        gift = session.get(Gift, receipt.gift_id)
+    if receipt.voided_at is not None:
+        raise ReceiptIsVoid(receipt.label)
+    if gift is None or not gift.email:
+        raise NowhereToSend(receipt.label)
+    mark = receipt_mark(gift)
+    pdf = render_receipt(database, receipt_id, now=now, mark=mark)
+    letter = write_receipt_letter(settings, receipt, gift, pdf, is_marked=bool(mark))
+    with database.write() as session:
+        email = register_email(
+            session,
+            key,
+            letter,
+            message="receipt",
+            locale=receipt.locale,
+            now=now,
+            gift_id=gift.id,
+        )
+    deliver(database, settings, email.id, letter, now)
+    with database.write() as session:
+        _note_sent(session, gift, receipt, key, now, actor=actor)
+    return email
+
+
+def _note_sent(
+    session: Session, gift: Gift, receipt: Receipt, key: str, now: datetime, *, actor: str
+) -> None:
+    """A line in the gift's story, once a message."""
+    told = session.scalars(
+        sa.select(GiftEvent.data).where(
+            GiftEvent.gift_id == gift.id, GiftEvent.kind == "receipt_sent"
+        )
+    )
+    if all(data.get("email") != key for data in told):
+        data = {"receipt": receipt.label, "email": key}
+        record_event(session, gift, "receipt_sent", now, actor=actor, data=data)

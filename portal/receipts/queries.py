@@ -1,0 +1,22 @@
+"""Finding receipts."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.receipts.models import Receipt
+
+
+def find_receipt(session: Session, gift_id: int) -> Receipt | None:
+    """The receipt that stands for a gift; None where there is none, or only void ones."""
+    return session.scalar(
+        sa.select(Receipt).where(Receipt.gift_id == gift_id, Receipt.voided_at.is_(None))
+    )
+
+
+def list_receipts(session: Session, gift_id: int) -> Sequence[Receipt]:
+    """Every receipt a gift ever had, oldest first, void ones too."""
+    return session.scalars(
+        sa.select(Receipt).where(Receipt.gift_id == gift_id).order_by(Receipt.id)
+    ).all()

@@ -1,0 +1,86 @@
+"""Proof of the register: no gap in any series, every document as it was rendered."""
+
+import hashlib
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries
+
+BATCH = 200
+
+
+def verify_register(session: Session) -> list[str]:
+    """Every problem in a sentence; an empty list is a register an auditor can rely on."""
+    return [
+        *_check_series(session),
+        *_check_labels(session),
+        *_check_documents(session),
+    ]
+
+
+def _check_series(session: Session) -> Iterator[str]:
+    series = {
+        (row.issuer, row.year): row.last_number for row in session.scalars(sa.select(ReceiptSeries))
+    }
+    counts = session.execute(
+        sa.select(
+            Receipt.issuer, Receipt.year, sa.func.count(), sa.func.max(Receipt.number)
+        ).group_by(Receipt.issuer, Receipt.year)
+    )
+    counted = {(issuer, year): (count, highest) for issuer, year, count, highest in counts}
+    for key in sorted(series.keys() | counted.keys()):
+        last, (count, highest) = series.get(key, 0), counted.get(key, (0, 0))
+        if highest > last:
+            yield f"{_name(key)}: number {highest} is beyond the last one given out, {last}."
+        if count != last:
+            yield from _name_gaps(session, key, last)
+
+
+def _name(key: tuple[str, int]) -> str:
+    return f"Series {key[0]} {key[1]}"
+
+
+def _name_gaps(session: Session, key: tuple[str, int], last: int) -> Iterator[str]:
+    numbers = session.scalars(
+        sa.select(Receipt.number)
+        .where(Receipt.issuer == key[0], Receipt.year == key[1])
+        .order_by(Receipt.number)
+        .execution_options(yield_per=BATCH)
+    )
+    expected = 1
+    for number in numbers:
+        yield from _say_missing(key, expected, number - 1)
+        expected = number + 1
+    yield from _say_missing(key, expected, last)
+
+
+def _say_missing(key: tuple[str, int], first: int, last: int) -> Iterator[str]:
+    if first == last:
+        yield f"{_name(key)}: number {first} is missing."
+    elif first < last:
+        yield f"{_name(key)}: numbers {first} to {last} are missing."
+
+
+def _check_labels(session: Session) -> Iterator[str]:
+    receipts = session.scalars(
+        sa.select(Receipt).order_by(Receipt.id).execution_options(yield_per=BATCH)
+    )
+    for receipt in receipts:
+        printed = receipt.snapshot.get("number")
+        if printed != receipt.label:
+            yield f"Receipt {receipt.label} of {receipt.issuer} says {printed} in its snapshot."
+        session.expunge(receipt)
+
+
+def _check_documents(session: Session) -> Iterator[str]:
+    documents = session.execute(
+        sa.select(Receipt, ReceiptDocument.sha256, ReceiptDocument.pdf)
+        .join(ReceiptDocument, ReceiptDocument.receipt_id == Receipt.id)
+        .order_by(Receipt.id)
+        .execution_options(yield_per=BATCH)
+    )
+    for receipt, sha256, pdf in documents:
+        if hashlib.sha256(pdf).hexdigest() != sha256:
+            yield f"The PDF of receipt {receipt.label} of {receipt.issuer} was changed."
