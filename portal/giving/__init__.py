@@ -1,0 +1,1 @@
+"""The pages donors see: choosing a region, the giving form, a code's address, one gift's page."""

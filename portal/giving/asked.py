@@ -1,0 +1,64 @@
+"""What an address asks of the form: the few parameters that count, cleaned and cut."""
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import MultiDict
+
+from portal.codes.normalise import normalise_code
+from portal.i18n import language
+from portal.regions.catalogue import Region
+
+LONGEST = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The meaning of `/give/<region>?…`; empty text where nothing was asked."""
+
+    region: str
+    locale: str
+    code: str = ""
+    amount: str = ""
+    currency: str = ""
+    fund: str = ""
+    frequency: str = ""
+    mode: str = ""
+
+    def form_data(self) -> MultiDict[str, str]:
+        """The choices as the form's own fields; what was not asked is left to defaults."""
+        names = ("code", "amount", "currency", "fund", "frequency", "mode")
+        return MultiDict([(name, getattr(self, name)) for name in names if getattr(self, name)])
+
+    def address(self, **changes: str) -> str:
+        """The address that asks the same but for `changes`, for links and redirects."""
+        asked = replace(self, **changes)
+        pairs = list(asked.form_data().items())
+        query = urlencode([*pairs, ("lang", language(asked.locale))])
+        return f"/give/{asked.region}?{query}"
+
+
+def choose_locale(region: Region, wanted: str) -> str:
+    """The region's locale for a wish such as `fr`, `fr-CA` or nothing."""
+    wish = wanted.replace("-", "_").strip()
+    exact = (locale for locale in region.locales if locale.lower() == wish.lower())
+    spoken = (locale for locale in region.locales if wish and language(locale) == language(wish))
+    return next(exact, None) or next(spoken, None) or region.locales[0]
+
+
+def read_asked(region: Region, args: MultiDict[str, str]) -> Asked:
+    """The meaning of a query string, for a region that exists."""
+
+    def text(name: str) -> str:
+        return args.get(name, "").strip()[:LONGEST]
+
+    return Asked(
+        region=region.slug,
+        locale=choose_locale(region, text("lang")),
+        code=normalise_code(args.get("code", "")[:LONGEST]),
+        amount=text("amount"),
+        currency=text("currency").upper(),
+        fund=text("fund"),
+        frequency=text("frequency"),
+        mode=text("mode"),
+    )

@@ -1,0 +1,37 @@
+"""The giving pages' addresses and what their templates may call."""
+
+from flask import Blueprint, Flask, url_for
+
+from portal.giving import choosing, gift_views, views
+from portal.giving.pages import PageCache
+from portal.giving.texts import coded_money, currency_name, short_money
+from portal.i18n import pick
+from portal.regions.catalogue import Region
+
+
+def set_up_giving(app: Flask) -> None:
+    """The giving pages on an app that has its services, gateway and catalogue."""
+    app.extensions["giving_pages"] = PageCache()
+    app.jinja_env.globals |= {
+        "pick": pick,
+        "short_money": short_money,
+        "coded_money": coded_money,
+        "currency_name": currency_name,
+        "theme_url": theme_url,
+    }
+    blueprint = Blueprint("giving", __name__)
+    blueprint.get("/")(choosing.chooser)
+    blueprint.get("/give/<region>")(views.form)
+    blueprint.post("/give/<region>")(views.give)
+    blueprint.get("/c/<code>")(choosing.code)
+    blueprint.get("/gift/<token>")(gift_views.gift)
+    blueprint.post("/gift/<token>/pay")(gift_views.pay)
+    blueprint.get("/gift/<token>/receipt.pdf")(gift_views.receipt)
+    blueprint.get("/theme/<region>.css")(choosing.theme)
+    app.register_blueprint(blueprint)
+
+
+def theme_url(region: Region) -> str:
+    """A region's accent sheet, at an address that changes with the colour."""
+    accent = region.issuer.accent.lstrip("#")
+    return url_for("giving.theme", region=region.slug, v=accent)

@@ -1,0 +1,151 @@
+"""What the form offers: a region's terms, a code's rules, and the choices made so far. Pure."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from portal.codes.policy import Refusal, Terms
+from portal.i18n import gettext, pick
+from portal.money import Money, exponent
+from portal.regions.catalogue import CurrencyOption, Frequency, Fund, Mode, Region
+
+
+@dataclass(frozen=True, slots=True)
+class ModeCard:
+    """A mode of payment as the form shows it, with its fee in one currency if it is known."""
+
+    mode: Mode
+    once_only: bool
+    basis_points: int | None = None
+    fixed: Money | None = None
+    cap: Money | None = None
+
+    @property
+    def send_to(self) -> str:
+        """Where a transfer goes, if that is something to copy: an address or a wallet's code."""
+        copied = {detail.value for detail in self.mode.details if detail.copy}
+        return self.mode.recipient if self.mode.recipient in copied else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """The terms that hold for one showing of the form, in one currency and rhythm.
+
+    With a refused code, `terms` are the region's own: one can always give without it.
+    """
+
+    region: Region
+    terms: Terms
+    refusal: Refusal | None
+    currency: str
+    frequency: Frequency
+
+    @property
+    def code(self) -> str:
+        """The applied code as people write it, or nothing."""
+        return self.terms.display or ""
+
+    @property
+    def option(self) -> CurrencyOption:
+        option = self.terms.option(self.currency)
+        return option or self.terms.currencies[0]
+
+    @property
+    def exponent(self) -> int:
+        return exponent(self.currency)
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        return tuple(option.currency for option in self.terms.currencies)
+
+    @property
+    def frequencies(self) -> tuple[Frequency, ...]:
+        """The rhythms in which at least one mode can be paid."""
+        return possible_frequencies(self.terms, self.currency)
+
+    @property
+    def cards(self) -> tuple[Money, ...]:
+        """The suggested amounts."""
+        return self.option.presets(self.frequency)
+
+    @property
+    def suggested(self) -> Money | None:
+        """The amount the code fills in."""
+        minor = self.terms.amount_minor.get(self.currency)
+        return None if minor is None else Money(minor, self.currency)
+
+    @property
+    def fund_fixed(self) -> Fund | None:
+        """The only fund there is to give to, by the code's rule."""
+        return self.region.fund(self.terms.fund) if self.terms.fund_fixed else None
+
+    @property
+    def modes(self) -> tuple[ModeCard, ...]:
+        """The modes that take the currency, whatever the rhythm."""
+        return tuple(
+            _card(mode, self.currency)
+            for mode in self.terms.modes
+            if not mode.currencies or self.currency in mode.currencies
+        )
+
+    @property
+    def covers(self) -> bool:
+        """Whether covering the fee of at least one mode can be offered."""
+        return any(card.basis_points is not None for card in self.modes)
+
+    @property
+    def message(self) -> str:
+        return pick(self.terms.message)
+
+
+def _card(mode: Mode, currency: str) -> ModeCard:
+    once_only = Frequency.MONTHLY not in mode.frequencies
+    if mode.fee is None or not mode.fee.covers(currency):
+        return ModeCard(mode, once_only)
+    cap = mode.fee.maximum_minor.get(currency)
+    return ModeCard(
+        mode,
+        once_only,
+        basis_points=mode.fee.basis_points,
+        fixed=Money(mode.fee.fixed_minor[currency], currency),
+        cap=None if cap is None else Money(cap, currency),
+    )
+
+
+def possible_frequencies(terms: Terms, currency: str) -> tuple[Frequency, ...]:
+    return tuple(one for one in Frequency if terms.modes_for(currency, one))
+
+
+def make_offer(
+    region: Region, own: Terms, judged: Terms | Refusal, *, currency: str, frequency: str
+) -> Offer:
+    """The offer under `judged`, or under the region's `own` terms where it is a refusal.
+
+    `currency` and `frequency` are what was asked for, valid or not; monthly is never taken
+    unless it was asked for and can be paid.
+    """
+    refusal = judged if isinstance(judged, Refusal) else None
+    terms = own if isinstance(judged, Refusal) else judged
+    option = terms.option(currency.upper()) or terms.currencies[0]
+    rhythms: Collection[Frequency] = possible_frequencies(terms, option.currency)
+    asked = next((one for one in rhythms if one == frequency), None)
+    return Offer(
+        region=region,
+        terms=terms,
+        refusal=refusal,
+        currency=option.currency,
+        frequency=asked or next(iter(rhythms), Frequency.ONCE),
+    )
+
+
+def explain_fee(card: ModeCard, rate: str, fixed: str, cap: str) -> str:
+    """One mode's fee as a formula, its figures written in the reader's way."""
+    name = pick(card.mode.label)
+    if cap:
+        return gettext(
+            "%(mode)s: %(rate)s + %(fixed)s, at most %(cap)s",
+            mode=name,
+            rate=rate,
+            fixed=fixed,
+            cap=cap,
+        )
+    return gettext("%(mode)s: %(rate)s + %(fixed)s", mode=name, rate=rate, fixed=fixed)

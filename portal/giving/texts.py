@@ -1,0 +1,48 @@
+"""How the giving pages write money, currencies and languages."""
+
+from babel import Locale
+from babel.numbers import format_currency, format_percent, get_currency_name
+
+from portal.i18n import current_locale
+from portal.money import Money, exponent, format_money
+
+
+def short_money(money: Money) -> str:
+    """An amount without decimals where it has none: $50, but $75.50."""
+    locale = current_locale()
+    if money.minor % 10 ** exponent(money.currency):
+        return format_money(money, locale)
+    pattern = Locale.parse(locale).currency_formats["standard"].pattern.replace(".00", "")
+    return str(
+        format_currency(
+            money.decimal, money.currency, format=pattern, locale=locale, currency_digits=False
+        )
+    )
+
+
+def coded_money(money: Money) -> str:
+    """An amount that names its currency beyond doubt: CAD 75.50, or 75,50 CAD."""
+    pattern = Locale.parse(current_locale()).currency_formats["standard"].pattern
+    coded = pattern.replace("¤\xa0", "¤").replace("\xa0¤", "¤")
+    before = coded.lstrip("\u200f").startswith("¤")
+    coded = coded.replace("¤", "¤¤\xa0" if before else "\xa0¤¤")
+    return str(
+        format_currency(money.decimal, money.currency, format=coded, locale=current_locale())
+    )
+
+
+def format_rate(basis_points: int) -> str:
+    """Basis points as a per cent in the reader's way: 2.9%."""
+    pattern = Locale.parse(current_locale()).percent_formats[None].pattern
+    wide = pattern.replace("0", "0.##")
+    return str(format_percent(basis_points / 10_000, format=wide, locale=current_locale()))
+
+
+def currency_name(currency: str) -> str:
+    """A currency's name in the reader's language."""
+    return str(get_currency_name(currency, locale=current_locale()))
+
+
+def language_name(locale: str) -> str:
+    """A language by its own name, as a switch shows it: English, Français."""
+    return str(Locale.parse(locale.partition("_")[0]).get_language_name() or locale).capitalize()

@@ -1,0 +1,59 @@
+"""What a visitor's request says of where they are and what they read."""
+
+from typing import TypeVar
+
+from flask import current_app, request
+from werkzeug.wrappers import Response
+
+from portal.giving.pages import PageCache
+from portal.i18n import language
+from portal.payments.gateway import Gateway
+from portal.regions.catalogue import Catalogue
+from portal.web import services
+
+SPOKEN = ("en", "fr")
+
+Answer = TypeVar("Answer", bound=Response)
+
+
+def catalogue() -> Catalogue:
+    found: Catalogue = current_app.extensions["catalogue"].get()
+    return found
+
+
+def gateway() -> Gateway:
+    found: Gateway = current_app.extensions["gateway"]
+    return found
+
+
+def page_cache() -> PageCache:
+    found: PageCache = current_app.extensions["giving_pages"]
+    return found
+
+
+def visitor_country() -> str | None:
+    """The country a trusted proxy saw, where one is configured."""
+    header = services().settings.country_header
+    return request.headers.get(header) if header else None
+
+
+def visitor_languages() -> list[str]:
+    """The languages the browser asks for, best first."""
+    return [tag for tag, _quality in request.accept_languages if tag != "*"]
+
+
+def visitor_language() -> str:
+    """The product's language that suits the visitor: asked for in the address, else browser's."""
+    asked = language(request.args.get("lang", ""))
+    if asked in SPOKEN:
+        return asked
+    wanted = (language(tag) for tag in visitor_languages())
+    return next((lang for lang in wanted if lang in SPOKEN), SPOKEN[0])
+
+
+def keep_private(response: Answer) -> Answer:
+    """Mark a page as one visitor's own: kept by no cache, found by no search engine."""
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,202 @@
+// Makes the giving form quicker: a live summary, live codes, currencies and rhythms.
+// Everything here also works without it; the server always judges again.
+
+const form = document.querySelector("form[data-give]");
+if (form) begin(form);
+
+function begin(form) {
+  const state = { form, asked: 0 };
+  for (const part of form.querySelectorAll("[data-without-script]")) part.hidden = true;
+  form.addEventListener("input", (event) => onInput(state, event.target));
+  form.addEventListener("click", (event) => onClick(state, event));
+  form.addEventListener("keydown", (event) => onKey(state, event));
+  form.addEventListener("submit", (event) => onSubmit(form, event));
+  window.addEventListener("pageshow", () => release(form));
+  document.querySelector("[data-focus]")?.focus();
+  show(state);
+}
+
+function onInput(state, field) {
+  if (field.name === "amount") pairAmounts(state.form, field);
+  if (field.name === "frequency" || field.name === "currency") reload(state);
+  show(state);
+}
+
+// A set sum empties the box; typing in the box lets go of the set sums.
+function pairAmounts(form, field) {
+  const own = form.querySelector("#amount-own");
+  if (field.type === "radio") own.value = "";
+  else for (const card of form.querySelectorAll("input[type=radio][name=amount]")) card.checked = false;
+}
+
+function onClick(state, event) {
+  const name = event.target.closest("button")?.name;
+  if (name !== "apply_code" && name !== "remove_code") return;
+  event.preventDefault();
+  const code = state.form.elements.namedItem("code");
+  if (name === "remove_code") code.value = "";
+  reload(state, true);
+}
+
+function onKey(state, event) {
+  if (event.key !== "Enter" || event.target.name !== "code") return;
+  event.preventDefault();
+  reload(state, true);
+}
+
+// One click is one gift: a second is not sent while the first is on its way.
+function onSubmit(form, event) {
+  if (form.dataset.sending) return event.preventDefault();
+  form.dataset.sending = "1";
+  form.querySelector("#send").setAttribute("aria-disabled", "true");
+}
+
+function release(form) {
+  delete form.dataset.sending;
+  form.querySelector("#send").removeAttribute("aria-disabled");
+}
+
+// Ask the server for the same page with other choices, and take over the parts that depend
+// on them. What was typed stays.
+async function reload(state, moveFocus = false) {
+  const asked = ++state.asked;
+  const response = await fetch(addressOf(state.form)).catch(() => null);
+  if (asked !== state.asked || !response?.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (asked !== state.asked) return;
+  const kept = keepChoices(state.form);
+  for (const part of state.form.querySelectorAll("[data-part]")) {
+    const fresh = page.getElementById(part.id);
+    if (fresh) part.replaceChildren(...fresh.childNodes);
+  }
+  Object.assign(summaryOf(state.form).dataset, page.getElementById("summary").dataset);
+  summaryOf(state.form).querySelector(".summary").textContent =
+    page.querySelector("#summary .summary").textContent;
+  restoreChoices(state.form, kept);
+  if (moveFocus) state.form.querySelector("#code-accepted, #code-refused, #code")?.focus();
+  show(state);
+}
+
+function addressOf(form) {
+  const query = new URLSearchParams({ lang: form.dataset.locale });
+  for (const name of ["code", "currency", "frequency"]) {
+    const value = new FormData(form).get(name);
+    if (value) query.set(name, value);
+  }
+  return `${form.dataset.address}?${query}`;
+}
+
+function keepChoices(form) {
+  const data = new FormData(form);
+  return {
+    amount: amountText(form),
+    typed: form.querySelector("#amount-own").value,
+    mode: data.get("mode"),
+    fund: data.get("fund"),
+    cover: data.has("cover_fee"),
+  };
+}
+
+function restoreChoices(form, kept) {
+  const card = [...form.querySelectorAll("input[type=radio][name=amount]")].find(
+    (input) => input.value === kept.amount,
+  );
+  const own = form.querySelector("#amount-own");
+  if (kept.amount) own.value = "";
+  if (card && !kept.typed) card.checked = true;
+  else if (kept.amount) {
+    for (const input of form.querySelectorAll("input[type=radio][name=amount]")) input.checked = false;
+    own.value = kept.typed || kept.amount;
+  }
+  const mode = kept.mode && form.querySelector(`input[name=mode][value="${CSS.escape(kept.mode)}"]`);
+  if (mode) mode.checked = true;
+  const fund = form.querySelector("select[name=fund]");
+  if (fund && kept.fund) {
+    fund.value = kept.fund;
+    if (fund.selectedIndex < 0) fund.selectedIndex = 0;
+  }
+  const cover = form.querySelector("#cover_fee");
+  if (cover) cover.checked = kept.cover;
+}
+
+function amountText(form) {
+  const own = form.querySelector("#amount-own").value.trim();
+  return own || form.querySelector("input[type=radio][name=amount]:checked")?.value || "";
+}
+
+// Minor units of a plainly typed amount, or null; the server reads the other ways to write one.
+function minorUnits(text, digits) {
+  const match = /^(\d{1,9})(?:[.,](\d{1,3}))?$/.exec(text.replace(/[\s$€£¥₦₹₩]/g, ""));
+  if (!match || (match[2] ?? "").length > digits) return null;
+  return Number(match[1] + (match[2] ?? "").padEnd(digits, "0"));
+}
+
+// The one formula of portal/regions/fees.py, in whole minor units.
+function coverOf(minor, mode) {
+  if (!mode?.dataset.rate) return 0;
+  const rate = Number(mode.dataset.rate);
+  const due = minor * rate + Number(mode.dataset.fixed) * 10000;
+  const cover = Math.ceil(due / (10000 - rate));
+  return mode.dataset.cap ? Math.min(cover, Number(mode.dataset.cap)) : cover;
+}
+
+function summaryOf(form) {
+  return form.querySelector("#summary");
+}
+
+function fill(template, values) {
+  return template.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+}
+
+function show({ form }) {
+  const texts = summaryOf(form).dataset;
+  const line = summaryOf(form).querySelector(".summary");
+  const note = summaryOf(form).querySelector(".summary-note");
+  note.dataset.first ??= note.textContent;
+  const monthly = form.querySelector("[name=frequency]:checked, [name=frequency][type=hidden]")?.value === "monthly";
+  holdModes(form, monthly);
+  const digits = Number(texts.exponent);
+  const minor = minorUnits(amountText(form), digits);
+  note.classList.add("quiet");
+  if (!minor) {
+    line.textContent = texts.ask;
+    note.textContent = note.dataset.first;
+    return;
+  }
+  const money = moneyFormat(form.dataset.locale, texts.currency, digits);
+  const sentence = fill(monthly ? texts.monthly : texts.once, {
+    amount: money(minor),
+    fund: fundName(form),
+  });
+  line.textContent = sentence + (texts.applied ? fill(texts.code, { code: texts.applied }) : "");
+  const wants = form.querySelector("#cover_fee")?.checked;
+  const cover = wants ? coverOf(minor, form.querySelector("input[name=mode]:checked")) : 0;
+  note.textContent = cover
+    ? fill(texts.cover, { cover: money(cover), total: money(minor + cover) })
+    : note.dataset.first;
+  note.classList.toggle("quiet", !cover);
+}
+
+function holdModes(form, monthly) {
+  for (const card of form.querySelectorAll(".mode[data-once-only] > input")) {
+    card.disabled = monthly;
+    if (monthly) card.checked = false;
+  }
+}
+
+function moneyFormat(locale, currency, digits) {
+  const format = new Intl.NumberFormat(locale, {
+    style: "currency",
+    currency,
+    currencyDisplay: "code",
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+  return (minor) => format.format(minor / 10 ** digits);
+}
+
+function fundName(form) {
+  const fund = form.querySelector("[name=fund]");
+  const chosen = fund.selectedOptions?.[0] ?? fund;
+  return chosen.dataset.label;
+}
