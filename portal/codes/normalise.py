@@ -15,8 +15,15 @@ def normalise_code(text: str) -> str:
 
     Real codes have at most 32, so that a cut text never equals one.
     """
-    bare = unicodedata.normalize("NFKC", _without_silent(text)).upper()
-    return _without_silent(unicodedata.normalize("NFKC", bare))[:LONGEST_INPUT]
+    spelling = text
+    while (folded := _fold(spelling)) != spelling:
+        spelling = folded
+    return spelling[:LONGEST_INPUT]
+
+
+def _fold(text: str) -> str:
+    """One round: taking a sign out can join its neighbours, so that rounds are repeated."""
+    return _without_silent(unicodedata.normalize("NFKC", text).upper())
 
 
 def _without_silent(text: str) -> str:

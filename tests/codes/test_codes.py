@@ -1,0 +1,88 @@
+"""Codes in the database, on both engines."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from portal.codes.operations import add_code, find_or_add_partner, load_sample_codes
+from portal.codes.parsing import CodeError
+from portal.codes.policy import Kind, Terms, open_terms
+from portal.codes.queries import find_code, list_codes
+from portal.database import Database
+from portal.regions.files import read_catalogue
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+CATALOGUE = read_catalogue()
+
+
+@pytest.fixture
+def sampled(database: Database) -> Database:
+    with database.write() as session:
+        load_sample_codes(session, NOW)
+    return database
+
+
+def find(database: Database, text: str):
+    with database.read() as session:
+        return find_code(session, text)
+
+
+@pytest.mark.parametrize("typed", ["LWCAN", "lwcan", " Lw-Can ", "l w c a n", "LW.CAN"])
+def test_a_code_is_found_however_it_is_typed(sampled, typed):
+    code = find(sampled, typed)
+    assert (code.code, code.display, code.kind) == ("LWCAN", "LWCAN", Kind.PARTNER)
+    assert (code.partner, code.partner_name) == ("loveworld-canada", "Loveworld Canada")
+    assert code.regions == {"ca"}
+    assert code.modes[0] == "interac"
+
+
+@pytest.mark.parametrize("typed", ["", " - ", "LWCA", "LWCAN2", "' OR 1=1 --", "\x00", "A" * 5000])
+def test_an_unknown_code_is_none(sampled, typed):
+    assert find(sampled, typed) is None
+
+
+def test_dates_come_back_as_they_were_written(sampled):
+    harvest = find(sampled, "harvest")
+    assert harvest.starts_at == datetime(2026, 1, 1, tzinfo=UTC)
+    assert harvest.ends_at == datetime(2036, 1, 1, tzinfo=UTC)
+    assert harvest.partner is None
+
+
+def test_samples_are_added_once_and_left_alone_after(sampled):
+    with sampled.write() as session:
+        assert load_sample_codes(session, NOW) == []
+
+
+def test_the_samples_show_every_kind_and_every_feature(sampled):
+    with sampled.read() as session:
+        codes = list_codes(session)
+    assert {code.kind for code in codes} == {*Kind}
+    assert any(code.starts_at and code.starts_at > NOW for code in codes)
+    assert any(code.ends_at and code.ends_at < NOW for code in codes)
+    assert any(not code.active for code in codes)
+    for feature in ("presets_minor", "amount_minor", "minimum_minor", "modes", "currency", "fund"):
+        assert any(getattr(code, feature) for code in codes), feature
+
+
+def test_every_sample_that_holds_has_terms_in_each_of_its_regions(sampled):
+    with sampled.read() as session:
+        codes = list_codes(session)
+    for code in codes:
+        if code.active and code.code not in {"JUBILEE2050", "EASTER2026"}:
+            for slug in code.regions or CATALOGUE.regions:
+                terms = open_terms(code, CATALOGUE.by_slug(slug), NOW, CATALOGUE)
+                assert isinstance(terms, Terms), (code.code, slug)
+
+
+def test_a_partner_is_kept_once_under_its_key(database):
+    with database.write() as session:
+        first = find_or_add_partner(session, "loveworld-canada", "Loveworld Canada", NOW)
+        again = find_or_add_partner(session, "loveworld-canada", "Another name", NOW)
+        assert first.id == again.id
+        assert again.name == "Loveworld Canada"
+
+
+def test_a_code_that_makes_no_terms_is_not_kept(database):
+    with pytest.raises(CodeError), database.write() as session:
+        add_code(session, "X", {"modes": ["gold"]}, NOW, kind=Kind.PARTNER)
+    assert find(database, "X") is None

@@ -1,0 +1,217 @@
+"""What codes decide: terms, or a refusal with the next way."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from portal.codes.policy import Reason, Refusal, Terms, decide, open_terms
+from portal.codes.refusal import NextWay
+from portal.i18n import use_locale
+from portal.money import Money
+from tests.unit.samples import CATALOGUE, NOW, make_code, make_pledge, region
+
+HOUR = timedelta(hours=1)
+
+
+def judge(found=None, now=NOW, /, **pledge):
+    return decide(found, make_pledge(**pledge), now, CATALOGUE)
+
+
+def refused(reason, found=None, now=NOW, /, **pledge):
+    refusal = judge(found, now, **pledge)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == reason
+    return refusal
+
+
+def allowed(found=None, now=NOW, /, **pledge):
+    terms = judge(found, now, **pledge)
+    assert isinstance(terms, Terms), terms
+    return terms
+
+
+FROM_BRITAIN = {"region": "gb", "money": Money(7550, "GBP")}
+
+
+def test_lwcan_holds_in_canada_for_partnership():
+    terms = allowed(make_code())
+    assert (terms.region, terms.code, terms.partner) == ("ca", "LWCAN", "loveworld-canada")
+    assert (terms.fund, terms.fund_fixed) == ("partnership", True)
+
+
+def test_lwcan_is_refused_from_britain_with_the_next_way():
+    refusal = refused(Reason.WRONG_REGION, make_code(), **FROM_BRITAIN)
+    assert refusal.sentence == (
+        "LWCAN is for gifts from Canada. "
+        "You can still give from the United Kingdom here, without the code."
+    )
+    assert refusal.field == "code"
+    assert refusal.next_ways == (
+        NextWay("gb", None, "Give from the United Kingdom"),
+        NextWay("ca", "LWCAN", "Give from Canada with LWCAN"),
+    )
+
+
+def test_several_home_regions_are_named_in_the_catalogues_order():
+    code = make_code(display="LWEURO", regions=frozenset({"fr", "de", "ie"}))
+    refusal = refused(Reason.WRONG_REGION, code, **FROM_BRITAIN)
+    assert refusal.sentence.startswith("LWEURO is for gifts from Ireland, Germany, or France.")
+    assert [way.region for way in refusal.next_ways] == ["gb", "ie", "de", "fr"]
+
+
+def test_the_rest_of_the_world_has_words_that_fit_a_sentence():
+    refusal = refused(Reason.WRONG_REGION, make_code(), region="world", money=Money(100, "USD"))
+    assert "You can still give from another country here" in refusal.sentence
+
+
+def test_an_unknown_code_is_said_to_be_unknown_in_its_one_spelling():
+    refusal = refused(Reason.UNKNOWN_CODE, None, code="x-y z")
+    assert refusal.sentence == (
+        "We don’t know the code XYZ. Check the spelling, or give without it."
+    )
+    assert refusal.next_ways == (NextWay("ca", None, "Give from Canada"),)
+
+
+@pytest.mark.parametrize("nothing", [None, "", " - "])
+def test_no_code_means_the_regions_own_terms(nothing):
+    terms = allowed(None, code=nothing, fund="general")
+    assert (terms.code, terms.partner, terms.fund_fixed) == (None, None, False)
+    assert terms.currencies == region("ca").currencies
+    assert terms.modes == region("ca").modes
+
+
+def test_an_unknown_region_offers_all_regions():
+    refusal = refused(Reason.UNKNOWN_REGION, make_code(), region="atlantis")
+    assert len(refusal.next_ways) == len(CATALOGUE.regions)
+    assert refusal.field == "region"
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (NOW - timedelta(microseconds=1), Reason.NOT_YET),
+        (NOW, None),
+        (NOW + HOUR - timedelta(microseconds=1), None),
+        (NOW + HOUR, Reason.ENDED),
+    ],
+)
+def test_a_code_holds_from_its_start_up_to_but_not_at_its_end(now, reason):
+    verdict = judge(make_code(starts_at=NOW, ends_at=NOW + HOUR), now)
+    assert getattr(verdict, "reason", None) == reason
+
+
+def test_dates_are_told_in_the_regions_own_zone_and_the_end_as_its_last_day():
+    starts = datetime(2027, 3, 1, 4, 59, tzinfo=UTC)  # the evening before, in Toronto
+    sentence = refused(Reason.NOT_YET, make_code(starts_at=starts)).sentence
+    assert sentence.startswith("LWCAN starts on February 28, 2027.")
+    ends = datetime(2026, 1, 1, 5, tzinfo=UTC)  # midnight in Toronto
+    sentence = refused(Reason.ENDED, make_code(ends_at=ends)).sentence
+    assert sentence.startswith("LWCAN ended on December 31, 2025.")
+    assert sentence.endswith("You can still give from Canada here, without the code.")
+
+
+def test_a_withdrawn_code_is_refused_before_anything_else():
+    code = make_code(active=False, ends_at=NOW - HOUR)
+    assert refused(Reason.INACTIVE, code).sentence.startswith("LWCAN is no longer in use.")
+
+
+def test_a_code_orders_and_narrows_the_modes():
+    terms = allowed(make_code(modes=("interac", "card", "interac")))
+    assert [mode.key for mode in terms.modes] == ["interac", "card"]
+    refusal = refused(Reason.WRONG_MODE, make_code(modes=("interac",)))
+    assert refusal.sentence == ("This gift can’t be paid by Card. Choose Interac e-Transfer.")
+    assert refusal.field == "mode"
+
+
+def test_a_code_never_brings_a_mode_that_the_region_lacks():
+    everywhere = make_code(regions=frozenset(), modes=("interac", "card"))
+    terms = allowed(everywhere, **FROM_BRITAIN)
+    assert [mode.key for mode in terms.modes] == ["card"]
+    only_interac = make_code(regions=frozenset(), modes=("interac",))
+    refusal = refused(Reason.NOT_POSSIBLE_HERE, only_interac, **FROM_BRITAIN)
+    assert refusal.sentence.startswith("LWCAN can’t be used for gifts from the United Kingdom.")
+
+
+def test_a_fund_that_the_region_lacks_is_never_booked():
+    refused(Reason.NOT_POSSIBLE_HERE, make_code(fund="rockets"), fund="rockets")
+
+
+def test_a_codes_fund_is_the_only_one():
+    refusal = refused(Reason.WRONG_FUND, make_code(), fund="media")
+    assert refusal.sentence == "Gifts with LWCAN go to Partnership."
+    allowed(make_code(fund=None), fund="media")
+    refused(Reason.WRONG_FUND, make_code(fund=None), fund="rockets")
+
+
+def test_a_codes_currency_is_the_only_one():
+    code = make_code(regions=frozenset(), currency="EUR")
+    terms = allowed(code, region="world", money=Money(7550, "EUR"))
+    assert [option.currency for option in terms.currencies] == ["EUR"]
+    refusal = refused(Reason.WRONG_CURRENCY, code, region="world", money=Money(7550, "USD"))
+    assert refusal.sentence == "This gift can’t be made in US Dollar. Choose Euro."
+    refusal = refused(Reason.NOT_POSSIBLE_HERE, code)
+    assert "is for gifts in Euro, which can’t be given from Canada." in refusal.sentence
+
+
+def test_a_codes_minimum_raises_the_regions_own_and_never_lowers_it():
+    code = make_code(minimum_minor={"CAD": 25_000})
+    refusal = refused(Reason.UNDER_MINIMUM, code, money=Money(24_999, "CAD"))
+    with use_locale("en_CA"):
+        refusal = refused(Reason.UNDER_MINIMUM, code, money=Money(24_999, "CAD"))
+    assert refusal.sentence == "With LWCAN, the least you can give is $250.00."
+    assert refusal.field == "amount"
+    terms = allowed(code, money=Money(25_000, "CAD"))
+    assert terms.option("CAD").presets_minor == (25_000,)
+    refused(Reason.UNDER_MINIMUM, make_code(minimum_minor={"CAD": 1}), money=Money(99, "CAD"))
+
+
+def test_a_minimum_over_the_regions_maximum_leaves_no_way_with_the_code():
+    code = make_code(minimum_minor={"CAD": 99_999_999})
+    refused(Reason.NOT_POSSIBLE_HERE, code, money=Money(99_999_999, "CAD"))
+
+
+def test_the_regions_own_limits_hold_without_a_code():
+    refusal = refused(Reason.UNDER_MINIMUM, None, code=None, money=Money(99, "CAD"))
+    assert refusal.sentence.startswith("The least you can give here is")
+    refused(Reason.OVER_MAXIMUM, None, code=None, money=Money(5_000_001, "CAD"))
+    allowed(None, code=None, money=Money(5_000_000, "CAD"))
+
+
+def test_a_codes_presets_and_amount_are_kept_within_the_limits():
+    code = make_code(
+        presets_minor={"CAD": (1, 10_000, 99_999_999), "USD": (7,)}, amount_minor={"CAD": 10_000}
+    )
+    terms = allowed(code)
+    assert terms.option("CAD").presets_minor == (10_000,)
+    assert terms.option("CAD").monthly_presets_minor == (10_000,)
+    assert terms.amount_minor == {"CAD": 10_000}
+    assert allowed(make_code(amount_minor={"CAD": 1})).amount_minor == {}
+
+
+def test_a_monthly_gift_needs_a_mode_that_charges_every_month():
+    refusal = refused(Reason.WRONG_FREQUENCY, make_code(), mode="interac", frequency="monthly")
+    assert refusal.field == "frequency"
+    allowed(make_code(), frequency="monthly")
+
+
+def test_an_invented_mode_is_refused_with_what_there_is():
+    refusal = refused(Reason.WRONG_MODE, make_code(), mode="gold", frequency="monthly")
+    assert refusal.sentence == "Choose how you want to pay: Card or Pre-authorised debit."
+
+
+def test_a_mode_that_takes_other_currencies_is_refused():
+    refused(
+        Reason.WRONG_MODE,
+        None,
+        code=None,
+        region="world",
+        money=Money(5000, "GBP"),
+        mode="bank_transfer",
+        fund="general",
+    )
+
+
+def test_the_form_is_shown_the_very_terms_that_are_decided_by():
+    code = make_code(minimum_minor={"CAD": 5000}, modes=("card", "interac"))
+    assert open_terms(code, region("ca"), NOW, CATALOGUE) == allowed(code)
+    assert open_terms(code, region("gb"), NOW, CATALOGUE) == judge(code, **FROM_BRITAIN)
