@@ -40,6 +40,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_catalogue_state"),
     )
     op.create_table(
+        "comparisons",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("at", UTC, nullable=False),
+        sa.Column("found", JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_comparisons"),
+    )
+    op.create_table(
         "donors",
         sa.Column("id", ID, nullable=False),
         sa.Column("email", sa.String(length=254), nullable=False),
@@ -484,6 +491,7 @@ def downgrade() -> None:
     op.drop_index("ix_emails_gift_id", table_name="emails")
     op.drop_table("emails")
     op.drop_table("donors")
+    op.drop_table("comparisons")
     op.drop_table("catalogue_state")
     op.drop_index("ix_audit_entries_subject", table_name="audit_entries")
     op.drop_table("audit_entries")

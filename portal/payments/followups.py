@@ -1,7 +1,7 @@
 """Work that follows evidence and asks Stripe: fees, events that wait, missed deliveries."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -13,13 +13,15 @@ from portal.jobs import Jobs
 from portal.money import Money
 from portal.payments.events import Outcome, apply_reading, reapply_event, receive_event
 from portal.payments.gateway import Gateway, StripeRefused, at
-from portal.payments.models import Checkout, EventState, StripeEvent
+from portal.payments.models import Checkout, Comparison, EventState, StripeEvent
 from portal.payments.operations import Desk, accept
 from portal.payments.readings import READERS, Reading, read_checkout
 from portal.regions.queries import CatalogueCache
 
 CHECKOUT_GRACE = timedelta(minutes=2)
-EVENTS_BACK = timedelta(hours=26)
+# Stripe lists events of the last 30 days; an hour of overlap costs nothing.
+EVENTS_KEPT = timedelta(days=30)
+OVERLAP = timedelta(hours=1)
 TYPES_PER_CALL = 20
 
 
@@ -127,16 +129,26 @@ def compare_with_stripe(bench: Bench) -> dict[str, int]:
     Returns how many of each were looked at and how many brought news.
     """
     counts = {"checkouts": 0, "checkouts_changed": 0, "events": 0, "events_new": 0}
+    started = bench.clock.now()
     for session_id in _stale_checkouts(bench):
         counts["checkouts"] += 1
         counts["checkouts_changed"] += look_up_checkout(bench, session_id)
-    since = bench.clock.now() - EVENTS_BACK
-    types = tuple(READERS)
+    since, types = _last_comparison(bench), tuple(READERS)
     for start in range(0, len(types), TYPES_PER_CALL):
         for event in bench.gateway.list_events(types[start : start + TYPES_PER_CALL], since):
             counts["events"] += 1
             counts["events_new"] += _receive_if_missed(bench, event)
+    with bench.database.write() as session:
+        session.add(Comparison(at=started, found=dict(counts)))
     return counts
+
+
+def _last_comparison(bench: Bench) -> datetime:
+    """From when on Stripe's events may not have been looked through."""
+    with bench.database.read() as session:
+        last = session.scalar(sa.select(sa.func.max(Comparison.at)))
+    oldest = bench.clock.now() - EVENTS_KEPT
+    return max(last - OVERLAP, oldest) if last else oldest
 
 
 def _stale_checkouts(bench: Bench) -> list[str]:

@@ -75,3 +75,13 @@ class StripeLink(Base):
 
     stripe_id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"), index=True)
+
+
+class Comparison(Base):
+    """One look at Stripe for what the webhooks may have missed: when, and what it found."""
+
+    __tablename__ = "comparisons"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime]
+    found: Mapped[Document]

@@ -119,7 +119,7 @@ def test_a_code_orders_and_narrows_the_modes():
     terms = allowed(make_code(modes=("interac", "card", "interac")))
     assert [mode.key for mode in terms.modes] == ["interac", "card"]
     refusal = refused(Reason.WRONG_MODE, make_code(modes=("interac",)))
-    assert refusal.sentence == ("This gift can’t be paid by Card. Choose Interac e-Transfer.")
+    assert refusal.sentence == ("“Card” can’t be used for this gift. Choose Interac e-Transfer.")
     assert refusal.field == "mode"
 
 
@@ -148,9 +148,9 @@ def test_a_codes_currency_is_the_only_one():
     terms = allowed(code, region="world", money=Money(7550, "EUR"))
     assert [option.currency for option in terms.currencies] == ["EUR"]
     refusal = refused(Reason.WRONG_CURRENCY, code, region="world", money=Money(7550, "USD"))
-    assert refusal.sentence == "This gift can’t be made in US Dollar. Choose Euro."
+    assert refusal.sentence == "This gift can’t be made in US dollars. Choose euros."
     refusal = refused(Reason.NOT_POSSIBLE_HERE, code)
-    assert "is for gifts in Euro, which can’t be given from Canada." in refusal.sentence
+    assert "is for gifts in euros, which can’t be given from Canada." in refusal.sentence
 
 
 def test_a_codes_minimum_raises_the_regions_own_and_never_lowers_it():

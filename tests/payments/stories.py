@@ -1,0 +1,98 @@
+"""Whole stories of gifts, played at the sandbox; the events they made are delivered by tests."""
+
+from collections.abc import Callable
+from typing import Any
+
+from portal.codes.pledge import Frequency
+from portal.money import Money
+from tests.sandbox_process import SandboxProcess
+from tests.workplace import Workplace
+
+Event = dict[str, Any]
+
+
+class Recorder(dict[str, Event]):
+    """Events by id, oldest first; noted along the way, as Stripe forgets them in 30 days."""
+
+    def note(self, sandbox: SandboxProcess) -> None:
+        sandbox.control("drain")
+        for event in list_events(sandbox):
+            self.setdefault(event["id"], event)
+
+
+def list_events(sandbox: SandboxProcess) -> list[Event]:
+    """All events the sandbox still lists, oldest first."""
+    events: list[Event] = []
+    after = ""
+    while True:
+        page = sandbox.api("GET", f"/v1/events?limit=100{after}").json
+        events += page["data"]
+        if not page["has_more"]:
+            return events[::-1]
+        after = f"&starting_after={page['data'][-1]['id']}"
+
+
+def find(sandbox: SandboxProcess, kind: str) -> list[dict[str, Any]]:
+    """All objects of a kind the sandbox lists, newest first."""
+    data: list[dict[str, Any]] = sandbox.api("GET", f"/v1/{kind}?limit=100").json["data"]
+    return data
+
+
+def refund(sandbox: SandboxProcess, payment_intent: str, amount: int) -> dict[str, Any]:
+    answer = sandbox.api(
+        "POST", "/v1/refunds", form={"payment_intent": payment_intent, "amount": amount}
+    )
+    assert answer.status == 200, answer.text
+    made: dict[str, Any] = answer.json
+    return made
+
+
+def give_and_take_back(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
+    """Paid by card; two refunds, one of which comes back; a dispute, lost."""
+    sandbox.pay(place.start().url)
+    seen.note(sandbox)
+    charge = find(sandbox, "charges")[0]
+    refund(sandbox, charge["payment_intent"], 1001)
+    second = refund(sandbox, charge["payment_intent"], 53)
+    sandbox.control(f"refund_fail/{second['id']}")
+    dispute = sandbox.control(f"dispute/{charge['id']}")
+    dispute_id = dispute.get("id") or find(sandbox, "disputes")[0]["id"]
+    sandbox.control(f"dispute/{dispute_id}/close", outcome="lost")
+    seen.note(sandbox)
+
+
+def give_monthly(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
+    """Three months of a monthly gift; the second is given back."""
+    url = place.start(frequency=Frequency.MONTHLY, money=Money(2513, "CAD")).url
+    sandbox.pay(url)
+    seen.note(sandbox)
+    sandbox.control("advance", to="renewal")
+    seen.note(sandbox)
+    newest = find(sandbox, "charges")[0]
+    refund(sandbox, newest["payment_intent"], 2513)
+    seen.note(sandbox)
+    sandbox.control("advance", to="renewal")
+    seen.note(sandbox)
+
+
+def debit_late(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
+    """A bank debit that is on its way for days and then comes."""
+    sandbox.submit(place.start(mode="bank_debit").url, method="bank_debit", name="Ada Eze")
+    sandbox.control("advance", seconds=8 * 86_400)
+    seen.note(sandbox)
+
+
+def debit_fails(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
+    """A bank debit that is on its way for days and then doesn't come."""
+    sandbox.control("fail_next_settlement", count=1)
+    sandbox.submit(place.start(mode="bank_debit").url, method="bank_debit", name="Ada Eze")
+    sandbox.control("advance", seconds=8 * 86_400)
+    seen.note(sandbox)
+
+
+STORIES: dict[str, Callable[[Workplace, SandboxProcess, Recorder], None]] = {
+    "give_and_take_back": give_and_take_back,
+    "give_monthly": give_monthly,
+    "debit_late": debit_late,
+    "debit_fails": debit_fails,
+}

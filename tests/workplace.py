@@ -1,0 +1,185 @@
+"""One installation without its web server: a database, the sandbox, and what works on them."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.clock import SystemClock
+from portal.codes.pledge import Frequency, Pledge
+from portal.codes.policy import Terms, open_terms
+from portal.codes.queries import find_code
+from portal.database import Database
+from portal.donors.giver import Giver
+from portal.gifts.models import Gift, LedgerEntry, Plan
+from portal.giving.operations import GiftOrder, Started, start_gift
+from portal.jobs import Jobs
+from portal.money import Money
+from portal.payments.events import Outcome, receive_event
+from portal.payments.followups import Bench, retry_event
+from portal.payments.gateway import Gateway, StripeUnavailable
+from portal.payments.models import EventState, StripeEvent
+from portal.receipts.models import Receipt
+from portal.regions.queries import CatalogueCache
+from portal.settings import Settings, load_settings
+from portal.web import Services
+from tests.sandbox_process import KEY, SECRET, SandboxProcess
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Everything operations need, over one database and one sandbox."""
+
+    services: Services
+    bench: Bench
+
+    @property
+    def database(self) -> Database:
+        return self.services.database
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.bench.gateway
+
+    def start(self, **choices: Any) -> Started:
+        """Start a gift as the form does; `choices` change the sample order."""
+        order = make_order(self, **choices)
+        return start_gift(self.services, self.gateway, order, datetime.now(UTC))
+
+    def receive(self, event: dict[str, Any]) -> Outcome:
+        return receive_event(
+            self.database, self.bench.desk(), event, datetime.now(UTC), livemode=False
+        )
+
+    def work_off(self) -> None:
+        """Do what the worker would: try the events that wait, until none gets further."""
+        for _ in range(3):
+            for event_id in self.waiting():
+                try:
+                    retry_event(self.bench, event_id)
+                except (LookupError, StripeUnavailable):
+                    continue
+                except Exception as error:
+                    if type(error).__name__ != "StillWaiting":
+                        raise
+
+    def waiting(self) -> list[int]:
+        open_states = (EventState.WAITING, EventState.FAILED)
+        with self.database.read() as session:
+            return list(
+                session.scalars(sa.select(StripeEvent.id).where(StripeEvent.state.in_(open_states)))
+            )
+
+    def gift(self, token: str) -> Gift:
+        with self.database.read() as session:
+            return session.scalars(sa.select(Gift).where(Gift.token == token)).one()
+
+    def books(self) -> dict[str, Any]:
+        """The whole state that must not depend on the order of evidence."""
+        with self.database.read() as session:
+            entries = session.execute(
+                sa.select(
+                    LedgerEntry.key,
+                    LedgerEntry.debit_account,
+                    LedgerEntry.credit_account,
+                    LedgerEntry.amount_minor,
+                    LedgerEntry.currency,
+                )
+            ).all()
+            gifts = session.execute(
+                sa.select(Gift.origin, Gift.status, Gift.refunded_minor, Gift.amount_minor)
+            ).all()
+            plans = session.execute(sa.select(Plan.status, Plan.stripe_subscription_id)).all()
+            numbers = session.scalars(sa.select(Receipt.number)).all()
+        return {
+            "ledger": sorted(tuple(row) for row in entries),
+            "gifts": sorted(str(tuple(row)) for row in gifts),
+            "plans": sorted(tuple(row) for row in plans),
+            "receipts": sorted(numbers),
+        }
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def make_settings(database_url: str, sandbox: SandboxProcess | None, **more: Any) -> Settings:
+    return load_settings(
+        environment="demo",
+        secret_key="a secret that is only ever used by tests, and long enough",
+        database_url=database_url,
+        base_url="http://127.0.0.1:9",
+        stripe_secret_key=KEY,
+        stripe_webhook_secrets=SECRET,
+        stripe_api_base=sandbox.url if sandbox else "http://127.0.0.1:9",
+        **more,
+    )
+
+
+def make_workplace(database_url: str, sandbox: SandboxProcess | None) -> Workplace:
+    settings = make_settings(database_url, sandbox)
+    database = Database(database_url)
+    services = Services(
+        settings=settings, database=database, clock=SystemClock(), jobs=Jobs(database)
+    )
+    bench = Bench(
+        database=database,
+        jobs=services.jobs,
+        clock=services.clock,
+        gateway=Gateway(settings),
+        catalogue=CatalogueCache(database),
+    )
+    return Workplace(services, bench)
+
+
+def make_order(place: Workplace, **choices: Any) -> GiftOrder:
+    """CAD 75.53 once, by card, from a donor in Canada; odd amounts catch rounding."""
+    given = {
+        "money": Money(7553, "CAD"),
+        "region": "ca",
+        "fund": None,
+        "mode": "card",
+        "frequency": Frequency.ONCE,
+        "code": None,
+        "again": False,
+        "who": "visitor",
+        "cover": None,
+        "news_wording": None,
+        **choices,
+    }
+    region = place.bench.catalogue.get().by_slug(given["region"])
+    assert region is not None
+    with place.database.read() as session:
+        code = find_code(session, given["code"]) if given["code"] else None
+    terms = open_terms(code, region, datetime.now(UTC), place.bench.catalogue.get())
+    assert isinstance(terms, Terms)
+    return GiftOrder(
+        region=region,
+        terms=terms,
+        pledge=Pledge(
+            money=given["money"],
+            region=region.slug,
+            fund=given["fund"] or terms.fund,
+            mode=given["mode"],
+            frequency=given["frequency"],
+            code=terms.code,
+        ),
+        giver=replace(SAMPLE_GIVER, **given.get("giver", {})),
+        cover=given["cover"] or Money(0, given["money"].currency),
+        news_wording=given["news_wording"],
+        again=given["again"],
+        who=given["who"],
+    )
+
+
+SAMPLE_GIVER = Giver(
+    first_name="Adaeze",
+    last_name="O’Brien-Tremblay",
+    email="Adaeze@Example.org",
+    address_line1="12 Rue de l’Église",
+    city="Québec",
+    province="QC",
+    postal_code="G1R 4S9",
+    country="CA",
+    locale="fr_CA",
+)
