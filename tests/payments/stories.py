@@ -38,10 +38,14 @@ def find(sandbox: SandboxProcess, kind: str) -> list[dict[str, Any]]:
     return data
 
 
-def refund(sandbox: SandboxProcess, payment_intent: str, amount: int) -> dict[str, Any]:
-    answer = sandbox.api(
-        "POST", "/v1/refunds", form={"payment_intent": payment_intent, "amount": amount}
-    )
+def refund(
+    sandbox: SandboxProcess, payment_intent: str, amount: int, reference: str = ""
+) -> dict[str, Any]:
+    """A refund made at Stripe, or by us, which is with the gift's reference."""
+    form: dict[str, Any] = {"payment_intent": payment_intent, "amount": amount}
+    if reference:
+        form["metadata[portal_gift]"] = reference
+    answer = sandbox.api("POST", "/v1/refunds", form=form)
     assert answer.status == 200, answer.text
     made: dict[str, Any] = answer.json
     return made
@@ -49,10 +53,11 @@ def refund(sandbox: SandboxProcess, payment_intent: str, amount: int) -> dict[st
 
 def give_and_take_back(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
     """Paid by card; two refunds, one of which comes back; a dispute, lost."""
-    sandbox.pay(place.start().url)
+    started = place.start()
+    sandbox.pay(started.url)
     seen.note(sandbox)
     charge = find(sandbox, "charges")[0]
-    refund(sandbox, charge["payment_intent"], 1001)
+    refund(sandbox, charge["payment_intent"], 1001, place.gift(started.token).reference)
     second = refund(sandbox, charge["payment_intent"], 53)
     sandbox.control(f"refund_fail/{second['id']}")
     dispute = sandbox.control(f"dispute/{charge['id']}")
