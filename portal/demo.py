@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +160,7 @@ def find_place(data: Path, port: int) -> Place:
     )
 
 
-_SECRETS = {
+_SECRETS: dict[str, Callable[[], str]] = {
     "secret_key": lambda: secrets.token_urlsafe(48),
     "webhook_secret": lambda: f"whsec_{secrets.token_urlsafe(24)}",
     "stripe_key": lambda: f"sk_test_{secrets.token_hex(16)}",

@@ -42,7 +42,7 @@ def ready() -> tuple[Response, int]:
     return jsonify({"status": word, **state}), 200 if is_ready else 503
 
 
-def _living_workers() -> sa.Select[tuple[int]]:
+def _living_workers() -> sa.Select[int]:
     return sa.select(sa.func.count()).where(Worker.seen_at > utc_now() - DEAD_AFTER)
 
 

@@ -2,6 +2,7 @@
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from portal.logs import set_up_logging
 from portal.settings import Settings
@@ -32,5 +33,5 @@ def run_server(settings: Settings, host: str, port: int) -> None:
         workers_kill_timeout=GRACE_SECONDS,
         respawn_failed_workers=True,
         log_access=False,
-        log_level="warning",
+        log_level=LogLevels.warning,
     ).serve()

@@ -29,9 +29,7 @@ def add_paid_gift(database: Database) -> int:
         code=None,
     )
     giver = Giver(first_name="Ada", last_name="Eze", email="ada@example.org")
-    claim = Claim(
-        fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=Money(7553, "CAD")
-    )
+    claim = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=Money(7553, "CAD"))
     with database.write() as session:
         gift = add_gift(
             session, pledge, giver, NOW, donor_id=None, cover=Money(0, "CAD"), partner=None
