@@ -9,7 +9,7 @@ from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import get_currency_name
 
-from portal.codes.normalise import LONGEST_INPUT, normalise_code
+from portal.codes.normalise import normalise_code
 from portal.codes.refusal import NextWay, Reason, Refusal
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_money
@@ -31,7 +31,7 @@ def refuse_unknown_code(text: str, region: Region | None = None) -> Refusal:
         reason=Reason.UNKNOWN_CODE,
         sentence=gettext(
             "We don’t know the code %(code)s. Check the spelling, or give without it.",
-            code=normalise_code(text)[:LONGEST_INPUT],
+            code=normalise_code(text),
         ),
         next_ways=(_way(region),) if region else (),
     )
@@ -154,7 +154,7 @@ class Refuser:
             sentence = gettext("Choose how you want to pay: %(modes)s.", modes=offered)
         else:
             sentence = gettext(
-                "This gift can’t be paid by %(mode)s. Choose %(modes)s.",
+                "“%(mode)s” can’t be used for this gift. Choose %(modes)s.",
                 mode=pick(asked.label),
                 modes=offered,
             )
@@ -162,8 +162,8 @@ class Refuser:
 
     def wrong_frequency(self, mode: Mode) -> Refusal:
         sentence = gettext(
-            "A gift every month can’t be paid by %(mode)s. Give one time, or choose another "
-            "mode of payment.",
+            "“%(mode)s” can’t be charged every month. Give one time, or choose another mode of "
+            "payment.",
             mode=pick(mode.label),
         )
         return self._refuse(Reason.WRONG_FREQUENCY, sentence)
@@ -179,4 +179,5 @@ def _any_of(texts: Iterable[str]) -> str:
 
 
 def _currency_name(currency: str) -> str:
-    return str(get_currency_name(currency, locale=current_locale()))
+    """As it stands in a sentence: euros, US dollars."""
+    return str(get_currency_name(currency, count=2, locale=current_locale()))

@@ -13,7 +13,4 @@ class Frequency(StrEnum):
 
     @property
     def label(self) -> str:
-        return gettext(_LABELS[self])
-
-
-_LABELS = {Frequency.ONCE: "One time", Frequency.MONTHLY: "Every month"}
+        return gettext("Every month") if self is Frequency.MONTHLY else gettext("One time")
