@@ -1,0 +1,131 @@
+"""Who may open what: one table, and a door that is shut for all that is not in it."""
+
+from typing import cast
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFProtect
+
+from portal.i18n import gettext, set_locale
+from portal.staff import labels
+from portal.staff.models import Role, StaffUser
+from portal.staff.sessions import find_signed_in
+from portal.staff.timeline import describe_act, name_actor
+from portal.web import services, utc_now
+
+staff = Blueprint("staff", __name__, url_prefix="/staff")
+csrf = CSRFProtect()
+
+LANGUAGES = ("en", "fr")
+
+OPEN = frozenset({"staff.sign_in", "staff.send_sign_in"})
+NEEDED = {
+    "staff.dashboard": Role.VIEWER,
+    "staff.gifts": Role.VIEWER,
+    "staff.gift": Role.VIEWER,
+    "staff.receipt_pdf": Role.VIEWER,
+    "staff.receipt": Role.VIEWER,
+    "staff.events": Role.VIEWER,
+    "staff.password": Role.VIEWER,
+    "staff.send_password": Role.VIEWER,
+    "staff.sign_out": Role.VIEWER,
+    "staff.export": Role.FINANCE,
+    "staff.refund": Role.FINANCE,
+    "staff.send_refund": Role.FINANCE,
+    "staff.resend_receipt": Role.FINANCE,
+    "staff.retry_event": Role.FINANCE,
+    "staff.retry_job": Role.FINANCE,
+    "staff.audit_log": Role.ADMIN,
+    "staff.users": Role.ADMIN,
+    "staff.send_user": Role.ADMIN,
+    "staff.send_role": Role.ADMIN,
+    "staff.send_active": Role.ADMIN,
+}
+
+
+def current_user() -> StaffUser:
+    """Who is signed in; only for pages that need a role."""
+    return cast(StaffUser, g.staff_user)
+
+
+def may(role: str) -> bool:
+    """Whether the signed-in member reaches `role`; for templates."""
+    user: StaffUser | None = g.get("staff_user")
+    return user is not None and Role(user.role).may(Role(role))
+
+
+@staff.before_request
+def admit() -> ResponseReturnValue | None:
+    """Let a request in only where the table says so."""
+    g.staff_user = None
+    _choose_language()
+    csrf.protect()
+    with services().database.read() as db:
+        g.staff_user = find_signed_in(db, utc_now())
+    if request.endpoint in OPEN:
+        return None
+    if g.staff_user is None:
+        return redirect(url_for("staff.sign_in", next=_way_back()), 303)
+    needed = NEEDED.get(request.endpoint or "")
+    if needed is None:
+        abort(403)
+    if not may(needed):
+        return render_template("staff/refused.html", needed=needed), 403
+    return None
+
+
+@staff.after_request
+def keep_private(response: Response) -> Response:
+    """Nothing of the staff's pages stays in a cache or a search engine."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+@staff.context_processor
+def page_values() -> dict[str, object]:
+    """What every staff page's frame needs."""
+    return {
+        "user": g.get("staff_user"),
+        "may": may,
+        "languages": LANGUAGES,
+        "labels": labels,
+        "labelled_statuses": [(one.value, gettext(text)) for one, text in labels.STATUSES.items()],
+        "labelled_roles": [(one.value, gettext(text)) for one, text in labels.ROLES.items()],
+        "say": labels.say,
+        "name_actor": name_actor,
+        "describe_act": describe_act,
+    }
+
+
+def local_path(text: str) -> str | None:
+    """A path under /staff to go on to after signing in; None for anything else."""
+    parts = urlsplit(text)
+    is_local = not parts.scheme and not parts.netloc and parts.path.startswith("/staff")
+    return text if is_local and "\\" not in text and text.isprintable() else None
+
+
+def _way_back() -> str | None:
+    if request.method != "GET" or request.endpoint == "staff.dashboard":
+        return None
+    return request.full_path.rstrip("?")
+
+
+def _choose_language() -> None:
+    asked = request.args.get("lang", "")
+    if asked in LANGUAGES and session.get("language") != asked:
+        session["language"] = asked
+    wanted = session.get("language") or request.accept_languages.best_match(LANGUAGES) or "en"
+    set_locale(wanted)

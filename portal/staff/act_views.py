@@ -1,0 +1,120 @@
+"""What may be done with a gift: give money back, send the receipt again."""
+
+import secrets
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.gifts.models import Gift
+from portal.gifts.operations import lock_gift
+from portal.i18n import current_locale, gettext
+from portal.mail import MailNotSent
+from portal.money import Money, format_money
+from portal.payments.refunds import RefundRefused, refundable, request_refund
+from portal.payments.webhook import current_desk, current_gateway
+from portal.receipts.models import Receipt
+from portal.receipts.operations import resend_receipt as send_again
+from portal.receipts.queries import find_receipt
+from portal.staff.access import current_user, staff
+from portal.staff.forms import RefundForm
+from portal.staff.gift_views import find_gift
+from portal.staff.operations import actor_of, audit, was_asked
+from portal.web import services, utc_now
+
+
+@staff.get("/gifts/<reference>/refund")
+def refund(reference: str) -> ResponseReturnValue:
+    gift = _load(reference)
+    form = RefundForm(currency=gift.currency, data={"once": secrets.token_urlsafe(12)})
+    return render_template("staff/refund.html", gift=gift, form=form, left=refundable(gift))
+
+
+@staff.post("/gifts/<reference>/refund")
+def send_refund(reference: str) -> ResponseReturnValue:
+    gift = _load(reference)
+    form = RefundForm(request.form, currency=gift.currency)
+    if form.validate() and _refund(gift, form):
+        return redirect(url_for("staff.gift", reference=gift.reference), 303)
+    shown = render_template("staff/refund.html", gift=gift, form=form, left=refundable(gift))
+    return shown, 422
+
+
+@staff.post("/gifts/<reference>/resend-receipt")
+def resend_receipt(reference: str) -> ResponseReturnValue:
+    gift = _load(reference)
+    with services().database.read() as session:
+        receipt = find_receipt(session, gift.id)
+    if receipt is None or not gift.email:
+        flash(gettext("This gift has no receipt that could be sent."))
+    else:
+        flash(_send_again(gift, receipt))
+    return redirect(url_for("staff.gift", reference=gift.reference), 303)
+
+
+def _send_again(gift: Gift, receipt: Receipt) -> str:
+    """Send the receipt; the sentence that says what came of it."""
+    with services().database.write() as session:
+        detail = {"receipt": receipt.label}
+        audit(session, _actor(), "receipt_resend", f"gift:{gift.id}", detail, now=utc_now())
+    try:
+        send_again(
+            services().database, services().settings, receipt.id, actor=_actor(), now=utc_now()
+        )
+    except MailNotSent as error:
+        return gettext("The receipt was not sent: %(why)s", why=str(error))
+    return gettext(
+        "Receipt %(label)s was sent to %(email)s.", label=receipt.label, email=gift.email
+    )
+
+
+def _load(reference: str) -> Gift:
+    with services().database.read() as session:
+        return find_gift(session, reference)
+
+
+def _actor() -> str:
+    return actor_of(current_user())
+
+
+def _refund(gift: Gift, form: RefundForm) -> bool:
+    """Whether the refund is under way; else the form says why not."""
+    money: Money = form.amount.data
+    if not _note_wish(gift, money, form):
+        flash(gettext("This refund was asked for already."))
+        return True
+    try:
+        request_refund(
+            services().database,
+            current_desk(),
+            current_gateway(),
+            gift.id,
+            money,
+            reason=form.reason.data,
+            actor=_actor(),
+            now=utc_now(),
+        )
+    except RefundRefused as error:
+        _note_refusal(gift, str(error))
+        form.once.data = secrets.token_urlsafe(12)
+        form.refuse("amount", str(error))
+        return False
+    flash(gettext("%(amount)s is being refunded.", amount=format_money(money, current_locale())))
+    return True
+
+
+def _note_wish(gift: Gift, money: Money, form: RefundForm) -> bool:
+    """Put the wish on record before Stripe is asked; False for a form that was sent twice."""
+    subject = f"gift:{gift.id}"
+    detail = {"amount": str(money), "reason": form.reason.data, "once": form.once.data}
+    with services().database.write() as session:
+        lock_gift(session, gift.id)
+        if was_asked(session, "refund_request", subject, form.once.data):
+            return False
+        audit(session, _actor(), "refund_request", subject, detail, now=utc_now())
+    return True
+
+
+def _note_refusal(gift: Gift, sentence: str) -> None:
+    with services().database.write() as session:
+        detail = {"sentence": sentence}
+        audit(session, _actor(), "refund_refused", f"gift:{gift.id}", detail, now=utc_now())

@@ -1,0 +1,55 @@
+"""The staff's rooms, put together."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from portal.settings import Settings
+from portal.staff import (
+    act_views,
+    dashboard,
+    event_views,
+    gift_views,
+    sign_in,
+    team_views,
+)
+from portal.staff.access import csrf, staff
+from portal.staff.sessions import LIFETIME
+
+__all__ = ["set_up_staff"]
+
+VIEWS = (act_views, dashboard, event_views, gift_views, sign_in, team_views)
+
+
+def set_up_staff(app: Flask) -> None:
+    """Register the pages under /staff, their session cookie and their CSRF guard.
+
+    The cookie belongs to /staff alone, so that donors' pages never meet it.
+    """
+    settings: Settings = app.extensions["portal"].settings
+    app.config.update(
+        SESSION_COOKIE_NAME="staff",
+        SESSION_COOKIE_PATH="/staff",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.is_secure,
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=LIFETIME,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    csrf.init_app(app)
+    app.register_blueprint(staff)
+    app.add_template_filter(format_moment, "moment")
+    app.add_template_filter(format_iso, "iso")
+
+
+def format_moment(at: datetime, timezone: str = "UTC") -> str:
+    """Day and minute in a zone, the same for every reader: tables of times stay in line."""
+    return f"{at.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
+
+
+def format_iso(at: datetime) -> str:
+    """For the `datetime` attribute of HTML."""
+    return at.isoformat(timespec="seconds")

@@ -1,0 +1,43 @@
+"""The first page: what came in, what is open, what is stuck."""
+
+from datetime import UTC, datetime
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from portal.gifts.lifecycle import Status
+from portal.staff.access import staff
+from portal.staff.names import all_currencies
+from portal.staff.queries import MANY, count_by_status, count_open_events, sum_received
+from portal.web import services, utc_now
+
+SHOWN = (
+    Status.PENDING,
+    Status.PROCESSING,
+    Status.FAILED,
+    Status.DISPUTED,
+)
+MOST_JOBS = 50
+
+
+@staff.get("/")
+def dashboard() -> ResponseReturnValue:
+    with services().database.read() as session:
+        received = sum_received(session, all_currencies(), begin_of_month(utc_now()))
+        counts = count_by_status(session, SHOWN)
+        failed_events = count_open_events(session)
+    return render_template(
+        "staff/dashboard.html",
+        now=utc_now(),
+        received=received,
+        counts=counts,
+        failed_events=failed_events,
+        failed_jobs=len(services().jobs.failed(MOST_JOBS)),
+        most_jobs=MOST_JOBS,
+        many=MANY,
+    )
+
+
+def begin_of_month(now: datetime) -> datetime:
+    """The first moment of the month, in UTC as all of the page."""
+    return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)

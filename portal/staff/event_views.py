@@ -1,0 +1,75 @@
+"""What is stuck: Stripe's events that wait or failed, and jobs that gave up."""
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.i18n import gettext
+from portal.payments.followups import Bench, StillWaiting
+from portal.payments.followups import retry_event as apply_again
+from portal.payments.gateway import StripeUnavailable
+from portal.payments.models import StripeEvent
+from portal.payments.webhook import current_gateway
+from portal.staff.access import current_user, staff
+from portal.staff.names import current_cache
+from portal.staff.operations import actor_of, audit
+from portal.staff.queries import PAGE, list_open_events, name_gifts
+from portal.web import services, utc_now
+
+
+@staff.get("/events")
+def events() -> ResponseReturnValue:
+    with services().database.read() as session:
+        found = list_open_events(session, request.args.get("before", type=int))
+        gifts = name_gifts(session, [f"gift:{one.gift_id}" for one in found if one.gift_id])
+    return render_template(
+        "staff/events.html",
+        events=found[:PAGE],
+        older=found[PAGE - 1].id if len(found) > PAGE else None,
+        gifts=gifts,
+        jobs=services().jobs.failed(PAGE),
+    )
+
+
+@staff.post("/events/<int:event_id>/retry")
+def retry_event(event_id: int) -> ResponseReturnValue:
+    with services().database.write() as session:
+        event = session.get(StripeEvent, event_id)
+        if event is None:
+            abort(404)
+        detail = {"event": event.stripe_event_id}
+        actor = actor_of(current_user())
+        audit(session, actor, "event_retry", f"event:{event_id}", detail, now=utc_now())
+    flash(_apply_again(event_id))
+    return redirect(url_for("staff.events"), 303)
+
+
+@staff.post("/jobs/<job_id>/retry")
+def retry_job(job_id: str) -> ResponseReturnValue:
+    if all(job.id != job_id for job in services().jobs.failed()):
+        abort(404)
+    with services().database.write() as session:
+        audit(
+            session, actor_of(current_user()), "job_retry", "jobs", {"job": job_id}, now=utc_now()
+        )
+    services().jobs.retry(job_id)
+    flash(gettext("The job will be tried again within seconds."))
+    return redirect(url_for("staff.events"), 303)
+
+
+def _apply_again(event_id: int) -> str:
+    """Try the event now; the sentence that says what came of it."""
+    at = services()
+    bench = Bench(
+        database=at.database,
+        jobs=at.jobs,
+        clock=at.clock,
+        gateway=current_gateway(),
+        catalogue=current_cache(),
+    )
+    try:
+        apply_again(bench, event_id)
+    except StillWaiting as error:
+        return gettext("It still can’t be applied: %(why)s.", why=str(error))
+    except StripeUnavailable:
+        return gettext("Stripe can’t be reached just now. The event stays; try again in a minute.")
+    return gettext("The event is applied.")

@@ -1,0 +1,91 @@
+"""The gift list's filters, as its address carries them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from portal.codes.normalise import normalise_code
+from portal.gifts.lifecycle import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftFilters:
+    """What to list. Empty means any; `since` and `until` are days, both included.
+
+    Days are those of `timezone`: of the region, where one is chosen, else UTC.
+    """
+
+    text: str = ""
+    status: Status | None = None
+    region: str = ""
+    code: str = ""
+    mode: str = ""
+    fund: str = ""
+    since: date | None = None
+    until: date | None = None
+    timezone: str = "UTC"
+    unclear: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def begins_at(self) -> datetime | None:
+        return _midnight(self.since, self.timezone)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The first moment that is too late."""
+        return _midnight(self.until + timedelta(days=1) if self.until else None, self.timezone)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.as_args()
+
+    def as_args(self) -> dict[str, str]:
+        """The query arguments that read_filters reads back."""
+        texts = {
+            "q": self.text,
+            "status": self.status.value if self.status else "",
+            "region": self.region,
+            "code": self.code,
+            "mode": self.mode,
+            "fund": self.fund,
+            "from": self.since.isoformat() if self.since else "",
+            "to": self.until.isoformat() if self.until else "",
+        }
+        return {name: text for name, text in (texts | dict(self.unclear)).items() if text}
+
+
+def read_filters(args: Mapping[str, str], timezones: Mapping[str, str]) -> GiftFilters:
+    """The filters of a query; `timezones` by region slug. What can't be read is kept apart."""
+    region = args.get("region", "").strip().lower()
+    unclear: dict[str, str] = {}
+    status = args.get("status", "").strip()
+    return GiftFilters(
+        text=args.get("q", "").strip()[:200],
+        status=Status(status) if status in set(Status) else None,
+        region=region,
+        code=normalise_code(args.get("code", "")),
+        mode=args.get("mode", "").strip(),
+        fund=args.get("fund", "").strip(),
+        since=_read_day(args, "from", unclear),
+        until=_read_day(args, "to", unclear),
+        timezone=timezones.get(region, "UTC"),
+        unclear=unclear,
+    )
+
+
+def _read_day(args: Mapping[str, str], name: str, unclear: dict[str, str]) -> date | None:
+    text = args.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        unclear[name] = text[:30]
+        return None
+
+
+def _midnight(day: date | None, timezone: str) -> datetime | None:
+    if day is None:
+        return None
+    return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)

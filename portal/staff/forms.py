@@ -1,0 +1,69 @@
+"""The staff's forms. Their CSRF token is checked before any of them is read."""
+
+from typing import Any
+
+from wtforms import Form, HiddenField, StringField
+from wtforms.validators import StopValidation
+
+from portal.forms import AmountField, ChoiceField, EmailField, LineField, PortalForm
+from portal.i18n import gettext
+from portal.staff.models import Role
+from portal.staff.passwords import LONGEST
+
+
+class SecretField(StringField):  # type: ignore[misc]  # WTForms carries no types
+    """A password, taken exactly as typed. `ask` is the sentence for an empty one."""
+
+    def __init__(self, *args: Any, ask: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ask = ask
+        self.longest = LONGEST
+
+    def pre_validate(self, form: Form) -> None:
+        if not self.data:
+            raise StopValidation(gettext(self.ask))
+
+
+class SignInForm(PortalForm):
+    email = LineField(ask="Enter your e-mail address", longest=254)
+    password = SecretField(ask="Enter your password")
+    next = HiddenField()
+
+
+class PasswordForm(PortalForm):
+    current = SecretField(ask="Enter the password you have now")
+    password = SecretField(ask="Enter a new password")
+
+
+class UserForm(PortalForm):
+    """A new account."""
+
+    email = EmailField(ask="Enter an e-mail address", longest=254)
+    name = LineField(ask="Enter a name", longest=120)
+    role = ChoiceField(ask="Choose a role")
+    password = SecretField(ask="Enter a first password")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.role.options = [role.value for role in Role]
+
+
+class RoleForm(PortalForm):
+    role = ChoiceField(ask="Choose a role")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.role.options = [role.value for role in Role]
+
+
+class RefundForm(PortalForm):
+    """How much, and why; `once` tells a second sending of the same form."""
+
+    amount = AmountField()
+    reason = LineField(ask="Enter a reason, for the gift’s story", longest=300)
+    once = LineField(ask="Open this page again before you send it", longest=64)
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.amount.currency = currency
+        self.amount.anchor = "amount"

@@ -1,0 +1,123 @@
+"""The gift list, one gift explained, its receipt, and the export."""
+
+from flask import Response, abort, redirect, render_template, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from portal.gifts.models import Gift
+from portal.gifts.queries import find_gift_by_reference
+from portal.gifts.references import clean_reference
+from portal.payments.refunds import refundable
+from portal.receipts.marks import receipt_mark
+from portal.receipts.operations import render_receipt
+from portal.receipts.queries import find_receipt
+from portal.staff.access import current_user, staff
+from portal.staff.export import stream_gifts
+from portal.staff.filters import GiftFilters, read_filters
+from portal.staff.gift_list import Cursor, list_gifts
+from portal.staff.names import all_currencies, current_catalogue, current_names, timezone_of
+from portal.staff.operations import actor_of, audit
+from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
+from portal.staff.searching import Search, read_receipt_label, read_search
+from portal.staff.timeline import tell
+from portal.web import services, utc_now
+
+
+@staff.get("/gifts")
+def gifts() -> ResponseReturnValue:
+    filters, search = _asked()
+    cursor = Cursor(
+        before=request.args.get("before", type=int), after=request.args.get("after", type=int)
+    )
+    with services().database.read() as session:
+        page = list_gifts(session, filters, search, cursor)
+    return render_template(
+        "staff/gifts.html",
+        page=page,
+        filters=filters,
+        cursor=cursor,
+        names=current_names(),
+        is_first=cursor == Cursor(),
+    )
+
+
+@staff.get("/gifts/<reference>")
+def gift(reference: str) -> ResponseReturnValue:
+    with services().database.read() as session:
+        found = find_gift(session, reference)
+        if found.reference != reference:
+            return redirect(url_for("staff.gift", reference=found.reference), 301)
+        file = open_file(session, found)
+        actors = name_actors(session)
+    return show_gift(file, actors)
+
+
+@staff.get("/gifts/<reference>/receipt.pdf")
+def receipt_pdf(reference: str) -> ResponseReturnValue:
+    with services().database.read() as session:
+        found = find_gift(session, reference)
+        receipt = find_receipt(session, found.id)
+    if receipt is None:
+        abort(404)
+    mark = receipt_mark(found)
+    pdf = render_receipt(services().database, receipt.id, now=utc_now(), mark=mark)
+    response = Response(pdf, mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="{receipt.label}.pdf"'
+    return response
+
+
+@staff.get("/receipts/<label>")
+def receipt(label: str) -> ResponseReturnValue:
+    """A receipt by its number: to its gift, or a choice where several issuers have the number."""
+    number = read_receipt_label(label)
+    if number is None:
+        abort(404)
+    with services().database.read() as session:
+        rows = list_receipts_of_number(session, *number)
+    references = [reference for _, reference in rows]
+    if len(references) == 1 and references[0]:
+        return redirect(url_for("staff.gift", reference=references[0]), 303)
+    status = 200 if rows else 404
+    return render_template("staff/receipt.html", rows=rows, label=label), status
+
+
+@staff.get("/gifts.csv")
+def export() -> ResponseReturnValue:
+    filters, search = _asked()
+    detail = {"filters": "&".join(f"{name}={text}" for name, text in filters.as_args().items())}
+    with services().database.write() as session:
+        audit(session, actor_of(current_user()), "export", "gifts", detail, now=utc_now())
+    filename = f"gifts-{utc_now():%Y-%m-%d-%H%M}.csv"
+    lines = stream_with_context(stream_gifts(services().database, filters, search))
+    response = Response(lines, mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return response
+
+
+def find_gift(session: Session, reference: str) -> Gift:
+    """The gift of an address; 404 where there is none."""
+    found = find_gift_by_reference(session, clean_reference(reference) or reference)
+    if found is None:
+        abort(404)
+    return found
+
+
+def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
+    """A gift's page."""
+    region = current_catalogue().by_slug(file.gift.region)
+    return render_template(
+        "staff/gift.html",
+        file=file,
+        gift=file.gift,
+        moments=tell(file, actors),
+        names=current_names(),
+        mode=region.mode(file.gift.mode) if region else None,
+        timezone=timezone_of(file.gift.region),
+        refundable=refundable(file.gift),
+    )
+
+
+def _asked() -> tuple[GiftFilters, Search | None]:
+    timezones = {slug: region.timezone for slug, region in current_catalogue().regions.items()}
+    filters = read_filters(request.args, timezones)
+    return filters, read_search(filters.text, all_currencies())

@@ -1,0 +1,128 @@
+"""The staff pages' words for what the tables hold."""
+
+from portal.gifts.ledger import CLEARING, DISPUTES, FEES
+from portal.gifts.lifecycle import Status
+from portal.i18n import gettext, pick
+from portal.payments.models import EventState
+from portal.regions.catalogue import Catalogue
+from portal.staff.models import Role
+
+STATUSES = {
+    Status.PENDING: "Pending",
+    Status.PROCESSING: "Processing",
+    Status.FAILED: "Failed",
+    Status.EXPIRED: "Expired",
+    Status.PAID: "Paid",
+    Status.PARTLY_REFUNDED: "Partly refunded",
+    Status.REFUNDED: "Refunded",
+    Status.DISPUTED: "Disputed",
+    Status.CHARGED_BACK: "Charged back",
+}
+# The dot beside the word: good, wait, bad or quiet.
+TONES = {
+    Status.PENDING: "wait",
+    Status.PROCESSING: "wait",
+    Status.FAILED: "bad",
+    Status.EXPIRED: "quiet",
+    Status.PAID: "good",
+    Status.PARTLY_REFUNDED: "wait",
+    Status.REFUNDED: "quiet",
+    Status.DISPUTED: "bad",
+    Status.CHARGED_BACK: "bad",
+}
+ROLES = {
+    Role.ADMIN: "Administrator",
+    Role.FINANCE: "Finance",
+    Role.VIEWER: "Viewer",
+}
+EVENT_STATES = {
+    EventState.PROCESSED: "Processed",
+    EventState.IGNORED: "Not needed",
+    EventState.WAITING: "Waiting",
+    EventState.FAILED: "Failed",
+}
+HAPPENINGS = {
+    "started": "Gift begun",
+    "handed_off": "Sent to Stripe’s page",
+    "processing": "Payment on its way",
+    "failed": "Payment failed",
+    "expired": "Payment page expired",
+    "paid": "Paid",
+    "fee": "Fee known",
+    "refund_requested": "Refund asked for",
+    "refund_pending": "Refund on its way",
+    "refunded": "Refunded",
+    "refund_failed": "Refund failed",
+    "dispute_opened": "Dispute opened",
+    "dispute_won": "Dispute won",
+    "dispute_lost": "Dispute lost",
+    "receipt_sent": "Receipt sent",
+    "letter_sent": "Letter sent",
+    "unattributed": "Money came without a gift",
+    "money_differs": "Other money came than was promised",
+}
+ACTS = {
+    "sign_in": "Signed in",
+    "sign_in_failed": "Failed to sign in",
+    "sign_out": "Signed out",
+    "password_change": "Changed the password",
+    "user_add": "Added an account",
+    "user_role": "Changed a role",
+    "user_activate": "Opened an account again",
+    "user_deactivate": "Closed an account",
+    "receipt_resend": "Sent the receipt again",
+    "refund_request": "Asked for a refund",
+    "refund_refused": "Was refused a refund",
+    "export": "Exported gifts",
+    "event_retry": "Tried an event again",
+    "job_retry": "Tried a job again",
+}
+MESSAGES = {
+    "receipt": "Receipt",
+    "gift_instructions": "How to pay",
+    "payment_failed": "Payment failed",
+    "renewal_failed": "Monthly payment failed",
+    "refund_made": "Refund made",
+}
+SOURCES = {"stripe": "Stripe", "statement": "Bank statement", "person": "A person"}
+ACTORS = {"stripe": "Stripe", "donor": "The donor", "system": "The portal"}
+FREQUENCIES = {"once": "One-off", "monthly": "Monthly"}
+
+
+def say(words: dict[str, str], key: str) -> str:
+    """The word for `key`, or the key itself made readable where there is none yet."""
+    return gettext(words[key]) if key in words else key.replace("_", " ").capitalize()
+
+
+def name_account(account: str, funds: dict[str, str]) -> str:
+    """A ledger account for readers: `clearing:stripe` is money Stripe holds for us."""
+    kind, _, of = account.partition(":")
+    if kind == CLEARING:
+        return gettext("Held by %(source)s", source=say(SOURCES, of))
+    if kind == FEES:
+        return gettext("Fees")
+    if kind == DISPUTES:
+        return gettext("Disputes")
+    return gettext("Income: %(fund)s", fund=funds.get(of, of))
+
+
+def name_regions(catalogue: Catalogue) -> dict[str, str]:
+    return {slug: pick(region.names) for slug, region in catalogue.regions.items()}
+
+
+def name_funds(catalogue: Catalogue) -> dict[str, str]:
+    """Every fund of every region by its key, in their order."""
+    return {
+        fund.key: pick(fund.names)
+        for region in reversed(tuple(catalogue.regions.values()))
+        for fund in region.funds
+    }
+
+
+def name_modes(catalogue: Catalogue) -> dict[str, str]:
+    """Every mode of payment of every region by its key, in their order."""
+    return {
+        mode.key: pick(mode.label)
+        for region in reversed(tuple(catalogue.regions.values()))
+        for mode in region.modes
+    }

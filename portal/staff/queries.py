@@ -1,0 +1,168 @@
+"""Reading what one staff page shows, in a fixed number of statements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, defer
+
+from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
+from portal.gifts.queries import list_gift_events, list_ledger_entries
+from portal.mail import Email
+from portal.money import Money
+from portal.payments.models import EventState, StripeEvent
+from portal.receipts.models import Receipt, ReceiptSeries
+from portal.receipts.queries import list_receipts
+from portal.staff.models import AuditEntry, StaffUser
+
+PAGE = 50
+MANY = 1_000
+MOST_RELATED = 200
+
+OPEN_STATES = (EventState.FAILED, EventState.WAITING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftFile:
+    """Everything that is known of one gift."""
+
+    gift: Gift
+    plan: Plan | None
+    events: Sequence[GiftEvent]
+    evidence: Sequence[Evidence]
+    stripe_events: Sequence[StripeEvent]
+    entries: Sequence[LedgerEntry]
+    emails: Sequence[Email]
+    receipts: Sequence[Receipt]
+    acts: Sequence[AuditEntry]
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The receipt that stands."""
+        return next((one for one in self.receipts if one.voided_at is None), None)
+
+
+def open_file(session: Session, gift: Gift) -> GiftFile:
+    """Gather a gift's file."""
+    return GiftFile(
+        gift=gift,
+        plan=session.get(Plan, gift.plan_id) if gift.plan_id else None,
+        events=list_gift_events(session, gift.id),
+        evidence=_of(session, sa.select(Evidence).where(Evidence.gift_id == gift.id)),
+        stripe_events=_of(
+            session,
+            sa.select(StripeEvent)
+            .where(StripeEvent.gift_id == gift.id)
+            .options(defer(StripeEvent.payload))
+            .order_by(StripeEvent.id)
+            .limit(MOST_RELATED),
+        ),
+        entries=list_ledger_entries(session, gift.id),
+        emails=_of(session, sa.select(Email).where(Email.gift_id == gift.id).order_by(Email.id)),
+        receipts=list_receipts(session, gift.id),
+        acts=_of(
+            session,
+            sa.select(AuditEntry)
+            .where(AuditEntry.subject == f"gift:{gift.id}")
+            .order_by(AuditEntry.id)
+            .limit(MOST_RELATED),
+        ),
+    )
+
+
+def _of(session: Session, statement: sa.Select[Any]) -> Sequence[Any]:
+    return session.scalars(statement).all()
+
+
+def list_receipts_of_number(
+    session: Session, year: int, number: int
+) -> list[tuple[Receipt, str | None]]:
+    """Receipts of one number, one an issuer, each with its gift's reference if it is there."""
+    issuers = sa.select(ReceiptSeries.issuer).where(ReceiptSeries.year == year)
+    rows = session.execute(
+        sa.select(Receipt, Gift.reference)
+        .outerjoin(Gift, Gift.id == Receipt.gift_id)
+        .where(Receipt.issuer.in_(issuers), Receipt.year == year, Receipt.number == number)
+        .order_by(Receipt.issuer)
+    )
+    return [(receipt, reference) for receipt, reference in rows]
+
+
+def find_user(session: Session, email: str) -> StaffUser | None:
+    return session.scalar(sa.select(StaffUser).where(StaffUser.email == email))
+
+
+def list_users(session: Session) -> Sequence[StaffUser]:
+    return session.scalars(sa.select(StaffUser).order_by(StaffUser.name, StaffUser.id)).all()
+
+
+def name_actors(session: Session) -> dict[str, str]:
+    """Staff members' names by how the log calls them: `staff:7`."""
+    rows = session.execute(sa.select(StaffUser.id, StaffUser.name))
+    return {f"staff:{user_id}": name for user_id, name in rows}
+
+
+def list_open_events(session: Session, before: int | None) -> Sequence[StripeEvent]:
+    """Stripe's events that failed or wait, newest first; one more than a page."""
+    branches = []
+    for state in OPEN_STATES:
+        ids = sa.select(StripeEvent.id).where(StripeEvent.state == state)
+        ids = ids.where(StripeEvent.id < before) if before is not None else ids
+        newest = ids.order_by(StripeEvent.id.desc()).limit(PAGE + 1).subquery()
+        branches.append(sa.select(newest.c.id))
+    return session.scalars(
+        sa.select(StripeEvent)
+        .where(StripeEvent.id.in_(sa.union_all(*branches)))
+        .options(defer(StripeEvent.payload))
+        .order_by(StripeEvent.id.desc())
+        .limit(PAGE + 1)
+    ).all()
+
+
+def list_audit(session: Session, subject: str, before: int | None) -> Sequence[AuditEntry]:
+    """The audit log, newest first, of one subject or all; one more than a page."""
+    statement = sa.select(AuditEntry).order_by(AuditEntry.id.desc()).limit(PAGE + 1)
+    if subject:
+        statement = statement.where(AuditEntry.subject == subject)
+    if before is not None:
+        statement = statement.where(AuditEntry.id < before)
+    return session.scalars(statement).all()
+
+
+def name_gifts(session: Session, subjects: Sequence[str]) -> dict[str, str]:
+    """References by subject, for the subjects that are gifts (`gift:12`)."""
+    wanted = {int(one[5:]) for one in subjects if one.startswith("gift:") and one[5:].isdigit()}
+    rows = session.execute(sa.select(Gift.id, Gift.reference).where(Gift.id.in_(wanted)))
+    return {f"gift:{gift_id}": reference for gift_id, reference in rows}
+
+
+def count_up_to(session: Session, statement: sa.Select[Any], most: int = MANY) -> int:
+    """How many rows, counting no further than one past `most`."""
+    bounded = statement.limit(most + 1).subquery()
+    return session.scalar(sa.select(sa.func.count()).select_from(bounded)) or 0
+
+
+def sum_received(session: Session, currencies: Sequence[str], since: datetime) -> list[Money]:
+    """What came in since then, by currency: read from one index, one stretch a currency."""
+    rows = session.execute(
+        sa.select(Gift.currency, sa.func.sum(Gift.amount_minor))
+        .where(Gift.currency.in_(currencies), Gift.received_at >= since)
+        .group_by(Gift.currency)
+        .order_by(Gift.currency)
+    )
+    return [Money(int(minor), currency) for currency, minor in rows]
+
+
+def count_by_status(session: Session, statuses: Sequence[Any]) -> dict[Any, int]:
+    """How many gifts stand so, each counted no further than one past `MANY`."""
+    return {
+        status: count_up_to(session, sa.select(Gift.id).where(Gift.status == status))
+        for status in statuses
+    }
+
+
+def count_open_events(session: Session) -> int:
+    failed = sa.select(StripeEvent.id).where(StripeEvent.state == EventState.FAILED)
+    return count_up_to(session, failed)

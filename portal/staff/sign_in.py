@@ -1,0 +1,107 @@
+"""Signing in and out, and one's own password."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.forms import PortalForm
+from portal.i18n import gettext
+from portal.staff.access import current_user, local_path, staff
+from portal.staff.door import WINDOW_MINUTES, Attempt, TooManyTries, check_password, let_in
+from portal.staff.forms import PasswordForm, SignInForm
+from portal.staff.models import StaffUser
+from portal.staff.operations import actor_of, change_password, end_all_sessions
+from portal.staff.passwords import WeakPassword
+from portal.staff.sessions import begin_session, end_session
+from portal.web import client_key, services, utc_now
+
+
+def too_many_tries() -> str:
+    return gettext(
+        "There were too many tries for this account or from your network. Nothing was checked"
+        " this time: wait %(minutes)s minutes, then try again.",
+        minutes=WINDOW_MINUTES,
+    )
+
+
+@staff.get("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    form = SignInForm(data={"next": local_path(request.args.get("next", ""))})
+    return render_template("staff/sign_in.html", form=form)
+
+
+@staff.post("/sign-in")
+def send_sign_in() -> ResponseReturnValue:
+    form = SignInForm(request.form)
+    if not form.validate():
+        return _show_sign_in(form, 422)
+    try:
+        user = _let_in(form)
+    except TooManyTries:
+        form.refuse("email", too_many_tries())
+        return _show_sign_in(form, 429)
+    if user is None:
+        form.refuse("email", gettext("The e-mail address and the password don’t fit together"))
+        return _show_sign_in(form, 422)
+    begin_session(user, utc_now())
+    return redirect(local_path(form.next.data or "") or url_for("staff.dashboard"), 303)
+
+
+@staff.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    with services().database.write() as session:
+        end_all_sessions(session, session.get_one(StaffUser, current_user().id), utc_now())
+    end_session()
+    flash(gettext("You are signed out, here and on every other device."))
+    return redirect(url_for("staff.sign_in"), 303)
+
+
+@staff.get("/password")
+def password() -> ResponseReturnValue:
+    return render_template("staff/password.html", form=PasswordForm())
+
+
+@staff.post("/password")
+def send_password() -> ResponseReturnValue:
+    form = PasswordForm(request.form)
+    if form.validate() and _change_password(form):
+        flash(gettext("Your password is changed. Other devices are signed out."))
+        return redirect(url_for("staff.dashboard"), 303)
+    return render_template("staff/password.html", form=form), 422
+
+
+def _secret() -> str:
+    return services().settings.secret_key.get_secret_value()
+
+
+def _let_in(form: SignInForm) -> StaffUser | None:
+    attempt = Attempt(form.email.data, form.password.data, client_key())
+    return let_in(services().database, _secret(), attempt, utc_now())
+
+
+def _show_sign_in(form: PortalForm, status: int) -> ResponseReturnValue:
+    return render_template("staff/sign_in.html", form=form), status
+
+
+def _change_password(form: PasswordForm) -> bool:
+    """Whether it was changed; else the form says why not."""
+    attempt = Attempt(current_user().email, form.current.data, client_key())
+    try:
+        user = check_password(services().database, _secret(), attempt, utc_now())
+        if user is None:
+            form.refuse("current", gettext("This is not your password"))
+            return False
+        _set_password(user.id, form.password.data)
+    except TooManyTries:
+        form.refuse("current", too_many_tries())
+        return False
+    except WeakPassword as error:
+        form.refuse("password", str(error))
+        return False
+    return True
+
+
+def _set_password(user_id: int, password: str) -> None:
+    with services().database.write() as session:
+        user = session.get_one(StaffUser, user_id)
+        change_password(session, user, password, actor_of(user), utc_now())
+    begin_session(user, utc_now())

@@ -1,0 +1,124 @@
+"""Accounts of the staff, and the log of their acts."""
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.i18n import gettext
+from portal.staff.access import current_user, staff
+from portal.staff.forms import RoleForm, UserForm
+from portal.staff.models import Role, StaffUser
+from portal.staff.operations import (
+    LastAdmin,
+    UserExists,
+    activate_user,
+    actor_of,
+    add_user,
+    change_role,
+    deactivate_user,
+)
+from portal.staff.passwords import WeakPassword
+from portal.staff.queries import PAGE, list_audit, list_users, name_actors, name_gifts
+from portal.web import services, utc_now
+
+
+@staff.get("/audit")
+def audit_log() -> ResponseReturnValue:
+    subject = request.args.get("subject", "")[:80]
+    with services().database.read() as session:
+        entries = list_audit(session, subject, request.args.get("before", type=int))
+        gifts = name_gifts(session, [entry.subject for entry in entries])
+        actors = name_actors(session)
+    return render_template(
+        "staff/audit.html",
+        entries=entries[:PAGE],
+        older=entries[PAGE - 1].id if len(entries) > PAGE else None,
+        subject=subject,
+        gifts=gifts,
+        actors=actors,
+    )
+
+
+@staff.get("/users")
+def users() -> ResponseReturnValue:
+    return _show_users(UserForm(data={"role": Role.VIEWER.value}), 200)
+
+
+@staff.post("/users")
+def send_user() -> ResponseReturnValue:
+    form = UserForm(request.form)
+    if form.validate() and _add(form):
+        flash(gettext("%(name)s can sign in now.", name=form.name.data))
+        return redirect(url_for("staff.users"), 303)
+    return _show_users(form, 422)
+
+
+@staff.post("/users/<int:user_id>/role")
+def send_role(user_id: int) -> ResponseReturnValue:
+    form = RoleForm(request.form)
+    if not form.validate():
+        abort(400)
+    try:
+        with services().database.write() as session:
+            user = session.get(StaffUser, user_id) or abort(404)
+            change_role(session, user, Role(form.role.data), _actor(), utc_now())
+    except LastAdmin:
+        flash(_last_admin())
+        return redirect(url_for("staff.users"), 303)
+    flash(gettext("The role of %(name)s is changed.", name=user.name))
+    return redirect(url_for("staff.users"), 303)
+
+
+@staff.post("/users/<int:user_id>/active")
+def send_active(user_id: int) -> ResponseReturnValue:
+    """Open or close an account, as the button said."""
+    change = activate_user if request.form.get("active") == "yes" else deactivate_user
+    try:
+        with services().database.write() as session:
+            user = session.get(StaffUser, user_id) or abort(404)
+            change(session, user, _actor(), utc_now())
+    except LastAdmin:
+        flash(_last_admin())
+        return redirect(url_for("staff.users"), 303)
+    said = (
+        gettext("%(name)s can sign in again.", name=user.name)
+        if user.active
+        else gettext("%(name)s can’t sign in any more.", name=user.name)
+    )
+    flash(said)
+    return redirect(url_for("staff.users"), 303)
+
+
+def _actor() -> str:
+    return actor_of(current_user())
+
+
+def _last_admin() -> str:
+    return gettext("This is the last administrator. Make someone else one first.")
+
+
+def _add(form: UserForm) -> bool:
+    """Whether the account was made; else the form says why not."""
+    try:
+        with services().database.write() as session:
+            add_user(
+                session,
+                form.email.data,
+                form.name.data,
+                Role(form.role.data),
+                form.password.data,
+                now=utc_now(),
+                actor=_actor(),
+            )
+    except UserExists as error:
+        form.refuse("email", str(error))
+        return False
+    except WeakPassword as error:
+        form.refuse("password", str(error))
+        return False
+    return True
+
+
+def _show_users(form: UserForm, status: int) -> ResponseReturnValue:
+    with services().database.read() as session:
+        found = list_users(session)
+    return render_template("staff/users.html", users=found, form=form), status

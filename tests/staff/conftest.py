@@ -1,0 +1,76 @@
+"""Staff who are signed in, and gifts for them to look at."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from portal.database import Database
+from portal.staff.models import Role
+from portal.staff.operations import add_user
+from tests.conftest import NOW
+from tests.pages import CheckedClient
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass
+class Browser:
+    """A staff member's browser: follows forms with their CSRF token."""
+
+    client: CheckedClient
+
+    def get(self, path: str, **kwargs: Any) -> TestResponse:
+        return self.client.get(path, **kwargs)
+
+    def post(self, path: str, *, page: str | None = None, **fields: str) -> TestResponse:
+        """Send the form that stands on `page`."""
+        return self.client.post(path, data={"csrf_token": self.token(page or path), **fields})
+
+    def token(self, page: str) -> str:
+        match = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page).text)
+        assert match, f"no form on {page}"
+        return match[1]
+
+    def sign_in(self, email: str, password: str = PASSWORD, **fields: str) -> TestResponse:
+        return self.post("/staff/sign-in", email=email, password=password, **fields)
+
+
+@pytest.fixture
+def team(catalogued: Database) -> dict[str, int]:
+    """One member of each role: `<role>@staff.example`; their ids by role."""
+    with catalogued.write() as session:
+        return {
+            role.value: add_user(
+                session, f"{role}@staff.example", f"Sam {role.title()}", role, PASSWORD, now=NOW
+            ).id
+            for role in Role
+        }
+
+
+@pytest.fixture
+def visit(app: Flask, team: dict[str, int]) -> Callable[[], Browser]:
+    """A new browser that nobody is signed in to."""
+
+    def visit() -> Browser:
+        client = app.test_client()
+        assert isinstance(client, CheckedClient)
+        return Browser(client)
+
+    return visit
+
+
+@pytest.fixture
+def signed_in(visit: Callable[[], Browser]) -> Callable[[str], Browser]:
+    """A new browser, signed in as the member of a role."""
+
+    def signed_in(role: str) -> Browser:
+        browser = visit()
+        assert browser.sign_in(f"{role}@staff.example").status_code == 303
+        return browser
+
+    return signed_in
