@@ -44,5 +44,5 @@ def add_staff(settings: Settings, *, email: str, name: str, role: str, password:
     """A staff member who can sign in; ValueError says what is wrong."""
     database = Database(settings.database_url)
     with database.write() as session:
-        add_user(session, email, name, Role(role), password, SystemClock().now())
+        add_user(session, email, name, Role(role), password, now=SystemClock().now())
     database.close()
