@@ -124,7 +124,9 @@ def compose(settings: Settings, letter: Letter, *, key: str, at: datetime) -> Em
     message["Message-ID"] = f"<{key}@{domain}>"
     message["Date"] = format_datetime(at)
     message["From"] = formataddr((letter.sender_name, settings.mail_from))
-    message["To"] = formataddr((letter.recipient_name, letter.recipient))
+    # A name may have been typed with line ends, which no header can hold.
+    name = " ".join(letter.recipient_name.split())
+    message["To"] = formataddr((name, letter.recipient))
     if letter.reply_to:
         message["Reply-To"] = letter.reply_to
     message["Subject"] = letter.subject

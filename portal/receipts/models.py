@@ -27,6 +27,7 @@ class Receipt(Base):
     __tablename__ = "receipts"
     __table_args__ = (
         sa.UniqueConstraint("issuer", "year", "number"),
+        sa.Index("ix_receipts_gift_id", "gift_id"),
         sa.Index(
             "uq_receipts_live_gift",
             "gift_id",

@@ -163,7 +163,12 @@ def send_receipt(database: Database, settings: Settings, receipt_id: int, now: d
 
 
 def resend_receipt(
-    database: Database, settings: Settings, receipt_id: int, *, actor: str, now: datetime
+    database: Database,
+    settings: Settings,
+    receipt_id: int,
+    now: datetime,
+    *,
+    actor: str = "system",
 ) -> Email:
     """Send a receipt again, to the gift's address as it is now, as a message of its own.
 

@@ -56,6 +56,7 @@ def _words(snapshot: Document) -> dict[str, str]:
         "dedication": gettext("Dedication"),
         "donor": gettext("Received from"),
         "signed": gettext("For %(issuer)s", issuer=snapshot["issuer"]["legal_name"]),
+        "electronic": gettext("Issued electronically, without a handwritten signature."),
         "page": gettext("Page"),
         "of": gettext("of"),
     }

@@ -1,0 +1,121 @@
+"""Gifts to receipt: plain objects for pure tests, booked rows for the others."""
+
+from datetime import UTC, datetime
+from functools import cache
+from itertools import count
+from typing import Any
+
+from portal.codes.pledge import Frequency, Pledge
+from portal.database import Database
+from portal.donors.giver import Giver
+from portal.gifts.evidence import Claim
+from portal.gifts.lifecycle import FactKind, Status
+from portal.gifts.models import Gift
+from portal.gifts.operations import add_gift, book_claims, lock_gift
+from portal.money import Money
+from portal.receipts.operations import reserve_receipt
+from portal.regions.catalogue import Catalogue, Region
+from portal.regions.files import read_catalogue
+
+RECEIVED = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+_numbers = count(1)
+
+
+@cache
+def catalogue() -> Catalogue:
+    return read_catalogue()
+
+
+def region(slug: str = "ca") -> Region:
+    found = catalogue().by_slug(slug)
+    assert found is not None
+    return found
+
+
+def make_gift(**changes: Any) -> Gift:
+    """A paid gift from Montréal, in no database."""
+    values = {
+        "id": 1,
+        "token": "token",
+        "reference": "LW7K-3QXD-9",
+        "region": "ca",
+        "fund": "missions",
+        "mode": "card",
+        "frequency": "once",
+        "amount_minor": 7550,
+        "cover_minor": 0,
+        "refunded_minor": 0,
+        "currency": "CAD",
+        "first_name": "Grace",
+        "last_name": "Okafor",
+        "email": "grace@example.org",
+        "address_line1": "12 rue Saint-Paul Ouest",
+        "address_line2": "",
+        "city": "Montréal",
+        "province": "QC",
+        "postal_code": "H2Y 1Y9",
+        "country": "CA",
+        "locale": "en_CA",
+        "dedication": "",
+        "anonymous": False,
+        "status": Status.PAID,
+        "received_at": RECEIVED,
+    }
+    return Gift(**{**values, **changes})
+
+
+def make_giver(**changes: Any) -> Giver:
+    values = {
+        "first_name": "Grace",
+        "last_name": "Okafor",
+        "email": "grace@example.org",
+        "address_line1": "12 rue Saint-Paul Ouest",
+        "city": "Montréal",
+        "province": "QC",
+        "postal_code": "H2Y 1Y9",
+        "country": "CA",
+        "locale": "en_CA",
+    }
+    return Giver(**{**values, **changes})
+
+
+def book_gift(database: Database, *, slug: str = "ca", **giver: Any) -> int:
+    """A gift that was paid, without a receipt yet."""
+    currency = region(slug).currencies[0].currency
+    pledge = Pledge(
+        money=Money(7550, currency),
+        region=slug,
+        fund="missions",
+        mode="card",
+        frequency=Frequency.ONCE,
+    )
+    with database.write() as session:
+        gift = add_gift(
+            session,
+            pledge,
+            make_giver(**giver),
+            RECEIVED,
+            donor_id=None,
+            cover=Money(0, currency),
+            partner=None,
+        )
+    claim(database, gift.id, FactKind.PAID, f"pi_{next(_numbers)}", Money(7550, currency))
+    return gift.id
+
+
+def claim(database: Database, gift_id: int, fact: FactKind, subject: str, money: Money) -> None:
+    """Book a fact about a gift, at the time the money came."""
+    with database.write() as session:
+        gift = lock_gift(session, gift_id)
+        told = Claim(fact=fact, subject=subject, occurred_at=RECEIVED, money=money)
+        book_claims(session, gift, [told], RECEIVED)
+
+
+def issue(database: Database, gift_id: int, at: datetime = NOW) -> int:
+    """Reserve a gift's receipt in a transaction of its own."""
+    with database.write() as session:
+        gift = lock_gift(session, gift_id)
+        receipt = reserve_receipt(session, gift, region(gift.region), at)
+        assert receipt is not None
+        return receipt.id

@@ -1,0 +1,87 @@
+"""Every letter, whole, in both languages, with nothing left out or let in."""
+
+from typing import Any
+
+import html5lib
+import pytest
+from jinja2 import UndefinedError
+
+from portal.i18n import translations
+from portal.messages import render_letter
+from portal.paths import TEMPLATES
+from portal.receipts.composition import compose_snapshot
+from tests.receipts.samples import NOW, make_gift, region
+
+MESSAGES = sorted(folder.name for folder in (TEMPLATES / "email").iterdir() if folder.is_dir())
+
+
+def values(message: str, locale: str) -> dict[str, Any]:
+    gift, here = make_gift(locale=locale), region()
+    common = {
+        "gift": gift,
+        "amount": "$75.50 CAD",
+        "issuer": here.issuer,
+        "gift_url": "https://give.example/gift/token",
+    }
+    more: dict[str, dict[str, Any]] = {
+        "receipt": {
+            "receipt": {**compose_snapshot(gift, here, NOW), "number": "2026-000417"},
+            "filename": "receipt-2026-000417.pdf",
+            "help_email": "giving@ca.example.org",
+            "is_marked": False,
+        },
+        "gift_instructions": {
+            "mode": "Interac e-Transfer",
+            "steps": ["Open your bank’s app.", "Send $75.50 to partnership@loveworldcan.ca."],
+            "details": [("Send to", "partnership@loveworldcan.ca")],
+        },
+    }
+    return {**common, **more.get(message, {})}
+
+
+@pytest.mark.parametrize("locale", ["en_CA", "fr_CA"])
+@pytest.mark.parametrize("message", MESSAGES)
+def test_letter_is_whole(message: str, locale: str):
+    subject, text, html = render_letter(message, locale, **values(message, locale))
+    assert subject
+    assert "\n" not in subject
+    for body in (text, html):
+        assert "Grace Okafor" in body
+        assert "LW7K-3QXD-9" in body
+        assert "https://give.example/gift/token" in body
+        assert "giving@ca.example.org" in body
+        assert "%(" not in body
+        assert "{{" not in body
+    assert "$75.50 CAD" in subject + text
+    html5lib.HTMLParser(strict=True).parse(html)
+    assert f'lang="{locale.replace("_", "-")}"' in html
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_french_letter_leaves_no_english_behind(message: str):
+    if translations("fr").gettext("With thanks,") == "With thanks,":
+        pytest.skip("the French catalogue is not there")
+    english = render_letter(message, "en_CA", **values(message, "fr_CA"))
+    french = render_letter(message, "fr_CA", **values(message, "fr_CA"))
+    assert english[0] != french[0]
+    data = {"Grace Okafor", "$75.50 CAD", "https://give.example/gift/token"}
+    same = {
+        line
+        for line in set(english[1].splitlines()) & set(french[1].splitlines())
+        if line.strip() and line not in data and line != region().issuer.legal_name
+    }
+    assert not {line for line in same if not line[0].isdigit() and ":" not in line}
+
+
+def test_missing_value_is_an_error_not_a_gap():
+    given = values("refund_made", "en")
+    del given["amount"]
+    with pytest.raises(UndefinedError):
+        render_letter("refund_made", "en", **given)
+
+
+def test_text_lines_are_separated_as_paragraphs():
+    _, text, _ = render_letter("receipt", "en_CA", **values("receipt", "en_CA"))
+    assert "\n\n\n" not in text
+    assert text.startswith("Dear Grace Okafor,\n\nThank you for your gift.")
+    assert "\nGiven to: Missions\nMode of payment: Card\nFrequency: One time\n" in text

@@ -1,0 +1,134 @@
+"""Gapless numbers: whatever fails or runs at once, every number is a receipt."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from portal.database import Database
+from portal.gifts.operations import lock_gift
+from portal.receipts.models import Receipt
+from portal.receipts.operations import reserve_receipt, void_receipt
+from portal.receipts.queries import find_receipt, list_receipts
+from tests.receipts.samples import NOW, book_gift, issue, region
+
+THREADS = 8
+
+
+class Unlucky(Exception):
+    """Something after the reservation went wrong."""
+
+
+def labels(database: Database) -> list[str]:
+    with database.read() as session:
+        return [receipt.label for receipt in session.scalars(sa.select(Receipt).order_by("number"))]
+
+
+def test_numbers_follow_one_another(database: Database):
+    for _ in range(3):
+        issue(database, book_gift(database))
+    assert labels(database) == ["2026-000001", "2026-000002", "2026-000003"]
+
+
+def test_snapshot_bears_the_number(database: Database):
+    receipt_id = issue(database, book_gift(database))
+    with database.read() as session:
+        assert session.get_one(Receipt, receipt_id).snapshot["number"] == "2026-000001"
+
+
+def test_gift_has_one_standing_receipt(database: Database):
+    gift_id = book_gift(database)
+    assert issue(database, gift_id) == issue(database, gift_id)
+    assert labels(database) == ["2026-000001"]
+
+
+def test_unknown_giver_gets_no_receipt_and_takes_no_number(database: Database):
+    nobody = book_gift(database, first_name="", last_name="", email="")
+    with database.write() as session:
+        assert reserve_receipt(session, lock_gift(session, nobody), region(), NOW) is None
+    issue(database, book_gift(database))
+    assert labels(database) == ["2026-000001"]
+
+
+def reserve_and_fail(database: Database, gift_id: int) -> None:
+    with database.write() as session:
+        assert reserve_receipt(session, lock_gift(session, gift_id), region(), NOW) is not None
+        raise Unlucky
+
+
+def test_reservation_that_is_undone_leaves_no_gap(database: Database):
+    issue(database, book_gift(database))
+    unlucky = book_gift(database)
+    with pytest.raises(Unlucky):
+        reserve_and_fail(database, unlucky)
+    issue(database, book_gift(database))
+    assert labels(database) == ["2026-000001", "2026-000002"]
+
+
+def test_issuers_and_years_count_apart(database: Database):
+    issue(database, book_gift(database))
+    issue(database, book_gift(database, slug="gb"))
+    issue(database, book_gift(database), datetime(2027, 1, 2, 12, tzinfo=UTC))
+    with database.read() as session:
+        found = session.execute(sa.select(Receipt.issuer, Receipt.year, Receipt.number)).all()
+    ca, gb = region("ca").issuer.key, region("gb").issuer.key
+    assert sorted(map(tuple, found)) == sorted([(ca, 2026, 1), (ca, 2027, 1), (gb, 2026, 1)])
+
+
+def test_year_turns_at_midnight_of_the_issuer(database: Database):
+    before = datetime(2027, 1, 1, 4, 59, tzinfo=UTC)
+    after = datetime(2027, 1, 1, 5, 0, tzinfo=UTC)
+    issue(database, book_gift(database), before)
+    issue(database, book_gift(database), after)
+    assert labels(database) == ["2026-000001", "2027-000001"]
+
+
+def test_many_at_once_leave_no_gap_and_no_double(database: Database):
+    gift_ids = [book_gift(database) for _ in range(24)]
+
+    def reserve(gift_id: int) -> int | None:
+        try:
+            with database.write() as session:
+                gift = lock_gift(session, gift_id)
+                receipt = reserve_receipt(session, gift, region(), NOW)
+                if gift_id % 5 == 0:
+                    raise Unlucky
+                assert receipt is not None
+                return receipt.id
+        except Unlucky:
+            return None
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        booked = [one for one in pool.map(reserve, gift_ids + gift_ids) if one is not None]
+    lucky = sum(gift_id % 5 != 0 for gift_id in gift_ids)
+    assert len(set(booked)) == lucky
+    assert labels(database) == [f"2026-{number:06d}" for number in range(1, lucky + 1)]
+
+
+def test_cancelled_receipt_keeps_its_number_and_makes_room_for_another(database: Database):
+    gift_id = book_gift(database)
+    first = issue(database, gift_id)
+    with database.write() as session:
+        void_receipt(session, session.get_one(Receipt, first), "Wrong name", NOW)
+    second = issue(database, gift_id)
+    with database.read() as session:
+        assert [(one.label, one.void_reason) for one in list_receipts(session, gift_id)] == [
+            ("2026-000001", "Wrong name"),
+            ("2026-000002", ""),
+        ]
+        standing = find_receipt(session, gift_id)
+    assert standing is not None
+    assert standing.id == second
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"snapshot": {}}, {"number": 9}, {"gift_id": 9}],
+    ids=["snapshot", "number", "gift"],
+)
+def test_database_itself_refuses_to_change_a_receipt(database: Database, change: dict[str, Any]):
+    issue(database, book_gift(database))
+    with pytest.raises(sa.exc.DBAPIError), database.writer.begin() as connection:
+        connection.execute(sa.update(Receipt).values(**change))

@@ -1,0 +1,69 @@
+"""The register proves itself, and finds what was done behind its back."""
+
+import sqlalchemy as sa
+
+from portal.database import Database
+from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries
+from portal.receipts.operations import render_receipt
+from portal.receipts.register import verify_register
+from tests.receipts.samples import NOW, book_gift, issue
+
+
+def problems(database: Database) -> list[str]:
+    with database.read() as session:
+        return verify_register(session)
+
+
+def tamper(database: Database, table: str, *statements: sa.Executable) -> None:
+    """Do what an intruder with the database's own rights could: lift the guards first."""
+    with database.writer.begin() as connection:
+        if database.is_sqlite:
+            for operation in ("update", "delete"):
+                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS guard_{table}_{operation}")
+        else:
+            connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_empty_register_is_in_order(database: Database):
+    assert problems(database) == []
+
+
+def test_whole_register_is_in_order(database: Database):
+    for _ in range(3):
+        render_receipt(database, issue(database, book_gift(database)), now=NOW)
+    assert problems(database) == []
+
+
+def test_missing_numbers_are_named(database: Database):
+    for _ in range(5):
+        issue(database, book_gift(database))
+    tamper(database, "receipts", sa.delete(Receipt).where(Receipt.number.in_((2, 3, 5))))
+    assert problems(database) == [
+        "Series sample-ca 2026: numbers 2 to 3 are missing.",
+        "Series sample-ca 2026: number 5 is missing.",
+    ]
+
+
+def test_series_that_was_set_back_is_named(database: Database):
+    issue(database, book_gift(database))
+    issue(database, book_gift(database))
+    tamper(database, "receipt_series", sa.update(ReceiptSeries).values(last_number=1))
+    assert "Series sample-ca 2026: number 2 is beyond the last one given out, 1." in (
+        problems(database)
+    )
+
+
+def test_changed_document_is_named(database: Database):
+    render_receipt(database, issue(database, book_gift(database)), now=NOW)
+    tamper(database, "receipt_documents", sa.update(ReceiptDocument).values(pdf=b"%PDF-1.7"))
+    assert problems(database) == ["The PDF of receipt 2026-000001 of sample-ca was changed."]
+
+
+def test_changed_number_in_a_snapshot_is_named(database: Database):
+    issue(database, book_gift(database))
+    tamper(database, "receipts", sa.update(Receipt).values(snapshot={"number": "2026-000007"}))
+    assert problems(database) == [
+        "Receipt 2026-000001 of sample-ca says 2026-000007 in its snapshot."
+    ]
