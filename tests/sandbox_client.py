@@ -20,7 +20,7 @@ def make_client(sandbox: SandboxProcess, key: str = KEY, retries: int = 0) -> st
     )
 
 
-def gift_params(amount: int = 7550, currency: str = "cad", **more: Any) -> Json:
+def gift_params(amount: int = 7550, currency: str = "cad", **more: Any) -> Any:
     """Parameters of a one-off gift's session; odd amounts catch rounding."""
     price: Json = {
         "currency": currency,
@@ -40,7 +40,7 @@ def gift_params(amount: int = 7550, currency: str = "cad", **more: Any) -> Json:
     } | more
 
 
-def monthly_params(amount: int = 2515, **more: Any) -> Json:
+def monthly_params(amount: int = 2515, **more: Any) -> Any:
     """Parameters of a monthly gift's session, with the fee as a second line."""
     params = gift_params(amount)
     del params["payment_intent_data"]
@@ -85,8 +85,3 @@ def paid_gift(client: stripe.StripeClient, sandbox: SandboxProcess, **more: Any)
     assert answer.status == 303, answer.text
     sandbox.control("drain")
     return read_session(client, session.id)
-
-
-def only_id(item: Any) -> str:
-    """The id of an expanded object, or the id that stands in its place."""
-    return item if isinstance(item, str) else item["id"]

@@ -63,13 +63,41 @@ class Answer:
         return self.headers.get("Location")
 
 
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    *,
+    form: Any = None,
+    body: Any = None,
+    headers: Json | None = None,
+) -> Answer:
+    """One request to a server on this machine, answered whole; redirects are not followed."""
+    sent = dict(headers or {})
+    payload: bytes | None = None
+    if form is not None:
+        payload = urlencode(form).encode()
+        sent["Content-Type"] = "application/x-www-form-urlencoded"
+    if body is not None:
+        payload = json.dumps(body).encode()
+        sent["Content-Type"] = "application/json"
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, payload, sent)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read().decode())
+    finally:
+        connection.close()
+
+
 @dataclass
 class SandboxProcess:
     """A running sandbox and how to talk to it."""
 
     port: int
     data: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[Any]
+    key: str = KEY
 
     @property
     def url(self) -> str:
@@ -85,27 +113,13 @@ class SandboxProcess:
         headers: Json | None = None,
     ) -> Answer:
         """One request; `form` is sent as a browser does, `body` as JSON."""
-        sent = dict(headers or {})
-        payload: bytes | None = None
-        if form is not None:
-            payload = urlencode(form).encode()
-            sent["Content-Type"] = "application/x-www-form-urlencoded"
-        if body is not None:
-            payload = json.dumps(body).encode()
-            sent["Content-Type"] = "application/json"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request(method, path, payload, sent)
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read().decode())
-        finally:
-            connection.close()
+        return ask(self.port, method, path, form=form, body=body, headers=headers)
 
     def api(self, method: str, path: str, form: Any = None, **headers: str) -> Answer:
         """A bare API request with the key."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.request(
-            method, path, form=form, headers={"Authorization": f"Bearer {KEY}"} | named
+            method, path, form=form, headers={"Authorization": f"Bearer {self.key}"} | named
         )
 
     def control(self, path: str, **body: Any) -> Any:

@@ -92,9 +92,6 @@ def _defaults(world: World, session_id: str, params: Json) -> Json:
 
 
 def _check_mode(params: Json) -> None:
-    for name in ("mode", "line_items", "success_url"):
-        if name not in params:
-            raise parameter_missing(name)
     if params.get("ui_mode", "hosted_page") != "hosted_page":
         raise parameter_invalid("The sandbox has hosted pages only.", "ui_mode")
     if params["mode"] == "setup":

@@ -180,7 +180,7 @@ def _view(world: World, act: Act, *, whole: bool) -> Callable[..., AnyResponse]:
             answer = _act(world, act, (given or {}) | ids, whole=whole)
         except StripeError as error:
             return jsonify(error.body), error.status  # type: ignore[return-value]  # Flask joins them
-        wants_page = from_page and request.accept_mimetypes.best == "text/html"
+        wants_page = from_page and "text/html" in request.headers.get("Accept", "")
         return redirect("/", 303) if wants_page else jsonify(answer)
 
     return view

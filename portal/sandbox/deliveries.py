@@ -115,18 +115,17 @@ def _count_pending(world: World, event_id: str) -> None:
 def redeliver(world: World, event_id: str) -> list[Json]:
     """Send an event again to all its endpoints, whatever became of it before."""
     world.get("event", event_id)
-    for endpoint in world.select("webhook_endpoint", status="enabled"):
-        world.store.execute(
+    rows = [
+        world.store.row(
             "INSERT INTO deliveries (event_id, endpoint_id, state, due)"
-            " VALUES (?, ?, 'sending', ?)",
+            " VALUES (?, ?, 'sending', ?) RETURNING seq",
             event_id,
             endpoint["id"],
             time.time(),
         )
-    rows = world.store.rows(
-        "SELECT seq FROM deliveries WHERE event_id = ? AND state = 'sending'", event_id
-    )
-    return [_told(world, row["seq"], send(world, row["seq"])) for row in rows]
+        for endpoint in world.select("webhook_endpoint", status="enabled")
+    ]
+    return [_told(world, row["seq"], send(world, row["seq"])) for row in rows if row]
 
 
 def release(world: World, *, seed: int | None, order: list[str] | None, drop: bool) -> list[Json]:
@@ -161,11 +160,10 @@ def _told(world: World, seq: int, outcome: Outcome) -> Json:
 
 
 class Senders:
-    """The threads that send what is due; `stop` lets running attempts end."""
+    """The threads that send what is due, for as long as the process lives."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._stopping = False
         self._threads = [
             threading.Thread(target=self._work, name=f"delivery-{number}", daemon=True)
             for number in range(_SENDERS)
@@ -177,15 +175,8 @@ class Senders:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        self._stopping = True
-        with self._world.store.changed:
-            self._world.store.changed.notify_all()
-        for thread in self._threads:
-            thread.join(timeout=2)
-
     def _work(self) -> None:
-        while not self._stopping:
+        while True:
             seq = self._claim()
             if seq is not None:
                 send(self._world, seq)

@@ -82,7 +82,9 @@ def _opened(world: World, node: Json, step: str, path: str, *, last: bool) -> An
 
 def _is_object(value: Any) -> bool:
     """Null, or an object that was expanded already or stands there whole."""
-    return value is None or isinstance(value, list) or "object" in value
+    return (
+        value is None or isinstance(value, list) or (isinstance(value, dict) and "object" in value)
+    )
 
 
 def _not_expandable(path: str) -> Exception:

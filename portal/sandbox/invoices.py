@@ -167,7 +167,7 @@ def finalize_invoice(world: World, invoice: Json, intent: Json) -> Json:
     now = world.now()
     invoice |= {
         "effective_at": now,
-        "number": f"SANDBOX-{len(world.select('invoice')):04d}",
+        "number": f"SANDBOX-{world.count('invoice'):04d}",
         "hosted_invoice_url": f"{world.config.base_url}/receipts/{invoice['id']}",
         "status": "open",
     }

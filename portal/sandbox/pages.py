@@ -157,10 +157,11 @@ def _wait_for_webhook(world: World, session_id: str) -> None:
     deadline = time.monotonic() + world.config.webhook_wait
     waiting = (
         "SELECT 1 FROM deliveries WHERE event_id = ? AND attempts = 0"
-        " AND state IN ('pending', 'sending')"
+        " AND state IN ('pending', 'sending') AND due <= ?"
     )
+    soon = time.time() + world.config.webhook_wait
     with world.store.changed:
-        while world.store.row(waiting, event_id) and time.monotonic() < deadline:
+        while world.store.row(waiting, event_id, soon) and time.monotonic() < deadline:
             world.store.changed.wait(max(deadline - time.monotonic(), 0))
 
 

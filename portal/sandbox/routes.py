@@ -130,5 +130,5 @@ ROUTES = (
         webhook_endpoints.update_endpoint,
         webhook_endpoints.UPDATE_ENDPOINT,
     ),
-    Route("DELETE", "webhook_endpoints/<id>", webhook_endpoints.delete_endpoint),
+    Route("DELETE", "webhook_endpoints/<id>", webhook_endpoints.delete_endpoint, {}),
 )

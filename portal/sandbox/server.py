@@ -2,6 +2,8 @@
 
 import fcntl
 import logging
+import multiprocessing
+import os
 import threading
 from functools import partial
 from pathlib import Path
@@ -107,8 +109,9 @@ def _templates() -> Path:
 
 
 def _tick(world: World) -> None:
-    """Let due things happen as time passes by itself."""
-    while True:
+    """Let due things happen as time passes by itself, for as long as the main process lives."""
+    parent = multiprocessing.parent_process()
+    while parent is None or parent.is_alive():
         try:
             due = next_due(world)
             if due is not None and due <= world.now():
@@ -117,3 +120,5 @@ def _tick(world: World) -> None:
             _log.exception("sandbox_tick_failed")
         with world.store.changed:
             world.store.changed.wait(_TICK_SECONDS)
+    # A main process that was killed outright can't stop its worker; nothing is lost by this.
+    os._exit(1)

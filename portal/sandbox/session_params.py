@@ -15,6 +15,7 @@ from portal.sandbox.fields import (
     Whole,
 )
 from portal.sandbox.lists import PAGING
+from portal.sandbox.method_types import ALLOWABLE, EXCLUDABLE
 
 LOCALES = tuple(
     "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hi-IN hr hu id it ja ko lt lv ms"
@@ -67,7 +68,7 @@ _PAYMENT_INTENT = Group(
 _UPDATE = Choice(("auto", "never"))
 CREATE_SESSION: dict[str, Field] = {
     "adaptive_pricing": Group({"enabled": Flag()}),
-    "allowed_payment_method_types": Many(Text()),
+    "allowed_payment_method_types": Many(Choice(ALLOWABLE)),
     "billing_address_collection": Choice(("auto", "required")),
     "cancel_url": WebAddress(),
     "client_reference_id": Text(200),
@@ -76,7 +77,7 @@ CREATE_SESSION: dict[str, Field] = {
     "customer_creation": Choice(("always", "if_required")),
     "customer_email": Email(),
     "customer_update": Group({"address": _UPDATE, "name": _UPDATE, "shipping": _UPDATE}),
-    "excluded_payment_method_types": Many(Text()),
+    "excluded_payment_method_types": Many(Choice(EXCLUDABLE)),
     "expand": Many(Text()),
     "expires_at": Whole(0),
     "line_items": Many(_LINE_ITEM),

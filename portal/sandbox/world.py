@@ -120,6 +120,10 @@ class World:
         )
         return [json.loads(row["body"]) for row in rows]
 
+    def count(self, kind: str) -> int:
+        row = self.store.row("SELECT count(*) AS n FROM objects WHERE object = ?", kind)
+        return int(row["n"]) if row else 0
+
     def schedule(self, kind: str, object_id: str, due: int) -> None:
         """Let something happen to an object once the sandbox's time reaches `due`."""
         self.store.execute(

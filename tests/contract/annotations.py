@@ -74,6 +74,6 @@ def annotations(cls: type) -> dict[str, Any]:
         found |= {
             name: resolve(kind, base.__module__)
             for name, kind in written.items()
-            if not name.startswith("_") and typing.get_origin(kind) is not typing.ClassVar
+            if not name.startswith("_") and "ClassVar" not in str(kind)
         }
     return found

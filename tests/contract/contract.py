@@ -143,11 +143,11 @@ def _union(origin: Any, inner: Any, value: Any, path: str, module: str, *, wire:
 
 
 def _container(
-    origin: type, inner: Any, value: Any, path: str, module: str, *, wire: bool
+    origin: Any, inner: Any, value: Any, path: str, module: str, *, wire: bool
 ) -> list[str]:
     if not isinstance(value, origin):
         return [f"{path}: not a {origin.__name__}: {value!r}"]
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    pairs: Any = value.items() if isinstance(value, dict) else enumerate(value)
     return [
         difference
         for key, one in pairs

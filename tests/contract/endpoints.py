@@ -68,13 +68,15 @@ def _params_name(function: ast.FunctionDef) -> str | None:
 
 
 def _request_texts(node: ast.AST) -> tuple[str, str] | None:
-    is_request = (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "_request"
-    )
-    if not is_request:
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
         return None
-    first, second = node.args[:2]  # type: ignore[attr-defined]  # a Call, as checked above
-    path = second.func.value if isinstance(second, ast.Call) else second
-    return first.value, path.value
+    if node.func.attr != "_request":
+        return None
+    # A path with ids is written `"/v1/refunds/{refund}".format(...)`.
+    texts = [
+        part.value
+        for argument in node.args[:2]
+        for part in ast.walk(argument)
+        if isinstance(part, ast.Constant)
+    ]
+    return str(texts[0]), str(texts[1])
