@@ -111,6 +111,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_receipts"),
         sa.UniqueConstraint("issuer", "year", "number", name="uq_receipts_issuer_year_number"),
     )
+    op.create_index("ix_receipts_gift_id", "receipts", ["gift_id"], unique=False)
     op.create_index(
         "uq_receipts_live_gift",
         "receipts",
@@ -325,12 +326,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("reference", name="uq_gifts_reference"),
         sa.UniqueConstraint("token", name="uq_gifts_token"),
     )
-    op.create_index("ix_gifts_code_id", "gifts", ["code", "id"], unique=False)
+    op.create_index(
+        "ix_gifts_code_created_at_id", "gifts", ["code", "created_at", "id"], unique=False
+    )
     op.create_index("ix_gifts_created_at_id", "gifts", ["created_at", "id"], unique=False)
     op.create_index(
-        "ix_gifts_currency_amount_minor_id",
+        "ix_gifts_amount",
         "gifts",
-        ["currency", "amount_minor", "id"],
+        ["currency", "amount_minor", "created_at", "id"],
         unique=False,
     )
     op.create_index(
@@ -340,16 +343,31 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ix_gifts_donor_id", "gifts", ["donor_id"], unique=False)
-    op.create_index("ix_gifts_email_id", "gifts", ["email", "id"], unique=False)
+    op.create_index(
+        "ix_gifts_email_created_at_id", "gifts", ["email", "created_at", "id"], unique=False
+    )
     op.create_index(
         "ix_gifts_fingerprint_created_at", "gifts", ["fingerprint", "created_at"], unique=False
     )
-    op.create_index("ix_gifts_fund_id", "gifts", ["fund", "id"], unique=False)
-    op.create_index("ix_gifts_mode_id", "gifts", ["mode", "id"], unique=False)
+    op.create_index(
+        "ix_gifts_fund_created_at_id", "gifts", ["fund", "created_at", "id"], unique=False
+    )
+    op.create_index(
+        "ix_gifts_mode_created_at_id", "gifts", ["mode", "created_at", "id"], unique=False
+    )
     op.create_index("ix_gifts_plan_id", "gifts", ["plan_id"], unique=False)
-    op.create_index("ix_gifts_region_id", "gifts", ["region", "id"], unique=False)
-    op.create_index("ix_gifts_search_name_id", "gifts", ["search_name", "id"], unique=False)
-    op.create_index("ix_gifts_status_id", "gifts", ["status", "id"], unique=False)
+    op.create_index(
+        "ix_gifts_region_created_at_id", "gifts", ["region", "created_at", "id"], unique=False
+    )
+    op.create_index(
+        "ix_gifts_search_name_created_at_id",
+        "gifts",
+        ["search_name", "created_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_gifts_status_created_at_id", "gifts", ["status", "created_at", "id"], unique=False
+    )
     op.create_table(
         "checkouts",
         sa.Column("id", ID, nullable=False),
@@ -449,19 +467,19 @@ def downgrade() -> None:
     op.drop_index("ix_checkouts_state_expires_at", table_name="checkouts")
     op.drop_index("ix_checkouts_gift_id", table_name="checkouts")
     op.drop_table("checkouts")
-    op.drop_index("ix_gifts_status_id", table_name="gifts")
-    op.drop_index("ix_gifts_search_name_id", table_name="gifts")
-    op.drop_index("ix_gifts_region_id", table_name="gifts")
+    op.drop_index("ix_gifts_status_created_at_id", table_name="gifts")
+    op.drop_index("ix_gifts_search_name_created_at_id", table_name="gifts")
+    op.drop_index("ix_gifts_region_created_at_id", table_name="gifts")
     op.drop_index("ix_gifts_plan_id", table_name="gifts")
-    op.drop_index("ix_gifts_mode_id", table_name="gifts")
-    op.drop_index("ix_gifts_fund_id", table_name="gifts")
+    op.drop_index("ix_gifts_mode_created_at_id", table_name="gifts")
+    op.drop_index("ix_gifts_fund_created_at_id", table_name="gifts")
     op.drop_index("ix_gifts_fingerprint_created_at", table_name="gifts")
-    op.drop_index("ix_gifts_email_id", table_name="gifts")
+    op.drop_index("ix_gifts_email_created_at_id", table_name="gifts")
     op.drop_index("ix_gifts_donor_id", table_name="gifts")
     op.drop_index("ix_gifts_currency_received_at", table_name="gifts")
-    op.drop_index("ix_gifts_currency_amount_minor_id", table_name="gifts")
+    op.drop_index("ix_gifts_amount", table_name="gifts")
     op.drop_index("ix_gifts_created_at_id", table_name="gifts")
-    op.drop_index("ix_gifts_code_id", table_name="gifts")
+    op.drop_index("ix_gifts_code_created_at_id", table_name="gifts")
     op.drop_table("gifts")
     op.drop_table("receipt_documents")
     op.drop_index("ix_plans_donor_id", table_name="plans")
@@ -477,6 +495,7 @@ def downgrade() -> None:
     op.drop_table("stripe_events")
     op.drop_table("staff_users")
     op.drop_table("regions")
+    op.drop_index("ix_receipts_gift_id", table_name="receipts")
     op.drop_index(
         "uq_receipts_live_gift",
         table_name="receipts",
