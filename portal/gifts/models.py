@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import Base, BigId, Document
+from portal.donors.models import Donor
 from portal.gifts.lifecycle import Status
 from portal.money import Money
 
@@ -26,7 +27,7 @@ class Plan(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     token: Mapped[str] = mapped_column(sa.String(32), unique=True)
-    donor_id: Mapped[int] = mapped_column(sa.ForeignKey("donors.id"), index=True)
+    donor_id: Mapped[int] = mapped_column(sa.ForeignKey(Donor.id), index=True)
     amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
     status: Mapped[str] = mapped_column(sa.String(20))
@@ -67,7 +68,7 @@ class Gift(Base):
     reference: Mapped[str] = mapped_column(sa.String(16), unique=True)
     origin: Mapped[str | None] = mapped_column(sa.String(80), unique=True)
     plan_id: Mapped[int | None] = mapped_column(sa.ForeignKey("plans.id"), index=True)
-    donor_id: Mapped[int | None] = mapped_column(sa.ForeignKey("donors.id"), index=True)
+    donor_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Donor.id), index=True)
 
     region: Mapped[str] = mapped_column(sa.String(20))
     fund: Mapped[str] = mapped_column(sa.String(40))

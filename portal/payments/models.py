@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import Base, BigId, Document
+from portal.gifts.models import Gift
 
 
 class Checkout(Base):
@@ -16,7 +17,7 @@ class Checkout(Base):
     __table_args__ = (sa.Index("ix_checkouts_state_expires_at", "state", "expires_at"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"), index=True)
+    gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
     stripe_session_id: Mapped[str | None] = mapped_column(sa.String(80), unique=True)
     url: Mapped[str] = mapped_column(sa.Text, default="")
     state: Mapped[str] = mapped_column(sa.String(12))
@@ -74,7 +75,7 @@ class StripeLink(Base):
     __tablename__ = "stripe_links"
 
     stripe_id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
-    gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"), index=True)
+    gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
 
 
 class Comparison(Base):
