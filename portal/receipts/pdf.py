@@ -57,8 +57,7 @@ def _words(snapshot: Document) -> dict[str, str]:
         "donor": gettext("Received from"),
         "signed": gettext("For %(issuer)s", issuer=snapshot["issuer"]["legal_name"]),
         "electronic": gettext("Issued electronically, without a handwritten signature."),
-        "page": gettext("Page"),
-        "of": gettext("of"),
+        "page": gettext("Page %(page)s of %(pages)s", page="{page}", pages="{pages}"),
     }
 
 

@@ -50,6 +50,7 @@ def test_page_says_all_that_an_auditor_looks_for():
         "Missions",
         "LW7K-3QXD-9",
         "canada.ca/charities-giving",
+        "Receipt no. 2026-000417 · Page 1 of 1",
     ):
         assert needed in text
 
@@ -104,6 +105,19 @@ def test_marked_copy_says_so_in_large_letters():
     assert "REFUNDED" in text
     assert marking.text in text
     assert "REFUNDED" not in text_of(render())
+
+
+def test_fullest_french_receipt_fits_one_page():
+    marking = Marking("Remboursé en partie", "10,00 $ CAD de ce don ont été remboursés. " * 3)
+    pdf = render(
+        locale="fr_CA",
+        marking=marking,
+        cover_minor=255,
+        frequency="monthly",
+        address_line2="App. 4",
+        dedication="À la mémoire de ma grand-mère, Hélène Bélanger-Desrosiers, qui a tant donné",
+    )
+    assert len(read(pdf).pages) == 1
 
 
 def test_long_name_and_dedication_stay_whole():
