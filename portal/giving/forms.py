@@ -19,6 +19,7 @@ from portal.i18n import current_locale, gettext, pick
 
 HONEYPOT = "fax_number"
 ADDRESS_FIELDS = ("address_line1", "address_line2", "city", "province", "postal_code", "country")
+PLEDGE_FIELDS = ("amount", "currency", "frequency", "fund", "mode")
 ASK_ADDRESS = {
     "address_line1": "Enter your %(label)s",
     "address_line2": "Enter your %(label)s",
@@ -123,6 +124,11 @@ class GiftForm(PortalForm):
             self.province.data = province.code
         else:
             self.refuse("province", gettext("Choose one from the list"))
+
+    @property
+    def has_pledge(self) -> bool:
+        """Whether what was promised can be judged, however the rest of the form is."""
+        return not any(self[name].errors for name in PLEDGE_FIELDS)
 
     def to_pledge(self) -> Pledge:
         """What was promised, once the form is valid."""

@@ -5,8 +5,10 @@ from datetime import datetime
 from flask import Response, abort, current_app, g, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.queries import find_gift_by_token
+from portal.giving.asked import Asked, choose_locale
 from portal.giving.giftpage import Arrival, name_fund, name_mode, tell_story
 from portal.giving.operations import TooManyTries, look_up_return, page_url, resume_gift
 from portal.giving.visitors import catalogue, gateway, keep_private
@@ -29,9 +31,16 @@ def gift(token: str) -> AnyResponse:
     if session_id:
         desk = Desk(jobs=services().jobs, catalogue=catalogue())
         look_up_return(services(), gateway(), desk, found, session_id=session_id, now=utc_now())
-        return keep_private(redirect(f"{page_url(found)}?{Arrival.RETURNED}=1", 303))
+        return keep_private(redirect(_page_after_return(token), 303))
     g.csp_form_action = ("'self'", checkout_origin(services().settings))
     return keep_private(current_app.make_response(_render(found, _read_arrival())))
+
+
+def _page_after_return(token: str) -> str:
+    """The gift's page; while no word of a payment has come, one that asks for patience."""
+    found = _find(token)
+    page = page_url(found)
+    return f"{page}?{Arrival.RETURNED}=1" if found.status is Status.PENDING else page
 
 
 def _find(token: str) -> Gift:
@@ -71,7 +80,22 @@ def _render(found: Gift, arrival: Arrival) -> str:
         support_email=_support_email(region),
         day=_day_of(found),
         reload_url=page_url(found),
+        other_way_url=_other_way(found, region) if region else "",
     )
+
+
+def _other_way(found: Gift, region: Region) -> str:
+    """The form with this gift's choices but for the mode of payment."""
+    asked = Asked(
+        region=region.slug,
+        locale=choose_locale(region, found.locale),
+        code=found.code or "",
+        amount=(found.money - found.cover).plain(),
+        currency=found.currency,
+        fund=found.fund,
+        frequency=found.frequency,
+    )
+    return asked.address()
 
 
 def _support_email(region: Region | None) -> str:

@@ -21,9 +21,8 @@ class ModeCard:
 
     @property
     def send_to(self) -> str:
-        """Where a transfer goes, if that is something to copy: an address or a wallet's code."""
-        copied = {detail.value for detail in self.mode.details if detail.copy}
-        return self.mode.recipient if self.mode.recipient in copied else ""
+        """The address or wallet code a transfer goes to; a payee's name is no such thing."""
+        return "" if " " in self.mode.recipient else self.mode.recipient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

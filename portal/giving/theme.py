@@ -3,13 +3,15 @@
 Contrast is WCAG 2.2's (1.4.3): relative luminance of sRGB colours, 4.5 to 1 for text.
 """
 
+import colorsys
 import re
 from functools import lru_cache
 
 Colour = tuple[int, int, int]
 
 DEFAULT = "#0f5f57"
-READABLE = 4.6
+READABLE = 5.0
+STEPS = 60
 LIGHT_PAPER: Colour = (0xF6, 0xF4, 0xEF)
 LIGHT_INK: Colour = (0xFF, 0xFF, 0xFF)
 DARK_SURFACE: Colour = (0x19, 0x1F, 0x1D)
@@ -54,13 +56,19 @@ def mix(colour: Colour, other: Colour, share: float) -> Colour:
     return red, green, blue
 
 
-def readable(colour: Colour, surfaces: tuple[Colour, ...], towards: Colour) -> Colour:
-    """The nearest shade of `colour` on the way to `towards` that reads on all `surfaces`."""
-    steps = (mix(colour, towards, step / 40) for step in range(41))
+def shade(colour: Colour, lightness: float) -> Colour:
+    """The same hue and saturation at another lightness (HLS, 0 to 1)."""
+    hue, _lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in colour))
+    red, green, blue = colorsys.hls_to_rgb(hue, lightness, saturation)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def readable(colour: Colour, surfaces: tuple[Colour, ...], *, towards: float) -> Colour:
+    """The nearest shade on the way to black (0) or white (1) that reads on all `surfaces`."""
+    start = colorsys.rgb_to_hls(*(part / 255 for part in colour))[1]
+    shades = (shade(colour, start + (towards - start) * step / STEPS) for step in range(STEPS + 1))
     return next(
-        shade
-        for shade in steps
-        if all(contrast(shade, surface) >= READABLE for surface in surfaces)
+        one for one in shades if all(contrast(one, surface) >= READABLE for surface in surfaces)
     )
 
 
@@ -69,9 +77,9 @@ def accent_sheet(accent: str) -> str:
     """The style sheet that sets an issuer's accent, for light and dark."""
     colour = parse_colour(accent)
     soft = mix(colour, WHITE, 0.9)
-    light = readable(colour, (LIGHT_PAPER, soft, LIGHT_INK), BLACK)
+    light = readable(colour, (LIGHT_PAPER, soft, LIGHT_INK), towards=0)
     dark_soft = mix(colour, DARK_SURFACE, 0.78)
-    dark = readable(mix(colour, WHITE, 0.35), (DARK_SURFACE, dark_soft, DARK_INK), WHITE)
+    dark = readable(colour, (DARK_SURFACE, dark_soft, DARK_INK), towards=1)
     light_sheet = _sheet(light, mix(light, BLACK, 0.25), LIGHT_INK, soft)
     dark_sheet = _sheet(dark, mix(dark, WHITE, 0.3), DARK_INK, dark_soft)
     return f"{light_sheet}\n@media (prefers-color-scheme: dark) {{\n{dark_sheet}}}\n"

@@ -145,7 +145,7 @@ def _check_envelope(form: GiftForm) -> bool:
     """Whether the form is ours, fresh enough, and filled in by a person."""
     if request.form.get(HONEYPOT):
         form.form_errors.append(
-            gettext("Leave the field “Leave this empty” empty, then send the form again")
+            gettext("The last field of the form, “Leave this empty”, must stay empty")
         )
     elif not check_ticket(services().settings, request.form.get("ticket", ""), utc_now()):
         form.form_errors.append(
@@ -159,19 +159,14 @@ def _check_envelope(form: GiftForm) -> bool:
 
 def _check_content(form: GiftForm, code: Code | None) -> bool:
     """Whether every field is right and the code's policy allows the gift."""
-    if not form.validate():
-        _refuse(form, form.offer.refusal)
-        return False
-    if form.offer.refusal is not None:
-        return _refuse(form, form.offer.refusal)
-    verdict = decide(code, form.to_pledge(), utc_now(), catalogue())
-    return _refuse(form, verdict) if isinstance(verdict, Refusal) else True
-
-
-def _refuse(form: GiftForm, refusal: Refusal | None) -> bool:
+    form.validate()
+    refusal = form.offer.refusal
+    if refusal is None and form.has_pledge:
+        verdict = decide(code, form.to_pledge(), utc_now(), catalogue())
+        refusal = verdict if isinstance(verdict, Refusal) else None
     if refusal is not None:
         form.refuse(refusal.field if refusal.field in form else "code", refusal.sentence)
-    return False
+    return not form.errors
 
 
 def _start(form: GiftForm, asked: Asked) -> AnyResponse:

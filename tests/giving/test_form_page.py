@@ -1,11 +1,184 @@
 """The giving form as it is asked for: `GET /give/<region>`."""
 
-import pytest
+import gzip
+import re
 
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from portal.codes.models import CodeRecord
+from portal.database import Database
+from portal.giving.pages import PageCache
+from portal.regions.files import read_catalogue
+from tests.giving.visits import tag_of, text_of
 from tests.pages import CheckedClient
 
+REGIONS = list(read_catalogue().regions)
 
-def test_shows_a_regions_form(client: CheckedClient) -> None:
+
+def test_every_region_has_a_whole_form_in_each_of_its_languages(client: CheckedClient) -> None:
+    for slug, region in read_catalogue().regions.items():
+        for locale in region.locales:
+            page = client.get(f"/give/{slug}?lang={locale}")
+            assert page.status_code == 200
+            assert f'<html lang="{locale.replace("_", "-")}" dir="ltr">' in page.text
+            for mode in region.modes:
+                assert f'id="mode-{mode.key}"' in page.text
+
+
+def test_asks_for_the_mode_of_payment_in_the_words_of_the_house(client: CheckedClient) -> None:
+    page = client.get("/give/us")
+    assert "<legend>Please select your preferred mode of payment</legend>" in page.text
+
+
+def test_sets_no_cookie_and_may_be_kept_by_any_cache(client: CheckedClient) -> None:
+    page = client.get("/give/ca?code=LWCAN")
+    assert "Set-Cookie" not in page.headers
+    control = page.headers["Cache-Control"]
+    assert "public" in control
+    assert "s-maxage=60" in control
+    assert "stale-while-revalidate" in control
+    assert page.headers["Vary"] == "Accept-Encoding"
+    assert "http://127.0.0.1:9" in page.headers["Content-Security-Policy"]
+
+
+def test_is_the_same_for_every_visitor(client: CheckedClient) -> None:
+    one = client.get("/give/ca", headers={"Accept-Language": "fr", "User-Agent": "a"})
+    other = client.get("/give/ca", headers={"Accept-Language": "de", "User-Agent": "b"})
+    assert one.data == other.data
+
+
+def test_answers_not_modified_to_who_has_the_page(client: CheckedClient) -> None:
+    first = client.get("/give/ca?code=LWCAN")
+    again = client.get("/give/ca?code=LWCAN", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert client.get("/give/ca", headers={"If-None-Match": '"old"'}).status_code == 200
+
+
+def test_packs_the_page_for_browsers_that_take_it(client: CheckedClient, app: Flask) -> None:
+    packed = FlaskClient(app).get("/give/ca", headers={"Accept-Encoding": "br, gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == client.get("/give/ca").data
+
+
+def test_a_kept_page_asks_the_database_nothing(client: CheckedClient, app: Flask) -> None:
+    first = client.get("/give/ca?code=LWCAN")
+    app.extensions["portal"].database.close()
+    (app.extensions["portal"].database.read) = None  # any use of the database would now fail
+    assert client.get("/give/ca?code=LWCAN").data == first.data
+
+
+def test_an_edit_of_a_code_is_seen_within_a_pages_life(
+    client: CheckedClient, app: Flask, catalogued: Database
+) -> None:
+    seconds = [0.0]
+    app.extensions["giving_pages"] = PageCache(lambda: seconds[0])
+    assert "is applied to your gift" in client.get("/give/ca?code=LWCAN").text
+    with catalogued.write() as session:
+        session.query(CodeRecord).filter_by(code="LWCAN").update({"active": False})
+    assert "is applied to your gift" in client.get("/give/ca?code=LWCAN").text
+    seconds[0] = 31.0
+    assert "is no longer in use" in client.get("/give/ca?code=LWCAN").text
+
+
+def test_the_address_fills_in_the_choices(client: CheckedClient) -> None:
+    page = client.get("/give/ca?amount=75.50&fund=missions&frequency=monthly&mode=card")
+    assert 'value="75.50"' in tag_of(page, "amount-own")
+    assert re.search(r'<option value="missions"[^>]* selected', page.text)
+    assert "checked" in tag_of(page, "frequency-monthly")
+    assert "checked" in tag_of(page, "mode-card")
+
+
+def test_monthly_is_never_chosen_unless_it_was_asked_for(client: CheckedClient) -> None:
     page = client.get("/give/ca")
+    assert "checked" in tag_of(page, "frequency-once")
+    assert "checked" not in tag_of(page, "frequency-monthly")
+    assert "checked" not in tag_of(page, "consent_news")
+    assert "checked" not in tag_of(page, "cover_fee")
+
+
+def test_nonsense_in_the_address_changes_nothing(client: CheckedClient) -> None:
+    page = client.get("/give/ca?currency=XXX&fund=yachts&frequency=hourly&mode=gold&amount=")
     assert page.status_code == 200
-    assert "Please select your preferred mode of payment" in page.text
+    assert "checked" in tag_of(page, "frequency-once")
+
+
+def test_a_typed_amount_is_never_markup(client: CheckedClient) -> None:
+    page = client.get('/give/ca?amount="><script>alert(1)</script>&code="><b>')
+    assert "<script>alert" not in page.text
+    assert '"><b>' not in page.text
+
+
+@pytest.mark.parametrize("spelling", ["LWCAN", "lwcan", "lw-can", " l w c a n "])
+def test_a_code_is_known_in_any_spelling_and_sets_its_terms(
+    client: CheckedClient, spelling: str
+) -> None:
+    page = client.get("/give/ca", query_string={"code": spelling})
+    assert "LWCAN is applied to your gift." in text_of(page)
+    assert '<input type="hidden" name="fund" value="partnership"' in page.text
+    modes = re.findall(r'id="mode-(\w+)"', page.text)
+    assert modes[0] == "interac"
+    assert "partnership@loveworldcan.ca" in page.text
+
+
+def test_a_code_from_elsewhere_is_refused_with_the_next_way(client: CheckedClient) -> None:
+    page = client.get("/give/gb?code=LWCAN")
+    assert page.status_code == 200
+    assert (
+        "LWCAN is for gifts from Canada. You can still give from the United Kingdom here, "
+        "without the code." in text_of(page)
+    )
+    assert 'href="/give/ca?code=LWCAN&amp;lang=en"' in page.text
+    assert 'name="remove_code"' in page.text
+    assert 'id="mode-card"' in page.text
+
+
+def test_an_unknown_code_says_so(client: CheckedClient) -> None:
+    assert "We don’t know the code LWKAN." in text_of(client.get("/give/ca?code=lwkan"))
+
+
+def test_asks_the_address_only_where_the_receipt_needs_it(client: CheckedClient) -> None:
+    assert 'name="postal_code"' in client.get("/give/ca").text
+    assert 'name="postal_code"' not in client.get("/give/gb").text
+
+
+def test_offers_currencies_only_where_there_are_several(client: CheckedClient) -> None:
+    assert '<select class="input input--short" id="currency"' in client.get("/give/world").text
+    assert '<input type="hidden" name="currency" value="CAD">' in client.get("/give/ca").text
+    euros = client.get("/give/world?currency=EUR")
+    assert 'data-currency="EUR"' in tag_of(euros, "summary")
+
+
+def test_speaks_french_when_asked(client: CheckedClient) -> None:
+    page = client.get("/give/ca?lang=fr&code=LWCAN")
+    assert '<html lang="fr-CA" dir="ltr">' in page.text
+    words = text_of(page)
+    assert "Veuillez sélectionner le mode de paiement que vous préférez" in words
+    assert "s’applique à votre don" in words
+    for english in ("Your gift", "About you", "Continue", "optional", "Cost ", "Apply"):
+        assert english not in words
+
+
+def test_leads_to_the_other_language_with_the_same_choices(client: CheckedClient) -> None:
+    page = client.get("/give/ca?code=LWCAN&amount=75.50")
+    assert 'href="/give/ca?code=LWCAN&amp;amount=75.50&amp;lang=fr"' in page.text
+
+
+def test_the_region_of_an_address_is_found_in_any_case(client: CheckedClient) -> None:
+    assert client.get("/give/CA").data == client.get("/give/ca").data
+
+
+def test_an_unknown_region_is_not_found_but_offers_all(client: CheckedClient) -> None:
+    page = client.get("/give/atlantis")
+    assert page.status_code == 404
+    for slug in REGIONS:
+        assert f'href="/give/{slug}?lang=en"' in page.text
+
+
+def test_an_accent_sheet_is_kept_for_long(client: CheckedClient) -> None:
+    sheet = client.get("/theme/ca.css")
+    assert sheet.mimetype == "text/css"
+    assert "immutable" in sheet.headers["Cache-Control"]
+    assert "--accent:" in sheet.text

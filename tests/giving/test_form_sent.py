@@ -1,0 +1,326 @@
+"""The giving form as it is sent: `POST /give/<region>`."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.clock import FixedClock
+from portal.database import Database
+from portal.donors.models import Consent
+from portal.gifts.models import Gift
+from tests.conftest import NOW
+from tests.giving.visits import GIVER, give, read_ticket, tag_of, text_of
+from tests.pages import CheckedClient
+
+
+def all_gifts(database: Database) -> list[Gift]:
+    with database.read() as session:
+        return list(session.scalars(sa.select(Gift)))
+
+
+def only_gift(database: Database) -> Gift:
+    [gift] = all_gifts(database)
+    return gift
+
+
+def test_a_good_form_becomes_a_gift_and_leads_to_its_page(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    answer = give(client, code="lw-can", fund="partnership", dedication="For Grace", anonymous="1")
+    gift = only_gift(catalogued)
+    assert answer.status_code == 303
+    assert answer.location == f"/gift/{gift.token}"
+    assert (gift.amount_minor, gift.currency, gift.fund) == (7550, "CAD", "partnership")
+    assert (gift.code, gift.partner) == ("LWCAN", "loveworld-canada")
+    assert (gift.first_name, gift.last_name) == ("Ada", "O’Hára")
+    assert gift.postal_code == "M5V 2T6"
+    assert gift.country == "CA"
+    assert gift.anonymous
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_a_card_gift_is_kept_when_stripe_is_away_and_the_page_says_so(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    answer = give(client, mode="card")
+    gift = only_gift(catalogued)
+    assert answer.location == f"/gift/{gift.token}?trouble=1"
+    page = client.get(answer.location)
+    assert "Nothing was charged" in text_of(page)
+    assert f'action="/gift/{gift.token}/pay"' in page.text
+
+
+def test_only_an_amount_is_needed_beside_the_donor_and_the_mode(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    assert give(client).status_code == 303
+    gift = only_gift(catalogued)
+    assert (gift.frequency, gift.fund, gift.currency) == ("once", "general", "CAD")
+
+
+@pytest.mark.parametrize(
+    ("amount", "sentence"),
+    [
+        ("", "Enter an amount to give"),
+        ("1.505", "Enter the amount with no more than 2 decimals, like 75.50"),
+        ("-5", "Enter an amount of more than zero"),
+        ("1e9", "Enter the amount in figures only, like 75.50"),
+        ("0", "The least you can give here is $1.00."),
+        ("0.99", "The least you can give here is $1.00."),
+        ("50,000.01", "The most you can give here at once is $50,000.00."),
+        ("1.2.3", "Enter the amount in figures only, like 75.50"),
+        ("<b>", "Enter the amount in figures only, like 75.50"),
+    ],
+)
+def test_a_bad_amount_is_explained_and_kept(
+    client: CheckedClient, catalogued: Database, amount: str, sentence: str
+) -> None:
+    page = give(client, amount=amount)
+    assert page.status_code == 422
+    assert "<title>Error: Give" in page.text
+    assert sentence in text_of(page)
+    assert 'href="#amount-own"' in page.text
+    assert 'aria-invalid="true"' in tag_of(page, "amount-own")
+    assert amount == "<b>" or f'value="{amount}"' in tag_of(page, "amount-own")
+    assert not all_gifts(catalogued)
+
+
+@pytest.mark.parametrize(("amount", "minor"), [("1,50", 150), ("٥٠", 5000), ("1 234.5", 123450)])
+def test_an_amount_may_be_written_as_people_do(
+    client: CheckedClient, catalogued: Database, amount: str, minor: int
+) -> None:
+    assert give(client, amount=amount).status_code == 303
+    assert only_gift(catalogued).amount_minor == minor
+
+
+def test_a_currency_without_decimals_takes_none(client: CheckedClient) -> None:
+    page = give(client, "jp", amount="500.5", mode="card")
+    assert page.status_code == 422
+    assert "JPY has no decimals" in text_of(page)
+
+
+def test_every_missing_field_is_named_and_all_that_was_typed_is_kept(
+    client: CheckedClient,
+) -> None:
+    page = give(
+        client,
+        first_name="",
+        email="nobody",
+        postal_code="12345",
+        mode=None,
+        dedication='"For" <Grace>',
+        cover_fee="1",
+        consent_news="1",
+    )
+    assert page.status_code == 422
+    words = text_of(page)
+    for sentence in (
+        "Enter your first name",
+        "Enter an e-mail address in full, like name@example.org",
+        "Enter a postal code like A1A 1A1",
+        "Select your preferred mode of payment",
+    ):
+        assert words.count(sentence) == 2, f"{sentence}: in the summary and at the field"
+    assert 'value="O’Hára"' in page.text
+    assert 'value="nobody"' in page.text
+    assert 'value="12345"' in page.text
+    assert 'value="&#34;For&#34; &lt;Grace&gt;"' in page.text
+    assert 'value="75.50"' in tag_of(page, "amount-own")
+    assert "checked" in tag_of(page, "cover_fee")
+    assert "checked" in tag_of(page, "consent_news")
+    assert page.headers["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"fund": "yachts"}, "Choose one of the funds listed here"),
+        ({"currency": "USD"}, "Choose one of the currencies listed here"),
+        ({"mode": "gold"}, "Select your preferred mode of payment"),
+        ({"frequency": "hourly"}, "Choose to give one time or every month"),
+        ({"province": "XX"}, "Choose one from the list"),
+        ({"code": "LWKAN"}, "We don’t know the code LWKAN."),
+        ({"code": "LWUK"}, "LWUK is for gifts from the United Kingdom."),
+        ({"code": "EASTER2026"}, "EASTER2026 ended on"),
+        ({"code": "LWCAN", "fund": "missions"}, "Gifts with LWCAN go to Partnership."),
+        ({"frequency": "monthly"}, "“Interac e-Transfer” can’t be charged every month."),
+    ],
+)
+def test_a_choice_that_is_not_offered_is_explained(
+    client: CheckedClient, catalogued: Database, changes: dict[str, str], sentence: str
+) -> None:
+    page = give(client, **changes)
+    assert page.status_code == 422
+    assert sentence in text_of(page)
+    assert not all_gifts(catalogued)
+
+
+def test_the_fee_is_added_when_the_donor_wants_to_cover_it(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    give(client, mode="card", amount="100.00", cover_fee="1")
+    gift = only_gift(catalogued)
+    assert (gift.amount_minor, gift.cover_minor) == (10330, 330)
+
+
+def test_no_fee_is_added_for_a_mode_that_has_none(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    give(client, mode="interac", amount="100.00", cover_fee="1")
+    assert only_gift(catalogued).amount_minor == 10000
+
+
+def test_consent_keeps_the_very_words_that_were_ticked(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    words = text_of(client.get("/give/ca"))
+    give(client, consent_news="1")
+    with catalogued.read() as session:
+        [consent] = session.scalars(sa.select(Consent))
+    assert consent.wording in words
+    assert consent.given_at == NOW
+
+
+def test_no_consent_is_kept_unless_it_was_ticked(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    give(client)
+    with catalogued.read() as session:
+        assert not session.scalars(sa.select(Consent)).all()
+
+
+def test_the_apply_button_shows_the_code_and_keeps_all(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    page = give(client, code="lwcan", apply_code="1", email="", ticket="none")
+    assert page.status_code == 200
+    assert "LWCAN is applied to your gift." in text_of(page)
+    assert 'value="O’Hára"' in page.text
+    assert 'value="75.50"' in tag_of(page, "amount-own")
+    assert "There is a problem" not in page.text
+    assert not all_gifts(catalogued)
+
+
+def test_a_code_can_be_taken_off_again(client: CheckedClient) -> None:
+    page = give(client, "gb", code="LWCAN", remove_code="1", mode="card")
+    assert page.status_code == 200
+    assert "LWCAN is for gifts" not in text_of(page)
+    assert 'value=""' in tag_of(page, "code")
+    assert 'value="O’Hára"' in page.text
+
+
+def test_another_currency_shows_its_own_amounts(client: CheckedClient) -> None:
+    page = give(client, "world", currency="EUR", apply_currency="1")
+    assert page.status_code == 200
+    assert "€" in page.text
+    assert 'data-currency="EUR"' in tag_of(page, "summary")
+
+
+def test_an_expired_ticket_keeps_all_and_brings_a_new_one(
+    client: CheckedClient, catalogued: Database, clock: FixedClock
+) -> None:
+    old = read_ticket(client.get("/give/ca"))
+    clock.at += timedelta(hours=25)
+    page = client.post(
+        "/give/ca", data={"ticket": old, "amount": "75.50", "mode": "interac", **GIVER}
+    )
+    assert page.status_code == 422
+    assert "open for too long. Nothing was charged" in text_of(page)
+    assert 'value="O’Hára"' in page.text
+    assert not all_gifts(catalogued)
+    fresh = read_ticket(page)
+    assert fresh != old
+    again = client.post(
+        "/give/ca", data={"ticket": fresh, "amount": "75.50", "mode": "interac", **GIVER}
+    )
+    assert again.status_code == 303
+
+
+@pytest.mark.parametrize("ticket", ["", "1700000000.forged", "x" * 500])
+def test_a_ticket_we_did_not_make_makes_no_gift(
+    client: CheckedClient, catalogued: Database, ticket: str
+) -> None:
+    assert give(client, ticket=ticket).status_code == 422
+    assert not all_gifts(catalogued)
+
+
+def test_a_filled_trap_makes_no_gift_and_says_why(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    page = give(client, fax_number="555")
+    assert page.status_code == 422
+    assert "must stay empty" in text_of(page)
+    assert not all_gifts(catalogued)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
+)
+def test_a_form_from_another_site_is_refused(
+    client: CheckedClient, catalogued: Database, headers: dict[str, str]
+) -> None:
+    assert give(client, headers=headers).status_code == 403
+    assert not all_gifts(catalogued)
+
+
+def test_the_same_form_twice_is_one_gift(client: CheckedClient, catalogued: Database) -> None:
+    first, second = give(client), give(client)
+    assert first.location == second.location
+    assert len(all_gifts(catalogued)) == 1
+
+
+def test_the_same_form_after_it_was_paid_asks_first(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    give(client)
+    with catalogued.write() as session:
+        session.execute(sa.update(Gift).values(status="paid"))
+    page = give(client)
+    assert page.status_code == 409
+    assert "You gave this a moment ago. Give again?" in text_of(page)
+    assert 'name="again" value="1"' in page.text
+    assert 'value="O’Hára"' in page.text
+    assert give(client, again="1").status_code == 303
+    assert len(all_gifts(catalogued)) == 2
+
+
+def test_too_many_gifts_from_one_network_pause_and_tell_the_truth(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    answers = [give(client, amount=str(amount)) for amount in range(1, 33)]
+    assert [answer.status_code for answer in answers[:30]] == [303] * 30
+    assert answers[31].status_code == 429
+    assert "Nothing was charged" in text_of(answers[31])
+    assert 'value="O’Hára"' in answers[31].text
+
+
+def test_a_french_form_is_answered_in_french(client: CheckedClient, catalogued: Database) -> None:
+    page = give(client, amount="1.505", first_name="", lang="fr")
+    assert page.status_code == 422
+    assert "<title>Erreur\u00a0: Donner" in page.text
+    words = text_of(page)
+    assert "Entrez votre prénom" in words
+    assert "comme 75,50" in words
+    give(client, lang="fr_CA")
+    assert only_gift(catalogued).locale == "fr_CA"
+
+
+def test_an_unknown_region_takes_nothing(client: CheckedClient, catalogued: Database) -> None:
+    assert client.post("/give/atlantis", data=GIVER).status_code == 404
+    assert not all_gifts(catalogued)
+
+
+def test_a_full_database_answers_503_and_keeps_nothing_half(
+    client: CheckedClient, app: Flask, catalogued: Database
+) -> None:
+    ticket = read_ticket(client.get("/give/ca"))
+    with catalogued.write() as session:
+        session.execute(sa.text("DROP TABLE rate_counts"))
+    page = client.post(
+        "/give/ca", data={"ticket": ticket, "amount": "75.50", "mode": "interac", **GIVER}
+    )
+    assert page.status_code in {500, 503}
+    assert not all_gifts(catalogued)

@@ -1,0 +1,79 @@
+"""French is whole: every text a donor can meet has one, with the same values in it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Message
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po
+
+from portal.giving.forms import ASK_ADDRESS, GiftForm
+from portal.i18n import TRANSLATIONS, use_locale
+from portal.paths import PACKAGE, TEMPLATES
+from portal.receipts.marks import TEXTS as MARKS
+from portal.regions.frequency import Frequency
+from portal.web import ERROR_TEXTS
+
+KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
+FOR_STAFF_ONLY = {"staff", "sandbox", "mailbox"}
+VALUE = re.compile(r"%\(\w+\)s")
+
+
+def _sources() -> Iterator[tuple[Path, str]]:
+    for path in PACKAGE.rglob("*.py"):
+        yield path, "python"
+    for path in TEMPLATES.rglob("*"):
+        if path.suffix in {".html", ".txt"}:
+            yield path, "jinja2.ext:babel_extract"
+
+
+def _written_texts() -> Iterator[str]:
+    """Every text that stands in a call, in code and templates."""
+    for path, method in _sources():
+        if FOR_STAFF_ONLY & {*path.parts, path.stem}:
+            continue
+        with path.open("rb") as source:
+            for _line, found, _comments, _context in extract(method, source, keywords=KEYWORDS):
+                yield from (found,) if isinstance(found, str) else filter(None, found)
+
+
+def _table_texts() -> Iterator[str]:
+    """The texts that stand in tables and are translated where they are shown."""
+    for pair in (*ERROR_TEXTS.values(), *MARKS.values()):
+        yield from pair
+    yield from ASK_ADDRESS.values()
+    yield from ("One time", "Every month")
+    for field in vars(GiftForm).values():
+        ask = getattr(field, "kwargs", {}).get("ask")
+        if ask:
+            yield ask
+
+
+@pytest.fixture(scope="module")
+def french() -> dict[str, Message]:
+    with (TRANSLATIONS / "fr" / "LC_MESSAGES" / "messages.po").open("rb") as source:
+        return {str(message.id): message for message in read_po(source, locale="fr")}
+
+
+def test_every_text_for_donors_has_french(french: dict[str, Message]) -> None:
+    wanted = {*_written_texts(), *_table_texts()}
+    assert len(wanted) > 150
+    missing = sorted(text for text in wanted if text not in french or not french[text].string)
+    assert not missing
+
+
+def test_a_translation_has_the_values_of_its_source(french: dict[str, Message]) -> None:
+    for text, message in french.items():
+        if text:
+            assert set(VALUE.findall(text)) == set(VALUE.findall(str(message.string))), text
+
+
+def test_nothing_is_fuzzy(french: dict[str, Message]) -> None:
+    assert not [message.id for message in french.values() if message.fuzzy]
+
+
+def test_frequencies_speak_french() -> None:
+    with use_locale("fr_CA"):
+        assert [frequency.label for frequency in Frequency] == ["Une fois", "Chaque mois"]
