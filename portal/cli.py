@@ -70,10 +70,13 @@ def worker(name: str) -> None:
     Example:
       portal worker --name worker-2
     """
+    from portal.logs import set_up_logging
     from portal.setup import make_work
     from portal.worker import run_worker
 
-    run_worker(make_work(load_settings()), name=name)
+    settings = load_settings()
+    set_up_logging(settings.log_format)
+    run_worker(make_work(settings), name=name)
 
 
 @main.command()
@@ -208,7 +211,7 @@ def receipts_verify() -> None:
     Example:
       portal receipts verify
     """
-    from portal.receipts.operations import verify_register
+    from portal.receipts.register import verify_register
     from portal.setup import make_work
 
     with make_work(load_settings()).bench.database.read() as session:

@@ -8,11 +8,15 @@ import os
 import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, Database
+
+if TYPE_CHECKING:
+    from dbos import EnqueueOptions
 
 QUEUE = "portal"
 # Jobs outlive releases: a fixed version lets a newer worker finish what an older one began.
@@ -56,31 +60,40 @@ class Jobs:
         )
 
     def enqueue(
-        self, session: Session, name: str, subject: int | str, *, delay_seconds: float = 0
-    ) -> str:
+        self,
+        session: Session,
+        name: str,
+        subject: int | str,
+        *,
+        attempt: int = 1,
+        delay_seconds: float = 0,
+    ) -> None:
         """Promise the job `name` about `subject` within the caller's transaction."""
-        job_id = f"{name}-{subject}"
-        options = {
+        job_id = f"{name}-{subject}" if attempt == 1 else f"{name}-{subject}~{attempt}"
+        options: EnqueueOptions = {
             "workflow_name": name,
             "queue_name": QUEUE,
             "workflow_id": job_id,
             "app_version": APPLICATION_VERSION,
         }
         if delay_seconds:
-            options["delay_seconds"] = delay_seconds  # type: ignore[assignment]  # a TypedDict of mixed values
-        self._client.enqueue_in_transaction(session, options, subject)  # type: ignore[arg-type]  # as above
-        return job_id
+            options["delay_seconds"] = delay_seconds
+        self._client.enqueue_in_transaction(session, options, subject, attempt)
 
     def failed(self, limit: int = 50) -> list[JobState]:
-        """Jobs that gave up, newest first."""
+        """Jobs that gave up and were not taken up again, newest first."""
         found = self._client.list_workflows(
-            status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], limit=limit, sort_desc=True
+            status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+            was_forked_from=False,
+            limit=limit,
+            sort_desc=True,
+            load_output=False,
         )
         return [JobState(item.workflow_id, item.name, item.status) for item in found]
 
     def retry(self, job_id: str) -> None:
-        """Run a job that gave up once more."""
-        self._client.resume_workflow(job_id)
+        """Run a job that gave up once more, from its beginning."""
+        self._client.fork_workflow(job_id, 1, queue_name=QUEUE)
 
     def close(self) -> None:
         self._client.destroy()

@@ -1,7 +1,7 @@
 """The worker: runs promised jobs, and looks regularly at what nobody promised.
 
-Each job is a DBOS workflow of one retried step: a worker that is killed leaves a job that
-it, or a living colleague, takes up again.
+Each job is a DBOS workflow: a worker that is killed leaves it to itself, restarted, or to a
+living colleague. One that fails is promised again for later.
 """
 
 import signal
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, StepOptions
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
 from portal import limits
 from portal.jobs import (
@@ -37,12 +37,10 @@ CONCURRENCY = 16
 POLLING_SECONDS = 0.1
 COMPARE_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
-STEPS: StepOptions = {
-    "retries_allowed": True,
-    "max_attempts": 12,
-    "interval_seconds": 2.0,
-    "backoff_rate": 2.0,
-}
+# A job that fails is promised again, later and later, for about two days.
+FIRST_RETRY_SECONDS = 5
+LONGEST_RETRY_SECONDS = 3600
+MOST_ATTEMPTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +79,26 @@ TASKS: dict[str, Callable[[Work, Any], None]] = {
 
 
 def _register(name: str, task: Callable[[Work, Any], None], work: Work) -> None:
-    """Make a workflow of one retried step of a task."""
-
-    def step(subject: Any) -> None:
-        task(work, subject)
-        log.info("job_done", job=name)
+    """Make a workflow of a task; a task is safe to repeat as a whole."""
 
     @DBOS.workflow(name=name)
-    def run(subject: Any) -> None:
-        DBOS.run_step(STEPS, step, subject)
+    def run(subject: Any, attempt: int) -> None:
+        try:
+            task(work, subject)
+        except Exception as error:  # noqa: BLE001 - whatever failed, the promise stands
+            _promise_again(work, name, subject, attempt, error)
+        else:
+            log.info("job_done", job=name, attempt=attempt)
+
+
+def _promise_again(work: Work, name: str, subject: Any, attempt: int, error: Exception) -> None:
+    """Try later without holding a place in the queue; give up, visibly, at the end."""
+    log.warning("job_failed", job=name, attempt=attempt, why=type(error).__name__)
+    if attempt >= MOST_ATTEMPTS:
+        raise error
+    delay = min(FIRST_RETRY_SECONDS * 2 ** (attempt - 1), LONGEST_RETRY_SECONDS)
+    with work.bench.database.write() as session:
+        work.bench.jobs.enqueue(session, name, subject, attempt=attempt + 1, delay_seconds=delay)
 
 
 def run_worker(work: Work, *, name: str = "worker-1") -> None:
