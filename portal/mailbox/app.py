@@ -85,7 +85,9 @@ def message(message_id: str) -> str:
 
 @pages.get("/messages/<message_id>/html")
 def message_html(message_id: str) -> Response:
-    response = Response(_find(message_id).html, mimetype="text/html")
+    # Its links would otherwise open inside the frame, where no other page may stand.
+    html = _find(message_id).html.replace("<head>", '<head><base target="_blank">', 1)
+    response = Response(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = MESSAGE_POLICY
     return response
 
