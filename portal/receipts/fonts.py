@@ -10,8 +10,6 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from anyascii import anyascii
-
 PACKAGES = (
     "fontpkg_noto_sans",
     "justmytype_intl_rtl",
@@ -79,4 +77,11 @@ def _draw(sign: str) -> str:
         return " " if sign.isspace() else ""
     if ord(sign) < PLAIN_BELOW or ord(sign) in _covered():
         return sign
-    return "" if unicodedata.category(sign) == "So" else str(anyascii(sign))
+    return "" if unicodedata.category(sign) == "So" else _in_latin(sign)
+
+
+def _in_latin(sign: str) -> str:
+    # Imported here, as above: its tables are rarely wanted.
+    from anyascii import anyascii  # noqa: PLC0415
+
+    return str(anyascii(sign))
