@@ -1,0 +1,152 @@
+"""Workers keep promises: mail that can't go out goes out later, and the dead are relieved."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from portal.database import Database
+from portal.gifts.evidence import Claim
+from portal.gifts.lifecycle import FactKind
+from portal.jobs import QUEUE, Worker
+from portal.mail import Email
+from portal.mailbox.store import MailStore, StoredMessage
+from portal.payments.operations import accept
+from tests.conftest import SECRET
+from tests.sandbox_process import free_port, wait_until
+from tests.workplace import Workplace, make_workplace
+
+
+@pytest.fixture
+def place(catalogued: Database, database_url: str) -> Iterator[Workplace]:
+    place = make_workplace(database_url, None)
+    yield place
+    place.close()
+
+
+@contextmanager
+def running(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of the portal, killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "portal", *arguments],
+        env={**os.environ, **settings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def worker_settings(database_url: str, smtp_port: int) -> dict[str, str]:
+    return {
+        "PORTAL_SECRET_KEY": SECRET,
+        "PORTAL_DATABASE_URL": database_url,
+        "PORTAL_ENVIRONMENT": "demo",
+        "PORTAL_MAIL_URL": f"smtp://127.0.0.1:{smtp_port}",
+        "PORTAL_MAIL_FROM": "giving@portal.example",
+    }
+
+
+def pay(place: Workplace) -> str:
+    """A gift by transfer that somebody says has come; its token."""
+    token = place.start(mode="interac").token
+    gift = place.gift(token)
+    claim = Claim(
+        fact=FactKind.PAID,
+        subject=f"line-{gift.id}",
+        occurred_at=datetime.now(UTC),
+        money=gift.money,
+    )
+    with place.database.write() as session:
+        accept(session, place.bench.desk(), gift.id, [claim], datetime.now(UTC))
+    return token
+
+
+def mail_waits(place: Workplace) -> bool:
+    """Whether a receipt was tried and could not go out."""
+    with place.database.read() as session:
+        return session.scalar(sa.select(Email.id).where(Email.problem != "")) is not None
+
+
+def test_a_receipt_waits_for_the_mail_server_and_goes_out_once(
+    place: Workplace, database_url: str, tmp_path: Path
+) -> None:
+    smtp, web, folder = free_port(), free_port(), tmp_path / "mailbox"
+    pay(place)
+    with running("worker", **worker_settings(database_url, smtp)):
+        wait_until(lambda: mail_waits(place), 40)
+        box = ("mailbox", "--port", str(web), "--smtp-port", str(smtp), "--data", str(folder))
+        with running(*box, **worker_settings(database_url, smtp)):
+            messages = wait_until(lambda: read_mail(folder), 60)
+    assert [message.deliveries for message in messages] == [1]
+
+
+def test_a_living_worker_takes_the_jobs_of_a_dead_one(
+    place: Workplace, database_url: str, tmp_path: Path
+) -> None:
+    """The first worker hangs in a mail server that never answers, and is killed there."""
+    smtp, web, folder = free_port(), free_port(), tmp_path / "mailbox"
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", smtp))
+        silent.listen()
+        pay(place)
+        with running("worker", "--name", "a", **worker_settings(database_url, smtp)) as first:
+            connection, _ = silent.accept()
+            first.send_signal(signal.SIGKILL)
+            first.wait()
+            connection.close()
+    _make_silent_for_long(place)
+    box = ("mailbox", "--port", str(web), "--smtp-port", str(smtp), "--data", str(folder))
+    with (
+        running(*box, **worker_settings(database_url, smtp)),
+        running("worker", "--name", "b", **worker_settings(database_url, smtp)),
+    ):
+        messages = wait_until(lambda: read_mail(folder), 60)
+    assert [message.deliveries for message in messages] == [1]
+
+
+def _make_silent_for_long(place: Workplace) -> None:
+    """Let the dead worker's last sign of life be an hour old."""
+    with place.database.write() as session:
+        session.execute(sa.update(Worker).values(seen_at=datetime.now(UTC) - timedelta(hours=1)))
+
+
+def test_a_job_is_promised_with_its_rows_or_not_at_all(place: Workplace) -> None:
+    token = place.start(mode="interac").token
+    gift = place.gift(token)
+    claim = Claim(
+        fact=FactKind.PAID, subject="line-1", occurred_at=datetime.now(UTC), money=gift.money
+    )
+    with suppress(ZeroDivisionError), place.database.write() as session:
+        accept(session, place.bench.desk(), gift.id, [claim], datetime.now(UTC))
+        raise ZeroDivisionError
+    assert jobs(place.database) == 0
+    assert place.gift(token).received_at is None
+    pay(place)
+    assert jobs(place.database) == 1
+
+
+def jobs(database: Database) -> int:
+    """How many jobs were promised; DBOS's table is in its own schema on PostgreSQL."""
+    table = sa.table(
+        "workflow_status", sa.column("queue_name"), schema=None if database.is_sqlite else "dbos"
+    )
+    with database.read() as session:
+        count = sa.select(sa.func.count()).select_from(table).where(table.c.queue_name == QUEUE)
+        return session.scalar(count) or 0
+
+
+def read_mail(folder: Path) -> list[StoredMessage]:
+    """What came into a mailbox so far."""
+    return MailStore(folder / "mail").list_messages()
