@@ -1,0 +1,65 @@
+"""The one shape every bank's file is read into."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from portal.i18n import gettext
+from portal.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementEntry:
+    """One movement on an account.
+
+    `position` counts from 1: a CSV's line in the file, elsewhere the movement in the file.
+    `money` is positive for a credit, negative for a debit. Texts are as the bank wrote them,
+    without surrounding space, and empty where the file says nothing. `raw` is the untouched
+    text of the line or element.
+    """
+
+    position: int
+    booked_on: date
+    money: Money
+    account: str = ""
+    payer_name: str = ""
+    payer_account: str = ""
+    payer_email: str = ""
+    message: str = ""
+    bank_reference: str = ""
+    interac_reference: str = ""
+    raw: str = ""
+
+    @property
+    def is_credit(self) -> bool:
+        """Whether money came in."""
+        return self.money.minor > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementDocument:
+    """A whole file. `account` is empty if its movements belong to several, or to none named.
+
+    `currency` is empty if there are several. Balances are given where the format has them
+    and the file speaks of one account only.
+    """
+
+    format: str
+    account: str
+    currency: str
+    entries: tuple[StatementEntry, ...]
+    opening_balance: Money | None = None
+    closing_balance: Money | None = None
+
+
+class StatementError(Exception):
+    """The file can't be read; nothing of it is. `reason` is a sentence for the clerk."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+    def __str__(self) -> str:
+        if self.line is None:
+            return self.reason
+        return gettext("Line %(line)s: %(reason)s", line=self.line, reason=self.reason)
