@@ -1,0 +1,149 @@
+"""Which open gift one statement line is for: certain, likely, or nobody's."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from portal.payments.matching.candidates import Notice, OpenGift, PayerAlias
+from portal.payments.matching.clues import Clues, read_clues
+from portal.payments.matching.notices import NoticeBook
+from portal.payments.matching.pool import GiftPool, Known
+from portal.payments.matching.scoring import Reason, Score, score
+from portal.payments.statements.entries import StatementEntry
+
+CERTAIN = 0.9
+LIKELY = 0.6
+# A second candidate nearer than this makes the first uncertain.
+CLEARANCE = 0.1
+MOST_CANDIDATES = 5
+
+
+class Kind(StrEnum):
+    """What may be done with a line."""
+
+    AUTOMATIC = "automatic"
+    SUGGESTED = "suggested"
+    UNMATCHED = "unmatched"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A gift the line may be for; `score` from 0 to 1."""
+
+    gift_id: int
+    score: float
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`candidates` best first: exactly one when automatic, none when unmatched.
+
+    `settled` are references of gifts that are already paid, which the line names.
+    """
+
+    kind: Kind
+    candidates: tuple[Candidate, ...] = ()
+    settled: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Candidate | None:
+        return self.candidates[0] if self.candidates else None
+
+
+UNMATCHED = Decision(Kind.UNMATCHED)
+
+
+class Matcher:
+    """Open gifts, known payers and notices, made ready to match any number of lines.
+
+    `settled` answers whether a canonical reference is that of a gift which no longer waits
+    for money; it keeps a slip of the pen from being corrected to the wrong gift.
+    """
+
+    def __init__(
+        self,
+        open_gifts: Iterable[OpenGift],
+        aliases: Iterable[PayerAlias] = (),
+        notices: Iterable[Notice] = (),
+        *,
+        settled: Container[str] = frozenset(),
+    ) -> None:
+        self._pool = GiftPool(open_gifts, settled)
+        self._aliases = _by_payer(aliases)
+        self._notices = NoticeBook(notices)
+
+    def match(self, entry: StatementEntry) -> Decision:
+        """Decide one line by itself; `batch.match_all` also weighs lines against each other.
+
+        Only the bank's own words make a match certain. A notice is heard where they don't:
+        whatever a mail says, it neither makes nor breaks an automatic match.
+        """
+        if not entry.is_credit:
+            return UNMATCHED
+        decision = self._decide(entry, None)
+        if decision.kind is Kind.AUTOMATIC:
+            return decision
+        notice = self._notices.find(entry)
+        return self._decide(entry, notice) if notice else decision
+
+    def gifts_named(self, entry: StatementEntry) -> frozenset[int]:
+        """The open gifts whose references stand in a line as they are, or as good as."""
+        quotes = self._pool.references.read(entry.message, entry.bank_reference)
+        named = self._pool.by_reference
+        return frozenset(
+            named[reference].gift.gift_id
+            for reference, reading in quotes.open.items()
+            if reading.is_sure
+        )
+
+    def _decide(self, entry: StatementEntry, notice: Notice | None) -> Decision:
+        clues = read_clues(entry, notice, self._pool, self._aliases)
+        ranked = sorted(
+            ((score(clues, known), known) for known in self._gather(clues)),
+            key=lambda pair: _rank(clues, *pair),
+        )
+        likely = [(found, known) for found, known in ranked if found.value >= LIKELY]
+        if not likely:
+            return Decision(Kind.UNMATCHED, (), clues.quotes.settled)
+        candidates = tuple(
+            Candidate(known.gift.gift_id, found.value, found.reasons)
+            for found, known in likely[:MOST_CANDIDATES]
+        )
+        if _is_certain(candidates):
+            return Decision(Kind.AUTOMATIC, candidates[:1])
+        return Decision(Kind.SUGGESTED, candidates, clues.quotes.settled)
+
+    def _gather(self, clues: Clues) -> Iterable[Known]:
+        """Every gift some clue points to, once."""
+        pool = self._pool
+        found = {}
+        for reference in (*clues.quotes.open, *clues.told.open):
+            known = pool.by_reference[reference]
+            found[known.gift.gift_id] = known
+        for email in (clues.email, *clues.alias_emails):
+            for known in pool.of_email(email, clues.money) if email else ():
+                found[known.gift.gift_id] = known
+        for known in pool.of_name(clues.words, clues.money):
+            found[known.gift.gift_id] = known
+        return found.values()
+
+
+def _rank(clues: Clues, found: Score, known: Known) -> tuple[float, float, int, int]:
+    """Best score, most support, nearest day, oldest gift."""
+    apart = abs((clues.booked_on - known.gift.created_on).days)
+    return -found.value, -found.support, apart, known.gift.gift_id
+
+
+def _is_certain(candidates: tuple[Candidate, ...]) -> bool:
+    """The ceilings keep all but a reference with its amount and currency below `CERTAIN`."""
+    best = candidates[0].score
+    return best >= CERTAIN and all(best - other.score >= CLEARANCE for other in candidates[1:])
+
+
+def _by_payer(aliases: Iterable[PayerAlias]) -> dict[str, tuple[str, ...]]:
+    emails: dict[str, set[str]] = defaultdict(set)
+    for alias in aliases:
+        emails[alias.payer_key].add(alias.email.strip().lower())
+    return {key: tuple(sorted(found)) for key, found in emails.items()}

@@ -1,0 +1,208 @@
+"""Gifts' references in what a payer or a bank wrote: found, and corrected where that is safe.
+
+A reference's last sign is the weighted sum of the others modulo 31, a prime. So a reading
+with one wrong sign has exactly one repair at each of its nine places, and each repair is
+looked up: no list of near misses is kept, and the work doesn't grow with the open gifts.
+"""
+
+import re
+import unicodedata
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from portal.gifts.references import ALPHABET, LENGTH, clean_reference, group
+
+_PRIME = len(ALPHABET)
+_VALUE = {sign: value for value, sign in enumerate(ALPHABET)}
+# The check sign counts as minus one: the weighted sum of a valid reference is nought.
+_WEIGHTS: tuple[int, ...] = (*range(1, LENGTH), _PRIME - 1)
+_INVERSES: tuple[int, ...] = tuple(pow(weight, -1, _PRIME) for weight in _WEIGHTS)
+_WORD = re.compile(r"[^\W_]+")
+_DIGIT = re.compile(r"\d")
+_LETTER = re.compile(r"[^\W\d_]")
+_GROUPS = (4, 4, 1)
+# Banks carry 140 signs, a few formats several times that; the rest is not read.
+_LONGEST = 2000
+
+
+class Reading(StrEnum):
+    """How surely a text names a gift."""
+
+    EXACT = "exact"
+    CORRECTED = "corrected"
+    DOUBTFUL = "doubtful"
+
+    @property
+    def is_sure(self) -> bool:
+        return self is not Reading.DOUBTFUL
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Nine signs in a row; `aligned` when they start and end where words do."""
+
+    signs: str
+    start: int
+    aligned: bool
+    looks_meant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quotes:
+    """The gifts a text names: open ones with how surely, and those already settled."""
+
+    open: dict[str, Reading]
+    settled: tuple[str, ...] = ()
+
+
+class ReferenceIndex:
+    """The references of all open gifts, and a way to ask for those of settled ones.
+
+    `settled` is any container of canonical references. It is asked rarely, so it may look
+    into a database.
+    """
+
+    def __init__(self, references: Iterable[str], settled: Container[str] = frozenset()) -> None:
+        self._canonical: dict[str, str] = {}
+        self._settled = settled
+        for reference in references:
+            if reference in self:
+                raise ValueError("two open gifts share a reference")
+            self._canonical[reference.replace("-", "")] = reference
+
+    def __contains__(self, reference: str) -> bool:
+        return reference.replace("-", "") in self._canonical
+
+    def read(self, *texts: str) -> Quotes:
+        """Every gift these texts name; each text stands alone, no reference bridges two."""
+        exact: dict[str, Reading] = {}
+        repaired: dict[str, Reading] = {}
+        settled: list[str] = []
+        for text in texts:
+            for window in self._exact(text, exact):
+                if _is_valid(window.signs):
+                    settled += self._as_settled(window.signs)
+                elif window.looks_meant:
+                    self._repair(window, repaired)
+        if len(repaired) > 1:
+            repaired = dict.fromkeys(repaired, Reading.DOUBTFUL)
+        return Quotes(repaired | exact, tuple(dict.fromkeys(settled)))
+
+    def _exact(self, text: str, found: dict[str, Reading]) -> list[Window]:
+        """Note open references that stand in the text as they are; the windows clear of them."""
+        words = _words(text)
+        stream = "".join(words)
+        taken = []
+        for at in range(len(stream) - LENGTH + 1):
+            canonical = self._canonical.get(stream[at : at + LENGTH])
+            if canonical:
+                found[canonical] = Reading.EXACT
+                taken.append(at)
+        return [
+            window
+            for window in _edge_windows(words, stream)
+            if all(abs(window.start - at) >= LENGTH for at in taken)
+        ]
+
+    def _as_settled(self, signs: str) -> list[str]:
+        canonical = group(signs)
+        return [canonical] if canonical in self._settled else []
+
+    def _repair(self, window: Window, found: dict[str, Reading]) -> None:
+        """Note the open references one wrong or swapped sign away."""
+        repairs = set(_repairs(window.signs))
+        fits = [self._canonical[signs] for signs in repairs if signs in self._canonical]
+        if not fits:
+            return
+        alone = len(fits) == 1 and not any(self._as_settled(signs) for signs in repairs)
+        reading = Reading.CORRECTED if alone and window.aligned else Reading.DOUBTFUL
+        for canonical in fits:
+            if found.get(canonical) is not Reading.CORRECTED:
+                found[canonical] = reading
+
+
+def find_references(text: str) -> list[str]:
+    """Canonical references inside a longer message, those that stand as words of their own first.
+
+    Forgives case, spaces, hyphens and words glued on. By chance one in 31 other runs of nine
+    signs is valid too, so what is found still has to be looked up.
+    """
+    words = _words(text)
+    stream = "".join(words)
+    edges = [window.signs for window in _edge_windows(words, stream) if window.aligned]
+    inner = (stream[at : at + LENGTH] for at in range(len(stream) - LENGTH + 1))
+    glued = [signs for signs in inner if _is_mixed(signs)]
+    found = (clean_reference(signs) for signs in (*edges, *glued))
+    return list(dict.fromkeys(reference for reference in found if reference))
+
+
+def correct_reference(text: str, open_references: ReferenceIndex) -> str | None:
+    """The one open reference that a wrong or two swapped neighbouring signs turned into `text`.
+
+    None where none or several fit, and where a settled gift's fits as well.
+    """
+    quotes = open_references.read(text).open
+    corrected = [found for found, reading in quotes.items() if reading is Reading.CORRECTED]
+    return corrected[0] if len(corrected) == 1 == len(quotes) else None
+
+
+def _words(text: str) -> list[str]:
+    """Upper-case runs of letters and digits, without accents."""
+    text = text[:_LONGEST]
+    if not text.isascii():
+        flat = unicodedata.normalize("NFKD", text)
+        text = "".join(char for char in flat if not unicodedata.combining(char))
+    return _WORD.findall(text.upper())
+
+
+def _edge_windows(words: list[str], stream: str) -> Iterator[Window]:
+    """Windows that start where a word starts, or end where one ends."""
+    ends: list[int] = []
+    for word in words:
+        ends.append((ends[-1] if ends else 0) + len(word))
+    starts = [end - len(word) for end, word in zip(ends, words, strict=True)]
+    at_start, at_end = set(starts), {end - LENGTH for end in ends}
+    for at in sorted(at_start | at_end):
+        if not 0 <= at <= len(stream) - LENGTH:
+            continue
+        signs = stream[at : at + LENGTH]
+        aligned = at in at_start and at in at_end
+        grouped = aligned and _lengths(starts, ends, at) == _GROUPS
+        yield Window(signs, at, aligned, grouped or _is_mixed(signs))
+
+
+def _lengths(starts: list[int], ends: list[int], at: int) -> tuple[int, ...]:
+    """How long the words are that an aligned window is made of."""
+    inside = (pair for pair in zip(starts, ends, strict=True) if at <= pair[0] < at + LENGTH)
+    return tuple(end - start for start, end in inside)
+
+
+def _is_mixed(signs: str) -> bool:
+    """Whether letters and digits stand together, as in no word and no account number."""
+    return bool(_DIGIT.search(signs) and _LETTER.search(signs))
+
+
+def _is_valid(signs: str) -> bool:
+    return all(sign in _VALUE for sign in signs) and _excess(signs) == 0
+
+
+def _excess(signs: str) -> int:
+    """How far the weighted sum is from nought; signs outside the alphabet count nothing."""
+    pairs = zip(_WEIGHTS, signs, strict=True)
+    return sum(weight * _VALUE.get(sign, 0) for weight, sign in pairs) % _PRIME
+
+
+def _repairs(signs: str) -> Iterator[str]:
+    """The valid references one changed sign, or one swap of neighbours, away."""
+    foreign = [at for at, sign in enumerate(signs) if sign not in _VALUE]
+    if len(foreign) > 1:
+        return
+    excess = _excess(signs)
+    for at in foreign or range(LENGTH):
+        value = (_VALUE.get(signs[at], 0) - excess * _INVERSES[at]) % _PRIME
+        yield signs[:at] + ALPHABET[value] + signs[at + 1 :]
+    for at in range(0 if foreign else LENGTH - 1):
+        swapped = signs[:at] + signs[at + 1] + signs[at] + signs[at + 2 :]
+        if _excess(swapped) == 0:
+            yield swapped
