@@ -5,7 +5,7 @@ to the lines, however many gifts are open or share a name.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from portal.money import Money
@@ -68,12 +68,15 @@ class GiftPool:
         yield from self._by_email.get(email, ())[:MOST_OF_ANOTHER_AMOUNT]
 
     def of_name(self, words: Words, money: Money) -> Iterator[Known]:
-        """Gifts of this very name, and those of this amount and a name like it."""
+        """Gifts of this very name; without one of this amount, those of a name like it."""
         if not words:
             return
         name = full_name(words)
-        yield from self._by_amount.get((money, name), ())[:MOST_OF_A_KIND]
+        same = self._by_amount.get((money, name), ())[:MOST_OF_A_KIND]
+        yield from same
         yield from _unless_many(self._by_name.get(name, ()), MOST_OF_ANOTHER_AMOUNT)
+        if same:
+            return
         for trace in _traces(money, words[:_MESSAGE_WORDS]):
             yield from _unless_many(self._by_trace.get(trace, ()), MOST_OF_A_KIND)
 
@@ -92,6 +95,5 @@ def _traces(money: Money, words: Words) -> set[_Trace]:
     }
 
 
-def _unless_many(group: Iterable[Known], most: int) -> Iterable[Known]:
-    group = tuple(group)
+def _unless_many(group: Sequence[Known], most: int) -> Sequence[Known]:
     return group if len(group) <= most else ()
