@@ -58,6 +58,10 @@ _INCOME, _CLEARING = "income", "clearing"
 
 PLAN: dict[FactKind, tuple[tuple[str, str, str], ...]] = {
     FactKind.PAID: (("gift", _CLEARING, _INCOME),),
+    FactKind.WITHDRAWN: (
+        ("gift", _CLEARING, _INCOME),
+        ("gift-withdrawn", _INCOME, _CLEARING),
+    ),
     FactKind.FEE: (("fee", FEES, _CLEARING),),
     FactKind.REFUNDED: (("refund", _INCOME, _CLEARING),),
     FactKind.REFUND_FAILED: (

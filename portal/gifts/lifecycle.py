@@ -17,6 +17,7 @@ class Status(StrEnum):
     PROCESSING = "processing"
     FAILED = "failed"
     EXPIRED = "expired"
+    PARTLY_PAID = "partly_paid"
     PAID = "paid"
     PARTLY_REFUNDED = "partly_refunded"
     REFUNDED = "refunded"
@@ -31,7 +32,7 @@ class Status(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether the donor can still pay it."""
-        return self in {Status.PENDING, Status.FAILED, Status.EXPIRED}
+        return self in {Status.PENDING, Status.FAILED, Status.EXPIRED, Status.PARTLY_PAID}
 
 
 RECEIVED = frozenset(
@@ -46,12 +47,18 @@ RECEIVED = frozenset(
 
 
 class FactKind(StrEnum):
-    """What a piece of evidence says."""
+    """What a piece of evidence says.
+
+    `withdrawn` takes a payment's evidence back: it was another gift's, or the bank returned
+    it. `settled` is a person's word that what came is all that will come.
+    """
 
     PROCESSING = "processing"
     FAILED = "failed"
     EXPIRED = "expired"
     PAID = "paid"
+    WITHDRAWN = "withdrawn"
+    SETTLED = "settled"
     FEE = "fee"
     REFUND_PENDING = "refund_pending"
     REFUNDED = "refunded"
@@ -78,7 +85,9 @@ class Standing:
     """
 
     owed_minor: int
+    paid_minor: int
     paid: bool
+    partly_paid: bool
     processing: bool
     failed: bool
     expired: bool
@@ -98,6 +107,7 @@ TABLE: tuple[tuple[Status, Callable[[Standing], bool]], ...] = (
     (Status.DISPUTED, lambda s: s.disputed),
     (Status.PARTLY_REFUNDED, lambda s: s.refunded_minor > 0),
     (Status.PAID, lambda s: s.paid),
+    (Status.PARTLY_PAID, lambda s: s.partly_paid),
     (Status.PROCESSING, lambda s: s.processing),
     (Status.FAILED, lambda s: s.failed),
     (Status.EXPIRED, lambda s: s.expired),
@@ -109,25 +119,41 @@ def weigh(amount_minor: int, facts: Iterable[Fact]) -> Standing:
     """Count a gift's facts; `amount_minor` is what was promised."""
     facts = tuple(facts)
     about = {kind: {fact.subject for fact in facts if fact.kind is kind} for kind in FactKind}
-    settled = about[FactKind.PAID] | about[FactKind.FAILED]
+    over = about[FactKind.PAID] | about[FactKind.FAILED]
     # A later word about a refund or a dispute implies that there was one, and so a payment.
+    implied = any(about[kind] for kind in AFTER_PAYMENT)
     disputes = about[FactKind.DISPUTE_OPENED] | about[FactKind.DISPUTE_LOST]
-    refunds = {
-        fact.subject: fact.minor
-        for fact in facts
-        if fact.kind is FactKind.REFUNDED and fact.subject not in about[FactKind.REFUND_FAILED]
-    }
-    paid_minor = sum(fact.minor for fact in facts if fact.kind is FactKind.PAID)
+    paid_minor = _sum(facts, FactKind.PAID, about[FactKind.WITHDRAWN])
+    is_enough = paid_minor >= amount_minor or bool(
+        about[FactKind.SETTLED] - about[FactKind.WITHDRAWN]
+    )
     return Standing(
-        owed_minor=max(amount_minor, paid_minor),
-        paid=any(about[kind] for kind in FactKind if kind not in UNPAID),
-        processing=bool(about[FactKind.PROCESSING] - settled),
+        owed_minor=paid_minor or amount_minor,
+        paid_minor=paid_minor,
+        paid=implied or (paid_minor > 0 and is_enough),
+        partly_paid=paid_minor > 0,
+        processing=bool(about[FactKind.PROCESSING] - over),
         failed=bool(about[FactKind.FAILED]),
         expired=bool(about[FactKind.EXPIRED]),
-        refunded_minor=sum(refunds.values()),
+        refunded_minor=_sum(facts, FactKind.REFUNDED, about[FactKind.REFUND_FAILED]),
         disputed=bool(disputes - about[FactKind.DISPUTE_WON]),
         charged_back=bool(about[FactKind.DISPUTE_LOST]),
     )
 
 
-UNPAID = frozenset({FactKind.PROCESSING, FactKind.FAILED, FactKind.EXPIRED})
+def _sum(facts: tuple[Fact, ...], kind: FactKind, without: set[str]) -> int:
+    """What the facts of a kind come to, each subject once, without those taken back."""
+    amounts = {fact.subject: fact.minor for fact in facts if fact.kind is kind}
+    return sum(minor for subject, minor in amounts.items() if subject not in without)
+
+
+AFTER_PAYMENT = frozenset(
+    {
+        FactKind.REFUND_PENDING,
+        FactKind.REFUNDED,
+        FactKind.REFUND_FAILED,
+        FactKind.DISPUTE_OPENED,
+        FactKind.DISPUTE_WON,
+        FactKind.DISPUTE_LOST,
+    }
+)

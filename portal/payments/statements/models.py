@@ -1,0 +1,148 @@
+"""Bank statements as they came, what each line was matched to, and who is known to pay."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import Base, BigId, Document
+from portal.gifts.models import Gift
+from portal.money import Money
+
+
+class LineState(StrEnum):
+    """What became of a line: it is in exactly one state, so that totals prove themselves."""
+
+    OPEN = "open"
+    MATCHED = "matched"
+    IGNORED = "ignored"
+
+
+class StatementFile(Base):
+    """One file of a bank's, known by its content: the same file again changes nothing."""
+
+    __tablename__ = "statement_files"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    sha256: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    filename: Mapped[str] = mapped_column(sa.String(200))
+    format: Mapped[str] = mapped_column(sa.String(40))
+    account: Mapped[str] = mapped_column(sa.String(80))
+    line_count: Mapped[int]
+    new_count: Mapped[int]
+    imported_by: Mapped[str] = mapped_column(sa.String(80))
+    imported_at: Mapped[datetime]
+
+
+class StatementLine(Base):
+    """One line, raw and read. `key` is its content and which of its equals it is.
+
+    A line that comes again in an overlapping file has the same key; two identical lines of
+    one day in one file are the first and the second of their kind, and stay two.
+    """
+
+    __tablename__ = "statement_lines"
+    __table_args__ = (
+        sa.Index("ix_statement_lines_state_id", "state", "id"),
+        sa.Index("ix_statement_lines_file_id_position", "file_id", "position"),
+        sa.CheckConstraint("amount_minor <> 0", name="amount_not_zero"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    file_id: Mapped[int] = mapped_column(sa.ForeignKey(StatementFile.id))
+    position: Mapped[int]
+    booked_on: Mapped[date]
+    amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    payer_name: Mapped[str] = mapped_column(sa.String(200))
+    payer_account: Mapped[str] = mapped_column(sa.String(80))
+    payer_email: Mapped[str] = mapped_column(sa.String(254))
+    message: Mapped[str] = mapped_column(sa.Text)
+    bank_reference: Mapped[str] = mapped_column(sa.String(80))
+    interac_reference: Mapped[str] = mapped_column(sa.String(40))
+    raw: Mapped[str] = mapped_column(sa.Text)
+    state: Mapped[LineState] = mapped_column(
+        sa.Enum(
+            LineState,
+            native_enum=False,
+            create_constraint=False,
+            length=12,
+            values_callable=lambda states: [state.value for state in states],
+        )
+    )
+    note: Mapped[str] = mapped_column(sa.String(300), default="")
+    decided_by: Mapped[str] = mapped_column(sa.String(80), default="")
+    decided_at: Mapped[datetime | None]
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+
+class Suggestion(Base):
+    """A gift an open line may be for, best first, and why."""
+
+    __tablename__ = "match_suggestions"
+
+    line_id: Mapped[int] = mapped_column(sa.ForeignKey(StatementLine.id), primary_key=True)
+    gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), primary_key=True)
+    rank: Mapped[int]
+    score: Mapped[int] = mapped_column(doc="Hundredths: 87 is 0.87.")
+    reasons: Mapped[Document]
+
+
+class Match(Base):
+    """So much of a line is for this gift. Undoing keeps the row; a new match is a new row.
+
+    `subject` is the payment's name in evidence and ledger.
+    """
+
+    __tablename__ = "matches"
+    __table_args__ = (sa.CheckConstraint("amount_minor > 0", name="amount_positive"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    subject: Mapped[str] = mapped_column(sa.String(80), unique=True)
+    line_id: Mapped[int] = mapped_column(sa.ForeignKey(StatementLine.id), index=True)
+    gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
+    amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    is_automatic: Mapped[bool]
+    reasons: Mapped[Document]
+    made_by: Mapped[str] = mapped_column(sa.String(80))
+    made_at: Mapped[datetime]
+    undone_by: Mapped[str] = mapped_column(sa.String(80), default="")
+    undone_at: Mapped[datetime | None]
+    undo_reason: Mapped[str] = mapped_column(sa.String(300), default="")
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+
+class PayerAlias(Base):
+    """A payer as a bank names them, learnt from a confirmed match."""
+
+    __tablename__ = "payer_aliases"
+
+    payer_key: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    email: Mapped[str] = mapped_column(sa.String(254), primary_key=True)
+    learnt_at: Mapped[datetime]
+
+
+class TransferNotice(Base):
+    """A notification mail of Interac's: evidence that helps to match, never proof of money."""
+
+    __tablename__ = "transfer_notices"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    interac_reference: Mapped[str] = mapped_column(sa.String(40), unique=True)
+    sender_name: Mapped[str] = mapped_column(sa.String(200))
+    sender_email: Mapped[str] = mapped_column(sa.String(254))
+    amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    message: Mapped[str] = mapped_column(sa.Text)
+    authentication: Mapped[str] = mapped_column(sa.String(12))
+    raw: Mapped[str] = mapped_column(sa.Text)
+    received_at: Mapped[datetime]

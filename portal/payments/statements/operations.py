@@ -1,0 +1,150 @@
+"""Working through a bank's file: keep every line once, match what is certain, decide the rest.
+
+A file is kept whole or not at all. A line is open, matched or ignored; whatever is decided
+can be taken back, by a further fact, never by an edit.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.database import Database, Document, insert_new
+from portal.payments.statements.entries import StatementDocument, StatementEntry
+from portal.payments.statements.models import LineState, StatementFile, StatementLine
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What importing a file did: the file, its lines, and how many were not known before."""
+
+    file_id: int
+    lines: int
+    new: int
+    is_repeat: bool
+
+
+def import_statement(
+    database: Database,
+    document: StatementDocument,
+    content: bytes,
+    *,
+    filename: str,
+    by: str,
+    now: datetime,
+) -> Imported:
+    """Keep a file and its lines in one transaction; the same content again changes nothing."""
+    digest = hashlib.sha256(content).hexdigest()
+    with database.write() as session:
+        file_row = {
+            "sha256": digest,
+            "filename": _safe_name(filename),
+            "format": document.format,
+            "account": document.account,
+            "line_count": len(document.entries),
+            "new_count": 0,
+            "imported_by": by,
+            "imported_at": now,
+        }
+        added = insert_new(session, StatementFile, file_row)
+        if not added:
+            known = session.scalars(
+                sa.select(StatementFile).where(StatementFile.sha256 == digest)
+            ).one()
+            return Imported(known.id, known.line_count, 0, is_repeat=True)
+        new = _keep_lines(session, added[0], document)
+        session.execute(
+            sa.update(StatementFile).where(StatementFile.id == added[0]).values(new_count=new)
+        )
+        return Imported(added[0], len(document.entries), new, is_repeat=False)
+
+
+def _safe_name(filename: str) -> str:
+    """The last part of a file's name, for people to read; it is never used as a path."""
+    return filename.replace("\\", "/").rpartition("/")[2][:200]
+
+
+def _keep_lines(session: Session, file_id: int, document: StatementDocument) -> int:
+    rows = _line_rows(file_id, document)
+    new = 0
+    while batch := list(islice(rows, BATCH)):
+        new += len(insert_new(session, StatementLine, *batch))
+    return new
+
+
+def _line_rows(file_id: int, document: StatementDocument) -> Iterator[Document]:
+    """Rows with their keys; movements of nothing are left out."""
+    seen: Counter[str] = Counter()
+    for entry in document.entries:
+        if not entry.money:
+            continue
+        content = content_key(document, entry)
+        seen[content] += 1
+        yield {
+            "key": hashlib.sha256(f"{content}:{seen[content]}".encode()).hexdigest(),
+            "file_id": file_id,
+            "position": entry.position,
+            "booked_on": entry.booked_on,
+            "amount_minor": entry.money.minor,
+            "currency": entry.money.currency,
+            "payer_name": entry.payer_name[:200],
+            "payer_account": entry.payer_account[:80],
+            "payer_email": entry.payer_email[:254],
+            "message": entry.message,
+            "bank_reference": entry.bank_reference[:80],
+            "interac_reference": entry.interac_reference[:40],
+            "raw": entry.raw,
+            "state": LineState.OPEN if entry.is_credit else LineState.IGNORED,
+            "note": "" if entry.is_credit else "money that went out",
+            "decided_by": "" if entry.is_credit else "system",
+        }
+
+
+def content_key(document: StatementDocument, entry: StatementEntry) -> str:
+    """What makes two lines the same movement told twice, wherever they stand."""
+    parts = (
+        entry.account or document.account,
+        entry.booked_on.isoformat(),
+        str(entry.money),
+        entry.bank_reference,
+        entry.interac_reference,
+        entry.payer_name,
+        entry.payer_account,
+        entry.message,
+    )
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def ignore_lines(
+    session: Session, line_ids: Sequence[int], *, reason: str, by: str, now: datetime
+) -> int:
+    """Set open lines aside for a reason; how many were open."""
+    result = session.execute(
+        sa.update(StatementLine)
+        .where(StatementLine.id.in_(line_ids), StatementLine.state == LineState.OPEN)
+        .values(state=LineState.IGNORED, note=reason, decided_by=by, decided_at=now)
+        .returning(StatementLine.id)
+    )
+    return len(result.all())
+
+
+def reopen_line(session: Session, line_id: int) -> bool:
+    """Put an ignored line back; whether it was one that came in."""
+    result = session.execute(
+        sa.update(StatementLine)
+        .where(
+            StatementLine.id == line_id,
+            StatementLine.state == LineState.IGNORED,
+            StatementLine.amount_minor > 0,
+        )
+        .values(state=LineState.OPEN, note="", decided_by="", decided_at=None)
+        .returning(StatementLine.id)
+    )
+    return result.first() is not None
