@@ -106,8 +106,7 @@ class Visitor:
             self._field(name).fill(text)
 
     def _field(self, name: str) -> Locator:
-        selector = "#amount-own" if name == "amount" else f"[name={name}]"
-        return self.page.locator(selector)
+        return self.page.locator(f"[name={name}]:not([type=radio])")
 
     def heading(self) -> str:
         return self.page.locator("h1").inner_text()
