@@ -92,9 +92,13 @@ def sandbox(port: int, data: Path, webhook_url: str, webhook_secret: str, secret
     Example:
       portal sandbox --port 12111 --webhook-secret whsec_local
     """
+    from portal.sandbox.config import SandboxRefused
     from portal.sandbox.server import main as run
 
-    run(port, data, webhook_url, webhook_secret, secret_key)
+    try:
+        run(port, data, webhook_url, webhook_secret, secret_key)
+    except SandboxRefused as error:
+        raise click.ClickException(str(error)) from None
 
 
 @main.command()
@@ -108,9 +112,13 @@ def mailbox(port: int, smtp_port: int, data: Path) -> None:
     Example:
       portal mailbox --port 8025 --smtp-port 1025
     """
+    from portal.mailbox.server import MailboxRefused
     from portal.mailbox.server import main as run
 
-    run(port, smtp_port, data)
+    try:
+        run(port, smtp_port, data)
+    except MailboxRefused as error:
+        raise click.ClickException(str(error)) from None
 
 
 @main.group()

@@ -302,6 +302,13 @@ def _supervise(children: list[Child], place: Place, stopping: Stopping) -> None:
 
 
 def _stop(children: list[Child]) -> None:
+    """Ours first: a job that is under way can still reach the sandbox and the mailbox."""
+    theirs = [child for child in children if child.name in {"sandbox", "mailbox"}]
+    _stop_together([child for child in children if child not in theirs])
+    _stop_together(theirs)
+
+
+def _stop_together(children: list[Child]) -> None:
     for child in children:
         child.signal(signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS

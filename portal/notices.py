@@ -1,10 +1,12 @@
 """Letters about a gift other than its receipt: one message a fact, sent once."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from portal.gifts.models import Evidence, Gift
 from portal.gifts.operations import record_event
-from portal.i18n import use_locale
+from portal.i18n import pick, use_locale
 from portal.mail import Letter, deliver, register_email
 from portal.messages import render_letter
 from portal.money import Money, format_money
@@ -54,6 +56,19 @@ def _money_of(evidence: Evidence | None, gift: Gift) -> Money:
     return Money(evidence.amount_minor, evidence.currency)
 
 
+def _instructions(gift: Gift, region: Region) -> dict[str, Any]:
+    """How to send the money, where the gift's mode is one of instructions."""
+    mode = region.mode(gift.mode)
+    if mode is None or mode.is_stripe:
+        return {}
+    amount = format_money(gift.money, gift.locale)
+    return {
+        "mode": pick(mode.label),
+        "steps": mode.filled_steps(amount=amount, reference=gift.reference),
+        "details": [(pick(detail.label), detail.value) for detail in mode.details],
+    }
+
+
 def write_notice(
     settings: Settings, message: str, gift: Gift, region: Region, money: Money
 ) -> Letter:
@@ -66,6 +81,7 @@ def write_notice(
             amount=format_money(money, gift.locale),
             issuer=region.issuer,
             gift_url=f"{settings.base_url}/gift/{gift.token}",
+            **_instructions(gift, region),
         )
     return Letter(
         recipient=gift.email,

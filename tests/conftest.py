@@ -10,15 +10,19 @@ from typing import Any
 
 import psycopg
 import pytest
+from aiosmtpd.controller import Controller
 from flask import Flask
 
 from portal import schema
 from portal.clock import FixedClock
 from portal.codes.operations import load_sample_codes
 from portal.database import Database
+from portal.mailbox.server import Inbox
+from portal.mailbox.store import MailStore
 from portal.regions.operations import load_region_files
 from portal.settings import Settings, load_settings
 from tests.pages import CheckedClient
+from tests.sandbox_process import free_port
 
 SECRET = "a secret that is only ever used by tests, and long enough"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -114,6 +118,16 @@ def catalogued(database: Database) -> Database:
         load_region_files(session, NOW)
         load_sample_codes(session, NOW)
     return database
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[tuple[MailStore, int]]:
+    """The store of a mailbox that listens, and its port."""
+    store, port = MailStore(tmp_path / "mail"), free_port()
+    controller = Controller(Inbox(store), hostname="127.0.0.1", port=port)
+    controller.start()
+    yield store, port
+    controller.stop()
 
 
 @pytest.fixture

@@ -5,14 +5,13 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.codes.pledge import Pledge
-from portal.database import Document
+from portal.database import Document, insert_new, table_of
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim
 from portal.gifts.ledger import Accounts, movements
@@ -99,18 +98,20 @@ def record_event(
     data: Document | None = None,
 ) -> None:
     """Add a line to a gift's story."""
-    session.execute(
-        sa.insert(GiftEvent).values(
-            gift_id=gift.id,
-            evidence_id=evidence_id,
-            kind=kind,
-            status=gift.status.value,
-            at=now,
-            actor=actor,
-            why=why,
-            data=data or {},
-        )
-    )
+    row = {
+        "gift_id": gift.id,
+        "evidence_id": evidence_id,
+        "kind": kind,
+        "status": gift.status.value,
+        "at": now,
+        "actor": actor,
+        "why": why,
+        "data": data or {},
+    }
+    session.execute(_ADD_EVENT, row)
+
+
+_ADD_EVENT = sa.insert(table_of(GiftEvent))
 
 
 def add_plan(session: Session, donor_id: int, money: Money, now: datetime) -> Plan:
@@ -145,8 +146,18 @@ class Booked:
 
 def lock_gift(session: Session, gift_id: int) -> Gift:
     """The gift's row, held against other bookings until the transaction ends."""
-    statement = sa.select(Gift).where(Gift.id == gift_id).with_for_update()
-    return session.scalars(statement.execution_options(populate_existing=True)).one()
+    return session.scalars(_LOCK, {"wanted": gift_id}).one()
+
+
+def lock_gift_of(session: Session, reference: str) -> Gift | None:
+    """The same by a canonical reference; None where there is no such gift."""
+    return session.scalar(_LOCK_OF, {"wanted": reference})
+
+
+# Made once: to build and to hash a statement costs more than to run it.
+_LOCKED = sa.select(Gift).with_for_update().execution_options(populate_existing=True)
+_LOCK = _LOCKED.where(Gift.id == sa.bindparam("wanted"))
+_LOCK_OF = _LOCKED.where(Gift.reference == sa.bindparam("wanted"))
 
 
 def book_claims(session: Session, gift: Gift, claims: Sequence[Claim], now: datetime) -> Booked:
@@ -161,8 +172,7 @@ def book_claims(session: Session, gift: Gift, claims: Sequence[Claim], now: date
         return Booked(gift, (), before, before)
     standing = weigh(gift.amount_minor, list_facts(session, gift.id))
     _post(session, gift, fresh, now)
-    _update(gift, standing, [claim for claim, _ in fresh])
-    session.flush()
+    _update(session, gift, standing, [claim for claim, _ in fresh])
     for claim, evidence_id in fresh:
         record_event(
             session,
@@ -174,12 +184,6 @@ def book_claims(session: Session, gift: Gift, claims: Sequence[Claim], now: date
             evidence_id=evidence_id,
         )
     return Booked(gift, tuple(claim for claim, _ in fresh), before, gift.status)
-
-
-def _insert_new(session: Session, table: Any, rows: list[dict[str, Any]]) -> Any:
-    """An INSERT that leaves rows with a known `key` alone."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    return insert(table).values(rows).on_conflict_do_nothing(index_elements=["key"])
 
 
 def _store(session: Session, gift: Gift, claim: Claim, now: datetime) -> int | None:
@@ -196,9 +200,7 @@ def _store(session: Session, gift: Gift, claim: Claim, now: datetime) -> int | N
         "actor": claim.actor,
         "detail": claim.detail,
     }
-    statement = _insert_new(session, Evidence, [row]).returning(Evidence.id)
-    found: int | None = session.execute(statement).scalar_one_or_none()
-    return found
+    return next(iter(insert_new(session, Evidence, row)), None)
 
 
 def _post(session: Session, gift: Gift, fresh: Sequence[tuple[Claim, int]], now: datetime) -> None:
@@ -217,14 +219,32 @@ def _post(session: Session, gift: Gift, fresh: Sequence[tuple[Claim, int]], now:
         for movement in movements(claim.as_fact(), Accounts(claim.source.value, gift.fund))
     ]
     if rows:
-        session.execute(_insert_new(session, LedgerEntry, rows))
+        insert_new(session, LedgerEntry, *rows)
 
 
-def _update(gift: Gift, standing: Standing, fresh: Sequence[Claim]) -> None:
-    gift.status = standing.status
-    gift.refunded_minor = standing.refunded_minor
+def _update(session: Session, gift: Gift, standing: Standing, fresh: Sequence[Claim]) -> None:
+    changed: Document = {
+        "status": standing.status,
+        "refunded_minor": standing.refunded_minor,
+        "received_at": gift.received_at,
+        "fee_minor": gift.fee_minor,
+        "fee_currency": gift.fee_currency,
+    }
     for claim in fresh:
         if claim.fact is FactKind.PAID:
-            gift.received_at = claim.occurred_at
+            changed["received_at"] = claim.occurred_at
         if claim.fact is FactKind.FEE and claim.money:
-            gift.fee_minor, gift.fee_currency = claim.money.minor, claim.money.currency
+            changed["fee_minor"] = claim.money.minor
+            changed["fee_currency"] = claim.money.currency
+    session.execute(_SET_STANDING, {"wanted": gift.id, **changed})
+    for name, value in changed.items():
+        set_committed_value(gift, name, value)
+
+
+_STANDING = ("status", "refunded_minor", "received_at", "fee_minor", "fee_currency")
+_GIFTS = table_of(Gift)
+_SET_STANDING = (
+    sa.update(_GIFTS)
+    .where(_GIFTS.c.id == sa.bindparam("wanted"))
+    .values({name: sa.bindparam(name) for name in _STANDING})
+)

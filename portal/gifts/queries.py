@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import table_of
 from portal.gifts.lifecycle import Fact, FactKind
 from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
 
@@ -25,15 +26,16 @@ def find_plan(session: Session, plan_id: int) -> Plan | None:
 
 def list_facts(session: Session, gift_id: int) -> list[Fact]:
     """All that is claimed of a gift."""
-    rows = session.execute(
-        sa.select(Evidence.fact, Evidence.subject, Evidence.amount_minor, Evidence.currency).where(
-            Evidence.gift_id == gift_id
-        )
-    )
     return [
         Fact(FactKind(fact), subject, minor or 0, currency or "")
-        for fact, subject, minor, currency in rows
+        for fact, subject, minor, currency in session.execute(_FACTS, {"wanted": gift_id})
     ]
+
+
+_EVIDENCE = table_of(Evidence).c
+_FACTS = sa.select(
+    _EVIDENCE.fact, _EVIDENCE.subject, _EVIDENCE.amount_minor, _EVIDENCE.currency
+).where(_EVIDENCE.gift_id == sa.bindparam("wanted"))
 
 
 def list_gift_events(session: Session, gift_id: int) -> Sequence[GiftEvent]:

@@ -1,7 +1,7 @@
 """What one gift's page says, from where the gift stands: a sign, a heading, what is next."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from portal.gifts.lifecycle import Status
@@ -34,11 +34,12 @@ class Story:
 
 def tell_story(gift: Gift, mode: Mode | None, arrival: Arrival) -> Story:
     """What to tell the giver, in the current language."""
-    if gift.status is not Status.PENDING:
-        return STORIES[gift.status](gift)
     if mode is not None and not mode.is_stripe:
-        return _wait_for_transfer(gift, mode)
-    return ARRIVALS[arrival](gift)
+        if gift.status is Status.PENDING:
+            return _wait_for_transfer(gift, mode)
+        return replace(STORIES[gift.status](gift), can_pay=False)
+    tell = ARRIVALS[arrival] if gift.status is Status.PENDING else STORIES[gift.status]
+    return tell(gift)
 
 
 def _wait_for_transfer(gift: Gift, mode: Mode) -> Story:

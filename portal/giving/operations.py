@@ -161,6 +161,10 @@ def _keep_gift(session: Session, services: Services, order: GiftOrder, now: date
             source=f"gift {gift.reference}",
             now=now,
         )
+    mode = order.region.mode(gift.mode)
+    if mode is not None and not mode.is_stripe:
+        letter = f"gift_instructions:{gift.id}:{gift.reference}"
+        services.jobs.enqueue(session, "send_notice", letter)
     if order.terms.code:
         record_event(
             session, gift, "code_applied", now, actor="system", data={"code": order.terms.code}

@@ -23,36 +23,49 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A page's bytes in one encoding, with the headers of a 200 and of a 304."""
+
+    body: bytes
+    headers: Headers
+    unchanged: Headers
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One rendered page: its bytes plain and packed, and all headers each goes out with.
+    """One rendered page, plain and packed; `tag` is common to the tags of both.
 
     `version` is the catalogue's when it was made, `stale_at` a `time.monotonic()` moment.
     """
 
-    body: bytes
-    packed: bytes
+    plain: Encoded
+    packed: Encoded
     tag: str
-    headers: tuple[tuple[str, str], ...]
-    packed_headers: tuple[tuple[str, str], ...]
     version: int
     stale_at: float
 
 
 def make_page(body: bytes, headers: Mapping[str, str], *, version: int, now: float) -> Page:
-    """A page of these bytes; both forms share one tag, told apart by `-gz`."""
+    """A page of these bytes, which goes out with `headers`."""
     tag = hashlib.sha256(body).hexdigest()[:20]
     packed = gzip.compress(body, compresslevel=9, mtime=0)
-    common = (*headers.items(), ("Vary", "Accept-Encoding"))
     return Page(
-        body=body,
-        packed=packed,
+        plain=_encode(body, headers, {"ETag": f'"{tag}"'}),
+        packed=_encode(packed, headers, {"ETag": f'"{tag}-gz"', "Content-Encoding": "gzip"}),
         tag=tag,
-        headers=(*common, ("ETag", f'"{tag}"')),
-        packed_headers=(*common, ("Content-Encoding", "gzip"), ("ETag", f'"{tag}-gz"')),
         version=version,
         stale_at=now + LIFE_SECONDS,
     )
+
+
+def _encode(body: bytes, headers: Mapping[str, str], own: Mapping[str, str]) -> Encoded:
+    whole = {**headers, "Vary": "Accept-Encoding", **own}
+    kept = ("Cache-Control", "Vary", "ETag")
+    return Encoded(body, tuple(whole.items()), tuple((name, whole[name]) for name in kept))
 
 
 class PageCache:

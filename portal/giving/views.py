@@ -64,11 +64,10 @@ def form(region: str) -> Response:
 
 def _answer(page: Page) -> Response:
     environ = request.environ
-    packed = "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "")
-    headers = page.packed_headers if packed else page.headers
+    encoded = page.packed if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") else page.plain
     if page.tag in environ.get("HTTP_IF_NONE_MATCH", ""):
-        return Response(status=304, headers=headers)
-    return Response(page.packed if packed else page.body, headers=headers)
+        return Response(status=304, headers=encoded.unchanged)
+    return Response(encoded.body, headers=encoded.headers)
 
 
 def _make_form_page(region: Region, asked: Asked, version: int) -> Page:

@@ -1,25 +1,25 @@
 """Stripe's events: stored first, then understood; what can't be understood yet waits.
 
-An event is stored, applied and answered in one transaction; an event that fails inside is
-rolled back to a savepoint and kept with its problem, so that the answer to Stripe is 2xx
-once it is stored and a job tries again.
+An event is stored, applied and answered in one transaction. What fails inside is undone,
+and the event is then kept with its problem by a transaction of its own, so that the answer
+to Stripe is 2xx once it is stored and a job tries again.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from portal.database import Database, Document
+from portal.database import Database, DatabaseUnavailable, Document, insert_new, table_of
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
-from portal.gifts.queries import find_gift_by_reference
+from portal.gifts.operations import lock_gift, lock_gift_of
 from portal.logs import get_logger
 from portal.payments.models import Checkout, EventState, StripeEvent, StripeLink
-from portal.payments.operations import Desk, MoneyDiffers, accept, accept_unattributed
+from portal.payments.operations import Desk, MoneyDiffers, accept_for, accept_unattributed
 from portal.payments.plans import (
     change_plan,
     find_or_add_renewal,
@@ -44,91 +44,94 @@ class Outcome:
     problem: str = ""
 
 
+DONE = frozenset({EventState.PROCESSED, EventState.IGNORED})
+
+
 def receive_event(
     database: Database, desk: Desk, event: Document, now: datetime, *, livemode: bool
 ) -> Outcome:
     """Store an event and apply it; one that was applied before changes nothing."""
-    with database.write() as session:
-        event_id = _store(session, event, now)
-        if event_id is None:
-            row = session.scalars(
-                sa.select(StripeEvent).where(StripeEvent.stripe_event_id == event["id"])
-            ).one()
-            if row.state in {EventState.PROCESSED, EventState.IGNORED}:
-                return Outcome(row.state, row.gift_id)
-            event_id = row.id
-        outcome = _try(session, desk, event, now, livemode=livemode)
-        _record(session, desk, event_id, outcome)
-        return outcome
+
+    def understand(session: Session) -> Outcome:
+        if bool(event.get("livemode")) is not livemode:
+            return Outcome(EventState.FAILED, problem="livemode")
+        return _apply(session, desk, event, now)
+
+    try:
+        return _keep(database, desk, event, now, understand)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        # Whatever went wrong, the event must stay and be tried again.
+        log.exception("stripe_event_failed", stripe_event=event.get("id"))
+        failed = Outcome(EventState.FAILED, problem=type(error).__name__)
+    return _keep(database, desk, event, now, lambda _session: failed)
 
 
 def reapply_event(
     database: Database, desk: Desk, event_id: int, now: datetime, *, livemode: bool
 ) -> Outcome:
     """Try a stored event again."""
+    with database.read() as session:
+        event = session.get_one(StripeEvent, event_id).payload
+    return receive_event(database, desk, event, now, livemode=livemode)
+
+
+def _keep(
+    database: Database,
+    desk: Desk,
+    event: Document,
+    now: datetime,
+    understand: Callable[[Session], Outcome],
+) -> Outcome:
+    """Store an event with what becomes of it, unless that is settled already."""
     with database.write() as session:
-        row = session.get_one(StripeEvent, event_id)
-        if row.state in {EventState.PROCESSED, EventState.IGNORED}:
-            return Outcome(row.state, row.gift_id)
-        outcome = _try(session, desk, row.payload, now, livemode=livemode)
-        _record(session, None, event_id, outcome)
+        event_id, known = _store(session, event, now)
+        if known is not None and known.state in DONE:
+            return known
+        outcome = understand(session)
+        _record(session, event_id, outcome)
+        if outcome.state not in DONE and outcome.problem != "livemode":
+            desk.jobs.enqueue(session, "retry_event", event_id, delay_seconds=RETRY_AFTER_SECONDS)
         return outcome
 
 
-def _store(session: Session, event: Document, now: datetime) -> int | None:
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = (
-        insert(StripeEvent)
-        .values(
-            stripe_event_id=event["id"],
-            type=event["type"],
-            livemode=bool(event.get("livemode")),
-            api_version=str(event.get("api_version") or ""),
-            created_at=datetime.fromtimestamp(int(event["created"]), UTC),
-            received_at=now,
-            payload=event,
-            state=EventState.WAITING,
-            problem="",
-            attempts=0,
-        )
-        .on_conflict_do_nothing(index_elements=["stripe_event_id"])
-        .returning(StripeEvent.id)
+def _store(session: Session, event: Document, now: datetime) -> tuple[int, Outcome | None]:
+    """The event's id, and what became of it when it came before."""
+    row = {
+        "stripe_event_id": event["id"],
+        "type": event["type"],
+        "livemode": bool(event.get("livemode")),
+        "api_version": str(event.get("api_version") or ""),
+        "created_at": datetime.fromtimestamp(int(event["created"]), UTC),
+        "received_at": now,
+        "payload": event,
+        "state": EventState.WAITING,
+    }
+    for event_id in insert_new(session, StripeEvent, row):
+        return event_id, None
+    known = session.scalars(
+        sa.select(StripeEvent).where(StripeEvent.stripe_event_id == event["id"])
+    ).one()
+    return known.id, Outcome(known.state, known.gift_id)
+
+
+def _record(session: Session, event_id: int, outcome: Outcome) -> None:
+    session.execute(_NOTE, {"wanted": event_id, **asdict(outcome)})
+
+
+_EVENTS = table_of(StripeEvent)
+_NOTE = (
+    sa.update(_EVENTS)
+    .where(_EVENTS.c.id == sa.bindparam("wanted"))
+    .values(
+        state=sa.bindparam("state"),
+        gift_id=sa.bindparam("gift_id"),
+        waits_for=sa.bindparam("waits_for"),
+        problem=sa.bindparam("problem"),
+        attempts=_EVENTS.c.attempts + 1,
     )
-    found: int | None = session.execute(statement).scalar_one_or_none()
-    return found
-
-
-def _record(session: Session, desk: Desk | None, event_id: int, outcome: Outcome) -> None:
-    session.execute(
-        sa.update(StripeEvent)
-        .where(StripeEvent.id == event_id)
-        .values(
-            state=outcome.state,
-            gift_id=outcome.gift_id,
-            waits_for=outcome.waits_for,
-            problem=outcome.problem,
-            attempts=StripeEvent.attempts + 1,
-        )
-    )
-    is_open = outcome.state in {EventState.WAITING, EventState.FAILED}
-    if is_open and desk is not None and outcome.problem != "livemode":
-        desk.jobs.enqueue(session, "retry_event", event_id, delay_seconds=RETRY_AFTER_SECONDS)
-
-
-def _try(
-    session: Session, desk: Desk, event: Document, now: datetime, *, livemode: bool
-) -> Outcome:
-    if bool(event.get("livemode")) is not livemode:
-        return Outcome(EventState.FAILED, problem="livemode")
-    try:
-        with session.begin_nested():
-            return _apply(session, desk, event, now)
-    except sa.exc.OperationalError:
-        raise
-    except Exception as error:
-        # Whatever went wrong, the event must stay and be tried again.
-        log.exception("stripe_event_failed", stripe_event=event.get("id"))
-        return Outcome(EventState.FAILED, problem=type(error).__name__)
+)
 
 
 def _apply(session: Session, desk: Desk, event: Document, now: datetime) -> Outcome:
@@ -156,7 +159,7 @@ def _book(session: Session, desk: Desk, gift: Gift, reading: Reading, now: datet
     gift_id = gift.id
     try:
         if reading.claims:
-            accept(session, desk, gift_id, reading.claims, now)
+            accept_for(session, desk, gift, reading.claims, now)
     except MoneyDiffers as error:
         gift_id = _book_beside(session, desk, reading.claims, now, why=str(error), beside=gift)
     if reading.checkout_state:
@@ -194,19 +197,23 @@ def _book_beside(
 
 
 def find_gift(session: Session, reading: Reading) -> Gift | None:
-    """The gift a reading leads to: what we linked first, then our reference, then a plan."""
+    """The gift a reading leads to, locked: what we linked, our reference, then a plan."""
     if reading.known_by:
-        linked = session.scalar(
-            sa.select(Gift)
-            .join(StripeLink, StripeLink.gift_id == Gift.id)
-            .where(StripeLink.stripe_id.in_(reading.known_by))
-            .limit(1)
-        )
+        linked = session.scalar(_LINKED, {"stripe_ids": reading.known_by})
         if linked is not None:
-            return linked
+            return lock_gift(session, linked)
     if reading.reference:
-        return find_gift_by_reference(session, reading.reference)
-    return find_plan_gift(session, reading.known_by)
+        return lock_gift_of(session, reading.reference)
+    first = find_plan_gift(session, reading.known_by)
+    return None if first is None else lock_gift(session, first.id)
+
+
+_LINKS = table_of(StripeLink).c
+_LINKED = (
+    sa.select(_LINKS.gift_id)
+    .where(_LINKS.stripe_id.in_(sa.bindparam("stripe_ids", expanding=True)))
+    .limit(1)
+)
 
 
 def link(
@@ -215,27 +222,35 @@ def link(
     """Remember whose these Stripe objects are, and apply the events that waited for that."""
     if not stripe_ids:
         return
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     rows = [{"stripe_id": stripe_id, "gift_id": gift_id} for stripe_id in stripe_ids]
-    statement = insert(StripeLink).values(rows).on_conflict_do_nothing()
-    new = session.scalars(statement.returning(StripeLink.stripe_id)).all()
-    waiting = (
-        session.scalars(
-            sa.select(StripeEvent)
-            .where(StripeEvent.waits_for.in_(new), StripeEvent.state == EventState.WAITING)
-            .order_by(StripeEvent.id)
-        ).all()
-        if new
-        else ()
+    new = insert_new(session, StripeLink, *rows)
+    if not new:
+        return
+    for event_id, payload in session.execute(_WAITING, {"stripe_ids": new}).all():
+        _record(session, event_id, _apply(session, desk, payload, now))
+
+
+_WAITING = (
+    sa.select(_EVENTS.c.id, _EVENTS.c.payload)
+    .where(
+        _EVENTS.c.waits_for.in_(sa.bindparam("stripe_ids", expanding=True)),
+        _EVENTS.c.state == EventState.WAITING,
     )
-    for event in waiting:
-        _record(session, None, event.id, _apply(session, desk, event.payload, now))
+    .order_by(_EVENTS.c.id)
+)
 
 
 def _close_checkout(session: Session, reading: Reading) -> None:
     session_ids = [stripe_id for stripe_id in reading.links if stripe_id.startswith("cs_")]
-    session.execute(
-        sa.update(Checkout)
-        .where(Checkout.stripe_session_id.in_(session_ids), Checkout.state != "complete")
-        .values(state=reading.checkout_state)
+    session.execute(_CLOSE, {"stripe_ids": session_ids, "left": reading.checkout_state})
+
+
+_CHECKOUTS = table_of(Checkout)
+_CLOSE = (
+    sa.update(_CHECKOUTS)
+    .where(
+        _CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("stripe_ids", expanding=True)),
+        _CHECKOUTS.c.state != "complete",
     )
+    .values(state=sa.bindparam("left"))
+)

@@ -44,7 +44,13 @@ def accept(
     session: Session, desk: Desk, gift_id: int, claims: Sequence[Claim], now: datetime
 ) -> Booked:
     """Book claims about a gift; `MoneyDiffers` where a payment is not the one promised."""
-    gift = lock_gift(session, gift_id)
+    return accept_for(session, desk, lock_gift(session, gift_id), claims, now)
+
+
+def accept_for(
+    session: Session, desk: Desk, gift: Gift, claims: Sequence[Claim], now: datetime
+) -> Booked:
+    """The same for a gift whose row this transaction has locked."""
     for claim in claims:
         if claim.fact is FactKind.PAID and claim.money != gift.money:
             raise MoneyDiffers(f"{claim.money} for {gift.money}")

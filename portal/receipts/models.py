@@ -8,6 +8,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.database import Base, BigId, Document
 
 
+def write_label(year: int, number: int) -> str:
+    """A number as people quote it: 2026-000417."""
+    return f"{year}-{number:06d}"
+
+
 class ReceiptSeries(Base):
     """The last number given out for one issuer and year; the next is one more."""
 
@@ -50,8 +55,7 @@ class Receipt(Base):
 
     @property
     def label(self) -> str:
-        """The number as people quote it: 2026-000417."""
-        return f"{self.year}-{self.number:06d}"
+        return write_label(self.year, self.number)
 
 
 class ReceiptDocument(Base):

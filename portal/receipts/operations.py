@@ -2,13 +2,13 @@
 
 import hashlib
 from datetime import datetime
-from typing import Any
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
 
-from portal.database import Database
+from portal.database import Database, Document, insert_new, table_of
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftEvent
 from portal.gifts.operations import record_event
@@ -18,7 +18,7 @@ from portal.money import Money
 from portal.receipts.composition import compose_snapshot, issue_day, write_day, write_money
 from portal.receipts.letters import write_receipt_letter
 from portal.receipts.marks import VOID, Marking, receipt_mark, write_marking
-from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries
+from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries, write_label
 from portal.receipts.pdf import render_pdf
 from portal.receipts.queries import find_receipt
 from portal.regions.catalogue import Region
@@ -31,11 +31,6 @@ class ReceiptIsVoid(Exception):
 
 class NowhereToSend(Exception):
     """The gift has no e-mail address, or is not there any more."""
-
-
-def _insert(session: Session, table: Any) -> Any:
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    return (sqlite.insert if is_sqlite else postgresql.insert)(table)
 
 
 def reserve_receipt(session: Session, gift: Gift, region: Region, now: datetime) -> Receipt | None:
@@ -51,34 +46,51 @@ def reserve_receipt(session: Session, gift: Gift, region: Region, now: datetime)
     standing = find_receipt(session, gift.id)
     if standing is not None:
         return standing
-    snapshot = compose_snapshot(gift, region, now)
-    year = issue_day(region.issuer.timezone, now).year
-    receipt = Receipt(
-        issuer=region.issuer.key,
-        year=year,
-        number=_next_number(session, region.issuer.key, year),
-        gift_id=gift.id,
-        locale=gift.locale,
-        reserved_at=now,
+    issuer, year = region.issuer, issue_day(region.issuer.timezone, now).year
+    number = _next_number(session, issuer.key, year)
+    snapshot = {**compose_snapshot(gift, region, now), "number": write_label(year, number)}
+    return _add(
+        session,
+        {
+            "issuer": issuer.key,
+            "year": year,
+            "number": number,
+            "gift_id": gift.id,
+            "snapshot": snapshot,
+            "locale": gift.locale,
+            "reserved_at": now,
+            "voided_at": None,
+            "void_reason": "",
+        },
     )
-    receipt.snapshot = {**snapshot, "number": receipt.label}
+
+
+_ADD = sa.insert(table_of(Receipt)).returning(Receipt.id)
+
+
+def _add(session: Session, row: Document) -> Receipt:
+    """The row as an object of this session, without the unit of work's cost."""
+    receipt = Receipt(id=session.execute(_ADD, row).scalar_one(), **row)
+    make_transient_to_detached(receipt)
     session.add(receipt)
-    session.flush()
     return receipt
 
 
 def _next_number(session: Session, issuer: str, year: int) -> int:
     """One more in a series; the row stays locked until the transaction ends."""
-    statement = (
-        _insert(session, ReceiptSeries)
-        .values(issuer=issuer, year=year, last_number=1)
-        .on_conflict_do_update(
-            index_elements=["issuer", "year"],
-            set_={"last_number": ReceiptSeries.last_number + 1},
-        )
-        .returning(ReceiptSeries.last_number)
-    )
-    return int(session.execute(statement).scalar_one())
+    statement = _count_on(session.get_bind().dialect.name)
+    row = {"issuer": issuer, "year": year, "last_number": 1}
+    return int(session.execute(statement, row).scalar_one())
+
+
+@cache
+def _count_on(dialect: str) -> sa.Insert:
+    series = table_of(ReceiptSeries)
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(series)
+    return insert.on_conflict_do_update(
+        index_elements=["issuer", "year"],
+        set_={"last_number": series.c.last_number + 1},
+    ).returning(series.c.last_number)
 
 
 def void_receipt(session: Session, receipt: Receipt, reason: str, now: datetime) -> None:
@@ -116,7 +128,7 @@ def _keep_document(database: Database, receipt: Receipt, now: datetime) -> bytes
         "rendered_at": now,
     }
     with database.write() as session:
-        session.execute(_insert(session, ReceiptDocument).values(row).on_conflict_do_nothing())
+        insert_new(session, ReceiptDocument, row)
         return session.get_one(ReceiptDocument, (receipt.id, "")).pdf
 
 

@@ -10,9 +10,12 @@ from portal.receipts.models import Receipt
 
 def find_receipt(session: Session, gift_id: int) -> Receipt | None:
     """The receipt that stands for a gift; None where there is none, or only void ones."""
-    return session.scalar(
-        sa.select(Receipt).where(Receipt.gift_id == gift_id, Receipt.voided_at.is_(None))
-    )
+    return session.scalar(_STANDING, {"wanted": gift_id})
+
+
+_STANDING = sa.select(Receipt).where(
+    Receipt.gift_id == sa.bindparam("wanted"), Receipt.voided_at.is_(None)
+)
 
 
 def list_receipts(session: Session, gift_id: int) -> Sequence[Receipt]:

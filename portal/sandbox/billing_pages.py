@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from portal.sandbox.pages import written
 from portal.sandbox.store import Json
-from portal.sandbox.subscriptions import change_subscription, plan_ending
+from portal.sandbox.subscription_life import change_subscription, plan_ending
 from portal.sandbox.texts import TEXTS, language_of, number_locale
 from portal.sandbox.world import World
 

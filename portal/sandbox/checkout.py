@@ -6,11 +6,11 @@ from portal.sandbox.errors import (
     ParameterRefused,
     StripeError,
     parameter_invalid,
-    parameter_missing,
 )
 from portal.sandbox.events import emit
 from portal.sandbox.lists import list_object, list_page
 from portal.sandbox.prices import add_price
+from portal.sandbox.session_rules import check_items, check_mode
 from portal.sandbox.store import Json
 from portal.sandbox.world import World
 
@@ -38,8 +38,8 @@ _ECHOED = (
 
 def create_session(world: World, params: Json) -> Json:
     """A new open session with its pay page's address."""
-    _check_mode(params)
-    currency, total = _check_items(params)
+    check_mode(params)
+    currency, total = check_items(params)
     types = payment_types(params, currency)
     check_amount(total, currency, cards="card" in types)
     if "customer" in params:
@@ -89,78 +89,6 @@ def _defaults(world: World, session_id: str, params: Json) -> Json:
         "ui_mode": "hosted_page",
         "url": f"{world.config.base_url}/pay/{session_id}",
     }
-
-
-def _check_mode(params: Json) -> None:
-    if params.get("ui_mode", "hosted_page") != "hosted_page":
-        raise parameter_invalid("The sandbox has hosted pages only.", "ui_mode")
-    if params["mode"] == "setup":
-        raise parameter_invalid("The sandbox has the modes payment and subscription.", "mode")
-    subscribes = params["mode"] == "subscription"
-    misplaced = (
-        ("customer_creation", "payment_intent_data") if subscribes else ("subscription_data",)
-    )
-    for name in misplaced:
-        if name in params:
-            raise parameter_invalid(f"You can not pass `{name}` in `{params['mode']}` mode.", name)
-    if "customer" in params and "customer_email" in params:
-        raise parameter_invalid(
-            "You may only specify one of these parameters: customer, customer_email.", "customer"
-        )
-
-
-def _check_items(params: Json) -> tuple[str, int]:
-    """The one currency of all line items, and what they come to."""
-    if not params["line_items"]:
-        raise parameter_missing("line_items[0]")
-    prices = [
-        _check_item(item, f"line_items[{position}]", params["mode"])
-        for position, item in enumerate(params["line_items"])
-    ]
-    currencies = {price["currency"] for price in prices}
-    if len(currencies) > 1:
-        raise parameter_invalid("All line items must have the same currency.", "line_items")
-    total = sum(
-        price["unit_amount"] * item["quantity"]
-        for price, item in zip(prices, params["line_items"], strict=True)
-    )
-    return currencies.pop(), total
-
-
-def _check_item(item: Json, name: str, mode: str) -> Json:
-    if "price" in item:
-        raise StripeError(
-            400,
-            f"No such price: '{item['price']}'",
-            code="resource_missing",
-            param=f"{name}[price]",
-        )
-    if "price_data" not in item:
-        raise parameter_missing(f"{name}[price_data]")
-    if "quantity" not in item:
-        raise parameter_missing(f"{name}[quantity]")
-    price: Json = item["price_data"]
-    _check_price(price, f"{name}[price_data]", mode)
-    return price
-
-
-def _check_price(price: Json, name: str, mode: str) -> None:
-    if "unit_amount" not in price:
-        raise parameter_missing(f"{name}[unit_amount]")
-    if "product" not in price and "product_data" not in price:
-        raise parameter_missing(f"{name}[product_data]")
-    if mode == "subscription" and "recurring" not in price:
-        raise parameter_invalid(
-            "You must provide at least one recurring price in `subscription` mode when using"
-            " prices.",
-            "line_items",
-        )
-    if mode == "payment" and "recurring" in price:
-        raise parameter_invalid(
-            "You specified `payment` mode but passed a recurring price. Either switch to"
-            " `subscription` mode or use only one-time prices.",
-            "line_items",
-        )
 
 
 def payment_types(params: Json, currency: str) -> list[str]:

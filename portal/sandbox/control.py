@@ -61,7 +61,7 @@ def _release(world: World, given: Json) -> Json:
     seed = given.get("seed")
     sent = deliveries.release(
         world,
-        seed=None if seed in (None, "") else int(seed),
+        seed=None if seed in (None, "") else int(read_number(given, "seed")),
         order=order if isinstance(order, list) else None,
         drop=str(given.get("drop", "")).lower() in ("1", "true", "on"),
     )
@@ -176,8 +176,9 @@ def _view(world: World, act: Act, *, whole: bool) -> Callable[..., AnyResponse]:
     def view(**ids: str) -> AnyResponse:
         from_page = request.mimetype == "application/x-www-form-urlencoded"
         given: Any = request.form.to_dict() if from_page else request.get_json(silent=True)
+        known = given if isinstance(given, dict) else {}
         try:
-            answer = _act(world, act, (given or {}) | ids, whole=whole)
+            answer = _act(world, act, known | ids, whole=whole)
         except StripeError as error:
             return jsonify(error.body), error.status  # type: ignore[return-value]  # Flask joins them
         wants_page = from_page and "text/html" in request.headers.get("Accept", "")

@@ -1,7 +1,7 @@
 """A subscription's next periods: draft, an hour later the charge, retries when it fails."""
 
+from portal.sandbox.invoice_drafts import draft_invoice
 from portal.sandbox.invoices import (
-    draft_invoice,
     fail_invoice,
     finalize_invoice,
     invoice_intent,
@@ -9,7 +9,7 @@ from portal.sandbox.invoices import (
 )
 from portal.sandbox.payments import add_intent, attempt, decline
 from portal.sandbox.store import Json
-from portal.sandbox.subscriptions import (
+from portal.sandbox.subscription_life import (
     change_subscription,
     end_subscription,
     next_period,

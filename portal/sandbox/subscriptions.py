@@ -1,10 +1,8 @@
-"""Subscriptions: what repeats, how it changes and how it ends."""
+"""Subscriptions through the API: read, change, cancel."""
 
 from typing import Any
 
-from portal.sandbox.calendar import period_end
 from portal.sandbox.errors import StripeError, parameter_invalid
-from portal.sandbox.events import emit
 from portal.sandbox.fields import (
     Choice,
     Currency,
@@ -16,9 +14,14 @@ from portal.sandbox.fields import (
     Text,
     Whole,
 )
-from portal.sandbox.lists import LISTING, list_object, list_page
+from portal.sandbox.lists import LISTING, list_page
 from portal.sandbox.prices import add_price, plan_of
 from portal.sandbox.store import Json
+from portal.sandbox.subscription_life import (
+    change_subscription,
+    end_subscription,
+    plan_ending,
+)
 from portal.sandbox.world import World
 
 STATUSES = (
@@ -86,123 +89,6 @@ LIST_SUBSCRIPTIONS: dict[str, Field] = LISTING | {
     "status": Choice(STATUSES),
 }
 
-_NULLS = dict.fromkeys(
-    "application application_fee_percent billing_cycle_anchor_config billing_thresholds cancel_at"
-    " canceled_at customer_account days_until_due default_source ended_at latest_invoice"
-    " next_pending_invoice_item_invoice on_behalf_of pause_collection"
-    " pending_invoice_item_interval pending_setup_intent pending_update schedule test_clock"
-    " transfer_data trial_end trial_start".split()
-)
-
-
-def add_subscription(world: World, customer: Json, lines: list[Json], **fields: Any) -> Json:
-    """An active subscription whose first period starts now.
-
-    `lines` are the session's line items; `fields` override the subscription's own.
-    """
-    now = world.now()
-    subscription_id = world.new_id("sub")
-    items = [_item(world, subscription_id, line) for line in lines]
-    subscription = _NULLS | {
-        "id": subscription_id,
-        "object": "subscription",
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_cycle_anchor": now,
-        "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
-        "billing_schedules": [],
-        "cancel_at_period_end": False,
-        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
-        "collection_method": "charge_automatically",
-        "created": now,
-        "currency": lines[0]["currency"],
-        "customer": customer["id"],
-        "default_payment_method": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
-        "items": list_object(f"/v1/subscription_items?subscription={subscription_id}", items),
-        "livemode": False,
-        "metadata": {},
-        "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
-            "save_default_payment_method": "off",
-        },
-        "start_date": now,
-        "status": "active",
-        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
-    }
-    world.schedule("renew", subscription_id, items[0]["current_period_end"])
-    return world.add(subscription | fields)
-
-
-def _item(world: World, subscription_id: str, line: Json) -> Json:
-    now = world.now()
-    price = line["price"]
-    recurring = price["recurring"]
-    return {
-        "id": world.new_id("si"),
-        "object": "subscription_item",
-        "billing_thresholds": None,
-        "created": now,
-        "current_period_end": period_end(now, recurring["interval"], recurring["interval_count"]),
-        "current_period_start": now,
-        "discounts": [],
-        "metadata": {},
-        "plan": plan_of(price),
-        "price": price,
-        "quantity": line["quantity"],
-        "subscription": subscription_id,
-        "tax_rates": [],
-    }
-
-
-def next_period(subscription: Json) -> None:
-    """Move every item to the period that follows, counted from the anchor."""
-    for item in subscription["items"]["data"]:
-        _move_item(item, subscription["billing_cycle_anchor"])
-
-
-def _move_item(item: Json, anchor: int) -> None:
-    recurring = item["price"]["recurring"]
-    ended = item["current_period_end"]
-    periods = recurring["interval_count"]
-    while period_end(anchor, recurring["interval"], periods) <= ended:
-        periods += recurring["interval_count"]
-    item["current_period_start"] = ended
-    item["current_period_end"] = period_end(anchor, recurring["interval"], periods)
-
-
-def change_subscription(world: World, subscription: Json, changes: Json) -> Json:
-    """Save changed fields and tell of them, if any did change."""
-    previous = {
-        name: subscription.get(name)
-        for name, value in changes.items()
-        if subscription.get(name) != value
-    }
-    if not previous:
-        return subscription
-    changed = subscription | changes
-    world.save(changed)
-    emit(world, "customer.subscription.updated", changed, previous)
-    return changed
-
-
-def end_subscription(world: World, subscription: Json, reason: str) -> Json:
-    """It is over now; nothing more will be asked for it."""
-    now = world.now()
-    subscription |= {
-        "canceled_at": subscription["canceled_at"] or now,
-        "cancellation_details": subscription["cancellation_details"] | {"reason": reason},
-        "ended_at": now,
-        "status": "canceled",
-    }
-    world.save(subscription)
-    world.unschedule("renew", subscription["id"])
-    emit(world, "customer.subscription.deleted", subscription)
-    return subscription
-
 
 def update_subscription(world: World, params: Json, id: str) -> Json:
     subscription = world.get("subscription", id)
@@ -244,13 +130,6 @@ def _ending(world: World, subscription: Json, params: Json) -> Json:
         details = changes.get("cancellation_details", subscription["cancellation_details"])
         changes["cancellation_details"] = details | params["cancellation_details"]
     return changes
-
-
-def plan_ending(world: World, subscription_id: str, at: int | None) -> None:
-    """Let it end at a time, or forget an earlier plan."""
-    world.unschedule("end_subscription", subscription_id)
-    if at is not None:
-        world.schedule("end_subscription", subscription_id, at)
 
 
 def _end_time(text: str, period_end_at: int) -> int | None:

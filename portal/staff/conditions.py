@@ -4,9 +4,7 @@ A planner that may choose takes the wrong index now and then, and a page that is
 today takes seconds at ten million gifts; so all but one are out of every index's reach.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,15 +14,12 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.staff.filters import GiftFilters
 
-# Gifts get their ids in the order they begin, but for those that begin at the same time.
-SKEW = timedelta(hours=1)
-
 Condition = sa.ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Equality:
-    """One filter by one column, which has an index with the id behind it."""
+    """One filter by one column, which has an index with the gift's moment behind it."""
 
     name: str
     column: InstrumentedAttribute[Any]
@@ -64,47 +59,3 @@ def remaining(filters: GiftFilters, driving: Equality | None) -> list[Condition]
         for one in EQUALITIES
         if getattr(filters, one.name) and one is not driving
     ]
-
-
-def first_of_days(filters: GiftFilters) -> sa.ScalarSelect[int] | None:
-    """The first id of the days, found by index, with `SKEW` before it."""
-    if filters.begins_at is None:
-        return None
-    began = sa.select(Gift.id).where(Gift.created_at >= filters.begins_at - SKEW)
-    return began.order_by(Gift.created_at, Gift.id).limit(1).scalar_subquery()
-
-
-def last_of_days(filters: GiftFilters) -> sa.ScalarSelect[int] | None:
-    """The last id of the days, found by index, with `SKEW` behind it."""
-    if filters.ends_at is None:
-        return None
-    began = sa.select(Gift.id).where(Gift.created_at < filters.ends_at + SKEW)
-    newest = began.order_by(Gift.created_at.desc(), Gift.id.desc())
-    return newest.limit(1).scalar_subquery()
-
-
-def ids_between(
-    filters: GiftFilters, *, above: int | None = None, below: int | None = None
-) -> Iterator[Condition]:
-    """Within the days and beside the cursor: one bound a side, as SQLite heeds no more."""
-    first, last = first_of_days(filters), last_of_days(filters)
-    if last is not None:
-        yield Gift.id <= (
-            last if below is None else sa.case((last >= below, below - 1), else_=last)
-        )
-    elif below is not None:
-        yield Gift.id < below
-    if first is not None:
-        yield Gift.id >= (
-            first if above is None else sa.case((first <= above, above + 1), else_=first)
-        )
-    elif above is not None:
-        yield Gift.id > above
-
-
-def days_exactly(filters: GiftFilters) -> Iterator[Condition]:
-    """Begun within the days."""
-    if filters.begins_at is not None:
-        yield sa.func.coalesce(Gift.created_at, filters.begins_at) >= filters.begins_at
-    if filters.ends_at is not None:
-        yield sa.func.coalesce(Gift.created_at, filters.ends_at) < filters.ends_at

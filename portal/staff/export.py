@@ -1,120 +1,81 @@
-"""The gifts as CSV, streamed: the database makes the cells, we only pass lines on.
+"""The gifts as CSV, streamed: the database writes the lines, we only pass them on.
 
-Cells that a spreadsheet would take for a formula get an apostrophe before them
-(OWASP, "CSV Injection"); the file begins with a byte order mark, by which spreadsheets
-know UTF-8. Memory stays flat: rows come through a server-side cursor.
+PostgreSQL has COPY for it; SQLite builds each line with its own printf. Both are some
+times faster than rows that become Python objects first, and memory stays flat.
 """
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import Session
 
 from portal.database import Database
-from portal.gifts.models import Gift
-from portal.money import THREE_DECIMAL, ZERO_DECIMAL
-from portal.receipts.models import Receipt
+from portal.staff.export_columns import Cell, cells, join_receipts
 from portal.staff.filters import GiftFilters
 from portal.staff.gift_list import select_gifts
 from portal.staff.searching import Search
 
-CHUNK = 2_000
+LINES = 2_000
+# By it spreadsheets know that a CSV file is UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def _safe(column: InstrumentedAttribute[Any]) -> sa.ColumnElement[str]:
-    """Text that people typed, harmless in a spreadsheet."""
-    is_formula = sa.func.substr(column, 1, 1).in_(FORMULA_SIGNS)
-    return sa.case((is_formula, sa.literal("'").concat(column)), else_=column)
-
-
-def _decimal(minor: Any, currency: Any) -> sa.ColumnElement[str]:
-    """Minor units as people write them: 7550 is 75.50, or 7550 in yen."""
-
-    def places(digits: int) -> sa.ColumnElement[str]:
-        unit = 10**digits
-        rest = sa.func.substr(sa.cast(unit + minor % unit, sa.String), 2)
-        return sa.cast(minor // unit, sa.String).concat(".").concat(rest)
-
-    return sa.case(
-        (currency.in_(sorted(ZERO_DECIMAL)), sa.cast(minor, sa.String)),
-        (currency.in_(sorted(THREE_DECIMAL)), places(3)),
-        else_=places(2),
-    )
-
-
-def _moment(column: Any, dialect: str) -> sa.ColumnElement[str]:
-    """UTC as `2026-11-23 10:42:00`."""
-    text = column if dialect == "sqlite" else sa.func.timezone("UTC", column)
-    return sa.func.substr(sa.cast(sa.type_coerce(text, sa.String), sa.String), 1, 19)
-
-
-def _receipt_label() -> sa.ScalarSelect[str]:
-    whole = sa.cast(Receipt.number, sa.String)
-    padded = sa.case(
-        (
-            Receipt.number < 1_000_000,
-            sa.func.substr(sa.cast(1_000_000 + Receipt.number, sa.String), 2),
-        ),
-        else_=whole,
-    )
-    return (
-        sa.select(sa.cast(Receipt.year, sa.String).concat("-").concat(padded))
-        .where(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None))
-        .scalar_subquery()
-    )
-
-
-def columns(dialect: str) -> dict[str, Any]:
-    """The export's columns by name, in order."""
-    return {
-        "reference": Gift.reference,
-        "status": sa.cast(Gift.status, sa.String),
-        "created_at_utc": _moment(Gift.created_at, dialect),
-        "received_at_utc": _moment(Gift.received_at, dialect),
-        "amount": _decimal(Gift.amount_minor, Gift.currency),
-        "currency": Gift.currency,
-        "refunded": _decimal(Gift.refunded_minor, Gift.currency),
-        "cover_fee": _decimal(Gift.cover_minor, Gift.currency),
-        "fee": _decimal(Gift.fee_minor, Gift.fee_currency),
-        "fee_currency": Gift.fee_currency,
-        "region": Gift.region,
-        "fund": Gift.fund,
-        "code": _safe(Gift.code),
-        "partner": Gift.partner,
-        "mode": Gift.mode,
-        "frequency": Gift.frequency,
-        "first_name": _safe(Gift.first_name),
-        "last_name": _safe(Gift.last_name),
-        "email": _safe(Gift.email),
-        "anonymous": sa.case((Gift.anonymous, "yes"), else_="no"),
-        "address_line1": _safe(Gift.address_line1),
-        "address_line2": _safe(Gift.address_line2),
-        "city": _safe(Gift.city),
-        "province": _safe(Gift.province),
-        "postal_code": _safe(Gift.postal_code),
-        "country": Gift.country,
-        "dedication": _safe(Gift.dedication),
-        "receipt": _receipt_label(),
-    }
 
 
 def stream_gifts(database: Database, filters: GiftFilters, search: Search | None) -> Iterator[str]:
-    """Pieces of the file, some thousand lines each."""
+    """Pieces of the file, some thousand lines each, from one look at the database."""
+    columns = cells(database.reader.dialect.name)
+    yield BYTE_ORDER_MARK + ",".join(cell.name for cell in columns) + "\n"
     with database.read() as session:
-        cells = columns(session.get_bind().dialect.name)
-        statement = select_gifts(filters, search, *cells.values())
-        rows = session.connection().execution_options(yield_per=CHUNK).execute(statement)
-        yield BYTE_ORDER_MARK + _lines([tuple(cells)])
-        for part in rows.partitions():
-            yield _lines(part)
+        write = _by_printf if database.is_sqlite else _by_copy
+        yield from write(session, columns, filters, search)
 
 
-def _lines(rows: Any) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
+def _by_printf(
+    session: Session, columns: list[Cell], filters: GiftFilters, search: Search | None
+) -> Iterator[str]:
+    # %w doubles quotation marks (https://sqlite.org/printf.html).
+    pattern = ",".join('"%w"' if cell.is_text else "%s" for cell in columns)
+    line = sa.func.printf(pattern, *(cell.value for cell in columns))
+    connection = session.connection().execution_options(yield_per=LINES)
+    for lines in (
+        connection.execute(join_receipts(select_gifts(filters, search, line)))
+        .scalars()
+        .partitions()
+    ):
+        yield "\n".join([*lines, ""])
+
+
+def _by_copy(
+    session: Session, columns: list[Cell], filters: GiftFilters, search: Search | None
+) -> Iterator[str]:
+    values = (cell.value for cell in columns)
+    statement = join_receipts(select_gifts(filters, search, *values))
+    connection = session.connection()
+    compiled = statement.compile(
+        dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
+    )
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor:
+        parameters = _parameters(compiled)
+        with cursor.copy(f"COPY ({compiled}) TO STDOUT (FORMAT csv)", parameters) as copy:
+            yield from _gather(copy)
+
+
+def _parameters(compiled: Any) -> dict[str, Any]:
+    """The statement's parameters as the driver wants them."""
+    processors = compiled._bind_processors
+    return {
+        name: processors[name](value) if name in processors else value
+        for name, value in compiled.params.items()
+    }
+
+
+def _gather(copy: Any) -> Iterator[str]:
+    """The copied lines, many at a time."""
+    lines: list[bytes] = []
+    for line in copy:
+        lines.append(bytes(line))
+        if len(lines) == LINES:
+            yield b"".join(lines).decode()
+            lines.clear()
+    yield b"".join(lines).decode()

@@ -65,7 +65,7 @@ def _gifts(*conditions: sa.ColumnElement[bool]) -> Ids:
 
 def _beginning(column: InstrumentedAttribute[str], prefix: str) -> Ids:
     between = (column > prefix, column < prefix + "\U0010ffff")
-    return _gifts(*between).order_by(column, Gift.id)
+    return _gifts(*between).order_by(column, Gift.created_at, Gift.id)
 
 
 def _by_receipt(year: int, number: int) -> Ids:

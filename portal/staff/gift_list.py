@@ -13,13 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.gifts.models import Gift
-from portal.staff.conditions import (
-    Condition,
-    choose_driving,
-    days_exactly,
-    ids_between,
-    remaining,
-)
+from portal.staff.conditions import choose_driving, remaining
 from portal.staff.filters import GiftFilters
 from portal.staff.finding import (
     MOST_BEGINNINGS,
@@ -30,6 +24,7 @@ from portal.staff.finding import (
     same_as,
     united,
 )
+from portal.staff.places import PLACE, Cursor, Place, Stretch, find_stretch
 from portal.staff.searching import Search
 
 PAGE = 50
@@ -57,14 +52,6 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a page begins: below the gift `before`, or just above the gift `after`."""
-
-    before: int | None = None
-    after: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class GiftPage:
     """Gifts, newest first.
 
@@ -83,21 +70,19 @@ def list_gifts(
     session: Session, filters: GiftFilters, search: Search | None, cursor: Cursor
 ) -> GiftPage:
     """The page of gifts at `cursor` that fit the filters and the search."""
-    walk = _Walk(filters, search, cursor)
-    bound = walk.bound()
-    end: int | None = session.scalar(bound) if bound is not None else None
+    stretch = find_stretch(session, filters, cursor)
+    walk = _Walk(filters, search, stretch)
+    end = walk.find_end(session)
     rows = list(session.execute(walk.page(end)))
     is_full = len(rows) > PAGE
     rows = rows[:PAGE]
-    beyond = rows[-1].id if is_full else end
-    if walk.is_upward:
+    beyond = rows[-1].id if is_full else end.id if end else None
+    if stretch.is_upward:
         rows.reverse()
-        before = rows[-1].id if rows else (cursor.after or 0) + 1
-        return GiftPage(rows, older=before, newer=beyond, is_short=not is_full and bool(end))
     return GiftPage(
         rows,
-        older=beyond,
-        newer=_newer_of(rows, cursor),
+        older=_older_of(rows, cursor) if stretch.is_upward else beyond,
+        newer=beyond if stretch.is_upward else _newer_of(rows, cursor),
         is_short=not is_full and end is not None,
         begins_too_many=search is not None and not is_full and begins_too_many(session, search),
     )
@@ -106,69 +91,74 @@ def list_gifts(
 def select_gifts(filters: GiftFilters, search: Search | None, *columns: Any) -> sa.Select[Any]:
     """All gifts that fit, oldest first, without any bound: for the export."""
     driving = choose_driving(filters)
-    days = (*ids_between(filters), *days_exactly(filters))
-    statement = sa.select(*columns).where(*remaining(filters, driving), *days)
+    days = Stretch(begins_at=filters.begins_at, ends_at=filters.ends_at)
+    statement = sa.select(*columns).where(*remaining(filters, driving), *days.conditions())
     if driving is not None:
         statement = statement.where(driving.equals(filters))
     if search is not None:
         found = [*known_by(search), *same_as(search), *beginning_like(search)]
         statement = statement.where(Gift.id.in_(united(found)))
-    return statement.order_by(Gift.id)
+    return statement.order_by(*PLACE)
 
 
 def _newer_of(rows: Sequence[sa.Row[Any]], cursor: Cursor) -> int | None:
     if cursor.before is None:
         return None
-    return rows[0].id if rows else cursor.before - 1
+    return rows[0].id if rows else cursor.before
+
+
+def _older_of(rows: Sequence[sa.Row[Any]], cursor: Cursor) -> int | None:
+    return rows[-1].id if rows else cursor.after
 
 
 class _Walk:
     """The statements of one page."""
 
-    def __init__(self, filters: GiftFilters, search: Search | None, cursor: Cursor) -> None:
-        self.search, self.cursor = search, cursor
-        self.is_upward = cursor.after is not None
+    def __init__(self, filters: GiftFilters, search: Search | None, stretch: Stretch) -> None:
+        self.search, self.stretch = search, stretch
         driving = None if search else choose_driving(filters)
         self.driven = [driving.equals(filters)] if driving else []
         self.compared = remaining(filters, driving)
-        self.range = list(ids_between(filters, above=cursor.after, below=cursor.before))
-        self.days = list(days_exactly(filters))
 
-    def bound(self) -> sa.Select[Any] | None:
-        """Which gift the walk ends at, read from the index alone; None where it needs no end."""
+    def find_end(self, session: Session) -> Place | None:
+        """Where the walk ends, read from the indexes alone; None where it needs no end."""
         if not self.compared:
             return None
-        if self.search is None:
-            return self._walked(sa.select(Gift.id).where(*self.driven), LONGEST_WALK)
-        ends = [self._walked(ids, MOST_BEGINNINGS) for ids in same_as(self.search)]
+        ends = [self._look_ahead(*way).subquery() for way in self._ways()]
         if not ends:
             return None
-        nearest = sa.func.min if self.is_upward else sa.func.max
-        return sa.select(nearest(united(ends).subquery().c[0]))
+        found = sa.union_all(*(sa.select(end.c.created_at, end.c.id) for end in ends)).subquery()
+        moment, gift_id = found.c
+        # The nearest end of all: up to there, every way was walked.
+        nearest = (moment, gift_id) if self.stretch.is_upward else (moment.desc(), gift_id.desc())
+        row = session.execute(sa.select(found).order_by(*nearest).limit(1)).one_or_none()
+        return Place(*row) if row else None
 
-    def page(self, end: int | None) -> sa.Select[Any]:
+    def page(self, end: Place | None) -> sa.Select[Any]:
         """The gifts themselves, up to one more than a page."""
-        fitting = (*self.range, *self._until(end), *self.days, *self.compared)
+        fitting = [*self.stretch.conditions(end), *self.compared]
         statement: Any = sa.select(*COLUMNS).where(*self.driven, *fitting)
         if self.search is not None:
+            same = (self.stretch.ordered(ids.where(*fitting)) for ids in same_as(self.search))
             found = [
                 *known_by(self.search),
-                *(
-                    self._ordered(ids.where(*fitting)).limit(PAGE + 1)
-                    for ids in same_as(self.search)
-                ),
+                *(ids.limit(PAGE + 1) for ids in same),
                 *(ids.limit(MOST_BEGINNINGS) for ids in beginning_like(self.search)),
             ]
             statement = statement.where(Gift.id.in_(united(found)))
-        return self._ordered(statement).limit(PAGE + 1)
+        ordered: sa.Select[Any] = self.stretch.ordered(statement)
+        return ordered.limit(PAGE + 1)
 
-    def _walked(self, ids: Ids, entries: int) -> Ids:
-        """The id so many entries on from the cursor."""
-        return self._ordered(ids.where(*self.range)).offset(entries).limit(1)
+    def _ways(self) -> Iterator[tuple[Ids, int]]:
+        """The indexes that the page walks along, and how many entries of each."""
+        if self.search is None:
+            yield sa.select(Gift.id).where(*self.driven), LONGEST_WALK
+        else:
+            for ids in same_as(self.search):
+                yield ids, MOST_BEGINNINGS
 
-    def _until(self, end: int | None) -> Iterator[Condition]:
-        if end is not None:
-            yield Gift.id <= end if self.is_upward else Gift.id >= end
-
-    def _ordered(self, statement: sa.Select[Any]) -> sa.Select[Any]:
-        return statement.order_by(Gift.id.asc() if self.is_upward else Gift.id.desc())
+    def _look_ahead(self, ids: Ids, entries: int) -> sa.Select[Any]:
+        """The place so many entries on in the stretch."""
+        walked = ids.with_only_columns(*PLACE).where(*self.stretch.conditions())
+        ordered: sa.Select[Any] = self.stretch.ordered(walked)
+        return ordered.offset(entries).limit(1)

@@ -14,9 +14,10 @@ from portal.receipts.queries import find_receipt
 from portal.staff.access import current_user, staff
 from portal.staff.export import stream_gifts
 from portal.staff.filters import GiftFilters, read_filters
-from portal.staff.gift_list import Cursor, list_gifts
+from portal.staff.gift_list import list_gifts
 from portal.staff.names import all_currencies, current_catalogue, current_names, timezone_of
 from portal.staff.operations import actor_of, audit
+from portal.staff.places import Cursor
 from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
 from portal.staff.searching import Search, read_receipt_label, read_search
 from portal.staff.timeline import tell

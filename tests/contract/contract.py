@@ -2,7 +2,8 @@
 
 `object_differences(body)` walks what a server sent; `request_differences(method, path,
 params)` walks what a client sent, from Python values or, with `wire=True`, from the texts
-of the wire. Both answer sentences such as `charge.paid: missing`; none means agreement.
+of the wire; `log_differences(rows)` walks a sandbox's whole request log. All answer
+sentences such as `charge.paid: missing`; none means agreement.
 """
 
 import importlib
@@ -52,6 +53,18 @@ def request_differences(
     if expected is None:
         return [f"{method} {path}: no such endpoint in the SDK"]
     return params_differences(expected, params, wire=wire)
+
+
+def log_differences(requests: list[dict[str, Any]]) -> list[str]:
+    """Differences in the sandbox's request log (`/_control/requests`), refused ones left out."""
+    return [
+        difference
+        for sent in requests
+        if sent["status"] == 200
+        for difference in request_differences(
+            sent["method"], sent["path"], sent["params"], wire=True
+        )
+    ]
 
 
 def params_differences(expected: type, params: dict[str, Any], *, wire: bool = False) -> list[str]:

@@ -8,6 +8,7 @@ import stripe
 from portal.sandbox.fields import Choice, Field, Group, Many, Metadata, Span
 from portal.sandbox.routes import ROUTES, Route
 from tests.contract.contract import (
+    log_differences,
     object_differences,
     request_differences,
 )
@@ -52,19 +53,7 @@ def walk_all(sandbox: SandboxProcess, receiver: Receiver) -> list[str]:
     )
     for one in receiver.got:
         found += object_differences(one.event)
-    return found + request_log_differences(sandbox)
-
-
-def request_log_differences(sandbox: SandboxProcess) -> list[str]:
-    """Differences in the parameters of all requests that were answered with success."""
-    return [
-        difference
-        for sent in sandbox.look("requests")
-        if sent["status"] == 200
-        for difference in request_differences(
-            sent["method"], sent["path"], sent["params"], wire=True
-        )
-    ]
+    return found + log_differences(sandbox.look("requests"))
 
 
 def test_a_gift_by_card(

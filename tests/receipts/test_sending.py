@@ -23,7 +23,8 @@ from portal.receipts.operations import (
     void_receipt,
 )
 from portal.settings import Settings
-from tests.receipts.conftest import free_port, make_settings
+from tests.receipts.conftest import make_settings
+from tests.sandbox_process import free_port
 from tests.receipts.samples import NOW, book_gift, claim, issue
 
 Inbox = tuple[MailStore, int]

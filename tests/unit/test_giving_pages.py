@@ -63,9 +63,10 @@ def test_keeps_no_more_than_it_may_and_drops_the_one_asked_longest_ago() -> None
 
 def test_a_page_packs_to_the_same_bytes_under_one_tag() -> None:
     made = page("hello")
-    assert gzip.decompress(made.packed) == b"hello"
-    assert dict(made.headers)["ETag"] == f'"{made.tag}"'
-    assert dict(made.packed_headers)["ETag"] == f'"{made.tag}-gz"'
+    assert gzip.decompress(made.packed.body) == made.plain.body == b"hello"
+    assert dict(made.plain.headers)["ETag"] == f'"{made.tag}"'
+    assert dict(made.packed.headers)["ETag"] == f'"{made.tag}-gz"'
+    assert set(made.plain.unchanged) <= set(made.plain.headers)
     assert page("hello").tag == made.tag
     assert page("other").tag != made.tag
 

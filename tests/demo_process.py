@@ -1,0 +1,134 @@
+"""Run the whole sample installation as its users do: `portal demo --json`, a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from portal.database import Database
+from tests.sandbox_process import Answer, SandboxProcess, ask, free_port, wait_until
+
+ROOT = Path(__file__).parents[1]
+STOP_SECONDS = 40
+
+
+@dataclass(frozen=True)
+class DemoProcess:
+    """A running demo: its addresses, its sandbox's control, its mail and its database."""
+
+    portal: str
+    mailbox: str
+    sandbox: SandboxProcess
+    webhook_secret: str
+    data: Path
+    database: Database
+    staff: dict[str, str]
+    process: subprocess.Popen[str]
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """All that its pages may speak to."""
+        return frozenset({self.portal, self.mailbox, self.sandbox.url})
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Any = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """One request to the portal, without following where it leads; `url` may be a path."""
+        parts = urlsplit(url)
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        port = parts.port or urlsplit(self.portal).port
+        return ask(port or 80, method, path, form=form, headers=headers)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Every message in the mailbox, newest first."""
+        found: list[dict[str, Any]] = self.request("GET", f"{self.mailbox}/api/messages").json
+        return found
+
+    def messages_to(self, email: str) -> list[dict[str, Any]]:
+        return [one for one in self.messages() if email in one["recipients"]]
+
+    def await_messages(self, email: str, count: int, seconds: float = 30) -> list[dict[str, Any]]:
+        """The messages to an address, newest first, once there are so many."""
+        found: list[dict[str, Any]] = wait_until(
+            lambda: len(self.messages_to(email)) >= count and self.messages_to(email), seconds
+        )
+        return found
+
+    def pid_of(self, part: str) -> int:
+        """The process that leads the group of `web`, `worker`, `sandbox` or `mailbox`."""
+        return int((self.data / f"{part}.pid").read_text())
+
+    def settle(self) -> None:
+        """Wait until every webhook had its first delivery and no job is left."""
+        assert self.sandbox.control("drain", timeout=20)["idle"]
+        wait_until(lambda: not self.open_jobs(), 30)
+
+    def open_jobs(self) -> list[tuple[Any, ...]]:
+        """Jobs that have not ended well: those that wait or run, and those that gave up."""
+        with self.database.read() as session:
+            rows = session.connection().exec_driver_sql(
+                "SELECT workflow_uuid, status FROM workflow_status WHERE status <> 'SUCCESS'"
+            )
+            return [tuple(row) for row in rows]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+
+@contextmanager
+def running_demo(data: Path, **environment: str) -> Iterator[DemoProcess]:
+    """A demo in a folder of its own; `environment` holds further settings of it.
+
+    It trusts one proxy's word on where visitors come from, so that each donor of a test can
+    be a visitor of their own: limits count by visitor.
+    """
+    given = {name: text for name, text in os.environ.items() if not name.startswith("PORTAL_")}
+    command = [sys.executable, "-m", "portal", "demo", "--json", "--data", str(data)]
+    process = subprocess.Popen(
+        [*command, "--port", str(free_port())],
+        cwd=ROOT,
+        env=given | {"PORTAL_TRUSTED_PROXIES": "1"} | environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, f"the demo did not start: see the logs in {data}"
+        demo = _read(json.loads(line), process)
+        yield demo
+        demo.database.close()
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(STOP_SECONDS)
+        process.stdout.close()
+
+
+def _read(told: dict[str, Any], process: subprocess.Popen[str]) -> DemoProcess:
+    data = Path(told["data"])
+    port = urlsplit(told["sandbox"]).port or 0
+    key = json.loads((data / "demo.json").read_text())["stripe_key"]
+    return DemoProcess(
+        portal=told["portal"],
+        mailbox=told["mailbox"],
+        sandbox=SandboxProcess(port, data / "sandbox", process, key),
+        webhook_secret=told["webhook_secret"],
+        data=data,
+        database=Database(told["database"]),
+        staff=told["staff"],
+        process=process,
+    )

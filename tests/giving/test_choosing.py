@@ -1,0 +1,87 @@
+"""Which region a visitor gets: `/` and `/c/<CODE>`."""
+
+from typing import Any
+
+import pytest
+
+from portal.regions.files import read_catalogue
+from tests.giving.visits import text_of
+from tests.pages import CheckedClient
+
+
+@pytest.fixture
+def settings_values() -> dict[str, Any]:
+    return {"country_header": "X-Country"}
+
+
+def test_the_first_page_offers_every_region(client: CheckedClient) -> None:
+    page = client.get("/")
+    assert page.status_code == 200
+    for slug, region in read_catalogue().regions.items():
+        assert f'href="/give/{slug}?lang=en"' in page.text
+        assert region.names["en"] in text_of(page)
+    assert "Your region, it seems" not in page.text
+    assert "private" in page.headers["Cache-Control"]
+    assert "Set-Cookie" not in page.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "slug"),
+    [
+        ({"X-Country": "GB"}, "gb"),
+        ({"X-Country": "MC"}, "world"),
+        ({"Accept-Language": "fr-CA,fr;q=0.8"}, "ca"),
+        ({"X-Country": "US", "Accept-Language": "fr-CA"}, "us"),
+    ],
+)
+def test_a_known_visitors_region_comes_first(
+    client: CheckedClient, headers: dict[str, str], slug: str
+) -> None:
+    page = client.get("/", headers=headers)
+    assert page.text.index(f'href="/give/{slug}?') < page.text.index("region--yours") + 200
+    assert page.text.count(f'href="/give/{slug}?') == 1
+
+
+def test_a_language_alone_names_no_region(client: CheckedClient) -> None:
+    page = client.get("/", headers={"Accept-Language": "fr"})
+    assert "region--yours" not in page.text
+    assert "D’où donnez-vous?" in text_of(page)
+
+
+@pytest.mark.parametrize("spelling", ["LWCAN", "lwcan", "lw-can", "Lw.Can", "%20LW%20CAN"])
+def test_a_codes_address_leads_to_its_regions_form(client: CheckedClient, spelling: str) -> None:
+    answer = client.get(f"/c/{spelling}")
+    assert answer.status_code == 302
+    assert answer.location == "/give/ca?code=LWCAN&lang=en"
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_a_codes_address_speaks_the_visitors_language(client: CheckedClient) -> None:
+    answer = client.get("/c/LWCAN", headers={"Accept-Language": "fr-FR,fr;q=0.9"})
+    assert answer.location == "/give/ca?code=LWCAN&lang=fr"
+
+
+def test_a_code_of_several_regions_goes_by_the_visitors_country(client: CheckedClient) -> None:
+    answer = client.get("/c/LWEURO", headers={"X-Country": "FR"})
+    assert answer.location == "/give/fr?code=LWEURO&lang=en"
+
+
+def test_a_code_of_several_regions_asks_where_nothing_is_known(client: CheckedClient) -> None:
+    page = client.get("/c/LWEURO")
+    assert page.status_code == 200
+    assert "The code LWEURO comes with you." in text_of(page)
+    for slug in ("ie", "de", "fr"):
+        assert f'href="/give/{slug}?code=LWEURO&amp;lang=en"' in page.text
+    assert 'href="/give/ca' not in page.text
+
+
+def test_a_code_that_holds_everywhere_offers_every_region(client: CheckedClient) -> None:
+    page = client.get("/c/HARVEST")
+    assert page.text.count("code=HARVEST") == len(read_catalogue().regions)
+
+
+def test_an_unknown_codes_address_explains_and_offers_every_region(client: CheckedClient) -> None:
+    page = client.get("/c/nonesuch")
+    assert page.status_code == 404
+    assert "We don’t know the code NONESUCH." in text_of(page)
+    assert 'href="/give/ca?lang=en"' in page.text

@@ -1,0 +1,196 @@
+"""One gift's page for its giver, in every state."""
+
+import pytest
+import sqlalchemy as sa
+
+from portal.database import Database
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Gift
+from portal.receipts.operations import reserve_receipt
+from portal.regions.queries import load_catalogue
+from tests.conftest import NOW
+from tests.giving.visits import give, text_of
+from tests.pages import CheckedClient
+
+
+def begin(client: CheckedClient, database: Database, **changes: str) -> Gift:
+    """A gift that was just started through the form."""
+    assert give(client, **changes).status_code == 303
+    with database.read() as session:
+        return session.scalars(sa.select(Gift).order_by(Gift.id.desc())).first() or Gift()
+
+
+def put(database: Database, gift: Gift, status: Status, refunded: int = 0) -> str:
+    """Set where the gift stands; the address of its page. A received one has its receipt."""
+    with database.write() as session:
+        kept = session.get_one(Gift, gift.id)
+        kept.status, kept.refunded_minor = status, refunded
+        if status.is_received:
+            kept.received_at = NOW
+            region = load_catalogue(session).by_slug(kept.region)
+            assert region is not None
+            reserve_receipt(session, kept, region, NOW)
+    return f"/gift/{gift.token}"
+
+
+@pytest.mark.parametrize(
+    ("status", "heading", "sentence"),
+    [
+        (Status.PENDING, "Your gift is ready to be paid", "Nothing has been charged yet."),
+        (Status.PROCESSING, "Your gift is on its way", "There is nothing more to do"),
+        (Status.FAILED, "The payment did not go through", "we have received nothing"),
+        (Status.EXPIRED, "This gift was not completed in time", "You can still give"),
+        (Status.PAID, "Thank you, Ada", "Your gift has arrived."),
+        (Status.PARTLY_REFUNDED, "Part of your gift was refunded", "CAD\u00a010.00 went back"),
+        (Status.REFUNDED, "Your gift was refunded", "went back the way it came"),
+        (Status.DISPUTED, "Your bank is asking about this gift", "write to us"),
+        (Status.CHARGED_BACK, "Your bank took this gift back", "returned to you"),
+    ],
+)
+def test_each_state_says_what_happened_to_the_money(
+    client: CheckedClient, catalogued: Database, status: Status, heading: str, sentence: str
+) -> None:
+    gift = begin(client, catalogued, mode="card")
+    refunded = {Status.PARTLY_REFUNDED: 1000, Status.REFUNDED: 7550}.get(status, 0)
+    page = client.get(put(catalogued, gift, status, refunded))
+    assert page.status_code == 200
+    assert f"<h1>{heading}</h1>" in page.text
+    assert sentence in page.text.replace("&#39;", "'")
+    assert "CAD\u00a075.50" in page.text
+    assert gift.reference in page.text
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_only_received_money_has_a_receipt_to_download(
+    client: CheckedClient, catalogued: Database, status: Status
+) -> None:
+    gift = begin(client, catalogued, mode="card")
+    address = put(catalogued, gift, status)
+    assert ("receipt.pdf" in client.get(address).text) is status.is_received
+    if not status.is_received:
+        assert client.get(f"{address}/receipt.pdf").status_code == 404
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_no_heading_speaks_of_a_receipt_before_the_money_came(
+    client: CheckedClient, catalogued: Database, status: Status
+) -> None:
+    gift = begin(client, catalogued, mode="card")
+    page = client.get(put(catalogued, gift, status))
+    title = page.text[page.text.index("<title>") : page.text.index("</title>")]
+    assert "receipt" not in title.lower()
+
+
+def test_the_receipt_is_a_pdf_kept_by_nobody(client: CheckedClient, catalogued: Database) -> None:
+    gift = begin(client, catalogued, mode="card")
+    answer = client.get(put(catalogued, gift, Status.PAID) + "/receipt.pdf")
+    assert answer.mimetype == "application/pdf"
+    assert answer.data.startswith(b"%PDF-")
+    assert "receipt-2026-000001.pdf" in answer.headers["Content-Disposition"]
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_a_refunded_gifts_receipt_is_not_the_clean_one(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    gift = begin(client, catalogued, mode="card")
+    clean = client.get(put(catalogued, gift, Status.PAID) + "/receipt.pdf").data
+    marked = client.get(put(catalogued, gift, Status.REFUNDED, 7550) + "/receipt.pdf").data
+    assert marked.startswith(b"%PDF-")
+    assert marked != clean
+
+
+def test_a_transfer_is_instructed_step_by_step(client: CheckedClient, catalogued: Database) -> None:
+    gift = begin(client, catalogued, mode="interac", code="LWCAN", fund="partnership")
+    page = client.get(f"/gift/{gift.token}")
+    words = text_of(page)
+    assert "One step left: send your gift" in words
+    assert "Send CAD\u00a075.50 to partnership@loveworldcan.ca." in page.text
+    assert f'data-copy="{gift.reference}"' in page.text
+    assert 'data-copy="75.50"' in page.text
+    assert "/pay" not in page.text
+    assert "Choose another mode of payment" in words
+    assert (
+        f"/give/ca?code=LWCAN&amp;amount=75.50&amp;currency=CAD&amp;fund={gift.fund}" in page.text
+    )
+
+
+def test_the_page_is_private_and_found_by_nobody(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    gift = begin(client, catalogued)
+    page = client.get(f"/gift/{gift.token}")
+    assert page.headers["Cache-Control"] == "private, no-store"
+    assert page.headers["X-Robots-Tag"] == "noindex"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert "Set-Cookie" not in page.headers
+
+
+@pytest.mark.parametrize("token", ["nobody", "x" * 33, "%00", "a/b"])
+def test_an_unknown_gift_is_not_there(client: CheckedClient, token: str) -> None:
+    assert client.get(f"/gift/{token}").status_code == 404
+
+
+def test_who_came_back_without_paying_is_told_so(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    gift = begin(client, catalogued, mode="card")
+    assert "You have not paid yet" in client.get(f"/gift/{gift.token}?cancelled=1").text
+
+
+def test_who_comes_back_before_stripes_word_is_asked_not_to_pay_again(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    gift = begin(client, catalogued, mode="card")
+    answer = client.get(f"/gift/{gift.token}?session_id=cs_test_1")
+    assert answer.location == f"/gift/{gift.token}?returned=1"
+    assert "don’t pay again" in client.get(answer.location).text
+
+
+def test_who_comes_back_to_a_paid_gift_gets_its_plain_address(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    gift = begin(client, catalogued, mode="card")
+    address = put(catalogued, gift, Status.PAID)
+    assert client.get(f"{address}?session_id=cs_test_1").location == address
+
+
+def test_paying_again_leads_to_stripe_or_says_that_it_is_away(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    gift = begin(client, catalogued, mode="card")
+    answer = client.post(f"/gift/{gift.token}/pay")
+    assert answer.status_code == 303
+    assert answer.location == f"/gift/{gift.token}?trouble=1"
+
+
+def test_a_paid_gift_is_not_paid_again(client: CheckedClient, catalogued: Database) -> None:
+    gift = begin(client, catalogued, mode="card")
+    address = put(catalogued, gift, Status.PAID)
+    assert client.post(f"{address}/pay").location == address
+
+
+def test_a_transfer_is_not_paid_by_card(client: CheckedClient, catalogued: Database) -> None:
+    gift = begin(client, catalogued, mode="interac")
+    assert client.post(f"/gift/{gift.token}/pay").location == f"/gift/{gift.token}"
+
+
+def test_another_site_can_not_start_a_payment(client: CheckedClient, catalogued: Database) -> None:
+    gift = begin(client, catalogued, mode="card")
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert client.post(f"/gift/{gift.token}/pay", headers=headers).status_code == 403
+
+
+def test_a_monthly_gift_says_how_it_goes_on(client: CheckedClient, catalogued: Database) -> None:
+    gift = begin(client, catalogued, mode="card", frequency="monthly")
+    words = text_of(client.get(put(catalogued, gift, Status.PAID)))
+    assert "CAD 75.50 a month" in words
+    assert "Your monthly gift" in words
+
+
+def test_the_page_speaks_the_gifts_language(client: CheckedClient, catalogued: Database) -> None:
+    gift = begin(client, catalogued, mode="card", lang="fr")
+    page = client.get(put(catalogued, gift, Status.PAID))
+    assert '<html lang="fr-CA"' in page.text
+    assert "<h1>Merci, Ada</h1>" in page.text
+    assert "75,50\u00a0CAD" in page.text

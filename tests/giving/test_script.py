@@ -1,0 +1,161 @@
+"""What the giving form's small script adds, in a real browser, and that nothing breaks it."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from portal.giving.texts import coded_money
+from portal.i18n import use_locale
+from portal.money import Money
+from portal.regions.files import read_catalogue
+from tests.conftest import NEW
+from tests.journeys.browser import ARGUMENTS, find_chromium
+
+pytestmark = pytest.mark.browser
+
+
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*ARGUMENTS])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """One engine is enough to look at pages."""
+    return NEW["sqlite"](request, tmp_path)
+
+
+@pytest.fixture
+def site(app: Flask) -> Iterator[str]:
+    """The app on a port of its own."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture
+def page(browser: Browser, site: str) -> Iterator[Page]:
+    """A page that fails the test on a script error or a request to another site."""
+    context = browser.new_context(base_url=site, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda told: problems.append(told.text) if is_problem(told) else None)
+    page.on(
+        "request",
+        lambda asked: None if asked.url.startswith(site) else problems.append(asked.url),
+    )
+    yield page
+    context.close()
+    assert not problems
+
+
+def is_problem(told: ConsoleMessage) -> bool:
+    """An error or a breach of the page's own policy; a form's 422 is none."""
+    return told.type == "error" and not told.text.startswith("Failed to load resource")
+
+
+def summary(page: Page) -> str:
+    return page.inner_text("#summary .summary").replace("\u00a0", " ")
+
+
+def test_the_summary_says_what_will_be_given(page: Page) -> None:
+    page.goto("/give/ca")
+    assert summary(page) == "Choose an amount to give."
+    page.fill("#amount-own", "75.50")
+    page.select_option("#fund", "missions")
+    assert summary(page) == "CAD 75.50 to Missions"
+    page.check("#frequency-monthly", force=True)
+    page.wait_for_selector("#amount-4[value='100.00']")
+    page.fill("#code", "lwcan")
+    page.click("[name=apply_code]")
+    page.wait_for_selector("#code-accepted")
+    assert summary(page) == "CAD 75.50 a month to Partnership, with LWCAN"
+    assert page.evaluate("document.activeElement.id") == "code-accepted"
+
+
+def test_a_set_sum_empties_the_box_and_typing_lets_go_of_it(page: Page) -> None:
+    page.goto("/give/ca?amount=75.50")
+    page.check("#amount-2", force=True)
+    assert page.input_value("#amount-own") == ""
+    assert summary(page).startswith("CAD 50.00")
+    page.fill("#amount-own", "12")
+    assert not page.is_checked("#amount-2")
+
+
+def test_a_refused_code_explains_itself_and_can_be_taken_off(page: Page) -> None:
+    page.goto("/give/gb?amount=20.00")
+    page.fill("#first_name", "Ada")
+    page.fill("#code", "LWCAN")
+    page.press("#code", "Enter")
+    page.wait_for_selector("#code-refused")
+    assert "LWCAN is for gifts from Canada." in page.inner_text("#code-refused")
+    page.click("[name=remove_code]")
+    page.wait_for_selector("#code-refused", state="detached")
+    assert page.input_value("#code") == ""
+    assert page.input_value("#first_name") == "Ada"
+    assert summary(page).startswith("GBP 20.00")
+
+
+def test_a_mode_for_one_time_gifts_steps_back_when_monthly_is_chosen(page: Page) -> None:
+    page.goto("/give/ca")
+    page.check("#mode-interac", force=True)
+    page.check("#frequency-monthly", force=True)
+    assert page.is_disabled("#mode-interac")
+    assert not page.is_checked("#mode-interac")
+    page.check("#frequency-once", force=True)
+    assert page.is_enabled("#mode-interac")
+
+
+@pytest.mark.parametrize("mode", ["card", "bank_debit"])
+@pytest.mark.parametrize("minor", [100, 333, 7550, 49999, 60000, 5000000])
+def test_the_fee_shown_is_the_fee_the_server_adds(page: Page, mode: str, minor: int) -> None:
+    money = Money(minor, "CAD")
+    region = read_catalogue().by_slug("ca")
+    chosen = region.mode(mode) if region else None
+    assert chosen is not None
+    page.goto(f"/give/ca?mode={mode}&amount={money.plain()}")
+    page.check("#cover_fee")
+    with use_locale("en_CA"):
+        cover, total = coded_money(chosen.cover(money)), coded_money(money + chosen.cover(money))
+    note = page.inner_text("#summary .summary-note")
+    assert note == f"{cover} is added for the cost of processing: {total} in all."
+
+
+def test_errors_are_announced_and_lead_to_their_fields(page: Page) -> None:
+    page.goto("/give/ca")
+    page.click("#send")
+    page.wait_for_selector("#error-summary")
+    assert page.evaluate("document.activeElement.id") == "error-summary"
+    page.click("#error-summary a[href='#email']")
+    assert page.evaluate("document.activeElement.id") == "email"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "address",
+    ["/", "/give/ca?code=LWCAN", "/give/world?lang=fr&frequency=monthly", "/give/gb?code=LWCAN"],
+)
+def test_axe_finds_nothing(page: Page, scheme: str, address: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(address)
+    results = Axe().run(page, options=WCAG)
+    assert results.violations_count == 0, results.generate_report()
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 390, "the page scrolls sideways"

@@ -1,0 +1,82 @@
+"""What operations ask: alive, ready, numbers; and that nothing else is told to strangers."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from portal import schema
+from portal.database import Database
+from portal.jobs import beat
+from tests.conftest import NOW
+from tests.pages import CheckedClient
+
+
+def test_is_alive_and_ready(client: CheckedClient) -> None:
+    assert client.get("/healthz").json == {"status": "ok"}
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json == {"status": "ok", "database": "ok", "migrated": True, "workers": 0}
+
+
+def test_counts_workers_that_live(client: CheckedClient, database: Database) -> None:
+    with database.write() as session:
+        beat(session, "host-a", NOW)
+        beat(session, "host-b", NOW - timedelta(minutes=5))
+    assert client.get("/readyz").json["workers"] == 1
+
+
+def test_is_not_ready_before_the_tables_are(client: CheckedClient, database: Database) -> None:
+    schema.downgrade(database, "20261123_begin")
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json["migrated"] is False
+
+
+def test_numbers_are_for_loopback(client: CheckedClient) -> None:
+    text = client.get("/metrics").get_data(as_text=True)
+    assert 'portal_stripe_events_open{state="failed"} 0.0' in text
+    away = {"REMOTE_ADDR": "203.0.113.7"}
+    assert client.get("/metrics", environ_base=away).status_code == 403
+
+
+class TestWithToken:
+    @pytest.fixture
+    def settings_values(self) -> dict[str, Any]:
+        return {"metrics_token": "only for the scraper"}
+
+    def test_numbers_are_for_whoever_has_the_token(self, client: CheckedClient) -> None:
+        assert client.get("/metrics").status_code == 403
+        wrong = {"Authorization": "Bearer guess"}
+        assert client.get("/metrics", headers=wrong).status_code == 403
+        right = {"Authorization": "Bearer only for the scraper"}
+        assert client.get("/metrics", headers=right).status_code == 200
+
+
+def test_every_address_is_known(app: Flask) -> None:
+    """A new room is opened on purpose: the first parts of all addresses, listed."""
+    rooms = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}
+    assert rooms == ROOMS
+
+
+ROOMS = {
+    "",
+    "c",
+    "gift",
+    "give",
+    "healthz",
+    "metrics",
+    "readyz",
+    "staff",
+    "static",
+    "theme",
+    "webhooks",
+}
+
+
+def test_errors_are_pages_with_a_number_to_quote(client: CheckedClient) -> None:
+    answer = client.get("/nowhere")
+    assert answer.status_code == 404
+    assert answer.headers["X-Request-Id"] in answer.get_data(as_text=True)
+    assert client.get("/webhooks/nowhere").is_json

@@ -1,0 +1,1 @@
+"""Whole gifts in a real browser, from the form to the receipt, against a running demo."""

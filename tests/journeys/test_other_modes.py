@@ -1,0 +1,93 @@
+"""Giving by transfer, and by bank debits that take their time."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.demo_process import DemoProcess
+from tests.journeys.browser import Visitor
+from tests.journeys.giving import Donor, fill_form
+from tests.journeys.staff import find_gifts
+
+DAYS = 24 * 3600
+
+
+def start_debit(visitor: Visitor, donor: Donor) -> None:
+    """A gift by bank debit, as far as the donor can take it."""
+    visitor.open("/c/LWCAN")
+    fill_form(visitor, donor, mode="bank_debit", amount="120.01")
+    visitor.press("Continue to payment")
+    with visitor.page.expect_navigation():
+        visitor.page.locator("button[value=bank_debit]").click()
+    visitor.look()
+    assert visitor.heading() == "Your gift is on its way"
+
+
+def test_an_e_transfer_is_explained_with_its_recipient_and_reference(
+    visitor: Visitor, clerk: Visitor, donor: Donor, demo: DemoProcess
+) -> None:
+    visitor.open("/c/LWCAN")
+    assert "partnership@loveworldcan.ca" in visitor.text()
+    fill_form(visitor, donor, mode="interac", amount="40.07")
+    visitor.press("Continue to payment")
+    assert visitor.heading() == "One step left: send your gift"
+    told = visitor.text("section:has(#steps-title)")
+    reference = visitor.page.locator("dd.reference").inner_text()
+    assert "partnership@loveworldcan.ca" in told
+    assert "CAD 40.07" in told
+    assert f"Put {reference} in the message field." in told
+    assert visitor.page.locator("button[data-copy]").first.is_visible()
+    (row,) = find_gifts(clerk, reference)
+    assert "LWCAN" in row
+    assert "Waiting" in row or "Pending" in row
+
+
+def test_an_e_transfers_steps_come_by_mail(
+    visitor: Visitor, donor: Donor, demo: DemoProcess
+) -> None:
+    visitor.open("/c/LWCAN")
+    fill_form(visitor, donor, mode="interac", amount="40.07")
+    visitor.press("Continue to payment")
+    reference = visitor.page.locator("dd.reference").inner_text()
+    (message,) = demo.await_messages(donor.email, 1)
+    assert reference in message["text"]
+    assert "partnership@loveworldcan.ca" in message["text"]
+    assert not message["attachments"]
+
+
+def test_a_bank_debit_is_receipted_only_once_the_money_has_come(
+    visitor: Visitor, donor: Donor, demo: DemoProcess, later: Callable[..., Any]
+) -> None:
+    start_debit(visitor, donor)
+    demo.settle()
+    assert demo.messages_to(donor.email) == []
+    assert not visitor.page.get_by_role("link", name="Download the receipt").count()
+    later(seconds=8 * DAYS)
+    (message,) = demo.await_messages(donor.email, 1)
+    assert "120.01" in message["text"]
+    assert len(message["attachments"]) == 1
+    visitor.page.reload()
+    visitor.look()
+    assert visitor.heading() == "Thank you, Adaeze"
+    assert visitor.page.get_by_role("link", name="Download the receipt").is_visible()
+
+
+def test_a_bank_debit_that_fails_is_told_without_a_receipt(
+    visitor: Visitor,
+    clerk: Visitor,
+    donor: Donor,
+    demo: DemoProcess,
+    later: Callable[..., Any],
+) -> None:
+    demo.sandbox.control("fail_next_settlement", count=1)
+    start_debit(visitor, donor)
+    later(seconds=8 * DAYS)
+    (message,) = demo.await_messages(donor.email, 1)
+    assert "did not go through" in message["subject"]
+    assert "120.01" in message["text"]
+    assert not message["attachments"]
+    visitor.page.reload()
+    visitor.look()
+    assert visitor.heading() == "The payment did not go through"
+    assert visitor.page.get_by_role("button", name="Continue to payment").is_visible()
+    (row,) = find_gifts(clerk, donor.email)
+    assert "Failed" in row

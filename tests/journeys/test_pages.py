@@ -1,0 +1,236 @@
+"""Every page a person can see, through axe, at two widths, in light and in dark."""
+
+from collections.abc import Callable, Iterator
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from axe_playwright_python.sync_playwright import DEFAULT_OPTIONS
+from playwright.sync_api import Browser
+
+from portal.app import create_app
+from portal.gifts.lifecycle import Status
+from tests.demo_process import DemoProcess
+from tests.journeys.browser import DESKTOP, PHONE, Visitor, visiting
+from tests.journeys.giving import Donor, fill_form, give, new_donor, start
+from tests.journeys.states import MAKE, make_gifts
+from tests.workplace import make_settings
+
+WIDTHS = (PHONE, DESKTOP)
+SCHEMES = ("light", "dark")
+FORMS = (
+    "/give/ca",
+    "/give/ca?lang=fr",
+    "/give/ca?frequency=monthly",
+    "/give/gb?code=LWCAN",
+    "/give/us?code=GIVE100",
+    "/give/de?code=LWEURO",
+    "/give/jp",
+    "/give/world?lang=fr",
+    "/c/LWCAN",
+    "/c/HARVEST",
+)
+NOT_HTML = {"health.alive", "health.ready", "health.metrics", "staff.export"}
+
+
+def simple_addresses() -> dict[str, str]:
+    """Every page of the app that needs no argument, by endpoint."""
+    with TemporaryDirectory() as folder:
+        app = create_app(make_settings(f"sqlite:///{folder}/never-opened.db", None))
+    rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
+    return {
+        rule.endpoint: rule.rule
+        for rule in rules
+        if not rule.arguments and rule.endpoint not in NOT_HTML
+    }
+
+
+SIMPLE = simple_addresses()
+PUBLIC = {endpoint: url for endpoint, url in SIMPLE.items() if not url.startswith("/staff")}
+STAFF = {endpoint: url for endpoint, url in SIMPLE.items() if url.startswith("/staff")}
+
+
+# What depends on width and colours alone is asked four times; all the rest once.
+LOOKS = {"runOnly": ["color-contrast", "target-size"], "resultTypes": ["violations"]}
+
+
+def audit(visitor: Visitor) -> None:
+    """The page as it stands: nothing for axe to find, and nothing that runs out of the window."""
+    visitor.page.evaluate(AXE_SCRIPT)
+    found = [f"{visitor.page.url}: {text}" for text in _ask_axe(visitor, DEFAULT_OPTIONS)]
+    for size in WIDTHS:
+        for scheme in SCHEMES:
+            visitor.page.set_viewport_size(size)  # type: ignore[arg-type]  # width and height
+            visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its words
+            where = f"{visitor.page.url} at {size['width']}, {scheme}"
+            found += [f"{where}: {text}" for text in _ask_axe(visitor, LOOKS)]
+            wide = visitor.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            found += [f"{where}: {wide} px too wide"] if wide > 0 else []
+    assert not found, "\n".join(found)
+
+
+def _ask_axe(visitor: Visitor, options: dict[str, Any]) -> Iterator[str]:
+    for violation in visitor.page.evaluate("how => axe.run(how)", options)["violations"]:
+        for node in violation["nodes"]:
+            yield f"{violation['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+
+
+@pytest.fixture(scope="module")
+def gifts(demo: DemoProcess) -> dict[Status, str]:
+    """The address of a gift in each state."""
+    return make_gifts(demo)
+
+
+@pytest.fixture
+def auditor(visit: Callable[..., Visitor]) -> Visitor:
+    """A window that axe may look into: its script is not the page's own."""
+    return visit(bypass_csp=True)
+
+
+@pytest.fixture
+def staff_auditor(browser: Browser, demo: DemoProcess, staff_state: Any) -> Iterator[Visitor]:
+    with visiting(browser, demo, storage_state=staff_state, bypass_csp=True) as visitor:
+        yield visitor
+
+
+@pytest.mark.parametrize("address", [*PUBLIC.values(), *FORMS])
+def test_public_pages(visitor: Visitor, auditor: Visitor, address: str) -> None:
+    visitor.open(address)
+    auditor.open(address)
+    audit(auditor)
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("/nothing", 404), ("/c/NOSUCHCODE", 404), ("/give/atlantis", 404), ("/gift/none", 404)],
+)
+def test_pages_that_are_not_there(auditor: Visitor, address: str, status: int) -> None:
+    auditor.expect_status(status)
+    auditor.open(address)
+    audit(auditor)
+
+
+def test_a_refused_form(auditor: Visitor) -> None:
+    auditor.open("/give/ca")
+    auditor.page.locator("input[name=ticket]").evaluate("field => field.form.method = 'post'")
+    auditor.expect_status(422)
+    auditor.press("Continue to payment")
+    assert auditor.page.locator("#error-summary").is_visible()
+    audit(auditor)
+
+
+def test_a_form_that_another_site_sent(auditor: Visitor, demo: DemoProcess) -> None:
+    """The sandbox's page stands for the other site: another origin, as the browser sees it."""
+    auditor.open(demo.sandbox.url)
+    auditor.expect_status(403)
+    with auditor.page.expect_navigation():
+        auditor.page.evaluate(
+            """address => {
+                const form = document.createElement("form");
+                form.method = "post";
+                form.action = address;
+                document.body.append(form);
+                form.submit();
+            }""",
+            f"{demo.portal}/give/ca",
+        )
+    auditor.look()
+    audit(auditor)
+
+
+@pytest.mark.parametrize("status", list(MAKE))
+def test_a_gifts_page_in_each_state(
+    visitor: Visitor, auditor: Visitor, gifts: dict[Status, str], status: Status
+) -> None:
+    visitor.open(gifts[status])
+    auditor.open(gifts[status])
+    audit(auditor)
+
+
+@pytest.mark.parametrize("arrival", ["trouble", "cancelled", "returned"])
+def test_a_gifts_page_on_each_arrival(
+    auditor: Visitor, gifts: dict[Status, str], arrival: str
+) -> None:
+    auditor.open(f"{gifts[Status.PENDING]}?{arrival}=1")
+    audit(auditor)
+
+
+@pytest.mark.parametrize("mode", ["interac", "bank_transfer", "cheque"])
+def test_the_steps_of_a_transfer(auditor: Visitor, demo: DemoProcess, mode: str) -> None:
+    auditor.open(start(demo, new_donor(), mode=mode, lang="fr_CA"))
+    audit(auditor)
+
+
+def test_a_monthly_gifts_page(auditor: Visitor, demo: DemoProcess) -> None:
+    auditor.open(give(demo, new_donor(), frequency="monthly"))
+    assert "Your monthly gift" in auditor.text()
+    audit(auditor)
+
+
+def test_the_question_before_giving_again(
+    auditor: Visitor, donor: Donor, demo: DemoProcess
+) -> None:
+    give(demo, donor, first_name="Adaeze")
+    auditor.open("/give/ca")
+    fill_form(auditor, donor, mode="card", amount="75.53")
+    auditor.page.locator("#fund").select_option("general")
+    auditor.expect_status(409)
+    auditor.press("Continue to payment")
+    audit(auditor)
+
+
+@pytest.mark.parametrize("endpoint", list(STAFF))
+def test_staff_pages(clerk: Visitor, staff_auditor: Visitor, endpoint: str) -> None:
+    clerk.open(STAFF[endpoint])
+    staff_auditor.open(STAFF[endpoint])
+    audit(staff_auditor)
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.PARTLY_REFUNDED, Status.CHARGED_BACK])
+def test_a_gift_as_staff_see_it(
+    clerk: Visitor, staff_auditor: Visitor, gifts: dict[Status, str], status: Status
+) -> None:
+    reference = _reference(staff_auditor, gifts[status])
+    clerk.open(f"/staff/gifts/{reference}")
+    staff_auditor.open(f"/staff/gifts/{reference}")
+    audit(staff_auditor)
+
+
+def test_the_refund_page_and_what_it_refuses(
+    staff_auditor: Visitor, gifts: dict[Status, str]
+) -> None:
+    reference = _reference(staff_auditor, gifts[Status.PAID])
+    staff_auditor.open(f"/staff/gifts/{reference}/refund")
+    audit(staff_auditor)
+    staff_auditor.fill(amount="999999")
+    staff_auditor.expect_status(422)
+    with staff_auditor.page.expect_navigation():
+        staff_auditor.page.locator("main form button[type=submit]").click()
+    staff_auditor.look()
+    audit(staff_auditor)
+
+
+@pytest.mark.parametrize("address", ["/staff/gifts?q=nobody-has-this", "/staff/gifts?status=paid"])
+def test_a_search_of_the_gift_list(staff_auditor: Visitor, address: str) -> None:
+    staff_auditor.open(address)
+    audit(staff_auditor)
+
+
+def test_a_page_of_staffs_that_is_not_there(staff_auditor: Visitor) -> None:
+    staff_auditor.expect_status(404)
+    staff_auditor.open("/staff/gifts/AAAA-AAAA-A")
+    audit(staff_auditor)
+
+
+def test_signing_in_with_a_wrong_password(auditor: Visitor, demo: DemoProcess) -> None:
+    auditor.open("/staff/sign-in")
+    auditor.fill(email="nobody@example.org", password="not the password")
+    auditor.expect_status(422)
+    auditor.press("Sign in")
+    audit(auditor)
+
+
+def _reference(visitor: Visitor, path: str) -> str:
+    visitor.open(path)
+    return visitor.page.locator("dd.code-plain").last.inner_text()
