@@ -1,0 +1,158 @@
+"""camt.053 statements and camt.054 notifications of ISO 20022, in every version.
+
+https://www.iso20022.org/iso-20022-message-definitions (Bank-to-Customer Cash Management).
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+
+from portal.i18n import gettext
+from portal.money import Money
+from portal.payments.statements.amounts import read_currency, read_plain
+from portal.payments.statements.balances import AccountTotals, document_of
+from portal.payments.statements.camt_details import movement_entries
+from portal.payments.statements.dates import DateOrder, read_date, unreadable_date
+from portal.payments.statements.entries import StatementDocument, StatementEntry, StatementError
+from portal.payments.statements.xml_reading import Element, ElementReader
+
+# The message's root element.
+KINDS = {"BkToCstmrStmt": "camt.053", "BkToCstmrDbtCdtNtfctn": "camt.054"}
+_STARTS = frozenset(("Stmt", "Ntfctn"))
+_WANTED = frozenset(("Acct", "Bal", "TxsSummry", "Ntry"))
+_KEPT_RAW = frozenset(("Ntry", "TxDtls"))
+# Opening and closing booked balances; interim ones belong to pages of a statement.
+_OPENING = ("OPBD", "PRCD")
+_CLOSING = ("CLBD",)
+
+
+@dataclass
+class _Statement:
+    account: str = ""
+    currency: str = ""
+    count: int | None = None
+    found: int = 0
+    line: int = 0
+    totals: AccountTotals = field(default_factory=AccountTotals)
+
+
+class CamtReader:
+    """Collects the entries of one file while its elements pass by."""
+
+    def __init__(self, account: str) -> None:
+        self.kind = ""
+        self.entries: list[StatementEntry] = []
+        self.statements: list[_Statement] = []
+        self._account = account
+        self._take = {
+            "Acct": self._account_of,
+            "Bal": self._balance,
+            "TxsSummry": self._summary,
+            "Ntry": self._movement,
+        }
+
+    def read(self, content: bytes) -> StatementDocument:
+        """The whole file. Raises StatementError with the line of what is wrong."""
+        ElementReader(_WANTED, _KEPT_RAW, self._element, self._seen).read(content)
+        if not self.kind:
+            raise StatementError(gettext("The XML is no camt.053 or camt.054 statement."))
+        for statement in self.statements:
+            self._check(statement)
+        return document_of(
+            self.kind,
+            self.entries,
+            [statement.totals for statement in self.statements],
+            account=self._account,
+        )
+
+    def _seen(self, name: str, line: int) -> None:
+        if name in KINDS:
+            self.kind = KINDS[name]
+        elif name in _STARTS and self.kind:
+            self.statements.append(_Statement(line=line))
+
+    def _element(self, element: Element) -> None:
+        if not self.statements:
+            raise StatementError(
+                gettext("The XML is no camt.053 or camt.054 statement."), element.line
+            )
+        self._take[element.name](element)
+
+    def _account_of(self, element: Element) -> None:
+        statement = self.statements[-1]
+        statement.account = element.text_at("Id/IBAN", "Id/Othr/Id")
+        statement.currency = element.text_at("Ccy")
+        statement.totals.account = statement.account
+
+    def _balance(self, element: Element) -> None:
+        code = element.text_at("Tp/CdOrPrtry/Cd")
+        if element.first("Tp/SubTp"):
+            return
+        totals = self.statements[-1].totals
+        if code in _OPENING:
+            totals.opening = self._signed(element)
+        elif code in _CLOSING:
+            totals.closing = self._signed(element)
+
+    def _summary(self, element: Element) -> None:
+        count = element.text_at("TtlNtries/NbOfNtries")
+        if count.isdecimal() and len(count) < 10:
+            self.statements[-1].count = int(count)
+
+    def _movement(self, element: Element) -> None:
+        statement = self.statements[-1]
+        statement.found += 1
+        if element.text_at("Sts/Cd", "Sts/Prtry", "Sts") not in {"BOOK", ""}:
+            return  # pending and merely informative entries move no money
+        money = self._signed(element)
+        statement.totals.add(money)
+        self.entries.extend(
+            movement_entries(
+                element,
+                money=money,
+                booked_on=_day(element),
+                account=statement.account or self._account,
+                position=len(self.entries) + 1,
+            )
+        )
+
+    def _signed(self, element: Element) -> Money:
+        """An element's amount by its own direction, which a reversal has already turned."""
+        amount = element.first("Amt")
+        if amount is None:
+            raise StatementError(gettext("The entry has no amount."), element.line)
+        currency = amount.attributes.get("Ccy") or self.statements[-1].currency
+        code = read_currency(currency, line=amount.line)
+        money = read_plain(amount.text.strip(), code, line=amount.line)
+        direction = element.text_at("CdtDbtInd")
+        if direction not in {"CRDT", "DBIT"}:
+            raise StatementError(gettext("The entry says neither credit nor debit."), element.line)
+        return money if direction == "CRDT" else -money
+
+    def _check(self, statement: _Statement) -> None:
+        if statement.count is not None and statement.count != statement.found:
+            raise StatementError(
+                gettext(
+                    "The file promises %(promised)s entries and holds %(found)s.",
+                    promised=statement.count,
+                    found=statement.found,
+                ),
+                statement.line,
+            )
+        statement.totals.check(statement.line)
+
+
+def _day(element: Element) -> date:
+    """The day of booking, else of value."""
+    text = element.text_at("BookgDt/Dt", "BookgDt/DtTm", "ValDt/Dt", "ValDt/DtTm")
+    # XML Schema's dates may carry a time zone, which names no other day here.
+    bare = re.sub(r"(?<=^\d{4}-\d\d-\d\d)(?:Z|[+-]\d\d:\d\d|T.*)$", "", text)
+    day = read_date(bare, DateOrder.YEAR_FIRST)
+    if day is None:
+        raise unreadable_date(text, element.line)
+    return day
+
+
+def read_camt(content: bytes, *, account: str = "") -> StatementDocument:
+    """Read a camt.053 or camt.054 file; `account` is taken where the file names none."""
+    return CamtReader(account).read(content)
