@@ -1,0 +1,94 @@
+"""A mail's headers and body as plain text, however it is wrapped."""
+
+import re
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
+from html.parser import HTMLParser
+
+BODY_LIMIT = 100_000
+
+_ADDRESS = re.compile(
+    r"\s*(?:(?P<name>\"(?:[^\"\\]|\\.){0,200}\"|[^\"<>,@;:()]{0,200}?)\s*"
+    r"<(?P<bracketed>[^<>@\s\",;]{1,64}@[^<>@\s\",;]{1,255})>"
+    r"|(?P<bare>[^<>@\s\",;]{1,64}@[^<>@\s\",;]{1,255}))\s*"
+)
+_BREAKS = frozenset("p div br tr table li h1 h2 h3 h4 td".split())
+_HIDDEN = frozenset(("style", "script", "head", "title"))
+
+
+def header_text(mail: Message, name: str) -> str:
+    """A header's text on one line; as it stands if it is wrongly encoded."""
+    value = str(mail.get(name, ""))
+    return _decoded(value) or " ".join(value.split())
+
+
+def one_address(mail: Message, name: str) -> tuple[str, str]:
+    """Display name and address of a header; both empty unless it holds exactly one address."""
+    values = mail.get_all(name, [])
+    found = _ADDRESS.fullmatch(" ".join(str(values[0]).split())) if len(values) == 1 else None
+    if found is None:
+        return "", ""
+    display = re.sub(r"\\(.)", r"\1", (found["name"] or "").strip('"'))
+    return _decoded(display), found["bracketed"] or found["bare"]
+
+
+def _decoded(value: str) -> str:
+    """The text of encoded words, or nothing if their encoding is unknown or broken."""
+    try:
+        value = str(make_header(decode_header(value)))
+    except (MessageError, LookupError, ValueError):
+        return ""
+    return " ".join(value.split())
+
+
+def body_text(mail: Message) -> str:
+    """The plain part of the body, else the HTML part without its markup."""
+    for kind in ("text/plain", "text/html"):
+        for part in mail.walk():
+            if part.get_content_type() == kind and not part.get_filename():
+                text = _content(part)
+                return _without_markup(text) if kind == "text/html" else _spaced(text)
+    return ""
+
+
+def _content(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    content = payload[:BODY_LIMIT] if isinstance(payload, bytes) else b""
+    try:
+        return content.decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:
+        return content.decode("utf-8", "replace")
+
+
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, _attrs: list[tuple[str, str | None]]) -> None:
+        self._hidden += tag in _HIDDEN
+        if tag in _BREAKS:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag in _HIDDEN and self._hidden > 0
+        if tag in _BREAKS:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.parts.append(re.sub(r"\s+", " ", data))
+
+
+def _without_markup(html: str) -> str:
+    words = _Words()
+    words.feed(html)
+    words.close()
+    return _spaced("".join(words.parts))
+
+
+def _spaced(text: str) -> str:
+    """Lines with single spaces."""
+    return "\n".join(" ".join(line.split()) for line in text.splitlines()).strip()
