@@ -83,7 +83,8 @@ class World:
         return "".join(self.chance.choice(ALPHABET + "01IL") for _ in range(length))
 
     def interac(self) -> str:
-        return "CA" + "".join(self.chance.choice("abcdefgHJKLM23456789") for _ in range(8))
+        letters = "".join(self.chance.choice("abcdefgHJKLM23456789") for _ in range(7))
+        return f"CA{letters}{self.chance.randrange(10)}"
 
     def name(self) -> str:
         return f"{self.chance.choice(FIRST)} {self.chance.choice(LAST)}"

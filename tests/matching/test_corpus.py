@@ -2,11 +2,16 @@
 
 import sys
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import pytest
 
 from portal.payments.matching.batch import match_all
+from portal.payments.matching.candidates import Notice
 from portal.payments.matching.matcher import Decision, Kind, Matcher
+from portal.payments.statements.interac_mail import read_interac_mail
+from portal.payments.statements.reading import read_statement
+from tests.matching.bank_files import FORMATS, BankFormat, write_mail
 from tests.matching.corpus import Sample, World, make_corpus
 
 LINES = 5000
@@ -41,9 +46,43 @@ def written(table: dict[str, Counter[str]]) -> str:
     return "\n".join(("", head, *body, ""))
 
 
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_corpus(LINES)
+def as_banks_send_it(world: World) -> World:
+    """The same stories, written into files and mails of every kind and read from them."""
+    filed: dict[str, list[Sample]] = {bank.filename: [] for bank in FORMATS}
+    for sample in world.samples:
+        able = [bank.filename for bank in FORMATS if bank.carries(sample.entry)]
+        # A doubled line and a bounce stand in the same bank's file as what they repeat.
+        filed[able[abs(sample.entry.money.minor) % len(able)]].append(sample)
+    read = [sample for bank in FORMATS for sample in read_back(bank, filed[bank.filename])]
+    notices = [read_mail(notice, french=n % 2 == 1) for n, notice in enumerate(world.notices)]
+    return replace(world, samples=read, notices=notices)
+
+
+def read_back(bank: BankFormat, samples: list[Sample]) -> list[Sample]:
+    content = bank.write([sample.entry for sample in samples]).encode()
+    document = read_statement(content, filename=bank.filename, currency="CAD")
+    pairs = list(zip(samples, document.entries, strict=True))
+    assert all(entry.money == sample.entry.money for sample, entry in pairs)
+    return [replace(sample, entry=entry) for sample, entry in pairs]
+
+
+def read_mail(notice: Notice, *, french: bool) -> Notice:
+    mail = read_interac_mail(write_mail(notice, french=french))
+    assert mail.sent_at
+    return Notice(
+        interac_reference=mail.reference,
+        money=mail.money,
+        received_on=mail.sent_at.date(),
+        name=mail.sender_name,
+        email=mail.sender_email,
+        message=mail.message,
+    )
+
+
+@pytest.fixture(scope="module", params=["entries", "files and mails"])
+def world(request: pytest.FixtureRequest) -> World:
+    made = make_corpus(LINES)
+    return made if request.param == "entries" else as_banks_send_it(made)
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def test_whatever_is_found_is_a_valid_reference(text):
 def test_one_wrong_sign_is_corrected_to_the_only_open_gift(reference, at, sign):
     bare = reference.replace("-", "")
     wrong = bare[:at] + sign + bare[at + 1 :]
-    assume(wrong != bare and sign.isalnum())
+    assume(bare[at] not in {sign, "E"} and sign.isalnum())
     assert correct_reference(group(wrong), ReferenceIndex([reference])) == reference
 
 
