@@ -54,7 +54,7 @@ def document_of(
         balance.currency
         for statement in statements
         for balance in (statement.opening, statement.closing)
-        if balance
+        if balance is not None  # one of nought is a balance too
     }
     single = len(accounts) == 1
     return StatementDocument(

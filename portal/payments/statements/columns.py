@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
+from functools import cached_property
 
 from portal.i18n import gettext
 from portal.payments.statements.dates import DateOrder
@@ -72,7 +73,7 @@ SINGLE = (
 ).split()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Columns:
     """A mapping with every column as its index in the rows of one file."""
 
@@ -91,14 +92,14 @@ class Columns:
     amounts_by_currency: tuple[tuple[str, int], ...]
     mapping: ColumnMapping
 
-    @property
+    @cached_property
     def amounts(self) -> tuple[int, ...]:
         """Every column an amount may stand in."""
         single = (self.amount, self.credit, self.debit)
         found = [column for column in single if column is not None]
         return (*found, *(column for _, column in self.amounts_by_currency))
 
-    @property
+    @cached_property
     def narrowest(self) -> int:
         """How many cells a row must have to reach every column that is read."""
         singles: list[int | None] = [getattr(self, name) for name in SINGLE]

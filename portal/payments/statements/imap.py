@@ -99,6 +99,9 @@ def _connected(account: ImapAccount, tls: ssl.SSLContext) -> Iterator[imaplib.IM
     finally:
         with suppress(OSError, imaplib.IMAP4.error):
             connection.logout()
+        # A log-out that fails leaves the socket open.
+        with suppress(OSError):
+            connection.shutdown()
 
 
 def _log_in(connection: imaplib.IMAP4_SSL, account: ImapAccount) -> None:

@@ -149,7 +149,7 @@ class _Reader:
         if movement is None:
             return
         totals = self._statements[-1].totals
-        currency = totals.opening.currency if totals.opening else ""
+        currency = "" if totals.opening is None else totals.opening.currency
         entry = _entry(
             movement,
             details,

@@ -30,6 +30,9 @@ _TOKEN = re.compile(
 )
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _FORBIDDEN = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+# A movement holds aggregates, such as PAYEE, that hold none but small ones.
+DEEPEST = 5
+
 _STATEMENTS = frozenset(("STMTRS", "CCSTMTRS"))
 _MOVEMENT = "STMTTRN"
 _NAMES = ("NAME", "PAYEE.NAME")
@@ -128,8 +131,12 @@ class _Reader:
                 movement.inside.pop()
         elif value := _plain(token["value"]):
             movement.values.setdefault(".".join((*movement.inside, tag)), value)
-        elif re.compile(rf"</{tag}\s*>", re.IGNORECASE).match(self._text, token.end()) is None:
+        elif not self._text.startswith(f"</{token['tag']}", token.end()):
             movement.inside.append(tag)
+            if len(movement.inside) > DEEPEST:
+                raise StatementError(
+                    gettext("The movement doesn’t end."), self._line_at(movement.began)
+                )
 
     def _entry(self, movement: _Movement, end: int) -> StatementEntry:
         values = movement.values

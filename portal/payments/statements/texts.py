@@ -10,7 +10,7 @@ LONGEST_NAME = 120
 
 # Bounded everywhere: a line of a million letters must not take a minute.
 _EMAIL = re.compile(
-    r"(?<![\w.+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}(?![\w@])"
+    r"(?<![\w.+@-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}(?![\w@])"
 )
 # Case-sensitive, 8 to 12 signs, begins CA or C1; a digit tells CA4kq9Tz from CAMPBELL.
 _INTERAC = re.compile(

@@ -1,0 +1,124 @@
+"""Corners of camt, MT940 and OFX, and what free texts tell."""
+
+import pytest
+
+from portal.money import Money
+from portal.payments.statements.texts import (
+    LONGEST,
+    e_transfer_name,
+    email_in,
+    interac_reference_in,
+    joined,
+)
+from tests.statements.samples import read_sample, read_text, refusal, sample
+
+MT940 = ":20:X\n:25:1\n:60F:C261101CAD0,\n:61:261102C1,00NTRFNONREF\n:62F:C261102CAD1,\n"
+
+
+def test_an_account_that_began_at_nought_is_read() -> None:
+    document = read_text(MT940)
+    assert document.opening_balance == Money(0, "CAD")
+    assert document.entries[0].money == Money(100, "CAD")
+    assert "not whole" in refusal(MT940.replace("CAD1,\n", "CAD2,\n").encode()).reason
+
+
+def test_a_month_without_movements_is_read() -> None:
+    document = read_text(":20:X\n:25:1\n:60F:C261101CAD5,\n:62F:C261102CAD5,\n")
+    assert (document.entries, document.currency) == ((), "CAD")
+
+
+def test_several_accounts_in_one_file_are_kept_apart() -> None:
+    document = read_text(MT940 + MT940.replace(":25:1", ":25:0002"))
+    assert [entry.account for entry in document.entries] == ["1", "0002"]
+    assert [entry.position for entry in document.entries] == [1, 2]
+    assert (document.account, document.opening_balance) == ("", None)
+
+
+def test_statements_that_follow_each_other_are_one_document() -> None:
+    second = MT940.replace("CAD0,", "CAD1,").replace("02CAD1,\n", "03CAD2,\n")
+    document = read_text(MT940 + second)
+    assert (document.opening_balance, document.closing_balance) == (
+        Money(0, "CAD"),
+        Money(200, "CAD"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("mark", "minor"), [("C", 100), ("D", -100), ("RC", -100), ("RD", 100), ("CR", 100)]
+)
+def test_mt940_marks_tell_the_direction(mark: str, minor: int) -> None:
+    text = MT940.replace("02C1,00", f"02{mark}1,00")
+    sign = "C" if minor > 0 else "D"
+    document = read_text(text.replace(":62F:C", f":62F:{sign}"))
+    assert document.entries[0].money.minor == minor
+
+
+def test_details_after_the_closing_balance_belong_to_no_movement() -> None:
+    document = read_text(MT940 + ":86:END OF MONTH LW7K-3QXD-9\n")
+    assert document.entries[0].message == ""
+
+
+def test_a_batch_whose_parts_don_t_add_up_stays_whole() -> None:
+    text = sample("camt053.xml").decode().replace("30.00", "31.00")
+    whole = read_text(text).entries[1]
+    assert whole.money == Money(5000, "EUR")
+    assert whole.raw.startswith("<Ntry>")
+
+
+def test_a_batch_in_another_currency_stays_whole() -> None:
+    text = sample("camt053.xml").decode().replace('<Amt Ccy="EUR">30.00', '<Amt Ccy="USD">30.00')
+    assert read_text(text).entries[1].money == Money(5000, "EUR")
+
+
+def test_pending_entries_move_no_money() -> None:
+    assert all(entry.money.minor != 99_900 for entry in read_sample("camt053.xml").entries)
+
+
+def test_an_intraday_report_is_no_statement() -> None:
+    text = sample("camt053.xml").decode().replace("BkToCstmrStmt", "BkToCstmrAcctRpt")
+    assert "no camt.053 or camt.054" in refusal(text.encode()).reason
+
+
+def test_interac_references_keep_their_case() -> None:
+    assert interac_reference_in("ref C1aBcDeF thanks") == "C1aBcDeF"
+    assert interac_reference_in("CA8xKp3Rt") == "CA8xKp3Rt"
+
+
+@pytest.mark.parametrize("text", ["CAMPBELL", "CANADIAN TIRE", "c1abcdef", "XC1aBcDeF", "C1ab", ""])
+def test_words_are_no_interac_references(text: str) -> None:
+    assert interac_reference_in(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "email"),
+    [
+        ("gift jane.doe+x@mail.example.org thanks", "jane.doe+x@mail.example.org"),
+        ("<jane@example.org>", "jane@example.org"),
+        ("jane@example", ""),
+        ("a@b@example.org", ""),
+        ("@example.org", ""),
+    ],
+)
+def test_finds_an_e_mail_address(text: str, email: str) -> None:
+    assert email_in(text) == email
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("E-TRANSFER - AUTODEPOSIT JANE DOE", "JANE DOE"),
+        ("Virement Interac de Amélie Côté-Roy", "Amélie Côté-Roy"),
+        ("VIREMENT INTERAC - DÉPÔT AUTOMATIQUE AMÉLIE ROY", "AMÉLIE ROY"),
+        ("INTERAC E-TRANSFER FROM JANE DOE C1Ab4kQpT9z", "JANE DOE"),
+        ("E-TRANSFER RECEIVED JANE DOE jane@example.org", "JANE DOE"),
+        ("E-TRANSFER RECEIVED LW7K3QXD9", ""),
+        ("PAYROLL DEPOSIT", ""),
+    ],
+)
+def test_finds_who_sent_an_e_transfer(text: str, name: str) -> None:
+    assert e_transfer_name(text) == name
+
+
+def test_texts_are_joined_once_each_and_never_endless() -> None:
+    assert joined(["a  b", None, " ", "a b", "c"]) == "a b c"
+    assert len(joined(["x" * 10_000_000, "y"])) == LONGEST
