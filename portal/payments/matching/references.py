@@ -85,7 +85,7 @@ class ReferenceIndex:
                     settled += self._as_settled(window.signs)
                 elif window.looks_meant:
                     self._repair(window, repaired)
-        if len(repaired) > 1:
+        if len(repaired) > 1:  # within one window or between two: no repair is the only one
             repaired = dict.fromkeys(repaired, Reading.DOUBTFUL)
         return Quotes(repaired | exact, tuple(dict.fromkeys(settled)))
 
@@ -115,7 +115,7 @@ class ReferenceIndex:
         fits = [self._canonical[signs] for signs in repairs if signs in self._canonical]
         if not fits:
             return
-        alone = len(fits) == 1 and not any(self._as_settled(signs) for signs in repairs)
+        alone = not any(self._as_settled(signs) for signs in repairs)
         reading = Reading.CORRECTED if alone and window.aligned else Reading.DOUBTFUL
         for canonical in fits:
             if found.get(canonical) is not Reading.CORRECTED:
