@@ -2,14 +2,19 @@
 
 import pytest
 
-from tests.matching.timing import measure_matching
+from tests.matching.timing import Timing, measure_matching
 
 BYTES_A_LINE = 1000
 
 
+def quickest(count: int) -> Timing:
+    """The least of three runs: other work on the machine only ever adds time."""
+    return min((measure_matching(count) for _ in range(3)), key=lambda timing: timing.seconds)
+
+
 @pytest.mark.slow
 def test_ten_times_the_lines_and_gifts_take_at_most_twelve_times_as_long() -> None:
-    few, many = measure_matching(2_000), measure_matching(20_000)
+    few, many = quickest(2_000), quickest(20_000)
     assert many.automatic > 0.6 * many.lines
     assert many.seconds <= 12 * few.seconds
 

@@ -122,8 +122,10 @@ class Matcher:
         for reference in (*clues.quotes.open, *clues.told.open):
             known = pool.by_reference[reference]
             found[known.gift.gift_id] = known
-        for email in (clues.email, *clues.alias_emails):
-            for known in pool.of_email(email, clues.money) if email else ():
+        if clues.names_exactly and any(known.gift.due == clues.money for known in found.values()):
+            return found.values()  # named, and what is due: nobody else's name says more
+        for email in filter(None, (clues.email, *clues.alias_emails)):
+            for known in pool.of_email(email):
                 found[known.gift.gift_id] = known
         for known in pool.of_name(clues.words, clues.money):
             found[known.gift.gift_id] = known

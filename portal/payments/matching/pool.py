@@ -15,7 +15,7 @@ from portal.payments.matching.references import ReferenceIndex
 
 # A group of gifts larger than this says too little to pick one of them.
 MOST_OF_A_KIND = 64
-# Gifts of one donor or name that are shown although the amount differs.
+# Gifts of one name that are shown although the amount differs.
 MOST_OF_ANOTHER_AMOUNT = 8
 # Longer names and messages are compared by their first words.
 _NAME_WORDS = 4
@@ -31,10 +31,6 @@ class Known:
     email: str
 
 
-# An amount, one word of a name and the first letter of another.
-_Trace = tuple[Money, str, str]
-
-
 class GiftPool:
     """Open gifts by reference, e-mail address, name, and amount with part of a name."""
 
@@ -46,37 +42,35 @@ class GiftPool:
         )
         self._by_email: dict[str, list[Known]] = defaultdict(list)
         self._by_name: dict[str, list[Known]] = defaultdict(list)
-        self._by_amount: dict[tuple[Money, str], list[Known]] = defaultdict(list)
-        self._by_trace: dict[_Trace, list[Known]] = defaultdict(list)
+        self._by_name_and_amount: dict[str, list[Known]] = defaultdict(list)
+        self._by_trace: dict[str, list[Known]] = defaultdict(list)
         for one in known:
             self._file(one)
 
     def _file(self, one: Known) -> None:
         if one.email:
             self._by_email[one.email].append(one)
-            self._by_amount[one.gift.due, one.email].append(one)
         if one.words:
             name = full_name(one.words)
             self._by_name[name].append(one)
-            self._by_amount[one.gift.due, name].append(one)
+            self._by_name_and_amount[_amount_and(one.gift.due, name)].append(one)
         for trace in _traces(one.gift.due, one.words[:_NAME_WORDS]):
             self._by_trace[trace].append(one)
 
-    def of_email(self, email: str, money: Money) -> Iterator[Known]:
-        """Gifts of this address: of this amount first, then a few of others."""
-        yield from self._by_amount.get((money, email), ())[:MOST_OF_A_KIND]
-        yield from self._by_email.get(email, ())[:MOST_OF_ANOTHER_AMOUNT]
+    def of_email(self, email: str) -> Sequence[Known]:
+        """Gifts of this address."""
+        return self._by_email.get(email, ())[:MOST_OF_A_KIND]
 
     def of_name(self, words: Words, money: Money) -> Iterator[Known]:
-        """Gifts of this very name; without one of this amount, those of a name like it."""
+        """Gifts of this very name and amount, else of the name, or of a name like it."""
         if not words:
             return
         name = full_name(words)
-        same = self._by_amount.get((money, name), ())[:MOST_OF_A_KIND]
+        same = self._by_name_and_amount.get(_amount_and(money, name), ())[:MOST_OF_A_KIND]
         yield from same
-        yield from _unless_many(self._by_name.get(name, ()), MOST_OF_ANOTHER_AMOUNT)
         if same:
             return
+        yield from _unless_many(self._by_name.get(name, ()), MOST_OF_ANOTHER_AMOUNT)
         for trace in _traces(money, words[:_MESSAGE_WORDS]):
             yield from _unless_many(self._by_trace.get(trace, ()), MOST_OF_A_KIND)
 
@@ -85,14 +79,19 @@ def _know(gift: OpenGift) -> Known:
     return Known(gift, fold_words(gift.name), gift.email.strip().lower())
 
 
-def _traces(money: Money, words: Words) -> set[_Trace]:
-    """What two spellings of one name mostly still share."""
+def _traces(money: Money, words: Words) -> set[str]:
+    """An amount, one word of a name and another's first letter: what two spellings share."""
     return {
-        (money, word, other[0])
+        _amount_and(money, f"{word} {other[0]}")
         for at, word in enumerate(words)
         for beside, other in enumerate(words)
         if at != beside and len(word) > 1
     }
+
+
+def _amount_and(money: Money, text: str) -> str:
+    """A text as key: compared quickly, and held in little space."""
+    return f"{money.minor} {money.currency} {text}"
 
 
 def _unless_many(group: Sequence[Known], most: int) -> Sequence[Known]:
