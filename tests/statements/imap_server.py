@@ -77,9 +77,12 @@ class Session:
             return
         fetched = re.match(r"UID FETCH (\d+) \((.*)\)", command)
         assert fetched
-        uid, mail = int(fetched[1]), self.folder.mails[int(fetched[1])]
-        self.send("* 99 FETCH (UID 999 FLAGS (\\Seen))")
-        if fetched[2] == "RFC822.SIZE":
+        # Servers may speak of other mails in between: that is not what was asked for.
+        self.tell(999, b"another mail", fetched[2])
+        self.tell(int(fetched[1]), self.folder.mails[int(fetched[1])], fetched[2])
+
+    def tell(self, uid: int, mail: bytes, what: str) -> None:
+        if what == "RFC822.SIZE":
             self.send(f"* 1 FETCH (UID {uid} RFC822.SIZE {len(mail)})")
         else:
             self.stream.sendall(f"* 1 FETCH (UID {uid} BODY[] {{{len(mail)}}}\r\n".encode())

@@ -1,15 +1,16 @@
 """Damaged and hostile files are refused with a line and a reason, never half read."""
 
+import os
 import time
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.i18n import use_locale
 from portal.payments.statements.decoding import FILE_LIMIT, read_limited
 from portal.payments.statements.entries import StatementError
 from portal.payments.statements.reading import read_statement, read_statement_file
@@ -142,15 +143,19 @@ def test_the_line_of_a_stray_sign_is_told() -> None:
     assert refusal(b"a,b\nc,d\ne,\x00f\n").line == 3
 
 
+class Unopened(type(Path())):  # type: ignore[misc]  # the class of this platform's paths
+    """A file that must be refused without being opened."""
+
+    def open(self, *_arguments: object, **_options: object) -> NoReturn:
+        raise AssertionError("the file was opened")
+
+
 def test_a_file_of_200_mb_is_refused_by_its_size_unread(tmp_path: Path) -> None:
-    path = tmp_path / "huge.csv"
-    with path.open("wb") as stream:
-        stream.truncate(200 * 1024 * 1024)
-    path.chmod(0o000)
-    began = time.process_time()
+    path = Unopened(tmp_path / "huge.csv")
+    path.touch()
+    os.truncate(path, 200 * 1024 * 1024)
     with pytest.raises(StatementError, match="larger than 20 MB"):
         read_statement_file(path)
-    assert time.process_time() - began < 0.1
 
 
 class Endless(BytesIO):
@@ -239,11 +244,9 @@ def test_hostile_shapes_take_no_longer_than_others(content: bytes) -> None:
     assert time.process_time() - began < 2
 
 
-def test_an_error_says_its_line_in_the_reader_s_language() -> None:
+def test_an_error_says_its_line_and_its_reason() -> None:
     error = refusal(changed("rbc.csv", "75.50", "many"))
     assert str(error) == "Line 2: “many” is no clear amount."
-    with use_locale("fr_CA"):
-        assert str(error).endswith("is no clear amount.")
 
 
 def test_a_bank_chosen_wrongly_is_refused() -> None:
