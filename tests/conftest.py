@@ -17,6 +17,7 @@ from portal import schema
 from portal.clock import FixedClock
 from portal.codes.operations import load_sample_codes
 from portal.database import Database
+from portal.i18n import set_locale
 from portal.mailbox.server import Inbox
 from portal.mailbox.store import MailStore
 from portal.regions.operations import load_region_files
@@ -27,6 +28,12 @@ from tests.sandbox_process import free_port
 SECRET = "a secret that is only ever used by tests, and long enough"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ENGINES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(autouse=True)
+def speak_english() -> None:
+    """No test hears the language of the request that another one made."""
+    set_locale("en")
 
 
 @pytest.fixture(scope="session")

@@ -308,12 +308,26 @@ def test_a_french_form_is_answered_in_french(client: CheckedClient, catalogued: 
     assert only_gift(catalogued).locale == "fr_CA"
 
 
+def test_control_characters_are_taken_out_of_what_is_typed(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    typed = {"first_name": "A\x00da", "dedication": "For\x00\r\nGrace", "code": "LW\x00CAN"}
+    assert give(client, **typed).status_code == 303
+    gift = only_gift(catalogued)
+    assert (gift.first_name, gift.dedication, gift.code) == ("Ada", "For Grace", "LWCAN")
+
+
+@pytest.mark.parametrize("ticket", ["\x00.\x00", "é.é", "1e9.x"])
+def test_a_ticket_of_nonsense_is_just_no_ticket(client: CheckedClient, ticket: str) -> None:
+    assert give(client, ticket=ticket).status_code == 422
+
+
 def test_an_unknown_region_takes_nothing(client: CheckedClient, catalogued: Database) -> None:
     assert client.post("/give/atlantis", data=GIVER).status_code == 404
     assert not all_gifts(catalogued)
 
 
-def test_a_full_database_answers_503_and_keeps_nothing_half(
+def test_a_database_that_fails_keeps_nothing_half(
     client: CheckedClient, app: Flask, catalogued: Database
 ) -> None:
     ticket = read_ticket(client.get("/give/ca"))
