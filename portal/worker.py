@@ -33,7 +33,8 @@ from portal.settings import Settings
 
 log = get_logger()
 
-CONCURRENCY = 16
+# Each thread that renders keeps its own typst and fonts; four are forty receipts a second.
+CONCURRENCY = 4
 POLLING_SECONDS = 0.1
 COMPARE_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
