@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from aiosmtpd.controller import Controller
@@ -28,6 +29,10 @@ from tests.sandbox_process import free_port
 SECRET = "a secret that is only ever used by tests, and long enough"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ENGINES = ("sqlite", "postgresql")
+
+# A property is true or false, not quick or slow; how busy the machine is says nothing of it.
+hypothesis.settings.register_profile("portal", deadline=None)
+hypothesis.settings.load_profile("portal")
 
 
 @pytest.fixture(autouse=True)
