@@ -7,7 +7,7 @@ from pypdf import PdfReader
 
 from tests.demo_process import DemoProcess
 from tests.journeys.browser import PHONE, Visitor
-from tests.journeys.giving import Donor, fill_form, gift_path, pay_by_card
+from tests.journeys.giving import Donor, fill_form, pay_by_card
 from tests.journeys.staff import find_gifts
 
 
@@ -72,9 +72,7 @@ def test_the_same_in_french_without_script_on_a_phone(
     assert "75,50" in message["text"]
 
 
-def test_a_code_of_another_region_is_refused_with_the_next_way(
-    visitor: Visitor, donor: Donor
-) -> None:
+def test_a_code_of_another_region_is_refused_with_the_next_way(visitor: Visitor) -> None:
     visitor.open("/give/gb?code=LWCAN")
     refusal = visitor.page.locator("#code-refused")
     assert (
@@ -87,14 +85,3 @@ def test_a_code_of_another_region_is_refused_with_the_next_way(
     visitor.look()
     assert "/give/ca" in visitor.page.url
     assert "LWCAN is applied to your gift." in visitor.text()
-
-    visitor.open("/give/gb?code=LWCAN")
-    visitor.page.get_by_role("button", name="Give without the code").click()
-    visitor.page.locator("#code-refused").wait_for(state="detached")
-    visitor.fill(amount="20", first_name="Ama", last_name="Mensah", email=donor.email)
-    visitor.page.locator("#mode-card").check()
-    visitor.press("Continue to payment")
-    pay_by_card(visitor)
-    assert gift_path(visitor)
-    assert "GBP 20.00" in visitor.text()
-    assert "LWCAN" not in visitor.text()
