@@ -7,7 +7,7 @@ from pypdf import PdfReader
 
 from tests.demo_process import DemoProcess
 from tests.journeys.browser import PHONE, Visitor
-from tests.journeys.giving import Donor, fill_form, pay_by_card
+from tests.journeys.giving import Donor, fill_form, gift_path, pay_by_card
 from tests.journeys.staff import find_gifts
 
 
@@ -85,3 +85,24 @@ def test_a_code_of_another_region_is_refused_with_the_next_way(visitor: Visitor)
     visitor.look()
     assert "/give/ca" in visitor.page.url
     assert "LWCAN is applied to your gift." in visitor.text()
+
+
+def test_without_the_refused_code_the_gift_goes_on_where_the_donor_is(
+    visitor: Visitor, donor: Donor
+) -> None:
+    visitor.open("/give/gb?code=LWCAN")
+    with visitor.page.expect_navigation():
+        visitor.page.locator("#code-refused a").first.click()
+    visitor.look()
+    visitor.open("/give/gb?code=LWCAN")
+    visitor.page.get_by_role("button", name="Give without the code").click()
+    visitor.page.locator("#code-refused").wait_for(state="detached")
+    visitor.fill(
+        amount="20", first_name=donor.first_name, last_name=donor.last_name, email=donor.email
+    )
+    visitor.page.locator("#mode-card").check()
+    visitor.press("Continue to payment")
+    pay_by_card(visitor)
+    assert gift_path(visitor)
+    assert "GBP 20.00" in visitor.text()
+    assert "LWCAN" not in visitor.text()
