@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+JOBS ?= 4
 
 .PHONY: run test check bench lock clean
 
@@ -10,7 +11,7 @@ run: $(VENV)/.ready
 	$(BIN)/portal demo $(ARGS)
 
 test: $(VENV)/.ready
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

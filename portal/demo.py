@@ -104,7 +104,14 @@ class Child:
             start_new_session=True,
         )
         log.close()
-        (place.data / f"{self.name}.pid").write_text(str(self.process.pid))
+        self._note_pid(place.data / f"{self.name}.pid", self.process.pid)
+
+    @staticmethod
+    def _note_pid(path: Path, pid: int) -> None:
+        """Whole or not at all, for whoever reads it while a process is started again."""
+        unfinished = path.with_suffix(".pid.new")
+        unfinished.write_text(str(pid))
+        unfinished.replace(path)
 
     @property
     def is_running(self) -> bool:

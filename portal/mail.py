@@ -4,8 +4,10 @@ A message is rendered and stored before it is sent, under a key that names its p
 sending it again after a crash sends the same message with the same Message-ID.
 """
 
+import contextlib
 import smtplib
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -104,17 +106,18 @@ def deliver(
         email = session.get_one(Email, email_id)
     if email.sent_at is not None:
         return False
-    problem = ""
+    message = compose(settings, letter, key=email.key, at=email.created_at)
     try:
-        send(settings, compose(settings, letter, key=email.key, at=email.created_at))
+        send(settings, message, then=lambda: _note(database, email_id, sent_at=now, problem=""))
     except MailNotSent as error:
-        problem = str(error)
+        _note(database, email_id, problem=str(error))
         raise
-    finally:
-        with database.write() as session:
-            values = {"problem": problem} if problem else {"sent_at": now, "problem": ""}
-            session.execute(sa.update(Email).where(Email.id == email_id).values(**values))
     return True
+
+
+def _note(database: Database, email_id: int, **values: object) -> None:
+    with database.write() as session:
+        session.execute(sa.update(Email).where(Email.id == email_id).values(**values))
 
 
 def compose(settings: Settings, letter: Letter, *, key: str, at: datetime) -> EmailMessage:
@@ -143,15 +146,35 @@ def compose(settings: Settings, letter: Letter, *, key: str, at: datetime) -> Em
     return message
 
 
-def send(settings: Settings, message: EmailMessage) -> None:
-    """Hand one message to the mail server; `MailNotSent` if that fails."""
+def send(settings: Settings, message: EmailMessage, *, then: Callable[[], None]) -> None:
+    """Hand one message to the mail server; `MailNotSent` if that fails.
+
+    `then` runs as soon as the server has taken the message, before any farewell: whoever is
+    killed between the two sends it again, so that moment is kept as short as can be.
+    """
     if not settings.mail_url:
         raise MailNotConfigured("No mail server is set: set PORTAL_MAIL_URL.")
     try:
-        with _connect(settings.mail_url) as server:
-            server.send_message(message)
+        server = _connect(settings.mail_url)
     except (OSError, smtplib.SMTPException) as error:
-        raise MailNotSent(f"The mail server did not take it ({type(error).__name__}).") from error
+        raise _not_taken(error) from error
+    try:
+        _hand_over(server, message)
+        then()
+    finally:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            server.quit()
+
+
+def _hand_over(server: smtplib.SMTP, message: EmailMessage) -> None:
+    try:
+        server.send_message(message)
+    except (OSError, smtplib.SMTPException) as error:
+        raise _not_taken(error) from error
+
+
+def _not_taken(error: Exception) -> MailNotSent:
+    return MailNotSent(f"The mail server did not take it ({type(error).__name__}).")
 
 
 def _connect(url: str) -> smtplib.SMTP:

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from babel.numbers import format_currency, get_currency_symbol
 
@@ -131,6 +132,7 @@ class Money:
         return cls(amount // 100 if code in STRIPE_SHIFTED else amount, code)
 
 
+@lru_cache(maxsize=4096)
 def format_money(money: Money, locale: str) -> str:
     """As a reader of `locale` (`en_CA`, `fr`) expects it, with the currency's own decimals."""
     return str(format_currency(money.decimal, money.currency, locale=locale))

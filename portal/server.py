@@ -8,6 +8,7 @@ from portal.logs import set_up_logging
 from portal.settings import Settings
 
 GRACE_SECONDS = 25
+APP = "portal.server:load"
 
 
 def load() -> object:
@@ -20,10 +21,10 @@ def load() -> object:
     return create_app(settings)
 
 
-def run_server(settings: Settings, host: str, port: int) -> None:
-    """Serve until SIGTERM; requests in flight are finished first."""
+def run_server(settings: Settings, host: str, port: int, app: str = APP) -> None:
+    """Serve `app`, a factory's name, until SIGTERM; requests in flight are finished first."""
     Granian(
-        "portal.server:load",
+        app,
         factory=True,
         address=host,
         port=port,

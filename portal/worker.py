@@ -26,14 +26,15 @@ from portal.jobs import (
 from portal.logs import get_logger
 from portal.notices import send_notice
 from portal.payments.followups import Bench, compare_with_stripe, fetch_fee, retry_event
-from portal.payments.gateway import StripeUnavailable
+from portal.payments.gateway import StripeRefused, StripeUnavailable
 from portal.receipts.operations import send_receipt
 from portal.schema import dbos_url
 from portal.settings import Settings
 
 log = get_logger()
 
-CONCURRENCY = 16
+# Each thread that renders keeps its own typst and fonts; four are forty receipts a second.
+CONCURRENCY = 4
 POLLING_SECONDS = 0.1
 COMPARE_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
@@ -164,3 +165,5 @@ def _compare(work: Work) -> None:
         log.info("compared_with_stripe", **compare_with_stripe(work.bench))
     except StripeUnavailable:
         log.warning("stripe_unavailable")
+    except StripeRefused as error:
+        log.error("stripe_refused", why=error.message)

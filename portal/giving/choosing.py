@@ -11,6 +11,7 @@ from portal.giving.showing import list_regions
 from portal.giving.theme import accent_sheet
 from portal.giving.visitors import (
     catalogue,
+    count_guess,
     visitor_country,
     visitor_language,
     visitor_languages,
@@ -36,6 +37,7 @@ def code(code: str) -> AnyResponse:
     with services().database.read() as session:
         found = find_code(session, code)
     if found is None:
+        count_guess()
         refusal = refuse_unknown_code(code)
         return _show_regions(list(regions.regions.values()), refusal=refusal, status=404)
     homes = [one for one in regions.regions.values() if one.slug in found.regions]

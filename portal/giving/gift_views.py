@@ -1,5 +1,6 @@
 """One gift's page for its giver, behind an address nobody can guess."""
 
+import re
 from datetime import datetime
 
 from flask import Response, abort, current_app, g, redirect, render_template, request
@@ -21,14 +22,15 @@ from portal.receipts.queries import find_receipt
 from portal.regions.catalogue import Mode, Region
 from portal.web import checkout_origin, client_key, guard_public_post, services, utc_now
 
-LONGEST_TOKEN = 32
+TOKEN = re.compile(r"[\w-]{1,32}", re.ASCII)
+SESSION_ID = re.compile(r"cs_\w{1,120}", re.ASCII)
 
 
 def gift(token: str) -> AnyResponse:
     """Where a gift stands and what is next; a return from Stripe is looked up first."""
     found = _find(token)
     session_id = request.args.get("session_id", "")
-    if session_id:
+    if SESSION_ID.fullmatch(session_id):
         desk = Desk(jobs=services().jobs, catalogue=catalogue())
         look_up_return(services(), gateway(), desk, found, session_id=session_id, now=utc_now())
         return keep_private(redirect(_page_after_return(token), 303))
@@ -45,7 +47,7 @@ def _page_after_return(token: str) -> str:
 
 def _find(token: str) -> Gift:
     """The gift of an address, its language set; a page that isn't there otherwise."""
-    if len(token) > LONGEST_TOKEN:
+    if not TOKEN.fullmatch(token):
         abort(404)
     with services().database.read() as session:
         found = find_gift_by_token(session, token)

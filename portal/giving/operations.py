@@ -37,7 +37,9 @@ log = get_logger()
 
 TWIN_WINDOW = timedelta(minutes=10)
 CHECKOUT_LIFE = timedelta(hours=23)
-GIFTS_AN_HOUR = 30
+# Cards are what thieves try; transfers stay open when a network's cards are stopped.
+CARD_GIFTS_AN_HOUR = 30
+TRANSFER_GIFTS_AN_HOUR = 120
 ATTEMPTS_AN_HOUR = 20
 
 
@@ -82,9 +84,7 @@ class TooManyTries(Exception):
 def start_gift(services: Services, gateway: Gateway, order: GiftOrder, now: datetime) -> Started:
     """Keep the gift and hand its donor to Stripe, or to its own page with instructions."""
     with services.database.write() as session:
-        allowed = limits.hit(
-            session, "gifts", order.who, limit=GIFTS_AN_HOUR, seconds=3600, now=now
-        )
+        allowed = _count_try(session, order, now)
         gift = _find_twin(session, services, order, now) if allowed else None
         if allowed and gift is None:
             gift = _keep_gift(session, services, order, now)
@@ -95,6 +95,15 @@ def start_gift(services: Services, gateway: Gateway, order: GiftOrder, now: date
     if mode is None or not mode.is_stripe or gift.status is Status.PROCESSING:
         return Started(gift.token, page_url(gift))
     return Started(gift.token, hand_off(services, gateway, order.region, gift, now))
+
+
+def _count_try(session: Session, order: GiftOrder, now: datetime) -> bool:
+    """Whether this visitor may start one more gift of this kind within the hour."""
+    mode = order.region.mode(order.pledge.mode)
+    is_card = mode is not None and mode.is_stripe
+    bucket = "card_gifts" if is_card else "transfer_gifts"
+    limit = CARD_GIFTS_AN_HOUR if is_card else TRANSFER_GIFTS_AN_HOUR
+    return limits.hit(session, bucket, order.who, limit=limit, seconds=3600, now=now)
 
 
 def page_url(gift: Gift) -> str:

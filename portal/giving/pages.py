@@ -64,7 +64,9 @@ def make_page(body: bytes, headers: Mapping[str, str], *, version: int, now: flo
 
 def _encode(body: bytes, headers: Mapping[str, str], own: Mapping[str, str]) -> Encoded:
     whole = {**headers, "Vary": "Accept-Encoding", **own}
-    kept = ("Cache-Control", "Vary", "ETag")
+    # Browsers lay the headers of a 304 over those they kept: a policy without the pay page's
+    # origin would stop the hand-off.
+    kept = ("Cache-Control", "Content-Security-Policy", "Vary", "ETag")
     return Encoded(body, tuple(whole.items()), tuple((name, whole[name]) for name in kept))
 
 

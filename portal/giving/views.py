@@ -22,6 +22,7 @@ from portal.giving.pages import Page, make_page
 from portal.giving.showing import news_wording, show_form
 from portal.giving.visitors import (
     catalogue,
+    count_guess,
     gateway,
     keep_private,
     page_cache,
@@ -98,6 +99,8 @@ def _make_offer(region: Region, asked: Asked) -> tuple[Code | None, Offer]:
     if asked.code:
         with services().database.read() as session:
             code = find_code(session, asked.code)
+        if code is None:
+            count_guess()
         judged = _judge(code, asked.code, region)
     offer = make_offer(region, own, judged, currency=asked.currency, frequency=asked.frequency)
     return code, offer
@@ -177,7 +180,7 @@ def _start(form: GiftForm, asked: Asked) -> AnyResponse:
         form.form_errors.append(
             gettext(
                 "Many gifts were started from your connection within an hour, so we pause "
-                "here. Nothing was charged: try again in an hour, or write to us"
+                "here. Nothing was charged: choose another mode of payment, or try again in an hour"
             )
         )
         return _show_again(form, asked, 429)

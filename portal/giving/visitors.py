@@ -2,16 +2,18 @@
 
 from typing import TypeVar
 
-from flask import current_app, request
+from flask import abort, current_app, request
 from werkzeug.wrappers import Response
 
+from portal import limits
 from portal.giving.pages import PageCache
 from portal.i18n import language
 from portal.payments.gateway import Gateway
 from portal.regions.catalogue import Catalogue
-from portal.web import services
+from portal.web import client_key, services, utc_now
 
 SPOKEN = ("en", "fr")
+GUESSES_AN_HOUR = 20
 
 Answer = TypeVar("Answer", bound=Response)
 
@@ -57,3 +59,13 @@ def keep_private(response: Answer) -> Answer:
     response.headers["X-Robots-Tag"] = "noindex"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def count_guess() -> None:
+    """A code nobody has: a few an hour are slips, many are somebody trying them all."""
+    with services().database.write() as session:
+        allowed = limits.hit(
+            session, "codes", client_key(), limit=GUESSES_AN_HOUR, seconds=3600, now=utc_now()
+        )
+    if not allowed:
+        abort(429)

@@ -125,6 +125,7 @@ def _as_json(stored: StoredMessage) -> dict[str, Any]:
         "recipients": stored.recipients,
         "received_at": stored.received_at.isoformat(),
         "deliveries": stored.deliveries,
+        "delivered_at": [at.isoformat() for at in stored.delivered_at],
         "text": stored.text,
         "url": url_for("mailbox.message", message_id=stored.id),
         "html_url": url_for("mailbox.message_html", message_id=stored.id),

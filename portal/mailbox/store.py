@@ -39,6 +39,7 @@ class StoredMessage:
         self.deliveries: int = facts["deliveries"]
         self.recipients: list[str] = facts["recipients"]
         self.received_at = datetime.fromisoformat(facts["received_at"])
+        self.delivered_at = [datetime.fromisoformat(text) for text in facts["delivered_at"]]
 
     @cached_property
     def message(self) -> EmailMessage:
@@ -88,12 +89,14 @@ class MailStore:
             if facts_path.is_file():
                 facts = json.loads(facts_path.read_bytes())
                 facts["deliveries"] += 1
+                facts["delivered_at"].append(at.isoformat())
             else:
                 _write(self.folder / f"{name}.eml", raw)
                 facts = {
                     "deliveries": 1,
                     "recipients": recipients,
                     "received_at": at.isoformat(),
+                    "delivered_at": [at.isoformat()],
                 }
             _write(facts_path, json.dumps(facts).encode())
         return name

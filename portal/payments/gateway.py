@@ -25,6 +25,8 @@ API_VERSION: str = stripe.api_version
 TIMEOUT = (3.05, 20)
 RETRIES = 2
 EVENT_PAGE = 100
+# What every event has, and what storing one takes.
+EVENT_FIELDS = frozenset({"id", "type", "created", "data"})
 # Languages of Stripe's page that keep their region; all others go by language alone.
 _REGIONAL_LOCALES = {"fr-CA", "en-GB", "es-419", "pt-BR", "zh-HK", "zh-TW"}
 _LOCALES = frozenset("de en es fr it ja ko nl pl pt ar".split()) - {"ar"}
@@ -242,7 +244,7 @@ def _read_json(payload: bytes) -> Document:
         event = json.loads(payload)
     except ValueError as error:
         raise ForgedWebhook("the signed delivery is no JSON") from error
-    if not isinstance(event, dict) or not isinstance(event.get("data"), dict):
+    if not isinstance(event, dict) or not event.keys() >= EVENT_FIELDS:
         raise ForgedWebhook("the signed delivery is no event")
     return event
 

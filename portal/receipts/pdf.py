@@ -5,15 +5,16 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
-from typing import Any, Literal, cast
-
-import typst
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from portal.database import Document
 from portal.i18n import gettext, language, use_locale
 from portal.paths import TEMPLATES
 from portal.receipts.fonts import FAMILIES, drawable, font_folders
 from portal.receipts.marks import Marking
+
+if TYPE_CHECKING:
+    import typst
 
 FOLDER = TEMPLATES / "receipts"
 STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
@@ -77,13 +78,17 @@ def _drawable(value: Any) -> Any:
 
 
 @cache
-def _fonts() -> typst.Fonts:
+def _fonts() -> "typst.Fonts":
+    import typst  # noqa: PLC0415 - 7 MiB that a web process needs only once it renders
+
     return typst.Fonts(
         include_system_fonts=False, include_embedded_fonts=True, font_paths=font_folders()
     )
 
 
-def _compiler() -> typst.Compiler:
+def _compiler() -> "typst.Compiler":
+    import typst  # noqa: PLC0415 - as above
+
     compiler: typst.Compiler | None = getattr(_own, "compiler", None)
     if compiler is None:
         compiler = typst.Compiler(

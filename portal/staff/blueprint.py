@@ -15,6 +15,7 @@ from portal.staff import (
     team_views,
 )
 from portal.staff.access import csrf, staff
+from portal.staff.recent import Recent
 from portal.staff.sessions import LIFETIME
 
 __all__ = ["set_up_staff"]
@@ -39,6 +40,7 @@ def set_up_staff(app: Flask) -> None:
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
     )
+    app.extensions["staff_received"] = Recent()
     csrf.init_app(app)
     app.register_blueprint(staff)
     app.add_template_filter(format_moment, "moment")

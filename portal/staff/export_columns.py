@@ -14,6 +14,7 @@ from portal.money import THREE_DECIMAL, ZERO_DECIMAL
 from portal.receipts.models import Receipt
 
 FORMULA_SIGNS = "=+-@\t\r\n"
+FIRST_SIGN = {"sqlite": sa.func.unicode, "postgresql": sa.func.ascii}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,15 @@ def cells(dialect: str) -> list[Cell]:
         Cell("cover_fee", _decimal(Gift.cover_minor, Gift.currency)),
         Cell("fee", _decimal(Gift.fee_minor, Gift.fee_currency)),
         Cell("fee_currency", Gift.fee_currency),
-        *(_typed(name) for name in ("region", "fund", "code", "partner", "mode")),
+        Cell("region", Gift.region, True),
+        Cell("fund", Gift.fund, True),
+        *(_typed(name, dialect) for name in ("code", "partner")),
+        Cell("mode", Gift.mode, True),
         Cell("frequency", Gift.frequency),
-        *(_typed(name) for name in ("first_name", "last_name", "email")),
+        *(_typed(name, dialect) for name in ("first_name", "last_name", "email")),
         Cell("anonymous", sa.case((Gift.anonymous, "yes"), else_="no")),
-        *(_typed(name) for name in ADDRESS),
-        _typed("dedication"),
+        *(_typed(name, dialect) for name in ADDRESS),
+        _typed("dedication", dialect),
         Cell("receipt", _receipt_label()),
     ]
 
@@ -51,11 +55,20 @@ def cells(dialect: str) -> list[Cell]:
 ADDRESS = ("address_line1", "address_line2", "city", "province", "postal_code", "country")
 
 
-def _typed(name: str) -> Cell:
+def _typed(name: str, dialect: str) -> Cell:
     """Text that people typed, harmless in a spreadsheet."""
     column = getattr(Gift, name)
-    is_harmless = sa.func.ltrim(column, FORMULA_SIGNS) == column
-    return Cell(name, sa.case((is_harmless, column), else_=sa.literal("'").concat(column)), True)
+    first = FIRST_SIGN[dialect](column)
+    # Nearly every text begins with a letter, and is done with after one comparison.
+    safe = sa.case(
+        (first > ord("@"), column),
+        (first.in_([ord(sign) for sign in FORMULA_SIGNS]), sa.literal("'").concat(column)),
+        else_=column,
+    )
+    return Cell(name, safe, True)
+
+
+UNUSUAL = sorted(ZERO_DECIMAL | THREE_DECIMAL)
 
 
 def _decimal(minor: Any, currency: Any) -> sa.ColumnElement[str]:
@@ -66,21 +79,20 @@ def _decimal(minor: Any, currency: Any) -> sa.ColumnElement[str]:
         rest = sa.func.substr(sa.cast(unit + minor % unit, sa.String), 2)
         return sa.cast(minor // unit, sa.String).concat(".").concat(rest)
 
+    whole = (currency.in_(sorted(ZERO_DECIMAL)), sa.cast(minor, sa.String))
     return sa.case(
         (minor.is_(None), sa.null()),
         (minor == 0, "0"),
-        (currency.in_(sorted(ZERO_DECIMAL)), sa.cast(minor, sa.String)),
-        (currency.in_(sorted(THREE_DECIMAL)), places(3)),
+        (currency.in_(UNUSUAL), sa.case(whole, else_=places(3))),
         else_=places(2),
     )
 
 
-def _moment(column: Any, dialect: str) -> sa.ColumnElement[str]:
+def _moment(column: Any, dialect: str) -> sa.ColumnElement[Any]:
     """UTC as `2026-11-23 10:42:00`."""
-    text: Any = sa.type_coerce(column, sa.String)
-    if dialect != "sqlite":
-        text = sa.cast(sa.func.timezone("UTC", column), sa.String)
-    return sa.func.substr(text, 1, 19)
+    if dialect == "sqlite":
+        return sa.func.substr(sa.type_coerce(column, sa.String), 1, 19)
+    return sa.func.date_trunc("second", sa.func.timezone("UTC", column))
 
 
 def join_receipts(statement: sa.Select[Any]) -> sa.Select[Any]:

@@ -85,7 +85,9 @@ def receipt(label: str) -> ResponseReturnValue:
 @staff.get("/gifts.csv")
 def export() -> ResponseReturnValue:
     filters, search = _asked()
-    detail = {"filters": "&".join(f"{name}={text}" for name, text in filters.as_args().items())}
+    # What was searched for may be a person's name, which must not outlive their gift.
+    asked = {name: "*" if name == "q" else text for name, text in filters.as_args().items()}
+    detail = {"filters": "&".join(f"{name}={text}" for name, text in asked.items())}
     with services().database.write() as session:
         audit(session, actor_of(current_user()), "export", "gifts", detail, now=utc_now())
     filename = f"gifts-{utc_now():%Y-%m-%d-%H%M}.csv"

@@ -57,6 +57,18 @@ def test_answers_not_modified_to_who_has_the_page(client: CheckedClient) -> None
     assert client.get("/give/ca", headers={"If-None-Match": '"old"'}).status_code == 200
 
 
+def test_not_modified_takes_no_header_of_the_page_back(client: CheckedClient) -> None:
+    """A browser lays these headers over its own; another policy would stop the way to pay."""
+    first = client.get("/give/ca")
+    again = client.get("/give/ca", headers={"If-None-Match": first.headers["ETag"]})
+    changed = {
+        name
+        for name, value in again.headers
+        if name != "X-Request-Id" and first.headers.get(name) != value
+    }
+    assert changed == set()
+
+
 def test_packs_the_page_for_browsers_that_take_it(client: CheckedClient, app: Flask) -> None:
     packed = FlaskClient(app).get("/give/ca", headers={"Accept-Encoding": "br, gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"

@@ -10,6 +10,9 @@ from portal.clock import FixedClock
 from portal.database import Database
 from portal.donors.models import Consent
 from portal.gifts.models import Gift
+from portal.giving.operations import CARD_GIFTS_AN_HOUR
+from portal.limits import hit
+from portal.web import client_key
 from tests.conftest import NOW
 from tests.giving.visits import GIVER, give, read_ticket, tag_of, text_of
 from tests.pages import CheckedClient
@@ -287,14 +290,27 @@ def test_the_same_form_after_it_was_paid_asks_first(
     assert len(all_gifts(catalogued)) == 2
 
 
-def test_too_many_gifts_from_one_network_pause_and_tell_the_truth(
-    client: CheckedClient, catalogued: Database
+def test_too_many_cards_from_one_network_pause_and_transfers_stay_open(
+    app: Flask, client: CheckedClient, catalogued: Database
 ) -> None:
-    answers = [give(client, amount=str(amount)) for amount in range(1, 33)]
-    assert [answer.status_code for answer in answers[:30]] == [303] * 30
-    assert answers[31].status_code == 429
-    assert "Nothing was charged" in text_of(answers[31])
-    assert 'value="O’Hára"' in answers[31].text
+    with app.test_request_context(environ_base={"REMOTE_ADDR": "127.0.0.1"}):
+        who = client_key()
+    with catalogued.write() as session:
+        for _ in range(CARD_GIFTS_AN_HOUR):
+            hit(session, "card_gifts", who, limit=CARD_GIFTS_AN_HOUR, seconds=3600, now=NOW)
+    refused = give(client, mode="card")
+    assert refused.status_code == 429
+    assert "Nothing was charged" in text_of(refused)
+    assert 'value="O’Hára"' in refused.text
+    assert give(client, mode="interac").status_code == 303
+
+
+def test_codes_cannot_be_guessed_one_after_the_other(client: CheckedClient) -> None:
+    statuses = [client.get(f"/c/GUESS{number}").status_code for number in range(22)]
+    assert statuses == [404] * 20 + [429] * 2
+    assert client.get("/c/LWCAN").status_code == 302
+    assert client.get("/give/ca?code=GUESSED").status_code == 429
+    assert give(client).status_code == 303
 
 
 def test_a_french_form_is_answered_in_french(client: CheckedClient, catalogued: Database) -> None:
@@ -308,12 +324,26 @@ def test_a_french_form_is_answered_in_french(client: CheckedClient, catalogued: 
     assert only_gift(catalogued).locale == "fr_CA"
 
 
+def test_control_characters_are_taken_out_of_what_is_typed(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    typed = {"first_name": "A\x00da", "dedication": "For\x00\r\nGrace", "code": "LW\x00CAN"}
+    assert give(client, **typed).status_code == 303
+    gift = only_gift(catalogued)
+    assert (gift.first_name, gift.dedication, gift.code) == ("Ada", "For Grace", "LWCAN")
+
+
+@pytest.mark.parametrize("ticket", ["\x00.\x00", "é.é", "1e9.x"])
+def test_a_ticket_of_nonsense_is_just_no_ticket(client: CheckedClient, ticket: str) -> None:
+    assert give(client, ticket=ticket).status_code == 422
+
+
 def test_an_unknown_region_takes_nothing(client: CheckedClient, catalogued: Database) -> None:
     assert client.post("/give/atlantis", data=GIVER).status_code == 404
     assert not all_gifts(catalogued)
 
 
-def test_a_full_database_answers_503_and_keeps_nothing_half(
+def test_a_database_that_fails_keeps_nothing_half(
     client: CheckedClient, app: Flask, catalogued: Database
 ) -> None:
     ticket = read_ticket(client.get("/give/ca"))

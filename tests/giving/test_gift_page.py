@@ -147,6 +147,14 @@ def test_who_comes_back_before_stripes_word_is_asked_not_to_pay_again(
     assert "don’t pay again" in client.get(answer.location).text
 
 
+@pytest.mark.parametrize("session_id", ["x", "cs_%00", "cs_1' OR 1", "cs_" + "x" * 200])
+def test_a_return_that_names_no_checkout_shows_the_page(
+    client: CheckedClient, catalogued: Database, session_id: str
+) -> None:
+    gift = begin(client, catalogued, mode="interac")
+    assert client.get(f"/gift/{gift.token}?session_id={session_id}").status_code == 200
+
+
 def test_who_comes_back_to_a_paid_gift_gets_its_plain_address(
     client: CheckedClient, catalogued: Database
 ) -> None:

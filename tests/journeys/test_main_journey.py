@@ -72,9 +72,7 @@ def test_the_same_in_french_without_script_on_a_phone(
     assert "75,50" in message["text"]
 
 
-def test_a_code_of_another_region_is_refused_with_the_next_way(
-    visitor: Visitor, donor: Donor
-) -> None:
+def test_a_code_of_another_region_is_refused_with_the_next_way(visitor: Visitor) -> None:
     visitor.open("/give/gb?code=LWCAN")
     refusal = visitor.page.locator("#code-refused")
     assert (
@@ -88,10 +86,20 @@ def test_a_code_of_another_region_is_refused_with_the_next_way(
     assert "/give/ca" in visitor.page.url
     assert "LWCAN is applied to your gift." in visitor.text()
 
+
+def test_without_the_refused_code_the_gift_goes_on_where_the_donor_is(
+    visitor: Visitor, donor: Donor
+) -> None:
+    visitor.open("/give/gb?code=LWCAN")
+    with visitor.page.expect_navigation():
+        visitor.page.locator("#code-refused a").first.click()
+    visitor.look()
     visitor.open("/give/gb?code=LWCAN")
     visitor.page.get_by_role("button", name="Give without the code").click()
     visitor.page.locator("#code-refused").wait_for(state="detached")
-    visitor.fill(amount="20", first_name="Ama", last_name="Mensah", email=donor.email)
+    visitor.fill(
+        amount="20", first_name=donor.first_name, last_name=donor.last_name, email=donor.email
+    )
     visitor.page.locator("#mode-card").check()
     visitor.press("Continue to payment")
     pay_by_card(visitor)

@@ -5,8 +5,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
-from axe_playwright_python.sync_playwright import DEFAULT_OPTIONS
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # has no types
+from axe_playwright_python.sync_playwright import (  # type: ignore[import-untyped]  # as above
+    DEFAULT_OPTIONS,
+)
 from playwright.sync_api import Browser
 
 from portal.app import create_app

@@ -31,6 +31,7 @@ def test_what_the_policy_stops_is_noticed(visitor: Visitor) -> None:
 def test_a_third_party_is_noticed(visitor: Visitor) -> None:
     with suppress(Error):
         visitor.page.goto("http://127.0.0.1:9/")
+    visitor.page.wait_for_timeout(1000)
     visitor.page.goto(visitor.demo.portal)
     with pytest.raises(AssertionError, match="a request to a third party"):
         visitor.look()

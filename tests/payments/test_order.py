@@ -96,7 +96,7 @@ def _begin_postgres(request: pytest.FixtureRequest, _folder: Path) -> tuple[str,
 
     def copy() -> str:
         name = f"copy{uuid.uuid4().hex[:12]}"
-        server.run(f"CREATE DATABASE {name} TEMPLATE {first}")
+        server.run(f"CREATE DATABASE {name} TEMPLATE {first} STRATEGY FILE_COPY")
         return server.url(name)
 
     return server.url(first), copy

@@ -24,8 +24,8 @@ from portal.receipts.operations import (
 )
 from portal.settings import Settings
 from tests.receipts.conftest import make_settings
-from tests.sandbox_process import free_port
 from tests.receipts.samples import NOW, book_gift, claim, issue
+from tests.sandbox_process import free_port
 
 Inbox = tuple[MailStore, int]
 

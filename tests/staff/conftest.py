@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -74,3 +75,12 @@ def signed_in(visit: Callable[[], Browser]) -> Callable[[str], Browser]:
         return browser
 
     return signed_in
+
+
+@pytest.fixture
+def count_statements(catalogued: Database) -> Callable[[], int]:
+    """How many questions the database was asked so far."""
+    seen: list[str] = []
+    for engine in {catalogued.reader, catalogued.writer}:
+        sa.event.listen(engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
+    return lambda: sum(statement.startswith(("SELECT", "WITH")) for statement in seen)

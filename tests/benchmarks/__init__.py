@@ -1,0 +1,1 @@
+"""Speed against references of the same run: `python -m tests.benchmarks [name ...]`."""

@@ -1,0 +1,99 @@
+"""A web server in a process of its own, asked over loopback and watched through /proc."""
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from portal.settings import Settings
+from tests.benchmarks.ground import make_environment
+from tests.sandbox_process import free_port, wait_until
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Serving:
+    """A running server: its port, its main process and when it was started."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    started: float
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def get(self, path: str) -> bytes:
+        connection = self.connect()
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read()
+            assert answer.status == 200, (path, answer.status)
+            return body
+        finally:
+            connection.close()
+
+    def is_up(self) -> bool:
+        assert self.process.poll() is None, "the server did not start"
+        with suppress(OSError):
+            return bool(self.get("/healthz"))
+        return False
+
+    def worker(self) -> int:
+        """The process that serves: of the children, the one with the most memory."""
+        children = _children(self.process.pid)
+        return max(children, key=resident_mebibytes)
+
+    def cpu_seconds(self) -> float:
+        """What the serving process has used so far."""
+        fields = _stat(self.worker())
+        return (int(fields[11]) + int(fields[12])) / TICK
+
+
+@contextmanager
+def serving(settings: Settings, *command: str) -> Iterator[Serving]:
+    """A server started by `python -m <command> <port>` with these settings."""
+    port = free_port()
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command, str(port)],
+        env=make_environment(settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    server = Serving(port, process, started)
+    try:
+        wait_until(server.is_up, 60)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=40)
+
+
+def resident_mebibytes(pid: int) -> float:
+    """Memory a process holds now."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _children(pid: int) -> list[int]:
+    folders = (path for path in Path("/proc").iterdir() if path.name.isdigit())
+    return [int(path.name) for path in folders if _parent(int(path.name)) == pid]
+
+
+def _parent(pid: int) -> int:
+    with suppress(OSError):
+        return int(_stat(pid)[1])
+    return 0
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields after the name, which may hold spaces."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,0 +1,89 @@
+"""The staff's list, searches, filters and first page, with few gifts and with many.
+
+Both sizes are asked in turns, whole pages through the application. The 95th percentile of
+each page counts, and the worst of the pages is the line's figure.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from flask.testing import FlaskClient
+
+from tests.benchmarks import table
+from tests.benchmarks.ground import ENGINES, Ground
+from tests.benchmarks.team import seeded, signed_in
+
+FEW = 10_000
+MOST_TIMES, MOST_SECONDS = 2.0, 0.05
+KINDS = {
+    "first page": ("/staff/",),
+    "list": ("/staff/gifts", "/staff/gifts?before={middle}", "/staff/gifts?after={middle}"),
+    "search": (
+        "/staff/gifts?q=Tremblay",
+        "/staff/gifts?q=Zo%C3%AB+Adeyemi",
+        "/staff/gifts?q=donor77%40example.org",
+        "/staff/gifts?q=CAD+50",
+        "/staff/gifts?q=nobody",
+    ),
+    "filters": (
+        "/staff/gifts?status=failed",
+        "/staff/gifts?status=paid&region=ca&mode=card",
+        "/staff/gifts?code=LWCAN&fund=missions",
+        "/staff/gifts?region=jp&status=disputed",
+        "/staff/gifts?from=2026-01-01&to=2026-01-31",
+    ),
+}
+
+
+def run(ground: Ground) -> Iterator[table.Line]:
+    many = 100_000 if ground.quick else 1_000_000
+    rounds = 25 if ground.quick else 60
+    for engine in ENGINES:
+        with ExitStack() as stack:
+            sizes = {
+                gifts: stack.enter_context(signed_in(seeded(ground, engine, gifts)))
+                for gifts in (FEW, many)
+            }
+            for kind, paths in KINDS.items():
+                yield from compare(
+                    f"staff {kind}, {many:,} gifts, {ENGINES[engine]}", paths, sizes, rounds
+                )
+
+
+def compare(
+    what: str, paths: Sequence[str], sizes: dict[int, FlaskClient], rounds: int
+) -> Iterator[table.Line]:
+    taken = time_pages(paths, sizes, rounds)
+    few, many = (max(taken[gifts].values()) for gifts in sorted(taken))
+    ratio = many / few
+    is_met = ratio <= MOST_TIMES and many <= MOST_SECONDS
+    write = table.milliseconds
+    yield table.Line(what, write(many), write(few), ratio, "≤ 2 × and 50 ms", is_met)
+
+
+def time_pages(
+    paths: Sequence[str], sizes: dict[int, FlaskClient], rounds: int
+) -> dict[int, dict[str, float]]:
+    """The 95th percentile of each page's seconds, by number of gifts."""
+    taken: dict[int, dict[str, list[float]]] = {
+        gifts: {path: [] for path in paths} for gifts in sizes
+    }
+    for turn in range(rounds + 2):
+        for gifts, client in sizes.items():
+            for path in paths:
+                seconds = get(client, path.format(middle=gifts // 2))
+                if turn >= 2:
+                    taken[gifts][path].append(seconds)
+    return {
+        gifts: {path: statistics.quantiles(found, n=20)[-1] for path, found in pages.items()}
+        for gifts, pages in taken.items()
+    }
+
+
+def get(client: FlaskClient, path: str) -> float:
+    started = time.perf_counter()
+    answer = client.get(path)
+    assert answer.status_code == 200, (path, answer.status_code)
+    return time.perf_counter() - started

@@ -1,0 +1,216 @@
+"""`/webhooks/stripe` over HTTP: what is believed, what is kept, and what is turned away."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.database import Database
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Evidence, Gift, LedgerEntry
+from portal.payments.followups import Bench
+from portal.payments.models import EventState, StripeEvent
+from portal.receipts.models import Receipt
+from tests.pages import CheckedClient
+from tests.payments.webhooks import SECRET, deliver, make_event, post, signature
+from tests.workplace import Workplace
+
+OLD_SECRET = "whsec_before_it_was_rolled"
+
+
+@pytest.fixture
+def settings_values() -> dict[str, Any]:
+    """Two secrets, as while one is being rolled."""
+    return {"stripe_webhook_secrets": f"{SECRET},{OLD_SECRET}"}
+
+
+@pytest.fixture
+def pending(app: Flask) -> Gift:
+    """A gift of CAD 75.53 that waits for its money."""
+    services = app.extensions["portal"]
+    bench = Bench(
+        database=services.database,
+        jobs=services.jobs,
+        clock=services.clock,
+        gateway=app.extensions["gateway"],
+        catalogue=app.extensions["catalogue"],
+    )
+    place = Workplace(services, bench)
+    return place.gift(place.start(mode="interac").token)
+
+
+def count(database: Database, *tables: Any) -> int:
+    """How many rows these tables hold together."""
+    with database.read() as session:
+        found = [session.scalar(sa.select(sa.func.count()).select_from(table)) for table in tables]
+    return sum(number or 0 for number in found)
+
+
+def all_gifts(database: Database) -> dict[int, Gift]:
+    with database.read() as session:
+        return {gift.id: gift for gift in session.scalars(sa.select(Gift))}
+
+
+def only_event(database: Database) -> StripeEvent:
+    with database.read() as session:
+        return session.scalars(sa.select(StripeEvent)).one()
+
+
+def check_nothing_happened(database: Database) -> None:
+    assert count(database, StripeEvent, Evidence, LedgerEntry, Receipt) == 0
+    assert {gift.status for gift in all_gifts(database).values()} <= {Status.PENDING}
+
+
+def test_a_signed_event_books_the_gift(
+    client: CheckedClient, catalogued: Database, pending: Gift
+) -> None:
+    answer = deliver(client, make_event(pending.reference, 7553))
+    assert (answer.status_code, answer.json) == (200, {"state": "processed"})
+    assert all_gifts(catalogued)[pending.id].status is Status.PAID
+    assert count(catalogued, StripeEvent) == count(catalogued, Receipt) == 1
+
+
+def test_a_replayed_event_changes_nothing_more(
+    client: CheckedClient, catalogued: Database, pending: Gift
+) -> None:
+    payload = json.dumps(make_event(pending.reference, 7553)).encode()
+    header = signature(payload)
+    first, again = post(client, payload, header), post(client, payload, header)
+    assert first.status_code == again.status_code == 200
+    assert count(catalogued, StripeEvent) == count(catalogued, LedgerEntry) == 1
+    assert count(catalogued, Evidence) == count(catalogued, Receipt) == 1
+
+
+def test_the_old_secret_still_counts_while_it_is_rolled(
+    client: CheckedClient, catalogued: Database, pending: Gift
+) -> None:
+    answer = deliver(client, make_event(pending.reference, 7553), secret=OLD_SECRET)
+    assert answer.status_code == 200
+    assert all_gifts(catalogued)[pending.id].status is Status.PAID
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "nonsense",
+        "t=now,v1=00",
+        f"t=NOW,v1={'0' * 64}",
+        f"t=NOW,v0={'0' * 64}",
+    ],
+)
+def test_a_forged_signature_is_refused(
+    client: CheckedClient, catalogued: Database, pending: Gift, header: str
+) -> None:
+    payload = json.dumps(make_event(pending.reference, 7553)).encode()
+    stamped = header.replace("NOW", str(int(time.time())))
+    assert post(client, payload, stamped).status_code == 400
+    check_nothing_happened(catalogued)
+
+
+def test_another_endpoints_secret_is_refused(
+    client: CheckedClient, catalogued: Database, pending: Gift
+) -> None:
+    answer = deliver(client, make_event(pending.reference, 7553), secret="whsec_of_someone")
+    assert answer.status_code == 400
+    check_nothing_happened(catalogued)
+
+
+def test_a_changed_body_is_refused(
+    client: CheckedClient, catalogued: Database, pending: Gift
+) -> None:
+    payload = json.dumps(make_event(pending.reference, 7553)).encode()
+    header = signature(payload)
+    assert post(client, payload.replace(b"7553", b"7554"), header).status_code == 400
+    check_nothing_happened(catalogued)
+
+
+@pytest.mark.parametrize("age", [301, 86_400])
+def test_an_old_delivery_is_refused(
+    client: CheckedClient, catalogued: Database, pending: Gift, age: int
+) -> None:
+    payload = json.dumps(make_event(pending.reference, 7553)).encode()
+    answer = post(client, payload, signature(payload, at=time.time() - age))
+    assert answer.status_code == 400
+    check_nothing_happened(catalogued)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"not json", b"[]", b"{}", b'"text"', b'{"data": {"object": {}}}', b"\xff\xfe\x00"],
+)
+def test_signed_nonsense_is_refused(
+    client: CheckedClient, catalogued: Database, payload: bytes
+) -> None:
+    assert post(client, payload, signature(payload)).status_code == 400
+    check_nothing_happened(catalogued)
+
+
+def test_a_huge_body_is_refused_unread(client: CheckedClient, catalogued: Database) -> None:
+    payload = b'{"data": {"object": {}}, "more": "' + b"x" * 1_100_000 + b'"}'
+    assert post(client, payload, signature(payload)).status_code == 413
+    check_nothing_happened(catalogued)
+
+
+def test_a_live_event_in_test_mode_is_kept_and_not_booked(
+    client: CheckedClient, catalogued: Database, pending: Gift
+) -> None:
+    answer = deliver(client, make_event(pending.reference, 7553, livemode=True))
+    assert answer.status_code == 200
+    event = only_event(catalogued)
+    assert (event.state, event.problem) == (EventState.FAILED, "livemode")
+    assert count(catalogued, Evidence, LedgerEntry, Receipt) == 0
+    assert all_gifts(catalogued)[pending.id].status is Status.PENDING
+
+
+def test_an_unknown_type_is_kept_and_accepted(client: CheckedClient, catalogued: Database) -> None:
+    event = make_event("", 1, type="product.updated") | {"data": {"object": {"id": "prod_1"}}}
+    answer = deliver(client, event)
+    assert (answer.status_code, answer.json) == (200, {"state": "ignored"})
+    kept = only_event(catalogued)
+    assert kept.state is EventState.IGNORED
+    assert kept.payload == event
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(7552, "cad"), (7553, "usd"), (1, "cad")])
+def test_money_that_differs_is_kept_beside_the_gift(
+    client: CheckedClient, catalogued: Database, pending: Gift, amount: int, currency: str
+) -> None:
+    answer = deliver(client, make_event(pending.reference, amount, currency))
+    assert answer.status_code == 200
+    gifts = all_gifts(catalogued)
+    assert gifts.pop(pending.id).status is Status.PENDING
+    (found,) = gifts.values()
+    assert (found.status, found.amount_minor) == (Status.PAID, amount)
+    assert found.currency == currency.upper()
+    assert (found.email, found.donor_id, found.code) == ("", None, None)
+    assert count(catalogued, Receipt) == 0, "nobody is known to have given it"
+
+
+def test_money_for_a_gift_that_is_not_there_is_kept(
+    client: CheckedClient, catalogued: Database, pending: Gift
+) -> None:
+    event = make_event("7K7K-7K7K-7", 5003)
+    for _ in range(2):
+        assert deliver(client, event).status_code == 200
+    gifts = all_gifts(catalogued)
+    assert gifts.pop(pending.id).status is Status.PENDING
+    (found,) = gifts.values()
+    assert (found.status, found.amount_minor, found.currency) == (Status.PAID, 5003, "CAD")
+    assert found.origin
+    assert found.origin.startswith("unattributed:")
+    assert count(catalogued, LedgerEntry) == 1
+    assert only_event(catalogued).gift_id == found.id
+
+
+def test_another_programs_event_on_the_same_account_is_kept_and_books_nothing(
+    client: CheckedClient, catalogued: Database, pending: Gift
+) -> None:
+    event = make_event(pending.reference, 7553)
+    event["data"]["object"]["metadata"] = {}
+    assert deliver(client, event).json == {"state": "ignored"}
+    assert count(catalogued, Evidence, LedgerEntry) == 0
+    assert all_gifts(catalogued)[pending.id].status is Status.PENDING

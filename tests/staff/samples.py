@@ -1,0 +1,96 @@
+"""Gifts for staff to find: booked as real ones are."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.codes.pledge import Frequency, Pledge
+from portal.database import Database
+from portal.donors.giver import Giver
+from portal.gifts.evidence import Claim
+from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import Gift
+from portal.gifts.operations import add_gift, book_claims
+from portal.money import Money
+from portal.payments.models import StripeLink
+from portal.receipts.operations import reserve_receipt
+from portal.regions.queries import load_catalogue
+from tests.conftest import NOW
+
+SAMPLE = {
+    "region": "ca",
+    "fund": "missions",
+    "mode": "card",
+    "code": None,
+    "money": Money(7553, "CAD"),
+    "first_name": "Zoë",
+    "last_name": "Tremblay",
+    "email": "zoe@example.org",
+}
+
+
+def add_sample(session: Session, at: datetime = NOW, **choices: Any) -> Gift:
+    """A pending gift."""
+    given = {**SAMPLE, **choices}
+    pledge = Pledge(
+        money=given["money"],
+        region=given["region"],
+        fund=given["fund"],
+        mode=given["mode"],
+        frequency=Frequency.ONCE,
+        code=given["code"],
+    )
+    giver = Giver(
+        **{
+            name: given[name]
+            for name in ("first_name", "last_name", "email", "dedication", "city")
+            if name in given
+        }
+    )
+    nothing = Money(0, given["money"].currency)
+    return add_gift(
+        session, pledge, giver, at, donor_id=None, cover=nothing, partner=given.get("partner")
+    )
+
+
+def pay_sample(session: Session, gift: Gift, subject: str, at: datetime = NOW) -> None:
+    """Stripe says that it is paid; the receipt gets its number."""
+    claim = Claim(fact=FactKind.PAID, subject=subject, occurred_at=at, money=gift.money)
+    book_claims(session, gift, [claim], at)
+    session.add(StripeLink(stripe_id=subject, gift_id=gift.id))
+    region = load_catalogue(session).by_slug(gift.region)
+    assert region is not None
+    reserve_receipt(session, gift, region, at)
+
+
+def add_many(database: Database, count: int, **choices: Any) -> Sequence[str]:
+    """Gifts a minute apart, oldest first; their references."""
+    with database.write() as session:
+        return [
+            add_sample(session, NOW - timedelta(minutes=count - number), **choices).reference
+            for number in range(count)
+        ]
+
+
+def add_crowd(database: Database, count: int) -> None:
+    """Very many gifts like the sample, each a second older than the one before."""
+    with database.write() as session:
+        sample = add_sample(session)
+        row = {
+            column.key: getattr(sample, column.key)
+            for column in sa.inspect(Gift).columns
+            if column.key != "id"
+        }
+        rows = [
+            {
+                **row,
+                "token": f"crowd-{number}",
+                "reference": f"CROWD-{number}",
+                "created_at": NOW - timedelta(seconds=number),
+            }
+            for number in range(1, count)
+        ]
+        session.execute(sa.insert(Gift), rows)

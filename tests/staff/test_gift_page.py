@@ -1,0 +1,250 @@
+"""A gift explained, its receipt, and what may be done with it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from portal.database import Database
+from portal.gifts.evidence import Claim
+from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import Gift
+from portal.gifts.operations import book_claims
+from portal.mail import Email
+from portal.money import Money
+from portal.payments.models import EventState, StripeEvent
+from portal.receipts.models import Receipt
+from portal.receipts.operations import void_receipt
+from portal.staff.models import AuditEntry
+from tests.conftest import NOW
+from tests.staff.conftest import Browser
+from tests.staff.samples import add_sample, pay_sample
+
+SignedIn = Callable[[str], Browser]
+
+
+@pytest.fixture
+def paid(catalogued: Database) -> Gift:
+    """A gift that was paid by card, with its receipt and a letter."""
+    with catalogued.write() as session:
+        gift = add_sample(session, code="LWCAN", partner="loveworld-canada", dedication="For Ada")
+        pay_sample(session, gift, "pi_paid", NOW + timedelta(minutes=2))
+        session.add(
+            Email(
+                key="receipt-1",
+                gift_id=gift.id,
+                message="receipt",
+                recipient=gift.email,
+                subject="Your receipt",
+                locale="en",
+                created_at=NOW + timedelta(minutes=3),
+                problem="The mail server did not take it (OSError).",
+            )
+        )
+        session.add(
+            StripeEvent(
+                stripe_event_id="evt_1",
+                type="checkout.session.completed",
+                livemode=False,
+                api_version="2026-10-28.endive",
+                created_at=NOW,
+                received_at=NOW + timedelta(minutes=1),
+                payload={},
+                state=EventState.PROCESSED,
+                gift_id=gift.id,
+            )
+        )
+    return gift
+
+
+def acts_on(database: Database, gift: Gift) -> list[tuple[str, dict[str, Any]]]:
+    with database.read() as session:
+        rows = session.execute(
+            sa.select(AuditEntry.act, AuditEntry.detail)
+            .where(AuditEntry.subject == f"gift:{gift.id}")
+            .order_by(AuditEntry.id)
+        )
+        return [(act, detail) for act, detail in rows]
+
+
+def test_a_gift_s_page_says_why_it_is_believed_paid(signed_in: SignedIn, paid: Gift) -> None:
+    text = signed_in("viewer").get(f"/staff/gifts/{paid.reference}").text
+    story = text[text.index("What happened") : text.index('id="ledger"')]
+    happened = [
+        "Gift begun",
+        "Stripe sent checkout.session.completed",
+        "Stripe · pi_paid",
+        "Receipt 2026-000001 got its number",
+        "Not sent: The mail server did not take it (OSError).",
+    ]
+    places = [story.index(one) for one in happened]
+    assert places == sorted(places)
+    ledger = text[text.index('id="ledger"') :]
+    assert "Held by Stripe" in ledger
+    assert "Income: Missions" in ledger
+    for shown in ("Zoë Tremblay", "zoe@example.org", "LWCAN", "loveworld-canada", "For Ada"):
+        assert shown in text
+
+
+def test_viewers_see_no_buttons_they_may_not_press(signed_in: SignedIn, paid: Gift) -> None:
+    path = f"/staff/gifts/{paid.reference}"
+    assert "Refund" not in signed_in("viewer").get(path).text
+    seen = signed_in("finance").get(path).text
+    assert "Refund" in seen
+    assert "Send the receipt again" in seen
+
+
+def test_a_gift_is_found_however_its_reference_is_typed(signed_in: SignedIn, paid: Gift) -> None:
+    browser = signed_in("viewer")
+    response = browser.get(f"/staff/gifts/{paid.reference.lower().replace('-', '')}")
+    assert response.status_code == 301
+    assert response.location.endswith(f"/staff/gifts/{paid.reference}")
+    assert browser.get("/staff/gifts/NOT-A-GIFT").status_code == 404
+
+
+def test_a_pending_gift_has_an_honest_page(catalogued: Database, signed_in: SignedIn) -> None:
+    with catalogued.write() as session:
+        gift = add_sample(session)
+    text = signed_in("finance").get(f"/staff/gifts/{gift.reference}").text
+    assert "No money has moved yet." in text
+    assert "Send the receipt again" not in text
+    refund = signed_in("finance").get(f"/staff/gifts/{gift.reference}/refund").text
+    assert "There is nothing to refund" in refund
+
+
+def test_a_receipt_is_looked_up_by_its_number(
+    catalogued: Database, signed_in: SignedIn, paid: Gift
+) -> None:
+    browser = signed_in("viewer")
+    response = browser.get("/staff/receipts/2026-000001")
+    assert response.location == f"/staff/gifts/{paid.reference}"
+    missing = browser.get("/staff/receipts/2026-000002")
+    assert missing.status_code == 404
+    assert "No receipt has this number" in missing.text
+    assert browser.get("/staff/receipts/nonsense").status_code == 404
+    with catalogued.write() as session:
+        other = add_sample(session, region="us", money=Money(999, "USD"))
+        pay_sample(session, other, "pi_other")
+    choice = browser.get("/staff/receipts/2026-000001").text
+    assert paid.reference in choice
+    assert other.reference in choice
+
+
+def test_a_void_receipt_stays_in_the_story(
+    catalogued: Database, signed_in: SignedIn, paid: Gift
+) -> None:
+    with catalogued.write() as session:
+        receipt = session.scalars(sa.select(Receipt).where(Receipt.gift_id == paid.id)).one()
+        void_receipt(session, receipt, "A wrong name", NOW + timedelta(hours=1))
+    text = signed_in("viewer").get(f"/staff/gifts/{paid.reference}").text
+    assert "Receipt 2026-000001 made void" in text
+    assert "A wrong name" in text
+
+
+def test_the_receipt_can_be_read_by_staff(signed_in: SignedIn, paid: Gift) -> None:
+    response = signed_in("viewer").get(f"/staff/gifts/{paid.reference}/receipt.pdf")
+    assert response.mimetype == "application/pdf"
+    assert response.data.startswith(b"%PDF-")
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_a_receipt_that_can_not_be_sent_says_so_and_is_on_record(
+    catalogued: Database, signed_in: SignedIn, paid: Gift
+) -> None:
+    browser, page = signed_in("finance"), f"/staff/gifts/{paid.reference}"
+    response = browser.post(f"{page}/resend-receipt", page=page)
+    assert response.status_code == 303
+    assert "The receipt was not sent: No mail server is set" in browser.get(page).text
+    assert acts_on(catalogued, paid) == [("receipt_resend", {"receipt": "2026-000001"})]
+
+
+def refund(browser: Browser, gift: Gift, **fields: str) -> Any:
+    page = f"/staff/gifts/{gift.reference}/refund"
+    sent = {"amount": "75.53", "reason": "Paid twice", "once": "form-1", **fields}
+    return browser.post(page, **sent)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"amount": ""}, "Enter an amount"),
+        ({"amount": "-5"}, "more than zero"),
+        ({"amount": "75.531"}, "no more than 2 decimals"),
+        ({"amount": "75.54"}, "at most what is left"),
+        ({"reason": ""}, "Enter a reason"),
+        ({"once": ""}, "Open this page again"),
+    ],
+)
+def test_a_refund_that_can_not_be_says_why(
+    signed_in: SignedIn, paid: Gift, fields: dict[str, str], sentence: str
+) -> None:
+    response = refund(signed_in("finance"), paid, **fields)
+    assert response.status_code == 422
+    assert sentence in response.text
+
+
+def test_a_refund_while_stripe_is_away_moves_nothing_and_is_on_record(
+    catalogued: Database, signed_in: SignedIn, paid: Gift
+) -> None:
+    response = refund(signed_in("finance"), paid)
+    assert response.status_code == 422
+    assert "Nothing was refunded" in response.text
+    acts = acts_on(catalogued, paid)
+    assert [act for act, _ in acts] == ["refund_request", "refund_refused"]
+    assert acts[0][1] == {"amount": "CAD 75.53", "reason": "Paid twice", "once": "form-1"}
+
+
+def test_the_same_refund_form_counts_once(
+    catalogued: Database, signed_in: SignedIn, paid: Gift
+) -> None:
+    browser = signed_in("finance")
+    refund(browser, paid)
+    assert refund(browser, paid).status_code == 303
+    assert "was asked for already" in browser.get(f"/staff/gifts/{paid.reference}").text
+    assert [act for act, _ in acts_on(catalogued, paid)].count("refund_request") == 1
+
+
+def test_a_refunded_gift_shows_what_is_left(
+    catalogued: Database, signed_in: SignedIn, paid: Gift
+) -> None:
+    with catalogued.write() as session:
+        gift = session.get_one(Gift, paid.id)
+        back = Claim(
+            fact=FactKind.REFUNDED,
+            subject="re_1",
+            occurred_at=NOW + timedelta(days=1),
+            money=Money(1001, "CAD"),
+            actor="staff:1",
+            why="Asked for it",
+        )
+        book_claims(session, gift, [back], NOW + timedelta(days=1))
+    browser = signed_in("finance")
+    text = browser.get(f"/staff/gifts/{paid.reference}").text
+    assert "Partly refunded" in text
+    assert "Asked for it" in text
+    assert 'value="65.52"' in browser.get(f"/staff/gifts/{paid.reference}/refund").text
+
+
+def test_money_that_nobody_promised_is_shown_as_such(
+    catalogued: Database, signed_in: SignedIn
+) -> None:
+    with catalogued.write() as session:
+        gift = add_sample(session, first_name="", last_name="", email="")
+    text = signed_in("viewer").get(f"/staff/gifts/{gift.reference}").text
+    assert "Nobody knows who gave this" in text
+
+
+@pytest.fixture
+def french(signed_in: SignedIn) -> Browser:
+    browser = signed_in("finance")
+    browser.get("/staff/?lang=fr")
+    return browser
+
+
+def test_staff_may_read_in_french(french: Browser, paid: Gift) -> None:
+    text = french.get(f"/staff/gifts/{paid.reference}").text
+    assert '<html lang="fr"' in text
+    assert "75,53" in text
+    assert "Ce qui s’est passé" in text

@@ -1,0 +1,173 @@
+"""The other rooms: overview, what is stuck, the audit log, accounts."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from portal.database import Database
+from portal.money import Money
+from portal.payments.models import EventState, StripeEvent
+from portal.staff.models import AuditEntry, Role, StaffUser
+from portal.staff.operations import audit
+from portal.staff.queries import PAGE
+from tests.conftest import NOW
+from tests.staff.conftest import PASSWORD, Browser
+from tests.staff.samples import add_sample, pay_sample
+
+SignedIn = Callable[[str], Browser]
+Visit = Callable[[], Browser]
+
+
+def add_event(database: Database, number: int, state: EventState, type_: str = "odd.type") -> int:
+    with database.write() as session:
+        event = StripeEvent(
+            stripe_event_id=f"evt_{number}",
+            type=type_,
+            livemode=False,
+            api_version="2026-10-28.endive",
+            created_at=NOW,
+            received_at=NOW,
+            payload={"id": f"evt_{number}", "type": type_, "livemode": False, "created": 1},
+            state=state,
+            problem="KeyError" if state is EventState.FAILED else "",
+        )
+        session.add(event)
+        session.flush()
+        return event.id
+
+
+def test_the_overview_counts_this_month_by_currency(
+    catalogued: Database, signed_in: SignedIn
+) -> None:
+    with catalogued.write() as session:
+        for days, money in (
+            (0, Money(7553, "CAD")),
+            (3, Money(1001, "CAD")),
+            (40, Money(9, "CAD")),
+        ):
+            gift = add_sample(session, NOW - timedelta(days=days), money=money)
+            pay_sample(session, gift, f"pi_{days}", NOW - timedelta(days=days))
+        add_sample(session)
+    text = signed_in("viewer").get("/staff/").text
+    assert "85.54" in text
+    assert ">1</span>" in text
+    assert "Everything that came in was understood and done." in text
+
+
+def test_what_is_stuck_is_shown_and_tried_again(catalogued: Database, signed_in: SignedIn) -> None:
+    failed = add_event(catalogued, 1, EventState.FAILED)
+    add_event(catalogued, 2, EventState.WAITING)
+    add_event(catalogued, 3, EventState.PROCESSED)
+    browser = signed_in("finance")
+    page = browser.get("/staff/events").text
+    assert "evt_1" in page
+    assert "evt_2" in page
+    assert "evt_3" not in page
+    assert "KeyError" in page
+    response = browser.post(f"/staff/events/{failed}/retry", page="/staff/events")
+    assert response.status_code == 303
+    page = browser.get("/staff/events").text
+    assert "The event is applied." in page
+    assert "evt_1" not in page
+    with catalogued.read() as session:
+        entry = session.scalars(sa.select(AuditEntry).where(AuditEntry.act == "event_retry")).one()
+    assert entry.detail == {"event": "evt_1"}
+
+
+def test_an_event_that_is_not_there_can_not_be_tried(
+    catalogued: Database, signed_in: SignedIn
+) -> None:
+    add_event(catalogued, 1, EventState.FAILED)
+    browser = signed_in("finance")
+    assert browser.post("/staff/events/999/retry", page="/staff/events").status_code == 404
+    assert browser.post("/staff/jobs/nothing/retry", page="/staff/events").status_code == 404
+
+
+def test_the_audit_log_is_read_by_pages_and_by_subject(
+    catalogued: Database, signed_in: SignedIn
+) -> None:
+    with catalogued.write() as session:
+        gift = add_sample(session)
+        for number in range(PAGE):
+            audit(session, "system", "receipt_resend", f"gift:{number + 500}", {}, now=NOW)
+        audit(session, "system", "export", f"gift:{gift.id}", {"filters": "q=x"}, now=NOW)
+    browser = signed_in("admin")
+    page = browser.get("/staff/audit").text
+    assert gift.reference in page
+    assert "Sam Admin" in page
+    assert "?before=" in page
+    one = browser.get(f"/staff/audit?subject=gift:{gift.id}").text
+    assert one.count("<tr>") == 2
+
+
+def test_the_audit_log_only_grows(catalogued: Database, team: dict[str, int]) -> None:
+    for statement in ("UPDATE audit_entries SET act = 'x'", "DELETE FROM audit_entries"):
+        with pytest.raises(sa.exc.DBAPIError), catalogued.write() as session:
+            session.execute(sa.text(statement))
+
+
+def new_account(browser: Browser, **fields: str) -> int:
+    sent = {
+        "name": "Ngozi",
+        "email": "ngozi@staff.example",
+        "role": "finance",
+        "password": PASSWORD,
+        **fields,
+    }
+    return browser.post("/staff/users", **sent).status_code
+
+
+def test_an_admin_opens_and_closes_accounts(
+    catalogued: Database, signed_in: SignedIn, visit: Visit
+) -> None:
+    admin = signed_in("admin")
+    assert new_account(admin) == 303
+    newcomer = visit()
+    assert newcomer.sign_in("ngozi@staff.example").status_code == 303
+    with catalogued.read() as session:
+        user_id = session.scalars(
+            sa.select(StaffUser.id).where(StaffUser.email == "ngozi@staff.example")
+        ).one()
+    assert newcomer.get("/staff/gifts.csv").status_code == 200
+    admin.post(f"/staff/users/{user_id}/role", page="/staff/users", role="viewer")
+    assert newcomer.get("/staff/gifts.csv").status_code == 403
+    admin.post(f"/staff/users/{user_id}/active", page="/staff/users", active="no")
+    assert newcomer.get("/staff/gifts").status_code == 303
+    assert visit().sign_in("ngozi@staff.example").status_code == 422
+    admin.post(f"/staff/users/{user_id}/active", page="/staff/users", active="yes")
+    assert visit().sign_in("ngozi@staff.example").status_code == 303
+    with catalogued.read() as session:
+        acts = session.scalars(
+            sa.select(AuditEntry.act)
+            .where(AuditEntry.subject == f"staff:{user_id}", AuditEntry.act.like("user%"))
+            .order_by(AuditEntry.id)
+        ).all()
+    assert acts == ["user_add", "user_role", "user_deactivate", "user_activate"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": ""},
+        {"email": "nowhere"},
+        {"email": "VIEWER@staff.example"},
+        {"role": "owner"},
+        {"password": "short"},
+    ],
+)
+def test_an_account_needs_everything(signed_in: SignedIn, fields: dict[str, str]) -> None:
+    assert new_account(signed_in("admin"), **fields) == 422
+
+
+def test_the_last_administrator_stays_one(
+    catalogued: Database, signed_in: SignedIn, team: dict[str, int]
+) -> None:
+    admin, path = signed_in("admin"), f"/staff/users/{team['admin']}"
+    admin.post(f"{path}/role", page="/staff/users", role="viewer")
+    assert "This is the last administrator" in admin.get("/staff/users").text
+    admin.post(f"{path}/active", page="/staff/users", active="no")
+    with catalogued.read() as session:
+        user = session.get_one(StaffUser, team["admin"])
+    assert (user.role, user.active) == (Role.ADMIN.value, True)
