@@ -65,7 +65,7 @@ def _instructions(gift: Gift, region: Region) -> dict[str, Any]:
     return {
         "mode": pick(mode.label),
         "steps": mode.filled_steps(amount=amount, reference=gift.reference),
-        "details": [(pick(detail.label), detail.value) for detail in mode.details],
+        "details": [(pick(detail.label), detail.value) for detail in mode.particulars],
     }
 
 

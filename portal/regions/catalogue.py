@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
 
 from portal.i18n import pick
 from portal.money import Money
+from portal.regions.accounts import Account, Detail
 from portal.regions.addresses import AddressFormat, Province, Texts
 from portal.regions.fees import Fee, cover_fee
 from portal.regions.frequency import Frequency
 
 __all__ = [
+    "Account",
     "AddressFormat",
     "Catalogue",
     "CurrencyOption",
@@ -94,13 +98,45 @@ class ReceiptScheme:
     paper: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detail:
-    """One line of a transfer's particulars; `copy` offers a button that copies the value."""
+class Proof(StrEnum):
+    """Whether the giver may, or is asked to, send a picture of what they paid."""
 
-    label: Texts
-    value: str
-    copy: bool
+    NONE = "none"
+    WELCOME = "welcome"
+    WANTED = "wanted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRules:
+    """When a giver whose transfer has not come is reminded, and when the gift is given up."""
+
+    remind_after_days: tuple[int, ...]
+    expire_after_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """An e-Transfer's question and answer; with autodeposit only for banks that insist."""
+
+    question: str
+    answer: str
+    autodeposit: bool
+
+    @property
+    def lines(self) -> tuple[Detail, ...]:
+        label = QUESTION_IF_ASKED if self.autodeposit else QUESTION
+        return (Detail(label=label, value=self.question), Detail(label=ANSWER, value=self.answer))
+
+
+SEND_TO: Texts = {"en": "Send to", "fr": "Destinataire"}
+QUESTION: Texts = {"en": "Security question", "fr": "Question de sécurité"}
+QUESTION_IF_ASKED: Texts = {
+    "en": "Security question, only if your bank asks",
+    "fr": "Question de sécurité, seulement si votre banque l’exige",
+}
+ANSWER: Texts = {"en": "Answer", "fr": "Réponse"}
+WALLET_CODE: Texts = {"en": "Code to send to", "fr": "Code du destinataire"}
+UNIT: Texts = {"en": "Sent in", "fr": "Unité d’envoi"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +144,8 @@ class Mode:
     """One mode of payment as a card on the form, and what its gift's page tells to do.
 
     `kind` is `stripe` or `instructions`. `steps` are templates with `{amount}`,
-    `{reference}` and `{recipient}`. Empty `currencies` means all of the region.
+    `{reference}` and `{recipient}`, and so may `link`, a wallet's address. `unit` is what a
+    wallet counts in, in words. Empty `currencies` means all of the region.
     `stripe_allowed` and `stripe_excluded` are Stripe's payment method types.
     """
 
@@ -120,6 +157,11 @@ class Mode:
     delay: Texts
     limits: Texts
     recipient: str
+    account: Account | None
+    security: Security | None
+    unit: Texts
+    link: str
+    proof: Proof
     steps: tuple[Texts, ...]
     details: tuple[Detail, ...]
     frequencies: tuple[Frequency, ...]
@@ -128,7 +170,7 @@ class Mode:
     stripe_allowed: tuple[str, ...]
     stripe_excluded: tuple[str, ...]
     reminder_days: tuple[int, ...]
-    expires_days: int | None
+    expires_days: int
 
     @property
     def is_stripe(self) -> bool:
@@ -142,6 +184,24 @@ class Mode:
     def cover(self, money: Money) -> Money:
         """What covers the fee on `money`; nothing where no fee is known."""
         return cover_fee(money, self.fee) if self.fee else Money(0, money.currency)
+
+    @property
+    def particulars(self) -> tuple[Detail, ...]:
+        """Where to send, line by line: recipient or account, then whatever else is needed."""
+        lines = [*self.account.lines] if self.account else []
+        if not self.account and self.recipient and " " not in self.recipient:
+            label = WALLET_CODE if self.key == "wallet_code" else SEND_TO
+            lines.append(Detail(label=label, value=self.recipient))
+        if self.unit:
+            lines.append(Detail(label=UNIT, value=pick(self.unit), copy=False))
+        if self.security:
+            lines += self.security.lines
+        return (*lines, *self.details)
+
+    def filled_link(self, *, amount: str, reference: str) -> str:
+        """The wallet's address for one gift; `amount` in plain figures."""
+        values = {"amount": amount, "reference": reference, "recipient": self.recipient}
+        return self.link.format_map({name: quote(text, "") for name, text in values.items()})
 
     def filled_steps(self, *, amount: str, reference: str, locale: str | None = None) -> list[str]:
         """The steps for one gift, in the reader's language."""

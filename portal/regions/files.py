@@ -44,11 +44,12 @@ def read_catalogue(folder: Path = DATA) -> Catalogue:
 def complete(document: Mapping[str, Any], common: Mapping[str, Any]) -> Document:
     """A region's file with the common texts laid under it: what the file says, wins.
 
-    `common` has `address`, and `modes` and `funds` by key; a fund may be named by its key
-    alone.
+    `common` has `address`, `transfers`, and `modes` and `funds` by key; a fund may be named by
+    its key alone.
     """
     whole = dict(document)
-    whole["address"] = {**common.get("address", {}), **document.get("address", {})}
+    for part in ("address", "transfers"):
+        whole[part] = {**common.get(part, {}), **document.get(part, {})}
     for part in ("modes", "funds"):
         shared = common.get(part, {})
         whole[part] = [_over(shared, entry) for entry in document.get(part, [])]

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 from babel import Locale, UnknownLocaleError
 
 from portal.money import MAXIMUM_MINOR, STRIPE_MINIMUM_MINOR
-from portal.regions.catalogue import CurrencyOption, Region
+from portal.regions.catalogue import CurrencyOption, Region, TransferRules
 from portal.regions.fields import FieldError, Fields
 from portal.regions.frequency import Frequency
-from portal.regions.mode_parsing import read_mode
+from portal.regions.mode_parsing import mode_reader, read_rules
 from portal.regions.part_parsing import (
     read_address,
     read_fund,
@@ -38,6 +38,19 @@ def parse_region(document: Mapping[str, Any], source: str) -> Region:
     return region
 
 
+# What holds where neither region nor mode says anything of reminders and expiry.
+TRANSFERS = TransferRules(remind_after_days=(3, 10), expire_after_days=60)
+
+
+def _transfers(fields: Fields) -> TransferRules:
+    if "transfers" not in fields:
+        return TRANSFERS
+    return fields.one(
+        "transfers",
+        lambda table: read_rules(table, "remind_after_days", "expire_after_days", TRANSFERS),
+    )
+
+
 def _region(fields: Fields) -> Region:
     slug = fields.text("slug")
     if not re.fullmatch(r"[a-z][a-z0-9-]{1,19}", slug):
@@ -55,7 +68,7 @@ def _region(fields: Fields) -> Region:
         address=fields.one("address", read_address),
         issuer=fields.one("issuer", read_issuer),
         receipt=fields.one("receipt", read_receipt),
-        modes=_some(fields, "modes", fields.each("modes", read_mode)),
+        modes=_some(fields, "modes", fields.each("modes", mode_reader(_transfers(fields)))),
         funds=_some(fields, "funds", fields.each("funds", read_fund)),
         welcome=fields.texts("welcome"),
     )

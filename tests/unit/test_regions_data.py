@@ -183,7 +183,7 @@ def test_instructions_tell_recipient_and_reference(here):
         steps = " ".join(mode.filled_steps(amount="CAD 1", reference="LW7K-3QXD-9", locale="en"))
         assert "LW7K-3QXD-9" in steps
         assert "{" not in steps
-        assert mode.recipient in steps + " ".join(detail.value for detail in mode.details)
+        assert mode.recipient in steps + " ".join(detail.value for detail in mode.particulars)
         assert mode.expires_days
         assert max(mode.reminder_days) < mode.expires_days
 
@@ -206,16 +206,25 @@ def test_stripe_knows_every_method_that_the_files_name():
 def test_e_transfers_go_to_the_partnership_address_in_dollars_once():
     interac = region("ca").mode("interac")
     assert interac.recipient == "partnership@loveworldcan.ca"
-    assert interac.recipient in {detail.value for detail in interac.details if detail.copy}
+    assert interac.recipient in {detail.value for detail in interac.particulars if detail.copy}
     assert interac.currencies == ("CAD",)
     assert interac.frequencies == ("once",)
     assert interac.expires_days == 30
 
 
 def test_the_question_for_stubborn_banks_has_the_length_banks_take():
-    question, answer = region("ca").mode("interac").details[1:]
-    assert 1 <= len(question.value) <= 40
-    assert 3 <= len(answer.value) <= 25
+    security = region("ca").mode("interac").security
+    assert 1 <= len(security.question) <= 40
+    assert 3 <= len(security.answer) <= 25
+    assert security.autodeposit
+
+
+@each_region
+def test_a_bank_transfer_has_an_account_that_was_checked(here):
+    mode = here.mode("bank_transfer")
+    if mode is not None:
+        assert mode.account.values["holder"] == mode.recipient
+        assert mode.account.values["account_number" if here.slug not in IN_EURO else "iban"]
 
 
 def test_canadas_acknowledgement_is_no_official_receipt_and_says_so():
