@@ -95,7 +95,7 @@ def _gift_row(
 ) -> dict[str, Any]:
     region: Region = chance.choice(list(catalogue.regions.values()))
     currency = chance.choice(region.currencies)
-    mode = chance.choice(region.modes)
+    mode = chance.choice(region.offered)
     donor_id, first, last, email = chance.choice(donors)
     statuses, weights = zip(*FATES, strict=True)
     status: Status = chance.choices(statuses, weights)[0]

@@ -53,7 +53,7 @@ def _region_terms(region: Region) -> Terms:
         fund=region.funds[0].key,
         fund_fixed=False,
         currencies=region.currencies,
-        modes=region.modes,
+        modes=region.offered,
         amount_minor={},
         message={},
     )
@@ -121,12 +121,11 @@ def _narrow_modes(
     code: Code, region: Region, currencies: tuple[CurrencyOption, ...]
 ) -> tuple[Mode, ...]:
     """The code's modes in the code's order, as far as the region has them."""
-    keys = [mode.key for mode in region.modes] if code.modes is None else code.modes
-    found = [region.mode(key) for key in dict.fromkeys(keys)]
+    offered = {mode.key: mode for mode in region.offered}
+    keys = offered if code.modes is None else code.modes
+    found = [offered[key] for key in dict.fromkeys(keys) if key in offered]
     taken = {option.currency for option in currencies}
-    return tuple(
-        mode for mode in found if mode and (not mode.currencies or taken & {*mode.currencies})
-    )
+    return tuple(mode for mode in found if not mode.currencies or taken & {*mode.currencies})
 
 
 def _suggested_amounts(code: Code, currencies: tuple[CurrencyOption, ...]) -> dict[str, int]:

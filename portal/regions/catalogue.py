@@ -171,6 +171,7 @@ class Mode:
     stripe_excluded: tuple[str, ...]
     reminder_days: tuple[int, ...]
     expires_days: int
+    offered: bool
 
     @property
     def is_stripe(self) -> bool:
@@ -254,9 +255,14 @@ class Region:
     def fund(self, key: str) -> Fund | None:
         return next((fund for fund in self.funds if fund.key == key), None)
 
+    @property
+    def offered(self) -> tuple[Mode, ...]:
+        """The modes a new gift may take, in order; the others serve gifts begun before."""
+        return tuple(mode for mode in self.modes if mode.offered)
+
     def modes_for(self, currency: str, frequency: str) -> tuple[Mode, ...]:
         """The modes, in order, that take this currency in this rhythm."""
-        return tuple(mode for mode in self.modes if mode.takes(currency, frequency))
+        return tuple(mode for mode in self.offered if mode.takes(currency, frequency))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

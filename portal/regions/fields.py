@@ -11,7 +11,14 @@ _REQUIRED: Any = object()
 
 
 class FieldError(ValueError):
-    """A data file is wrong; the text says where and how: `ca.toml: address.required: …`."""
+    """A data file is wrong; the text says where and how: `ca.toml: address.required: …`.
+
+    `place` is the field's path in its document, `what` what it should be.
+    """
+
+    def __init__(self, source: str, place: str, what: str) -> None:
+        super().__init__(": ".join(part for part in (source, place, what) if part))
+        self.place, self.what = place, what
 
 
 class Fields:
@@ -30,7 +37,7 @@ class Fields:
     def wrong(self, key: str, what: str) -> FieldError:
         """An error about a field of this table; `what` says what the field should be."""
         place = ".".join(part for part in (self.path, key) if part)
-        return FieldError(f"{self.source}: {place}: {what}" if place else f"{self.source}: {what}")
+        return FieldError(self.source, place, what)
 
     def close(self) -> None:
         """Refuse fields that have no meaning: most are misspelt."""

@@ -19,7 +19,7 @@ def read_region_documents(folder: Path = DATA) -> dict[str, Document]:
 
     Raises `RegionError` with file and field where one can't be read as a region.
     """
-    common = _read(folder / COMMON) if (folder / COMMON).is_file() else {}
+    common = _read_common(folder)
     documents: dict[str, Document] = {}
     for path in sorted(folder.glob("*.toml")):
         if path.name == COMMON:
@@ -29,6 +29,16 @@ def read_region_documents(folder: Path = DATA) -> dict[str, Document]:
             raise RegionError(f"{path.name}: slug: is the file's name")
         documents[path.name] = document
     return documents
+
+
+def read_common_modes(folder: Path = DATA) -> dict[str, Document]:
+    """The modes that any region may offer, by key, as far as they are the same everywhere."""
+    modes = _read_common(folder).get("modes", {})
+    return {key: {"key": key, **mode} for key, mode in modes.items()}
+
+
+def _read_common(folder: Path) -> Document:
+    return _read(folder / COMMON) if (folder / COMMON).is_file() else {}
 
 
 def read_catalogue(folder: Path = DATA) -> Catalogue:

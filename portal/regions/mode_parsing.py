@@ -61,6 +61,7 @@ def _read_mode(fields: Fields, rules: TransferRules) -> Mode:
         stripe_excluded=fields.strings("stripe_excluded", ()),
         reminder_days=own.remind_after_days,
         expires_days=own.expire_after_days,
+        offered=fields.flag("offered", True),
     )
 
 

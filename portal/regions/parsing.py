@@ -23,7 +23,14 @@ T = TypeVar("T")
 
 
 class RegionError(ValueError):
-    """A region's data is wrong; the text names file and field, and what it should be."""
+    """A region's data is wrong; the text names file and field, and what it should be.
+
+    `place` is the field's path (`modes[2].label.fr`), empty where it is the whole file.
+    """
+
+    def __init__(self, text: str, place: str = "", what: str = "") -> None:
+        super().__init__(text)
+        self.place, self.what = place, what
 
 
 def parse_region(document: Mapping[str, Any], source: str) -> Region:
@@ -34,7 +41,7 @@ def parse_region(document: Mapping[str, Any], source: str) -> Region:
         fields.close()
         _check_modes(region, fields)
     except FieldError as error:
-        raise RegionError(str(error)) from error
+        raise RegionError(str(error), error.place, error.what) from error
     return region
 
 
@@ -126,6 +133,8 @@ def _currency(fields: Fields) -> CurrencyOption:
 
 def _check_modes(region: Region, fields: Fields) -> None:
     """What holds between fields: a mode's currencies, its instructions, Stripe's minimum."""
+    if not region.offered:
+        raise fields.wrong("modes", "has at least one that is offered")
     for at, mode in enumerate(region.modes):
         where = f"modes[{at}]"
         if any(region.currency(currency) is None for currency in mode.currencies):

@@ -17,7 +17,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
 
-from portal.i18n import gettext, set_locale
+from portal.i18n import gettext, pick, set_locale
 from portal.staff import labels
 from portal.staff.models import Role, StaffUser
 from portal.staff.sessions import find_signed_in
@@ -47,6 +47,13 @@ NEEDED = {
     "staff.retry_event": Role.FINANCE,
     "staff.retry_job": Role.FINANCE,
     "staff.audit_log": Role.ADMIN,
+    "staff.regions": Role.ADMIN,
+    "staff.region": Role.ADMIN,
+    "staff.move": Role.ADMIN,
+    "staff.offer": Role.ADMIN,
+    "staff.restore": Role.ADMIN,
+    "staff.mode": Role.ADMIN,
+    "staff.send_mode": Role.ADMIN,
     "staff.users": Role.ADMIN,
     "staff.send_user": Role.ADMIN,
     "staff.send_role": Role.ADMIN,
@@ -103,6 +110,10 @@ def page_values() -> dict[str, object]:
         "languages": LANGUAGES,
         "labels": labels,
         "labelled_statuses": [(one.value, gettext(text)) for one, text in labels.STATUSES.items()],
+        "labelled_account_kinds": [
+            (kind, gettext(text)) for kind, text in labels.ACCOUNT_KINDS.items()
+        ],
+        "pick": pick,
         "labelled_roles": [(one.value, gettext(text)) for one, text in labels.ROLES.items()],
         "say": labels.say,
         "name_actor": name_actor,

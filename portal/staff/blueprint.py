@@ -11,6 +11,7 @@ from portal.staff import (
     dashboard,
     event_views,
     gift_views,
+    mode_views,
     sign_in,
     team_views,
 )
@@ -20,7 +21,7 @@ from portal.staff.sessions import LIFETIME
 
 __all__ = ["set_up_staff"]
 
-VIEWS = (act_views, dashboard, event_views, gift_views, sign_in, team_views)
+VIEWS = (act_views, dashboard, event_views, gift_views, mode_views, sign_in, team_views)
 
 
 def set_up_staff(app: Flask) -> None:

@@ -76,6 +76,11 @@ ACTS = {
     "export": "Exported gifts",
     "event_retry": "Tried an event again",
     "job_retry": "Tried a job again",
+    "mode_move": "Moved a mode of payment",
+    "mode_offer": "Offered a mode of payment",
+    "mode_withdraw": "Took a mode of payment off the form",
+    "mode_edit": "Changed a mode of payment",
+    "region_restore": "Took a region back to its file",
 }
 MESSAGES = {
     "receipt": "Receipt",
@@ -86,6 +91,19 @@ MESSAGES = {
 }
 SOURCES = {"stripe": "Stripe", "statement": "Bank statement", "person": "A person"}
 ACTORS = {"stripe": "Stripe", "donor": "The donor", "system": "The portal"}
+ACCOUNT_KINDS = {
+    "": "No account",
+    "iban": "IBAN and BIC",
+    "uk": "United Kingdom",
+    "us": "United States",
+    "ca": "Canada",
+    "au": "Australia",
+    "nz": "New Zealand",
+    "za": "South Africa",
+    "in": "India",
+    "nuban": "Nigeria (NUBAN)",
+    "local": "Elsewhere",
+}
 FREQUENCIES = {"once": "One-off", "monthly": "Monthly"}
 
 

@@ -9,6 +9,7 @@ from babel.messages.pofile import read_po
 from portal.i18n import TRANSLATIONS
 from portal.paths import PACKAGE, TEMPLATES
 from portal.staff import forms, labels
+from portal.staff.mode_form import PROOFS, SENTENCES, ModeForm
 from portal.staff.timeline import DETAIL_LABELS
 
 TABLES = (
@@ -21,6 +22,9 @@ TABLES = (
     labels.SOURCES,
     labels.ACTORS,
     labels.FREQUENCIES,
+    labels.ACCOUNT_KINDS,
+    PROOFS,
+    SENTENCES,
     DETAIL_LABELS,
 )
 
@@ -39,7 +43,7 @@ def texts() -> Iterator[str]:
             yield from (str(text) for _line, text, _comments, _context in found)
     for table in TABLES:
         yield from table.values()
-    for form in (forms.SignInForm, forms.PasswordForm, forms.UserForm, forms.RefundForm):
+    for form in (forms.SignInForm, forms.PasswordForm, forms.UserForm, forms.RefundForm, ModeForm):
         for field in vars(form).values():
             if ask := getattr(field, "kwargs", {}).get("ask"):
                 yield ask
