@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from portal import __version__
+from portal.cli_statements import check_books, statements
 from portal.settings import Settings, SettingsError, load_settings
 
 
@@ -28,6 +29,9 @@ def main() -> None:
     Start a sample installation on this machine:
       portal demo
     """
+
+
+main.add_command(statements)
 
 
 @main.command()
@@ -185,13 +189,20 @@ def user_add(email: str, name: str, role: str, password: str | None) -> None:
 
 
 @main.command()
-def reconcile() -> None:
+@click.option("--check", is_flag=True, help="Prove the books instead; nothing is changed.")
+def reconcile(*, check: bool) -> None:
     """Compare open gifts and missed events with Stripe, and book what is found.
+
+    With --check: prove that statements, matches, ledger, gifts and receipts add up.
 
     \b
     Example:
       portal reconcile
+      portal reconcile --check
     """
+    if check:
+        check_books()
+        return
     from portal.payments.followups import compare_with_stripe
     from portal.payments.gateway import StripeRefused, StripeUnavailable
     from portal.setup import make_work

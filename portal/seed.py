@@ -121,6 +121,7 @@ def _gift_row(
         "search_name": fold_name(first, last),
         "locale": region.locales[0],
         "status": status,
+        "paid_minor": amount if received else 0,
         "refunded_minor": amount if status is Status.REFUNDED else 0,
         "created_at": at,
         "received_at": received,

@@ -55,6 +55,14 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(
         default=0, ge=0, le=5, description="How many proxies stand in front and set X-Forwarded-*."
     )
+    notices_imap_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Interac’s notices: `imaps://user:password@host/FOLDER`, or empty.",
+    )
+    trusted_mail_server: str = Field(
+        default="",
+        description="The name your mail server writes into Authentication-Results, or empty.",
+    )
     metrics_token: SecretStr = Field(
         default=SecretStr(""), description="Bearer token for /metrics; empty: loopback only."
     )
@@ -86,6 +94,16 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("is no web address")
         return value.rstrip("/")
+
+    @field_validator("notices_imap_url")
+    @classmethod
+    def _imap_over_tls(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and (
+            parts.scheme != "imaps" or not parts.hostname or not parts.username
+        ):
+            raise ValueError("is `imaps://user:password@host/FOLDER`")
+        return value
 
     @field_validator("environment")
     @classmethod

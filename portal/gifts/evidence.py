@@ -40,5 +40,6 @@ class Claim:
 
     def as_fact(self) -> Fact:
         if self.money is None:
-            return Fact(self.fact, self.subject)
-        return Fact(self.fact, self.subject, self.money.minor, self.money.currency)
+            return Fact(self.fact, self.subject, at=self.occurred_at)
+        money = self.money
+        return Fact(self.fact, self.subject, money.minor, money.currency, self.occurred_at)

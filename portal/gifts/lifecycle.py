@@ -7,6 +7,7 @@ in any order ends in the same place, and nothing that is believed is ever un-bel
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -70,18 +71,19 @@ class FactKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`kind`, said of `subject` (a payment, refund or dispute), over `minor` units."""
+    """`kind`, said of `subject` (a payment, refund or dispute), over `minor` units, as of `at`."""
 
     kind: FactKind
     subject: str
     minor: int = 0
     currency: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A gift's facts, counted. `owed_minor` is what a full refund gives back: a gift paid
-    twice and refunded once is still paid.
+    twice and refunded once is still paid. `received_at` is when the last of its money came.
     """
 
     owed_minor: int
@@ -94,6 +96,7 @@ class Standing:
     refunded_minor: int
     disputed: bool
     charged_back: bool
+    received_at: datetime | None = None
 
     @property
     def status(self) -> Status:
@@ -123,10 +126,9 @@ def weigh(amount_minor: int, facts: Iterable[Fact]) -> Standing:
     # A later word about a refund or a dispute implies that there was one, and so a payment.
     implied = any(about[kind] for kind in AFTER_PAYMENT)
     disputes = about[FactKind.DISPUTE_OPENED] | about[FactKind.DISPUTE_LOST]
-    paid_minor = _sum(facts, FactKind.PAID, about[FactKind.WITHDRAWN])
-    is_enough = paid_minor >= amount_minor or bool(
-        about[FactKind.SETTLED] - about[FactKind.WITHDRAWN]
-    )
+    withdrawn = about[FactKind.WITHDRAWN]
+    paid_minor = _sum(facts, FactKind.PAID, withdrawn)
+    is_enough = paid_minor >= amount_minor or bool(about[FactKind.SETTLED] - withdrawn)
     return Standing(
         owed_minor=paid_minor or amount_minor,
         paid_minor=paid_minor,
@@ -138,7 +140,16 @@ def weigh(amount_minor: int, facts: Iterable[Fact]) -> Standing:
         refunded_minor=_sum(facts, FactKind.REFUNDED, about[FactKind.REFUND_FAILED]),
         disputed=bool(disputes - about[FactKind.DISPUTE_WON]),
         charged_back=bool(about[FactKind.DISPUTE_LOST]),
+        received_at=_latest(facts, withdrawn),
     )
+
+
+def _latest(facts: tuple[Fact, ...], withdrawn: set[str]) -> datetime | None:
+    """When the last payment that stands came: no receipt says that money came before it did."""
+    moments = (
+        fact.at for fact in facts if fact.kind is FactKind.PAID and fact.subject not in withdrawn
+    )
+    return max(filter(None, moments), default=None)
 
 
 def _sum(facts: tuple[Fact, ...], kind: FactKind, without: set[str]) -> int:

@@ -42,7 +42,8 @@ class Plan(Base):
 class Gift(Base):
     """One gift: what was promised, by whom, and where it stands.
 
-    `amount_minor` is all the donor pays; `cover_minor` the part of it that covers the fee.
+    `amount_minor` is all the donor promises; `cover_minor` the part of it that covers the fee.
+    `paid_minor` is what came, refunds not taken off; `received_at` when the last of it came.
     """
 
     __tablename__ = "gifts"
@@ -57,7 +58,7 @@ class Gift(Base):
         sa.Index("ix_gifts_fund_created_at_id", "fund", "created_at", "id"),
         sa.Index("ix_gifts_created_at_id", "created_at", "id"),
         sa.Index("ix_gifts_amount", "currency", "amount_minor", "created_at", "id"),
-        sa.Index("ix_gifts_currency_received_at", "currency", "received_at", "amount_minor"),
+        sa.Index("ix_gifts_currency_received_at", "currency", "received_at", "paid_minor"),
         sa.Index("ix_gifts_email_created_at_id", "email", "created_at", "id"),
         sa.Index("ix_gifts_search_name_created_at_id", "search_name", "created_at", "id"),
         sa.Index("ix_gifts_fingerprint_created_at", "fingerprint", "created_at"),
@@ -104,6 +105,7 @@ class Gift(Base):
         ),
         default=Status.PENDING,
     )
+    paid_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")
     refunded_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     fee_minor: Mapped[int | None] = mapped_column(sa.BigInteger)
     fee_currency: Mapped[str | None] = mapped_column(sa.String(3))
@@ -113,8 +115,18 @@ class Gift(Base):
 
     @property
     def money(self) -> Money:
-        """All the donor pays."""
+        """All the donor promises."""
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def received(self) -> Money:
+        """What came, by all payments that stand; refunds are not taken off."""
+        return Money(self.paid_minor, self.currency)
+
+    @property
+    def due(self) -> Money:
+        """What is left to pay of what was promised."""
+        return Money(max(self.amount_minor - self.paid_minor, 0), self.currency)
 
     @property
     def cover(self) -> Money:

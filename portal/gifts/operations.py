@@ -76,6 +76,7 @@ def add_gift(
         dedication=giver.dedication,
         anonymous=giver.anonymous,
         status=Status.PENDING,
+        paid_minor=0,
         refunded_minor=0,
         fingerprint=fingerprint,
         created_at=now,
@@ -139,9 +140,12 @@ class Booked:
     after: Status
 
     @property
-    def has_payment(self) -> bool:
-        """Whether a payment is among what was new."""
-        return any(claim.fact is FactKind.PAID for claim in self.new)
+    def moves_money_in(self) -> bool:
+        """Whether what counts as received may have changed."""
+        return any(claim.fact in WHAT_CAME for claim in self.new)
+
+
+WHAT_CAME = frozenset({FactKind.PAID, FactKind.WITHDRAWN, FactKind.SETTLED})
 
 
 def lock_gift(session: Session, gift_id: int) -> Gift:
@@ -225,14 +229,13 @@ def _post(session: Session, gift: Gift, fresh: Sequence[tuple[Claim, int]], now:
 def _update(session: Session, gift: Gift, standing: Standing, fresh: Sequence[Claim]) -> None:
     changed: Document = {
         "status": standing.status,
+        "paid_minor": standing.paid_minor,
         "refunded_minor": standing.refunded_minor,
-        "received_at": gift.received_at,
+        "received_at": standing.received_at,
         "fee_minor": gift.fee_minor,
         "fee_currency": gift.fee_currency,
     }
     for claim in fresh:
-        if claim.fact is FactKind.PAID:
-            changed["received_at"] = claim.occurred_at
         if claim.fact is FactKind.FEE and claim.money:
             changed["fee_minor"] = claim.money.minor
             changed["fee_currency"] = claim.money.currency
@@ -241,7 +244,14 @@ def _update(session: Session, gift: Gift, standing: Standing, fresh: Sequence[Cl
         set_committed_value(gift, name, value)
 
 
-_STANDING = ("status", "refunded_minor", "received_at", "fee_minor", "fee_currency")
+_STANDING = (
+    "status",
+    "paid_minor",
+    "refunded_minor",
+    "received_at",
+    "fee_minor",
+    "fee_currency",
+)
 _GIFTS = table_of(Gift)
 _SET_STANDING = (
     sa.update(_GIFTS)

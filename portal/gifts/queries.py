@@ -27,14 +27,18 @@ def find_plan(session: Session, plan_id: int) -> Plan | None:
 def list_facts(session: Session, gift_id: int) -> list[Fact]:
     """All that is claimed of a gift."""
     return [
-        Fact(FactKind(fact), subject, minor or 0, currency or "")
-        for fact, subject, minor, currency in session.execute(_FACTS, {"wanted": gift_id})
+        Fact(FactKind(fact), subject, minor or 0, currency or "", at)
+        for fact, subject, minor, currency, at in session.execute(_FACTS, {"wanted": gift_id})
     ]
 
 
 _EVIDENCE = table_of(Evidence).c
 _FACTS = sa.select(
-    _EVIDENCE.fact, _EVIDENCE.subject, _EVIDENCE.amount_minor, _EVIDENCE.currency
+    _EVIDENCE.fact,
+    _EVIDENCE.subject,
+    _EVIDENCE.amount_minor,
+    _EVIDENCE.currency,
+    _EVIDENCE.occurred_at,
 ).where(_EVIDENCE.gift_id == sa.bindparam("wanted"))
 
 

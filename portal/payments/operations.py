@@ -14,22 +14,23 @@ from sqlalchemy.orm import Session
 from portal.codes.pledge import Frequency, Pledge
 from portal.database import Database
 from portal.donors.giver import Giver
-from portal.gifts.evidence import Claim
-from portal.gifts.lifecycle import FactKind, Status
+from portal.gifts.evidence import Claim, Source
+from portal.gifts.lifecycle import RECEIVED, FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import Booked, add_gift, book_claims, lock_gift, record_event
 from portal.jobs import Jobs
+from portal.mail import Email
 from portal.money import Money
 from portal.receipts.models import Receipt
-from portal.receipts.operations import reserve_receipt
-from portal.regions.catalogue import Catalogue
+from portal.receipts.operations import keep_receipt, reserve_receipt
+from portal.regions.catalogue import Catalogue, Region
 
 UNATTRIBUTED_FUND = "general"
 UNATTRIBUTED_REGION = "world"
 
 
 class MoneyDiffers(Exception):
-    """What was paid is not what the gift promised, in amount or currency."""
+    """What was paid is not what the gift promised, in currency, or by Stripe in amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +53,45 @@ def accept_for(
 ) -> Booked:
     """The same for a gift whose row this transaction has locked."""
     for claim in claims:
-        if claim.fact is FactKind.PAID and claim.money != gift.money:
+        if claim.fact is FactKind.PAID and not _fits(claim, gift):
             raise MoneyDiffers(f"{claim.money} for {gift.money}")
     booked = book_claims(session, gift, claims, now)
-    if booked.has_payment:
-        _promise_receipt(session, desk, gift, now)
+    if booked.moves_money_in:
+        _keep_receipt(session, desk, booked, now)
     for claim in booked.new:
         _promise_notice(session, desk, gift, claim)
     return booked
 
 
-def _promise_receipt(session: Session, desk: Desk, gift: Gift, now: datetime) -> None:
+def _fits(claim: Claim, gift: Gift) -> bool:
+    """Stripe takes what we asked for; a bank's line may be a part, or more than was promised."""
+    if claim.source is Source.STRIPE:
+        return claim.money == gift.money
+    return claim.money is not None and claim.money.currency == gift.currency
+
+
+def region_of(desk: Desk, gift: Gift) -> Region:
+    """The region whose issuer a gift belongs to."""
     region = desk.catalogue.by_slug(gift.region) or desk.catalogue.rest
     if region is None:
         raise LookupError("the catalogue has no region for this gift")
-    receipt = reserve_receipt(session, gift, region, now)
-    if receipt is not None:
-        desk.jobs.enqueue(session, "send_receipt", receipt.id)
+    return region
+
+
+def _keep_receipt(session: Session, desk: Desk, booked: Booked, now: datetime) -> None:
+    gift = booked.gift
+    kept = keep_receipt(session, gift, region_of(desk, gift), now)
+    if kept.numbered is not None:
+        desk.jobs.enqueue(session, "send_receipt", kept.numbered.id)
+    elif kept.cancelled is not None and gift.email and _was_sent(session, kept.cancelled):
+        subject = next(claim.subject for claim in booked.new)
+        desk.jobs.enqueue(session, "send_notice", f"receipt_cancelled:{gift.id}:{subject}")
+
+
+def _was_sent(session: Session, receipt: Receipt) -> bool:
+    """Whether the letter with a receipt was at least about to go."""
+    letter = sa.select(Email.id).where(Email.key == f"receipt-{receipt.id}")
+    return session.scalar(letter) is not None
 
 
 # The facts a donor is written to about, each by its own letter.
@@ -86,11 +109,20 @@ def _promise_notice(session: Session, desk: Desk, gift: Gift, claim: Claim) -> N
 
 
 def accept_unattributed(
-    session: Session, desk: Desk, claim: Claim, now: datetime, *, why: str, beside: Gift | None
+    session: Session,
+    desk: Desk,
+    claim: Claim,
+    now: datetime,
+    *,
+    why: str,
+    beside: Gift | None,
+    region: str = UNATTRIBUTED_REGION,
+    mode: str = "card",
 ) -> Booked:
     """Book money that no gift promised as a gift without a giver, so that none is dropped.
 
-    `beside` is the gift it came with and did not fit.
+    `beside` is the gift it came with and did not fit; without one, `region` and `mode` say
+    where and how it came.
     """
     if claim.money is None:
         raise ValueError("only money can be unattributed")
@@ -99,9 +131,9 @@ def accept_unattributed(
     if gift is None:
         pledge = Pledge(
             money=claim.money,
-            region=beside.region if beside else UNATTRIBUTED_REGION,
+            region=beside.region if beside else region,
             fund=beside.fund if beside else UNATTRIBUTED_FUND,
-            mode=beside.mode if beside else "card",
+            mode=beside.mode if beside else mode,
             frequency=Frequency.ONCE,
             code=None,
         )
@@ -129,9 +161,17 @@ def issue_missing_receipts(database: Database, desk: Desk, now: datetime) -> int
         missing = session.scalars(
             sa.select(Gift.id)
             .outerjoin(Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None)))
-            .where(Gift.received_at.is_not(None), Gift.email != "", Receipt.id.is_(None))
+            .where(
+                Gift.received_at.is_not(None),
+                Gift.status.in_(RECEIVED),
+                Gift.email != "",
+                Receipt.id.is_(None),
+            )
         ).all()
     for gift_id in missing:
         with database.write() as session:
-            _promise_receipt(session, desk, lock_gift(session, gift_id), now)
+            gift = lock_gift(session, gift_id)
+            receipt = reserve_receipt(session, gift, region_of(desk, gift), now)
+            if receipt is not None:
+                desk.jobs.enqueue(session, "send_receipt", receipt.id)
     return len(missing)

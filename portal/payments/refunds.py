@@ -69,7 +69,7 @@ def request_refund(
 
 def refundable(gift: Gift) -> Money:
     """What is left to give back."""
-    return Money(max(gift.amount_minor - gift.refunded_minor, 0), gift.currency)
+    return Money(max(gift.paid_minor - gift.refunded_minor, 0), gift.currency)
 
 
 def _refundable_payment(session: Session, gift: Gift, money: Money) -> str:

@@ -11,7 +11,7 @@ from babel.dates import format_date
 
 from portal.database import Document
 from portal.gifts.models import Gift
-from portal.i18n import language, pick, use_locale
+from portal.i18n import gettext, language, pick, use_locale
 from portal.money import Money, format_money
 from portal.regions.catalogue import Issuer, ReceiptScheme, Region
 from portal.regions.frequency import Frequency
@@ -36,10 +36,11 @@ def issue_day(timezone: str, at: datetime) -> datetime:
     return at.astimezone(ZoneInfo(timezone))
 
 
-def compose_snapshot(gift: Gift, region: Region, at: datetime) -> Document:
+def compose_snapshot(gift: Gift, region: Region, at: datetime, replaces: str = "") -> Document:
     """All that the receipt of `gift`, issued at `at`, says; its number comes later.
 
     A gift that is anonymous to the public still has a receipt in its giver's name.
+    `replaces` is the number of the cancelled receipt in whose place this one stands.
     """
     locale, issuer = gift.locale, region.issuer
     received = issue_day(issuer.timezone, gift.received_at or at)
@@ -58,7 +59,16 @@ def compose_snapshot(gift: Gift, region: Region, at: datetime) -> Document:
         "received": write_day(received, locale),
         "issued_on": issued.date().isoformat(),
         "issued": write_day(issued, locale),
+        "replaces": _write_replaces(replaces, locale),
     }
+
+
+def _write_replaces(label: str, locale: str) -> str:
+    """The sentence the CRA asks for on a receipt that replaces another."""
+    if not label:
+        return ""
+    with use_locale(locale):
+        return gettext("This receipt cancels and replaces receipt no. %(number)s.", number=label)
 
 
 def _scheme_fields(scheme: ReceiptScheme, locale: str) -> Document:
@@ -96,12 +106,14 @@ def _issuer_fields(issuer: Issuer, scheme: ReceiptScheme, locale: str) -> Docume
 
 
 def _amount_fields(gift: Gift, locale: str) -> Document:
+    """What came, not what was promised; the cover is the part of a promise kept whole."""
+    cover = gift.cover if gift.received == gift.money else Money(0, gift.currency)
     return {
-        "amount_minor": gift.amount_minor,
+        "amount_minor": gift.paid_minor,
         "currency": gift.currency,
-        "amount": format_money(gift.money, locale),
-        "cover_minor": gift.cover_minor,
-        "cover": write_money(gift.cover, locale) if gift.cover else "",
+        "amount": format_money(gift.received, locale),
+        "cover_minor": cover.minor,
+        "cover": write_money(cover, locale) if cover else "",
     }
 
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import Base, BigId, Document
+from portal.money import Money
 
 
 def write_label(year: int, number: int) -> str:
@@ -56,6 +57,11 @@ class Receipt(Base):
     @property
     def label(self) -> str:
         return write_label(self.year, self.number)
+
+    @property
+    def money(self) -> Money:
+        """What it acknowledges."""
+        return Money(self.snapshot["amount_minor"], self.snapshot["currency"])
 
 
 class ReceiptDocument(Base):

@@ -1,6 +1,7 @@
 """Writing receipts: a number with its snapshot, the PDF, the letter, and cancelling one."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
@@ -12,15 +13,14 @@ from portal.database import Database, Document, insert_new, table_of
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftEvent
 from portal.gifts.operations import record_event
-from portal.i18n import use_locale
+from portal.i18n import gettext, use_locale
 from portal.mail import Email, deliver, register_email
-from portal.money import Money
 from portal.receipts.composition import compose_snapshot, issue_day, write_day, write_money
 from portal.receipts.letters import write_receipt_letter
 from portal.receipts.marks import VOID, Marking, receipt_mark, write_marking
 from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries, write_label
 from portal.receipts.pdf import render_pdf
-from portal.receipts.queries import find_receipt
+from portal.receipts.queries import find_receipts
 from portal.regions.catalogue import Region
 from portal.settings import Settings
 
@@ -39,16 +39,25 @@ def reserve_receipt(session: Session, gift: Gift, region: Region, now: datetime)
     None where nobody knows who gave: an unknown donor gets no receipt (Canada's Income Tax
     Regulations 3501(1) and good sense elsewhere). The number is the next of the issuer's
     series for the year of issue in the issuer's own zone; undone with the transaction, so
-    that the series has no gaps.
+    that the series has no gaps. It replaces one of this gift's that was cancelled.
     """
     if not gift.name:
         return None
-    standing = find_receipt(session, gift.id)
+    standing, cancelled = find_receipts(session, gift.id)
     if standing is not None:
         return standing
+    return _number(session, gift, region, now, replaces=cancelled.label if cancelled else "")
+
+
+def _number(
+    session: Session, gift: Gift, region: Region, now: datetime, *, replaces: str
+) -> Receipt:
     issuer, year = region.issuer, issue_day(region.issuer.timezone, now).year
     number = _next_number(session, issuer.key, year)
-    snapshot = {**compose_snapshot(gift, region, now), "number": write_label(year, number)}
+    snapshot = {
+        **compose_snapshot(gift, region, now, replaces),
+        "number": write_label(year, number),
+    }
     return _add(
         session,
         {
@@ -91,6 +100,38 @@ def _count_on(dialect: str) -> sa.Insert:
         index_elements=["issuer", "year"],
         set_={"last_number": series.c.last_number + 1},
     ).returning(series.c.last_number)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What keeping a gift's receipts true did: a receipt to send, and one that was cancelled."""
+
+    numbered: Receipt | None = None
+    cancelled: Receipt | None = None
+
+
+def keep_receipt(session: Session, gift: Gift, region: Region, now: datetime) -> Kept:
+    """Let the receipt that stands say what was received, and let none stand for nothing.
+
+    A wrong amount spoils a receipt: it is cancelled, and another one replaces it.
+    """
+    standing, cancelled = find_receipts(session, gift.id)
+    is_due = gift.status.is_received and gift.paid_minor > 0 and bool(gift.name)
+    if standing is None:
+        label = cancelled.label if cancelled else ""
+        return Kept(_number(session, gift, region, now, replaces=label) if is_due else None)
+    if is_due and standing.money == gift.received:
+        return Kept()
+    with use_locale(standing.locale):
+        reason = gettext(REPLACED if is_due else TAKEN_BACK)
+    void_receipt(session, standing, reason, now)
+    if not is_due:
+        return Kept(cancelled=standing)
+    return Kept(_number(session, gift, region, now, replaces=standing.label), standing)
+
+
+REPLACED = "Another amount was received; a new receipt replaces it."
+TAKEN_BACK = "The payment it acknowledged was not for this gift, or was returned."
 
 
 def void_receipt(session: Session, receipt: Receipt, reason: str, now: datetime) -> None:
@@ -144,7 +185,7 @@ def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
     """The mark in words: since when, and how much, by what is booked of the gift now."""
     snapshot = receipt.snapshot
     gift = session.get(Gift, receipt.gift_id)
-    given = Money(snapshot["amount_minor"], snapshot["currency"])
+    given = receipt.money
     at = receipt.voided_at
     if mark in _DATED_BY:
         at = session.scalar(

@@ -15,6 +15,7 @@ from portal.web import services, utc_now
 
 SHOWN = (
     Status.PENDING,
+    Status.PARTLY_PAID,
     Status.PROCESSING,
     Status.FAILED,
     Status.DISPUTED,

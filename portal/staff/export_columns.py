@@ -34,6 +34,7 @@ def cells(dialect: str) -> list[Cell]:
         Cell("created_at_utc", _moment(Gift.created_at, dialect)),
         Cell("received_at_utc", _moment(Gift.received_at, dialect)),
         Cell("amount", _decimal(Gift.amount_minor, Gift.currency)),
+        Cell("received", _decimal(Gift.paid_minor, Gift.currency)),
         Cell("currency", Gift.currency),
         Cell("refunded", _decimal(Gift.refunded_minor, Gift.currency)),
         Cell("cover_fee", _decimal(Gift.cover_minor, Gift.currency)),

@@ -12,6 +12,7 @@ STATUSES = {
     Status.PROCESSING: "Processing",
     Status.FAILED: "Failed",
     Status.EXPIRED: "Expired",
+    Status.PARTLY_PAID: "Partly paid",
     Status.PAID: "Paid",
     Status.PARTLY_REFUNDED: "Partly refunded",
     Status.REFUNDED: "Refunded",
@@ -24,6 +25,7 @@ TONES = {
     Status.PROCESSING: "wait",
     Status.FAILED: "bad",
     Status.EXPIRED: "quiet",
+    Status.PARTLY_PAID: "wait",
     Status.PAID: "good",
     Status.PARTLY_REFUNDED: "wait",
     Status.REFUNDED: "quiet",
@@ -48,6 +50,8 @@ HAPPENINGS = {
     "failed": "Payment failed",
     "expired": "Payment page expired",
     "paid": "Paid",
+    "withdrawn": "Payment taken back",
+    "settled": "Counted as whole",
     "fee": "Fee known",
     "refund_requested": "Refund asked for",
     "refund_pending": "Refund on its way",
@@ -88,6 +92,7 @@ MESSAGES = {
     "payment_failed": "Payment failed",
     "renewal_failed": "Monthly payment failed",
     "refund_made": "Refund made",
+    "receipt_cancelled": "Receipt cancelled",
 }
 SOURCES = {"stripe": "Stripe", "statement": "Bank statement", "person": "A person"}
 ACTORS = {"stripe": "Stripe", "donor": "The donor", "system": "The portal"}

@@ -147,7 +147,7 @@ def count_up_to(session: Session, statement: sa.Select[Any], most: int = MANY) -
 def sum_received(session: Session, currencies: Sequence[str], since: datetime) -> list[Money]:
     """What came in since then, by currency: read from one index, one stretch a currency."""
     rows = session.execute(
-        sa.select(Gift.currency, sa.func.sum(Gift.amount_minor))
+        sa.select(Gift.currency, sa.func.sum(Gift.paid_minor))
         .where(Gift.currency.in_(currencies), Gift.received_at >= since)
         .group_by(Gift.currency)
         .order_by(Gift.currency)

@@ -85,6 +85,7 @@ def _happenings(file: GiftFile) -> Iterator[Moment]:
 
 HAPPENING_TONES = {
     "paid": "good",
+    "withdrawn": "bad",
     "processing": "wait",
     "failed": "bad",
     "refund_requested": "wait",

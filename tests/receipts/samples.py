@@ -34,7 +34,7 @@ def region(slug: str = "ca") -> Region:
 
 
 def make_gift(**changes: Any) -> Gift:
-    """A paid gift from Montréal, in no database."""
+    """A gift from Montréal that was paid whole, in no database."""
     values = {
         "id": 1,
         "token": "token",
@@ -62,7 +62,8 @@ def make_gift(**changes: Any) -> Gift:
         "status": Status.PAID,
         "received_at": RECEIVED,
     }
-    return Gift(**{**values, **changes})
+    values |= changes
+    return Gift(**{"paid_minor": values["amount_minor"], **values})
 
 
 def make_giver(**changes: Any) -> Giver:

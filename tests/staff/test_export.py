@@ -39,6 +39,7 @@ def test_a_gift_is_one_line_with_all_that_matters(catalogued: Database) -> None:
         "created_at_utc": "2026-11-23 12:00:00",
         "received_at_utc": "2026-11-23 12:02:00",
         "amount": "75.53",
+        "received": "75.53",
         "currency": "CAD",
         "refunded": "0",
         "cover_fee": "0",

@@ -11,7 +11,10 @@ ORDER = ("regions", "codes", "donors", "gifts", "receipts", "payments")
 PAGES = ("giving", "account", "partners", "staff")
 KERNEL = "clock database forms i18n jobs limits logs mail messages money paths settings web".split()
 # Wiring: may import everything.
-TOP = "__main__ app cli demo doctor health notices schema seed server setup tables worker".split()
+TOP = (
+    "__main__ app cli cli_columns cli_statements demo doctor health notices schema seed server"
+    " setup tables worker"
+).split()
 SANDBOX_MAY = {"money", "clock"}
 MAILBOX_MAY = {"paths"}
 PURE_OF_FLASK = ("models", "policy", "lifecycle", "ledger", "evidence", "composition", "readings")

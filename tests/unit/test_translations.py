@@ -12,7 +12,9 @@ from babel.messages.pofile import read_po
 from portal.giving.forms import ASK_ADDRESS, GiftForm
 from portal.i18n import TRANSLATIONS, use_locale
 from portal.paths import PACKAGE, TEMPLATES
+from portal.payments.statements.proof import CHECKS
 from portal.receipts.marks import TEXTS as MARKS
+from portal.receipts.operations import REPLACED, TAKEN_BACK
 from portal.regions.frequency import Frequency
 from portal.web import ERROR_TEXTS
 
@@ -44,6 +46,7 @@ def _table_texts() -> Iterator[str]:
     for pair in (*ERROR_TEXTS.values(), *MARKS.values()):
         yield from pair
     yield from ASK_ADDRESS.values()
+    yield from (REPLACED, TAKEN_BACK, *(sentence for _, sentence in CHECKS))
     yield from ("One time", "Every month")
     for field in vars(GiftForm).values():
         ask = getattr(field, "kwargs", {}).get("ask")

@@ -1,32 +1,36 @@
 """Deciding lines: matched to gifts, nobody's, or taken back; each by one transaction.
 
 A match is evidence that goes through the one door. Taking it back is a further fact, which
-reverses the ledger and cancels a receipt that was given for it.
+reverses the ledger and cancels a receipt that was given for it. Every transaction locks its
+lines first, then all its gifts in order of id, and only then books: none waits for another
+in a circle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import Database
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Gift
-from portal.gifts.operations import lock_gift
-from portal.i18n import gettext
-from portal.money import Money
-from portal.payments.matching.candidates import payer_keys
-from portal.payments.operations import Desk, accept, accept_unattributed
-from portal.payments.statements.entries import StatementEntry
-from portal.payments.statements.models import (
-    LineState,
-    Match,
-    PayerAlias,
-    StatementLine,
-    Suggestion,
+from portal.gifts.models import Evidence, Gift
+from portal.i18n import current_locale, gettext
+from portal.money import Money, format_money
+from portal.payments.operations import (
+    UNATTRIBUTED_REGION,
+    Desk,
+    accept_for,
+    accept_unattributed,
+    region_of,
 )
+from portal.payments.statements.aliases import learn_payer, unlearn_payer
+from portal.payments.statements.models import LineState, Match, StatementLine, Suggestion
+
+UNATTRIBUTED_MODE = "bank_transfer"
 
 
 class MatchRefused(Exception):
@@ -35,11 +39,16 @@ class MatchRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So much of a line is for this gift; `is_all` says that no more will come for it."""
+    """So much of a line is for this gift.
+
+    `is_all` says that no more will come for it, although it is less than was promised;
+    `may_exceed` that more than was promised is meant for it.
+    """
 
     gift_id: int
     money: Money
     is_all: bool = False
+    may_exceed: bool = False
 
 
 def confirm_match(
@@ -55,18 +64,116 @@ def confirm_match(
 ) -> list[Match]:
     """Book an open line for one or several gifts; the shares must come to the whole line."""
     line = lock_line(session, line_id)
-    _check_shares(session, line, shares)
+    gifts = lock_gifts(session, [share.gift_id for share in shares])
+    _check_shares(line, shares, gifts)
     matches = []
     for share in sorted(shares, key=lambda one: one.gift_id):
+        gift = gifts[share.gift_id]
         match = _add_match(
             session, line, share, by=by, now=now, reasons=reasons, is_automatic=is_automatic
         )
-        accept(session, desk, share.gift_id, _claims(line, match, share, by), now)
+        accept_for(session, desk, gift, _claims(desk, line, match, share, gift), now)
         matches.append(match)
         if not is_automatic:
-            _learn(session, line, share.gift_id, now)
+            learn_payer(session, line, gift.email, now)
     _decide(session, line, LineState.MATCHED, by, now)
     return matches
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What became of many lines: how many were booked, and why others were not, by line id."""
+
+    booked: int
+    refused: dict[int, str]
+
+
+def confirm_many(
+    database: Database,
+    desk: Desk,
+    choices: Sequence[tuple[int, int]],
+    *,
+    by: str,
+    now: datetime,
+) -> Confirmed:
+    """Book each `(line id, gift id)` for the whole line, in a transaction of its own.
+
+    One that is refused, as when the gift was paid in the meantime, holds up no other.
+    """
+    refused: dict[int, str] = {}
+    for line_id, gift_id in choices:
+        try:
+            with database.write() as session:
+                money = lock_line(session, line_id).money
+                reasons = _suggested_reasons(session, line_id, gift_id)
+                share = Share(gift_id, money)
+                confirm_match(session, desk, line_id, [share], by=by, now=now, reasons=reasons)
+        except MatchRefused as refusal:
+            refused[line_id] = str(refusal)
+    return Confirmed(len(choices) - len(refused), refused)
+
+
+def _suggested_reasons(session: Session, line_id: int, gift_id: int) -> list[str]:
+    suggestion = session.get(Suggestion, (line_id, gift_id))
+    return list(suggestion.reasons["reasons"]) if suggestion else []
+
+
+def lock_line(session: Session, line_id: int) -> StatementLine:
+    """An open line, held against other clerks; `MatchRefused` where it isn't open any more."""
+    line = session.scalars(
+        sa.select(StatementLine)
+        .where(StatementLine.id == line_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if line is None or line.state is not LineState.OPEN:
+        raise MatchRefused(gettext("This line was decided in the meantime."))
+    return line
+
+
+def lock_gifts(session: Session, gift_ids: Sequence[int]) -> dict[int, Gift]:
+    """Gifts by id, locked in that order, so that two bookings never wait for each other."""
+    locked = session.scalars(
+        sa.select(Gift)
+        .where(Gift.id.in_(set(gift_ids)))
+        .order_by(Gift.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {gift.id: gift for gift in locked}
+
+
+def _check_shares(line: StatementLine, shares: Sequence[Share], gifts: Mapping[int, Gift]) -> None:
+    if not shares or any(share.money.minor <= 0 for share in shares):
+        raise MatchRefused(gettext("Choose a gift, and an amount above zero for it."))
+    if len(gifts) != len(shares):
+        raise MatchRefused(gettext("Each gift may be chosen once, and must be there."))
+    currencies = {share.money.currency for share in shares}
+    if currencies | {gift.currency for gift in gifts.values()} != {line.currency}:
+        raise MatchRefused(gettext("The line and the gift are not in the same currency."))
+    if sum(share.money.minor for share in shares) != line.amount_minor:
+        raise MatchRefused(gettext("The amounts must come to the whole line, no more and no less."))
+    for share in shares:
+        _check_excess(share, gifts[share.gift_id])
+
+
+def _check_excess(share: Share, gift: Gift) -> None:
+    """More than was promised is booked only where a person says that it is meant so."""
+    if share.may_exceed or share.money.minor <= gift.due.minor:
+        return
+    if not gift.due:
+        raise MatchRefused(
+            gettext("The gift %(reference)s has been paid already.", reference=gift.reference)
+        )
+    due = format_money(gift.due, current_locale())
+    raise MatchRefused(
+        gettext(
+            "The gift %(reference)s waits for %(due)s only. Split the line, or say that more "
+            "was meant for it.",
+            reference=gift.reference,
+            due=due,
+        )
+    )
 
 
 def _add_match(
@@ -89,6 +196,8 @@ def _add_match(
         reasons={"reasons": list(reasons)},
         made_by=by,
         made_at=now,
+        undone_by="",
+        undo_reason="",
     )
     session.add(match)
     session.flush()
@@ -101,63 +210,40 @@ def _next_subject(session: Session, line: StatementLine) -> str:
     return f"line-{line.id}-{(session.scalar(earlier) or 0) + 1}"
 
 
-def lock_line(session: Session, line_id: int) -> StatementLine:
-    """An open line, held against other clerks; `MatchRefused` where it isn't open any more."""
-    line = session.scalars(
-        sa.select(StatementLine).where(StatementLine.id == line_id).with_for_update()
-    ).one_or_none()
-    if line is None or line.state is not LineState.OPEN:
-        raise MatchRefused(gettext("This line was decided in the meantime."))
-    return line
+def _claims(desk: Desk, line: StatementLine, match: Match, share: Share, gift: Gift) -> list[Claim]:
+    day = noon(line.booked_on, region_of(desk, gift).issuer.timezone)
+    claims = [_paid(line, match.subject, share.money, day, match.made_by)]
+    if share.is_all:
+        claims.append(_settled(match.subject, day, match.made_by))
+    return claims
 
 
-def _check_shares(session: Session, line: StatementLine, shares: Sequence[Share]) -> None:
-    if not shares or any(share.money.minor <= 0 for share in shares):
-        raise MatchRefused(gettext("Choose a gift, and an amount above zero for it."))
-    if any(share.money.currency != line.currency for share in shares):
-        raise MatchRefused(gettext("The line and the gift are not in the same currency."))
-    if sum(share.money.minor for share in shares) != line.amount_minor:
-        raise MatchRefused(gettext("The amounts must come to the whole line, no more and no less."))
-    gift_ids = {share.gift_id for share in shares}
-    currencies = session.scalars(sa.select(Gift.currency).where(Gift.id.in_(gift_ids))).all()
-    if len(currencies) != len(shares):
-        raise MatchRefused(gettext("Each gift may be chosen once, and must be there."))
-    if set(currencies) != {line.currency}:
-        raise MatchRefused(gettext("The line and the gift are not in the same currency."))
+def noon(day: date, timezone: str) -> datetime:
+    """A bank's day as a moment: noon, where the receipt is issued, is that day there."""
+    return datetime.combine(day, time(12), ZoneInfo(timezone)).astimezone(UTC)
 
 
-def _claims(line: StatementLine, match: Match, share: Share, by: str) -> list[Claim]:
-    detail = {"line": line.id, "match": match.id}
-    paid = Claim(
+def _paid(line: StatementLine, subject: str, money: Money, at: datetime, by: str) -> Claim:
+    return Claim(
         fact=FactKind.PAID,
-        subject=match.subject,
-        occurred_at=datetime.combine(line.booked_on, time(12), UTC),
-        money=share.money,
+        subject=subject,
+        occurred_at=at,
+        money=money,
         source=Source.STATEMENT,
         actor=by,
-        detail=detail,
+        detail={"line": line.id},
     )
-    if not share.is_all:
-        return [paid]
-    settled = Claim(
+
+
+def _settled(subject: str, at: datetime, by: str, why: str = "") -> Claim:
+    return Claim(
         fact=FactKind.SETTLED,
-        subject=match.subject,
-        occurred_at=paid.occurred_at,
+        subject=subject,
+        occurred_at=at,
         source=Source.PERSON,
         actor=by,
-        detail=detail,
+        why=why,
     )
-    return [paid, settled]
-
-
-def _learn(session: Session, line: StatementLine, gift_id: int, now: datetime) -> None:
-    """Remember how the bank names this donor, where a person has said so."""
-    email = session.scalar(sa.select(Gift.email).where(Gift.id == gift_id))
-    if not email:
-        return
-    for key in payer_keys(entry_of(line)):
-        if session.get(PayerAlias, (key, email)) is None:
-            session.add(PayerAlias(payer_key=key, email=email, learnt_at=now))
 
 
 def _decide(
@@ -168,24 +254,64 @@ def _decide(
     session.flush()
 
 
+def settle_gift(
+    session: Session, desk: Desk, gift_id: int, *, why: str, by: str, now: datetime
+) -> None:
+    """A person's word that what came for a partly paid gift is all that will come.
+
+    It hangs on the latest payment: taking that one back takes this word back too.
+    """
+    gift = lock_gifts(session, [gift_id]).get(gift_id)
+    latest = _latest_payment(session, gift_id)
+    if gift is None or latest is None or not gift.due:
+        raise MatchRefused(gettext("Only a gift that was paid in part can be settled."))
+    accept_for(session, desk, gift, [_settled(latest, now, by, why)], now)
+
+
+def _latest_payment(session: Session, gift_id: int) -> str | None:
+    """The subject of the newest payment that stands."""
+    taken_back = sa.select(Evidence.subject).where(
+        Evidence.gift_id == gift_id, Evidence.fact == FactKind.WITHDRAWN.value
+    )
+    return session.scalar(
+        sa.select(Evidence.subject)
+        .where(
+            Evidence.gift_id == gift_id,
+            Evidence.fact == FactKind.PAID.value,
+            Evidence.subject.not_in(taken_back),
+        )
+        .order_by(Evidence.id.desc())
+        .limit(1)
+    )
+
+
 def claim_unattributed(
     session: Session, desk: Desk, line_id: int, *, by: str, now: datetime
 ) -> Gift:
     """Book money nobody claims as a gift without a giver, on a person's word."""
     line = lock_line(session, line_id)
-    claim = Claim(
-        fact=FactKind.PAID,
-        subject=_next_subject(session, line),
-        occurred_at=datetime.combine(line.booked_on, time(12), UTC),
-        money=line.money,
-        source=Source.STATEMENT,
-        actor=by,
-        detail={"line": line.id},
+    region = next(
+        (
+            region
+            for region in desk.catalogue.regions.values()
+            if region.currencies[0].currency == line.currency
+        ),
+        None,
     )
-    why = gettext("nobody claims this money")
-    gift = accept_unattributed(session, desk, claim, now, why=why, beside=None).gift
-    share = Share(gift.id, line.money)
-    _add_match(session, line, share, by=by, now=now, reasons=["unattributed"])
+    slug, zone = (region.slug, region.issuer.timezone) if region else (UNATTRIBUTED_REGION, "UTC")
+    day = noon(line.booked_on, zone)
+    claim = _paid(line, _next_subject(session, line), line.money, day, by)
+    gift = accept_unattributed(
+        session,
+        desk,
+        claim,
+        now,
+        why=gettext("nobody claims this money"),
+        beside=None,
+        region=slug,
+        mode=UNATTRIBUTED_MODE,
+    ).gift
+    _add_match(session, line, Share(gift.id, line.money), by=by, now=now, reasons=["unattributed"])
     _decide(session, line, LineState.MATCHED, by, now)
     return gift
 
@@ -194,30 +320,31 @@ def undo_match(
     session: Session, desk: Desk, match_id: int, *, reason: str, by: str, now: datetime
 ) -> None:
     """Take a line's matches back: every gift it paid is as if this line had not come."""
-    match = session.get(Match, match_id)
-    if match is None or match.undone_at is not None:
-        raise MatchRefused(gettext("This match was taken back already."))
+    line_id = session.scalar(sa.select(Match.line_id).where(Match.id == match_id))
     line = session.scalars(
-        sa.select(StatementLine).where(StatementLine.id == match.line_id).with_for_update()
-    ).one()
+        sa.select(StatementLine).where(StatementLine.id == line_id).with_for_update()
+    ).one_or_none()
     together = session.scalars(
-        sa.select(Match).where(Match.line_id == line.id, Match.undone_at.is_(None))
+        sa.select(Match)
+        .where(Match.line_id == line_id, Match.undone_at.is_(None))
+        .order_by(Match.gift_id)
+        .execution_options(populate_existing=True)
     ).all()
-    for one in together:
-        _withdraw(session, desk, one, reason=reason, by=by, now=now)
-    line.state, line.decided_by, line.decided_at = LineState.OPEN, "", None
+    if line is None or match_id not in {match.id for match in together}:
+        raise MatchRefused(gettext("This match was taken back already."))
+    gifts = lock_gifts(session, [match.gift_id for match in together])
+    for match in together:
+        gift = gifts[match.gift_id]
+        accept_for(session, desk, gift, _withdrawals(match, gift, reason, by, now), now)
+        match.undone_by, match.undone_at, match.undo_reason = by, now, reason
+        unlearn_payer(session, line, gift.email)
+    line.state, line.note, line.decided_by, line.decided_at = LineState.OPEN, "", "", None
+    session.flush()
 
 
-def _withdraw(
-    session: Session,
-    desk: Desk,
-    match: Match,
-    *,
-    reason: str,
-    by: str,
-    now: datetime,
-) -> None:
-    claim = Claim(
+def _withdrawals(match: Match, gift: Gift, reason: str, by: str, now: datetime) -> list[Claim]:
+    """The payment is taken back; a gift that only stood for unclaimed money ends with it."""
+    withdrawn = Claim(
         fact=FactKind.WITHDRAWN,
         subject=match.subject,
         occurred_at=now,
@@ -227,26 +354,14 @@ def _withdraw(
         why=reason,
         detail={"line": match.line_id, "match": match.id},
     )
-    accept(session, desk, match.gift_id, [claim], now)
-    match.undone_by, match.undone_at, match.undo_reason = by, now, reason
-
-
-def entry_of(line: StatementLine) -> StatementEntry:
-    """A kept line as the matcher reads it."""
-    return StatementEntry(
-        position=line.position,
-        booked_on=line.booked_on,
-        money=line.money,
-        payer_name=line.payer_name,
-        payer_account=line.payer_account,
-        payer_email=line.payer_email,
-        message=line.message,
-        bank_reference=line.bank_reference,
-        interac_reference=line.interac_reference,
-        raw=line.raw,
+    if gift.origin is None or not gift.origin.startswith("unattributed:"):
+        return [withdrawn]
+    ended = Claim(
+        fact=FactKind.EXPIRED,
+        subject=match.subject,
+        occurred_at=now,
+        source=Source.PERSON,
+        actor=by,
+        why=reason,
     )
-
-
-def is_still_open(session: Session, gift_id: int) -> bool:
-    """Whether a gift waits for money, looked at under its lock."""
-    return lock_gift(session, gift_id).status.is_open
+    return [withdrawn, ended]

@@ -45,6 +45,7 @@ class StatementLine(Base):
     __tablename__ = "statement_lines"
     __table_args__ = (
         sa.Index("ix_statement_lines_state_id", "state", "id"),
+        sa.Index("ix_statement_lines_booked_on_id", "booked_on", "id"),
         sa.Index("ix_statement_lines_file_id_position", "file_id", "position"),
         sa.CheckConstraint("amount_minor <> 0", name="amount_not_zero"),
     )
@@ -100,7 +101,17 @@ class Match(Base):
     """
 
     __tablename__ = "matches"
-    __table_args__ = (sa.CheckConstraint("amount_minor > 0", name="amount_positive"),)
+    __table_args__ = (
+        sa.CheckConstraint("amount_minor > 0", name="amount_positive"),
+        sa.Index(
+            "uq_matches_standing",
+            "line_id",
+            "gift_id",
+            unique=True,
+            sqlite_where=sa.text("undone_at IS NULL"),
+            postgresql_where=sa.text("undone_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     subject: Mapped[str] = mapped_column(sa.String(80), unique=True)
@@ -132,17 +143,32 @@ class PayerAlias(Base):
 
 
 class TransferNotice(Base):
-    """A notification mail of Interac's: evidence that helps to match, never proof of money."""
+    """A notification mail of Interac's: evidence that helps to match, never proof of money.
+
+    `key` is what it says: two mails that say different things of one reference are both kept,
+    so that whoever forges one first can't push out the true one.
+    """
 
     __tablename__ = "transfer_notices"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    interac_reference: Mapped[str] = mapped_column(sa.String(40), unique=True)
+    key: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    interac_reference: Mapped[str] = mapped_column(sa.String(40), index=True)
     sender_name: Mapped[str] = mapped_column(sa.String(200))
     sender_email: Mapped[str] = mapped_column(sa.String(254))
     amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
     message: Mapped[str] = mapped_column(sa.Text)
     authentication: Mapped[str] = mapped_column(sa.String(12))
-    raw: Mapped[str] = mapped_column(sa.Text)
     received_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+
+
+class MailboxMark(Base):
+    """How far a folder of a mail server was read: all up to `uid`, while `validity` holds."""
+
+    __tablename__ = "mailbox_marks"
+
+    mailbox: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    validity: Mapped[int] = mapped_column(sa.BigInteger)
+    uid: Mapped[int] = mapped_column(sa.BigInteger)

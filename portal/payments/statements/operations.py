@@ -43,6 +43,7 @@ def import_statement(
     """Keep a file and its lines in one transaction; the same content again changes nothing."""
     digest = hashlib.sha256(content).hexdigest()
     with database.write() as session:
+        _take_turns(session)
         file_row = {
             "sha256": digest,
             "filename": _safe_name(filename),
@@ -64,6 +65,18 @@ def import_statement(
             sa.update(StatementFile).where(StatementFile.id == added[0]).values(new_count=new)
         )
         return Imported(added[0], len(document.entries), new, is_repeat=False)
+
+
+def _take_turns(session: Session) -> None:
+    """One import after another: files that overlap would wait for each other's lines.
+
+    SQLite lets one writer in at a time as it is.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(_ONE_IMPORT)
+
+
+_ONE_IMPORT = sa.text("LOCK TABLE statement_files IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _safe_name(filename: str) -> str:

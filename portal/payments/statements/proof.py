@@ -1,14 +1,24 @@
 """Totals that prove themselves: file = matched + open + ignored, and matched = booked."""
 
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from portal.gifts.evidence import Source
+from portal.gifts.ledger import CLEARING
 from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Evidence
+from portal.gifts.models import Evidence, Gift, LedgerEntry
+from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.statements.models import LineState, Match, StatementFile, StatementLine
+from portal.receipts.models import Receipt
+
+# A check that finds more of a kind has said enough.
+MOST_OF_A_KIND = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +27,7 @@ class Totals:
 
     currency: str
     lines: int
+    open_lines: int
     received: Money
     matched: Money
     open: Money
@@ -29,65 +40,104 @@ class Totals:
 
 def count_totals(session: Session, file_id: int | None = None) -> list[Totals]:
     """Totals of money that came in, of one file or of all, a currency each."""
-    amounts = {
-        state: sa.func.coalesce(
-            sa.func.sum(StatementLine.amount_minor).filter(StatementLine.state == state), 0
-        )
-        for state in LineState
-    }
-    statement = (
-        sa.select(
-            StatementLine.currency,
-            sa.func.count(),
-            sa.func.sum(StatementLine.amount_minor),
-            *amounts.values(),
-        )
-        .where(StatementLine.amount_minor > 0)
-        .group_by(StatementLine.currency)
-        .order_by(StatementLine.currency)
-    )
+    statement = _totals(StatementLine.currency)
     if file_id is not None:
         statement = statement.where(StatementLine.file_id == file_id)
-    return [
-        Totals(currency, lines, *(Money(int(minor), currency) for minor in (total, *parts)))
-        for currency, lines, total, *parts in map(_in_order, session.execute(statement))
-    ]
+    return [_read_totals(*row) for row in session.execute(statement)]
 
 
-def _in_order(
-    row: sa.Row[tuple[str, int, int, int, int, int]],
-) -> tuple[str, int, int, int, int, int]:
-    """The states' columns as `Totals` names them: matched, open, ignored."""
-    currency, lines, total, *parts = row
-    by_state = dict(zip(LineState, parts, strict=True))
-    order = (LineState.MATCHED, LineState.OPEN, LineState.IGNORED)
-    matched, open_, ignored = (by_state[state] for state in order)
-    return currency, lines, total, matched, open_, ignored
+def count_totals_by_file(session: Session, file_ids: Sequence[int]) -> dict[int, list[Totals]]:
+    """The same for several files at once."""
+    found: dict[int, list[Totals]] = defaultdict(list)
+    statement = _totals(StatementLine.file_id, StatementLine.currency).where(
+        StatementLine.file_id.in_(file_ids)
+    )
+    for file_id, *row in session.execute(statement):
+        found[file_id].append(_read_totals(*row))
+    return found
+
+
+def _totals(*keys: Any) -> sa.Select[Any]:
+    """Counts and sums by `keys`: each state is summed by itself, so that they can disagree."""
+    amount, state = StatementLine.amount_minor, StatementLine.state
+
+    def total(of: LineState) -> sa.ColumnElement[int]:
+        return sa.func.coalesce(sa.func.sum(amount).filter(state == of), 0)
+
+    return (
+        sa.select(
+            *keys,
+            sa.func.count(),
+            sa.func.count().filter(state == LineState.OPEN),
+            sa.func.sum(amount),
+            total(LineState.MATCHED),
+            total(LineState.OPEN),
+            total(LineState.IGNORED),
+        )
+        .where(amount > 0)
+        .group_by(*keys)
+        .order_by(*keys)
+    )
+
+
+def _read_totals(currency: str, lines: int, open_lines: int, *sums: int) -> Totals:
+    return Totals(currency, lines, open_lines, *(Money(int(minor), currency) for minor in sums))
 
 
 def prove(session: Session) -> list[str]:
     """What does not add up, in sentences; nothing where all does."""
-    problems = [
-        f"{totals.currency}: received {totals.received}, but matched, open and ignored differ."
-        for totals in count_totals(session)
-        if not totals.adds_up
+    return [
+        *(
+            gettext(
+                "%(currency)s: what came in is not what is matched, open and ignored.",
+                currency=totals.currency,
+            )
+            for totals in count_totals(session)
+            if not totals.adds_up
+        ),
+        *_compare_ledger(session),
+        *(sentence for find, say in CHECKS for sentence in _check(session, find, say)),
     ]
-    problems += [
-        f"Line {line_id} is matched, but its matches come to another amount."
-        for line_id in session.scalars(_wrong_lines())
-    ]
-    problems += [
-        f"Match {match_id} has no payment in the evidence."
-        for match_id in session.scalars(_unbooked_matches())
-    ]
-    problems += [
-        f"File {file_id} says it brought more new lines than are kept."
-        for file_id in session.scalars(_short_files())
-    ]
-    return problems
 
 
-def _wrong_lines() -> sa.Select[int]:
+def _check(session: Session, find: Callable[[], sa.Select[Any]], say: str) -> Iterator[str]:
+    for (subject,) in session.execute(find().limit(MOST_OF_A_KIND)):
+        yield gettext(say, subject=subject)
+
+
+def _compare_ledger(session: Session) -> Iterator[str]:
+    """What the ledger holds from statements, against the matches that stand."""
+    account = f"{CLEARING}:{Source.STATEMENT.value}"
+    moved = LedgerEntry.amount_minor
+    signed = sa.case((LedgerEntry.debit_account == account, moved), else_=-moved)
+    held = _by_currency(
+        session,
+        sa.select(LedgerEntry.currency, sa.func.sum(signed))
+        .where(
+            sa.or_(LedgerEntry.debit_account == account, LedgerEntry.credit_account == account),
+            LedgerEntry.key.like("gift%"),
+        )
+        .group_by(LedgerEntry.currency),
+    )
+    matched = _by_currency(
+        session,
+        sa.select(Match.currency, sa.func.sum(Match.amount_minor))
+        .where(Match.undone_at.is_(None))
+        .group_by(Match.currency),
+    )
+    for currency in sorted(held.keys() | matched.keys()):
+        if held.get(currency, 0) != matched.get(currency, 0):
+            yield gettext(
+                "%(currency)s: the ledger’s money from statements is not what is matched.",
+                currency=currency,
+            )
+
+
+def _by_currency(session: Session, statement: sa.Executable) -> dict[str, int]:
+    return {currency: int(minor) for currency, minor in session.execute(statement)}
+
+
+def _wrong_lines() -> sa.Select[Any]:
     """Lines whose standing matches are not the whole line, or that should have none."""
     matched = (
         sa.select(sa.func.coalesce(sa.func.sum(Match.amount_minor), 0))
@@ -97,23 +147,105 @@ def _wrong_lines() -> sa.Select[int]:
     should = sa.case(
         (StatementLine.state == LineState.MATCHED, StatementLine.amount_minor), else_=0
     )
-    return sa.select(StatementLine.id).where(matched != should)
+    return sa.select(StatementLine.id).where(matched != should).order_by(StatementLine.id)
 
 
-def _unbooked_matches() -> sa.Select[int]:
+def _short_files() -> sa.Select[Any]:
+    kept = (
+        sa.select(sa.func.count())
+        .where(StatementLine.file_id == StatementFile.id)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(StatementFile.filename)
+        .where(kept != StatementFile.new_count)
+        .order_by(StatementFile.id)
+    )
+
+
+def _unbooked_matches() -> sa.Select[Any]:
     booked = sa.select(Evidence.id).where(
         Evidence.subject == Match.subject,
         Evidence.fact == FactKind.PAID.value,
         Evidence.gift_id == Match.gift_id,
         Evidence.amount_minor == Match.amount_minor,
     )
-    return sa.select(Match.id).where(~booked.exists())
+    return sa.select(Match.subject).where(~booked.exists()).order_by(Match.id)
 
 
-def _short_files() -> sa.Select[int]:
-    kept = (
-        sa.select(sa.func.count())
-        .where(StatementLine.file_id == StatementFile.id)
-        .scalar_subquery()
+def _unsure_matches() -> sa.Select[Any]:
+    """Matches that stand although their payment was withdrawn, or the other way round."""
+    withdrawn = sa.select(Evidence.id).where(
+        Evidence.subject == Match.subject, Evidence.fact == FactKind.WITHDRAWN.value
     )
-    return sa.select(StatementFile.id).where(kept != StatementFile.new_count)
+    return (
+        sa.select(Match.subject)
+        .where(Match.undone_at.is_(None) == withdrawn.exists())
+        .order_by(Match.id)
+    )
+
+
+def _stray_payments() -> sa.Select[Any]:
+    """Payments by statement that no match of a line stands for."""
+    matched = sa.select(Match.id).where(Match.subject == Evidence.subject)
+    return (
+        sa.select(Evidence.subject)
+        .where(
+            Evidence.source == Source.STATEMENT.value,
+            Evidence.fact == FactKind.PAID.value,
+            ~matched.exists(),
+        )
+        .order_by(Evidence.id)
+    )
+
+
+def _wrong_gifts() -> sa.Select[Any]:
+    """Gifts whose received amount is not the sum of their payments that stand."""
+    taken_back = aliased(Evidence)
+    paid = (
+        sa.select(Evidence.gift_id, sa.func.sum(Evidence.amount_minor).label("minor"))
+        .where(
+            Evidence.fact == FactKind.PAID.value,
+            ~sa.select(taken_back.id)
+            .where(
+                taken_back.gift_id == Evidence.gift_id,
+                taken_back.subject == Evidence.subject,
+                taken_back.fact == FactKind.WITHDRAWN.value,
+            )
+            .exists(),
+        )
+        .group_by(Evidence.gift_id)
+        .subquery()
+    )
+    return (
+        sa.select(Gift.reference)
+        .outerjoin(paid, paid.c.gift_id == Gift.id)
+        .where(Gift.paid_minor != sa.func.coalesce(paid.c.minor, 0))
+        .order_by(Gift.id)
+    )
+
+
+def _wrong_receipts() -> sa.Select[Any]:
+    """Gifts whose standing receipt acknowledges another amount than was received."""
+    acknowledged = Receipt.snapshot["amount_minor"].as_integer()
+    return (
+        sa.select(Gift.reference)
+        .join(Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None)))
+        .where(acknowledged != Gift.paid_minor)
+        .order_by(Gift.id)
+    )
+
+
+# Each question, and the sentence for each answer there should not be.
+CHECKS: tuple[tuple[Callable[[], sa.Select[Any]], str], ...] = (
+    (_wrong_lines, "Line %(subject)s: its matches do not come to what they should."),
+    (_short_files, "File %(subject)s brought another number of new lines than are kept."),
+    (_unbooked_matches, "Match %(subject)s has no payment in the evidence."),
+    (
+        _unsure_matches,
+        "Match %(subject)s stands, but its payment does not, or the other way round.",
+    ),
+    (_stray_payments, "Payment %(subject)s was booked without a match."),
+    (_wrong_gifts, "Gift %(subject)s: what was received is not the sum of its payments."),
+    (_wrong_receipts, "Gift %(subject)s: its receipt is for another amount than was received."),
+)

@@ -1,30 +1,27 @@
 """Going through all open lines: what is certain is booked, what is likely is suggested."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Database
-from portal.gifts.lifecycle import FactKind, Status
-from portal.gifts.models import Evidence, Gift
+from portal.database import Database, table_of
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Gift
 from portal.money import Money
 from portal.payments.matching.batch import match_all
 from portal.payments.matching.candidates import Notice, OpenGift
 from portal.payments.matching.candidates import PayerAlias as KnownPayer
-from portal.payments.matching.matcher import Candidate, Decision, Kind, Matcher
+from portal.payments.matching.matcher import Decision, Kind, Matcher
 from portal.payments.operations import Desk
-from portal.payments.statements.deciding import (
-    MatchRefused,
-    Share,
-    confirm_match,
-    entry_of,
-    is_still_open,
-)
+from portal.payments.statements.deciding import MatchRefused, Share, confirm_match, lock_gifts
+from portal.payments.statements.entries import StatementEntry
 from portal.payments.statements.models import (
     LineState,
     PayerAlias,
@@ -33,8 +30,10 @@ from portal.payments.statements.models import (
     TransferNotice,
 )
 
-OPEN = (Status.PENDING, Status.EXPIRED, Status.FAILED, Status.PARTLY_PAID)
+OPEN = tuple(status for status in Status if status.is_open)
 BATCH = 100
+READ_BATCH = 2_000
+REMEMBERED_REFERENCES = 10_000
 
 
 @dataclass(slots=True)
@@ -46,76 +45,143 @@ class Worked:
     unmatched: int = 0
 
 
-def match_open_lines(database: Database, desk: Desk, now: datetime) -> Worked:
-    """Match every open line: certain ones are booked by `system`, others get suggestions."""
-    with database.read() as session:
-        lines = list(session.scalars(_open_lines()))
-        debits = list(session.scalars(_recent_debits(lines)))
-        matcher = _make_matcher(session, desk)
-    entries = [entry_of(line) for line in (*lines, *debits)]
-    decisions = match_all(matcher, entries)[: len(lines)]
+Decided = tuple[int, Money, Decision]
+
+
+def match_open_lines(
+    database: Database,
+    desk: Desk,
+    now: datetime,
+    *,
+    progress: Callable[[int], Any] = lambda _lines: None,
+) -> Worked:
+    """Match every open line: certain ones are booked by `system`, others get suggestions.
+
+    `progress` is told after every few how many lines more were done.
+    """
     worked = Worked()
-    todo = iter(zip(lines, decisions, strict=True))
+    todo = iter(_decide_all(database, desk))
     while batch := list(islice(todo, BATCH)):
         with database.write() as session:
-            for line, decision in batch:
-                _work(session, desk, line, decision, now=now, worked=worked)
+            _work(session, desk, batch, now=now, worked=worked)
+        progress(len(batch))
     return worked
 
 
-def _open_lines() -> sa.Select[StatementLine]:
-    return (
-        sa.select(StatementLine)
-        .where(StatementLine.state == LineState.OPEN)
-        .order_by(StatementLine.id)
-    )
+def count_open_lines(session: Session) -> int:
+    """How many lines wait to be matched."""
+    count = sa.select(sa.func.count()).where(_LINES.state == LineState.OPEN)
+    return session.scalar(count) or 0
 
 
-def _recent_debits(lines: Sequence[StatementLine]) -> sa.Select[StatementLine]:
+def _decide_all(database: Database, desk: Desk) -> list[Decided]:
+    """Every open line's id and amount, with what the matcher says of it."""
+    with database.read() as session:
+        lines = list(_read(session, _LINES.state == LineState.OPEN))
+        if not lines:
+            return []
+        first = min(entry.booked_on for _, entry in lines)
+        debits = [entry for _, entry in _read(session, _went_out_since(first))]
+        matcher = _make_matcher(session, desk)
+        decisions = match_all(matcher, [*(entry for _, entry in lines), *debits])
+    return [
+        (line_id, entry.money, decision)
+        for (line_id, entry), decision in zip(lines, decisions, strict=False)
+    ]
+
+
+_LINES = table_of(StatementLine).c
+
+
+def _went_out_since(first: date) -> sa.ColumnElement[bool]:
     """Money that went out since the first open line: a payment may have bounced."""
-    first = min((line.booked_on for line in lines), default=None)
-    return sa.select(StatementLine).where(
-        StatementLine.amount_minor < 0, StatementLine.booked_on >= first
+    return sa.and_(_LINES.amount_minor < 0, _LINES.booked_on >= first)
+
+
+def _read(
+    session: Session, condition: sa.ColumnElement[bool]
+) -> Iterator[tuple[int, StatementEntry]]:
+    """Lines without their raw text, which the matcher doesn't need and memory would."""
+    rows = session.execute(
+        sa.select(
+            _LINES.id,
+            _LINES.position,
+            _LINES.booked_on,
+            _LINES.amount_minor,
+            _LINES.currency,
+            _LINES.payer_name,
+            _LINES.payer_account,
+            _LINES.payer_email,
+            _LINES.message,
+            _LINES.bank_reference,
+            _LINES.interac_reference,
+        )
+        .where(condition)
+        .order_by(_LINES.id),
+        execution_options={"yield_per": READ_BATCH},
     )
+    for line_id, position, booked_on, minor, currency, *texts in rows:
+        name, account, email, message, bank_reference, interac_reference = texts
+        yield (
+            line_id,
+            StatementEntry(
+                position=position,
+                booked_on=booked_on,
+                money=Money(minor, currency),
+                payer_name=name,
+                payer_account=account,
+                payer_email=email,
+                message=message,
+                bank_reference=bank_reference,
+                interac_reference=interac_reference,
+            ),
+        )
 
 
 def _make_matcher(session: Session, desk: Desk) -> Matcher:
     aliases = [
-        KnownPayer(row.payer_key, row.email) for row in session.scalars(sa.select(PayerAlias))
+        KnownPayer(payer_key, email)
+        for payer_key, email in session.execute(sa.select(PayerAlias.payer_key, PayerAlias.email))
     ]
     return Matcher(
-        _open_gifts(session, desk),
-        aliases,
-        _notices(session),
-        settled=SettledReferences(session),
+        _open_gifts(session, desk), aliases, _notices(session), settled=SettledReferences(session)
     )
 
 
 class SettledReferences:
-    """Whether a canonical reference is that of a gift which waits for no money."""
+    """Whether a canonical reference is that of a gift which waits for no money.
+
+    Asked rarely, so it asks the database: all references together would fill the memory.
+    """
 
     def __init__(self, session: Session) -> None:
-        found = session.scalars(sa.select(Gift.reference).where(Gift.status.not_in(OPEN)))
-        self._references = frozenset(found)
+        self._session = session
+        self._is_settled = lru_cache(maxsize=REMEMBERED_REFERENCES)(self._look_up)
 
     def __contains__(self, reference: object) -> bool:
-        return reference in self._references
+        return self._is_settled(str(reference))
+
+    def _look_up(self, reference: str) -> bool:
+        found = self._session.scalar(_STATUS_OF, {"wanted": reference})
+        return found is not None and not found.is_open
+
+
+_STATUS_OF = sa.select(Gift.status).where(Gift.reference == sa.bindparam("wanted"))
 
 
 def _open_gifts(session: Session, desk: Desk) -> Iterator[OpenGift]:
     """Gifts that wait for a transfer, with what is left to pay of each."""
-    paid = _paid_so_far(session)
-    modes = {
-        mode.key
-        for region in desk.catalogue.regions.values()
-        for mode in region.modes
-        if not mode.is_stripe
-    }
+    regions = desk.catalogue.regions
+    modes = {mode.key for region in regions.values() for mode in region.modes if not mode.is_stripe}
+    rest = desk.catalogue.rest
+    zones = {slug: ZoneInfo(region.issuer.timezone) for slug, region in regions.items()}
+    elsewhere = ZoneInfo(rest.issuer.timezone if rest else "UTC")
     rows = session.execute(
         sa.select(
             Gift.id,
             Gift.reference,
             Gift.amount_minor,
+            Gift.paid_minor,
             Gift.currency,
             Gift.created_at,
             Gift.first_name,
@@ -123,41 +189,29 @@ def _open_gifts(session: Session, desk: Desk) -> Iterator[OpenGift]:
             Gift.email,
             Gift.mode,
             Gift.region,
-        ).where(Gift.status.in_(OPEN), Gift.mode.in_(modes))
+        ).where(Gift.status.in_(OPEN), Gift.mode.in_(modes), is_for_someone()),
+        execution_options={"yield_per": READ_BATCH},
     )
     for row in rows:
-        region = desk.catalogue.by_slug(row.region) or desk.catalogue.rest
-        zone = ZoneInfo(region.issuer.timezone if region else "UTC")
         yield OpenGift(
             gift_id=row.id,
             reference=row.reference,
             money=Money(row.amount_minor, row.currency),
-            due_minor=row.amount_minor - paid.get(row.id, 0),
-            created_on=row.created_at.astimezone(zone).date(),
+            due_minor=row.amount_minor - row.paid_minor,
+            created_on=row.created_at.astimezone(zones.get(row.region, elsewhere)).date(),
             name=f"{row.first_name} {row.last_name}".strip(),
             email=row.email,
             mode=row.mode,
         )
 
 
-def _paid_so_far(session: Session) -> dict[int, int]:
-    """What came for gifts that are partly paid."""
-    taken_back = sa.select(Evidence.subject).where(Evidence.fact == FactKind.WITHDRAWN.value)
-    rows = session.execute(
-        sa.select(Evidence.gift_id, sa.func.sum(Evidence.amount_minor))
-        .join(Gift, Gift.id == Evidence.gift_id)
-        .where(
-            Gift.status == Status.PARTLY_PAID,
-            Evidence.fact == FactKind.PAID.value,
-            Evidence.subject.not_in(taken_back),
-        )
-        .group_by(Evidence.gift_id)
-    )
-    return {gift_id: int(total) for gift_id, total in rows}
+def is_for_someone() -> sa.ColumnElement[bool]:
+    """Leaves out gifts that only stand for money nobody claimed."""
+    return sa.or_(Gift.origin.is_(None), Gift.origin.not_like("unattributed:%"))
 
 
 def _notices(session: Session) -> Iterator[Notice]:
-    for row in session.scalars(sa.select(TransferNotice)):
+    for row in session.scalars(sa.select(TransferNotice).order_by(TransferNotice.id)):
         yield Notice(
             interac_reference=row.interac_reference,
             money=Money(row.amount_minor, row.currency),
@@ -169,60 +223,73 @@ def _notices(session: Session) -> Iterator[Notice]:
 
 
 def _work(
-    session: Session,
-    desk: Desk,
-    line: StatementLine,
-    decision: Decision,
-    *,
-    now: datetime,
-    worked: Worked,
+    session: Session, desk: Desk, batch: Sequence[Decided], *, now: datetime, worked: Worked
 ) -> None:
-    if decision.kind is Kind.AUTOMATIC and _book(session, desk, line, decision, now):
-        worked.automatic += 1
-        return
-    _suggest(session, line, decision.candidates)
-    if decision.candidates:
-        worked.suggested += 1
-    else:
-        worked.unmatched += 1
+    """Some lines in one transaction: all locks first, in order, then what is certain."""
+    still_open = _lock_open(session, [line_id for line_id, _, _ in batch])
+    batch = [decided for decided in batch if decided[0] in still_open]
+    certain = [one for one in batch if one[2].kind is Kind.AUTOMATIC]
+    gifts = lock_gifts(session, [decision.candidates[0].gift_id for _, _, decision in certain])
+    booked = {decided[0] for decided in certain if _book(session, desk, decided, gifts, now)}
+    left = [decided for decided in batch if decided[0] not in booked]
+    _suggest(session, left)
+    with_hints = sum(bool(decision.candidates) for _, _, decision in left)
+    worked.automatic += len(booked)
+    worked.suggested += with_hints
+    worked.unmatched += len(left) - with_hints
+
+
+def _lock_open(session: Session, line_ids: Sequence[int]) -> set[int]:
+    """Those of the lines that nobody has decided meanwhile, held until this is done."""
+    found = session.scalars(
+        sa.select(StatementLine.id)
+        .where(StatementLine.id.in_(line_ids), StatementLine.state == LineState.OPEN)
+        .order_by(StatementLine.id)
+        .with_for_update()
+    )
+    return set(found)
 
 
 def _book(
-    session: Session, desk: Desk, line: StatementLine, decision: Decision, now: datetime
+    session: Session, desk: Desk, decided: Decided, gifts: Mapping[int, Gift], now: datetime
 ) -> bool:
-    """Book a certain match, unless the gift was paid or the line decided in the meantime."""
+    """Book a certain match, unless what the gift waits for changed in the meantime."""
+    line_id, money, decision = decided
     best = decision.candidates[0]
-    if not is_still_open(session, best.gift_id):
+    gift = gifts[best.gift_id]
+    if not gift.status.is_open or gift.due != money:
         return False
-    share = Share(best.gift_id, line.money)
-    reasons = [reason.value for reason in best.reasons]
     try:
         confirm_match(
             session,
             desk,
-            line.id,
-            [share],
+            line_id,
+            [Share(gift.id, money)],
             by="system",
             now=now,
             is_automatic=True,
-            reasons=reasons,
+            reasons=[reason.value for reason in best.reasons],
         )
     except MatchRefused:
         return False
     return True
 
 
-def _suggest(session: Session, line: StatementLine, candidates: Sequence[Candidate]) -> None:
-    session.execute(sa.delete(Suggestion).where(Suggestion.line_id == line.id))
+def _suggest(session: Session, left: Sequence[Decided]) -> None:
+    """The candidates of lines for a clerk, instead of those of an earlier look."""
+    session.execute(
+        sa.delete(Suggestion).where(Suggestion.line_id.in_([line_id for line_id, _, _ in left]))
+    )
     rows = [
         {
-            "line_id": line.id,
+            "line_id": line_id,
             "gift_id": candidate.gift_id,
             "rank": rank,
             "score": round(candidate.score * 100),
             "reasons": {"reasons": [reason.value for reason in candidate.reasons]},
         }
-        for rank, candidate in enumerate(candidates, start=1)
+        for line_id, _, decision in left
+        for rank, candidate in enumerate(decision.candidates, start=1)
     ]
     if rows:
-        session.execute(sa.insert(Suggestion), rows)
+        session.execute(sa.insert(table_of(Suggestion)), rows)

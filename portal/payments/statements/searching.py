@@ -1,0 +1,96 @@
+"""Finding the gift a line is for by what a clerk types: reference, name, address or amount."""
+
+import unicodedata
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.gifts.models import Gift
+from portal.gifts.references import ALPHABET, LENGTH, clean_reference, group
+from portal.money import AmountError, Money, parse_amount
+from portal.payments.matching.references import find_references
+from portal.payments.statements.queries import GiftChoice, choice_of
+from portal.payments.statements.working import OPEN, is_for_someone
+
+SHORTEST_REFERENCE = 3
+LONGEST_TEXT = 200
+# Above every letter: what begins with a text sorts between it and it with this behind.
+_LAST = "\U0010ffff"
+
+
+def find_open_gifts(
+    session: Session, text: str, *, currency: str = "", limit: int = 20
+) -> list[GiftChoice]:
+    """Gifts that wait for money, newest first, by any reading of `text`; none for no text.
+
+    A reference may be whole, inside a message, or begun; a name begins with the last name.
+    Each reading is a look into one index.
+    """
+    text = " ".join(text.split())[:LONGEST_TEXT]
+    if not text:
+        return []
+    found: dict[int, Gift] = {}
+    for condition in _readings(text, currency):
+        statement = (
+            sa.select(Gift)
+            .where(condition, Gift.status.in_(OPEN), is_for_someone())
+            .order_by(Gift.created_at.desc(), Gift.id.desc())
+            .limit(limit)
+        )
+        if currency:
+            statement = statement.where(Gift.currency == currency)
+        found |= {gift.id: gift for gift in session.scalars(statement)}
+        if len(found) >= limit:
+            break
+    return [choice_of(gift) for gift in list(found.values())[:limit]]
+
+
+def _readings(text: str, currency: str) -> Iterator[sa.ColumnElement[bool]]:
+    """What the text may be, the surest first."""
+    references = {clean_reference(text), *find_references(text)} - {None}
+    if references:
+        yield Gift.reference.in_(references)
+    begun = _begun_reference(text)
+    if begun:
+        yield _begins(Gift.reference, begun)
+    money = _amount(text, currency)
+    if money is not None:
+        yield sa.and_(Gift.currency == money.currency, Gift.amount_minor == money.minor)
+    if "@" in text:
+        yield _begins(Gift.email, text.lower())
+        return
+    folded = _fold(text)
+    if any(sign.isalpha() for sign in folded):
+        yield _begins(Gift.search_name, folded)
+        first, _, last = folded.rpartition(" ")
+        if first:
+            yield _begins(Gift.search_name, f"{last} {first}")
+
+
+def _begins(column: sa.orm.InstrumentedAttribute[str], text: str) -> sa.ColumnElement[bool]:
+    return sa.and_(column >= text, column < text + _LAST)
+
+
+def _begun_reference(text: str) -> str:
+    """The first signs of a reference in their groups, or nothing where it can't be one."""
+    signs = "".join(sign for sign in text.upper() if sign not in " -")
+    if not SHORTEST_REFERENCE <= len(signs) < LENGTH or any(s not in ALPHABET for s in signs):
+        return ""
+    return group(signs).rstrip("-")
+
+
+def _amount(text: str, currency: str) -> Money | None:
+    if not currency:
+        return None
+    try:
+        return parse_amount(text, currency)
+    except AmountError:
+        return None
+
+
+def _fold(text: str) -> str:
+    """As `search_name` is kept: no accents, lower case, and no comma after the last name."""
+    flat = unicodedata.normalize("NFKD", text.replace(",", " "))
+    plain = "".join(char for char in flat if not unicodedata.combining(char))
+    return " ".join(plain.casefold().split())

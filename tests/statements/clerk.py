@@ -1,0 +1,140 @@
+"""What a clerk does with bank files, in one line each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Gift, LedgerEntry
+from portal.payments.operations import Desk
+from portal.payments.statements.deciding import Share, confirm_match, undo_match
+from portal.payments.statements.models import LineState, Match, StatementLine
+from portal.payments.statements.operations import Imported, import_statement
+from portal.payments.statements.proof import prove
+from portal.payments.statements.reading import read_statement
+from portal.payments.statements.working import Worked, match_open_lines
+from portal.receipts.models import Receipt
+from portal.receipts.register import verify_register
+from tests.conftest import NOW
+from tests.workplace import Workplace
+
+RBC_HEADER = (
+    '"Account Type","Account Number","Transaction Date","Cheque Number","Description 1",'
+    '"Description 2","CAD$","USD$"'
+)
+# Gifts are promised now, and no bank is quicker than that.
+DAY = datetime.now(UTC).date()
+
+
+def rbc(
+    *rows: tuple[str, str],
+    day: date = DAY,
+    column: str = "CAD",
+    payer: str = "ADAEZE O'BRIEN-TREMBLAY",
+) -> bytes:
+    """RBC's file of some rows: what the payer wrote, and the amount."""
+    start = f"Chequing,00012-0012345,{day.month}/{day.day}/{day.year},"
+    told = f'"E-TRANSFER - AUTODEPOSIT {payer}"'
+    lines = [RBC_HEADER]
+    for message, amount in rows:
+        amounts = f"{amount},," if column == "CAD" else f",{amount},"
+        lines.append(f'{start},{told},"{message}",{amounts}')
+    return "\n".join([*lines, ""]).encode()
+
+
+@dataclass(frozen=True)
+class Clerk:
+    """A workplace, and a clerk at it."""
+
+    place: Workplace
+    by: str = "staff:7"
+
+    @property
+    def desk(self) -> Desk:
+        return self.place.bench.desk()
+
+    def promise(self, **choices: Any) -> Gift:
+        """A gift of CAD 75.53 that waits for an e-Transfer."""
+        chosen = {"mode": "interac", "again": True, **choices}
+        return self.place.gift(self.place.start(**chosen).token)
+
+    def keep(self, content: bytes, filename: str = "rbc.csv") -> Imported:
+        """Import a file, and match nothing yet."""
+        document = read_statement(content, filename=filename)
+        return import_statement(
+            self.place.database, document, content, filename=filename, by=self.by, now=NOW
+        )
+
+    def match(self) -> Worked:
+        return match_open_lines(self.place.database, self.desk, NOW)
+
+    def bring(self, *rows: tuple[str, str], **more: Any) -> Worked:
+        """A file of these rows, imported and matched."""
+        self.keep(rbc(*rows, **more))
+        return self.match()
+
+    def confirm(self, line_id: int, *shares: Share, now: datetime = NOW) -> list[Match]:
+        with self.place.database.write() as session:
+            return confirm_match(session, self.desk, line_id, shares, by=self.by, now=now)
+
+    def undo(self, match_id: int, reason: str = "another’s") -> None:
+        with self.place.database.write() as session:
+            undo_match(session, self.desk, match_id, reason=reason, by=self.by, now=NOW)
+
+    def lines(self, state: LineState | None = None) -> list[StatementLine]:
+        wanted = sa.select(StatementLine).order_by(StatementLine.id)
+        if state is not None:
+            wanted = wanted.where(StatementLine.state == state)
+        with self.place.database.read() as session:
+            return list(session.scalars(wanted))
+
+    def matches(self) -> list[Match]:
+        with self.place.database.read() as session:
+            return list(session.scalars(sa.select(Match).order_by(Match.id)))
+
+    def gift(self, gift: Gift) -> Gift:
+        return self.place.gift(gift.token)
+
+    def status(self, gift: Gift) -> Status:
+        return self.gift(gift).status
+
+    def receipts(self, gift: Gift) -> list[Receipt]:
+        """Every receipt the gift ever had, oldest first."""
+        with self.place.database.read() as session:
+            return list(
+                session.scalars(
+                    sa.select(Receipt).where(Receipt.gift_id == gift.id).order_by(Receipt.id)
+                )
+            )
+
+    def standing(self, gift: Gift) -> Receipt | None:
+        return next((one for one in self.receipts(gift) if one.voided_at is None), None)
+
+    def balance(self, account: str) -> int:
+        """What an account holds."""
+        with self.place.database.read() as session:
+            entries: Iterable[LedgerEntry] = session.scalars(sa.select(LedgerEntry)).all()
+        return sum(
+            ((entry.debit_account == account) - (entry.credit_account == account))
+            * entry.amount_minor
+            for entry in entries
+        )
+
+    def jobs(self, name: str) -> list[str]:
+        """The ids of the jobs of a kind that were promised."""
+        with self.place.database.read() as session:
+            table = "workflow_status" if self.place.database.is_sqlite else "dbos.workflow_status"
+            rows = session.execute(
+                sa.text(f"SELECT workflow_uuid FROM {table} WHERE name = :name ORDER BY 1"),  # noqa: S608 - one of two names
+                {"name": name},
+            )
+            return [row[0] for row in rows]
+
+    def check(self) -> None:
+        """Everything adds up, whatever was done."""
+        with self.place.database.read() as session:
+            assert prove(session) == []
+            assert verify_register(session) == []
