@@ -27,6 +27,7 @@ from portal.logs import get_logger
 from portal.notices import send_notice
 from portal.payments.followups import Bench, compare_with_stripe, fetch_fee, retry_event
 from portal.payments.gateway import StripeRefused, StripeUnavailable
+from portal.payments.statements.working import match_open_lines
 from portal.receipts.operations import send_receipt
 from portal.schema import dbos_url
 from portal.settings import Settings
@@ -71,11 +72,17 @@ def _retry_event(work: Work, subject: Any) -> None:
     retry_event(work.bench, int(subject))
 
 
+def _match_lines(work: Work, _subject: Any) -> None:
+    bench = work.bench
+    match_open_lines(bench.database, bench.desk(), bench.clock.now())
+
+
 TASKS: dict[str, Callable[[Work, Any], None]] = {
     "send_receipt": _send_receipt,
     "send_notice": _send_notice,
     "fetch_fee": _fetch_fee,
     "retry_event": _retry_event,
+    "match_lines": _match_lines,
 }
 
 

@@ -27,9 +27,16 @@ def make_token() -> str:
     return secrets.token_urlsafe(16)
 
 
+CURLY_APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
+
+
 def fold_name(first_name: str, last_name: str) -> str:
-    """A name as the staff search compares it: last name first, no accents, lower case."""
-    flat = unicodedata.normalize("NFKD", f"{last_name} {first_name}".strip())
+    """A name as the staff search compares it: last name first, no accents, lower case.
+
+    Phones type an apostrophe that keyboards don't have, so both are the same.
+    """
+    plain = f"{last_name} {first_name}".strip().replace(CURLY_APOSTROPHE, "'")
+    flat = unicodedata.normalize("NFKD", plain)
     return "".join(char for char in flat if not unicodedata.combining(char)).casefold()
 
 

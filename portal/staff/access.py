@@ -18,6 +18,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
 
 from portal.i18n import gettext, pick, set_locale
+from portal.payments.statements.decoding import FILE_LIMIT
 from portal.staff import labels
 from portal.staff.models import Role, StaffUser
 from portal.staff.sessions import find_signed_in
@@ -40,6 +41,19 @@ NEEDED = {
     "staff.password": Role.VIEWER,
     "staff.send_password": Role.VIEWER,
     "staff.sign_out": Role.VIEWER,
+    "staff.statements": Role.VIEWER,
+    "staff.reconcile": Role.VIEWER,
+    "staff.line": Role.VIEWER,
+    "staff.send_statement": Role.FINANCE,
+    "staff.preview_statement": Role.FINANCE,
+    "staff.match_again": Role.FINANCE,
+    "staff.decide_lines": Role.FINANCE,
+    "staff.match_line": Role.FINANCE,
+    "staff.claim_line": Role.FINANCE,
+    "staff.ignore_line": Role.FINANCE,
+    "staff.reopen": Role.FINANCE,
+    "staff.undo": Role.FINANCE,
+    "staff.settle": Role.FINANCE,
     "staff.export": Role.FINANCE,
     "staff.refund": Role.FINANCE,
     "staff.send_refund": Role.FINANCE,
@@ -61,6 +75,13 @@ NEEDED = {
 }
 
 
+# What these take with their forms, in bytes; a bank's file is larger than any other form.
+LARGEST = {
+    "staff.send_statement": FILE_LIMIT + 100_000,
+    "staff.preview_statement": FILE_LIMIT + 100_000,
+}
+
+
 def current_user() -> StaffUser:
     """Who is signed in; only for pages that need a role."""
     return cast(StaffUser, g.staff_user)
@@ -77,13 +98,16 @@ def admit() -> ResponseReturnValue | None:
     """Let a request in only where the table says so."""
     g.staff_user = None
     _choose_language()
-    csrf.protect()
     with services().database.read() as db:
         g.staff_user = find_signed_in(db, utc_now())
     if request.endpoint in OPEN:
+        csrf.protect()
         return None
     if g.staff_user is None:
         return redirect(url_for("staff.sign_in", next=_way_back()), 303)
+    # Only now: a stranger's large body is not even read.
+    request.max_content_length = LARGEST.get(request.endpoint or "", request.max_content_length)
+    csrf.protect()
     needed = NEEDED.get(request.endpoint or "")
     if needed is None:
         abort(403)

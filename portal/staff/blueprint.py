@@ -11,8 +11,11 @@ from portal.staff import (
     dashboard,
     event_views,
     gift_views,
+    line_views,
     mode_views,
+    reconcile_views,
     sign_in,
+    statement_views,
     team_views,
 )
 from portal.staff.access import csrf, staff
@@ -21,7 +24,18 @@ from portal.staff.sessions import LIFETIME
 
 __all__ = ["set_up_staff"]
 
-VIEWS = (act_views, dashboard, event_views, gift_views, mode_views, sign_in, team_views)
+VIEWS = (
+    act_views,
+    dashboard,
+    event_views,
+    gift_views,
+    line_views,
+    mode_views,
+    reconcile_views,
+    sign_in,
+    statement_views,
+    team_views,
+)
 
 
 def set_up_staff(app: Flask) -> None:

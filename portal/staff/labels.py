@@ -3,7 +3,9 @@
 from portal.gifts.ledger import CLEARING, DISPUTES, FEES
 from portal.gifts.lifecycle import Status
 from portal.i18n import gettext, pick
+from portal.payments.matching.scoring import Reason
 from portal.payments.models import EventState
+from portal.payments.statements.models import LineState
 from portal.regions.catalogue import Catalogue
 from portal.staff.models import Role
 
@@ -80,6 +82,14 @@ ACTS = {
     "export": "Exported gifts",
     "event_retry": "Tried an event again",
     "job_retry": "Tried a job again",
+    "statement_import": "Imported a bank’s file",
+    "lines_confirm": "Confirmed bank lines",
+    "lines_ignore": "Ignored bank lines",
+    "line_match": "Booked a bank line",
+    "line_claim": "Booked a bank line without a giver",
+    "line_reopen": "Opened a bank line again",
+    "line_undo": "Took a match back",
+    "gift_settle": "Counted a gift as whole",
     "mode_move": "Moved a mode of payment",
     "mode_offer": "Offered a mode of payment",
     "mode_withdraw": "Took a mode of payment off the form",
@@ -108,6 +118,33 @@ ACCOUNT_KINDS = {
     "in": "India",
     "nuban": "Nigeria (NUBAN)",
     "local": "Elsewhere",
+}
+LINE_STATES = {
+    LineState.OPEN: "Open",
+    LineState.MATCHED: "Matched",
+    LineState.IGNORED: "Ignored",
+}
+REASONS = {
+    Reason.REFERENCE_EXACT: "names the reference",
+    Reason.REFERENCE_CORRECTED: "names the reference with a slip",
+    Reason.REFERENCE_DOUBTFUL: "may name the reference",
+    Reason.NOTICE_REFERENCE: "Interac’s notice names it",
+    Reason.EMAIL: "same e-mail",
+    Reason.EMAIL_DIFFERS: "another e-mail",
+    Reason.ALIAS: "known payer",
+    Reason.NAME: "same name",
+    Reason.NAME_DIFFERS: "another name",
+    Reason.AMOUNT: "same amount",
+    Reason.AMOUNT_LESS: "less than is due",
+    Reason.AMOUNT_MORE: "more than is due",
+    Reason.CURRENCY_FOREIGN: "another currency",
+    Reason.LONG_AGO: "promised long ago",
+    Reason.BEFORE_PROMISE: "before the promise",
+    Reason.SEVERAL_NAMED: "several references",
+    Reason.NAMES_ANOTHER: "names another gift",
+    Reason.PAID_ELSEWHERE: "paid elsewhere",
+    Reason.CLAIMED_TWICE: "another line claims it too",
+    Reason.TAKEN: "another line fits better",
 }
 FREQUENCIES = {"once": "One-off", "monthly": "Monthly"}
 

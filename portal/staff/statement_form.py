@@ -1,0 +1,126 @@
+"""The form a bank's file comes by: the file, its bank, or what its columns mean."""
+
+from typing import Any
+
+from portal.forms import ChoiceField, LineField, PortalForm
+from portal.i18n import gettext
+from portal.payments.statements.columns import Column, ColumnMapping
+from portal.payments.statements.dates import DateOrder
+from portal.payments.statements.entries import StatementDocument
+from portal.payments.statements.presets import PRESETS
+from portal.payments.statements.reading import read_statement
+
+OWN_COLUMNS = "columns"
+BANKS = {
+    "": "Recognise it",
+    **{preset.name: preset.title for preset in PRESETS},
+    OWN_COLUMNS: "Another CSV: I say what its columns mean",
+}
+ORDERS = {
+    DateOrder.AUTO.value: "As the dates show",
+    DateOrder.YEAR_FIRST.value: "Year, month, day",
+    DateOrder.DAY_FIRST.value: "Day, month, year",
+    DateOrder.MONTH_FIRST.value: "Month, day, year",
+}
+MARKS = {"": "As the amounts show", ".": "Point (1,234.56)", ",": "Comma (1.234,56)"}
+# What a column may mean, in the order of the form.
+COLUMNS = {
+    "date": "Date",
+    "amount": "Amount, credit and debit in one column",
+    "credit": "Credit, in a column of its own",
+    "debit": "Debit, in a column of its own",
+    "payer_name": "Payer’s name",
+    "message": "Message or description",
+    "payer_email": "Payer’s e-mail",
+    "payer_account": "Payer’s account",
+    "bank_reference": "Bank’s reference",
+    "currency": "Currency",
+}
+SEVERAL = "message"
+
+
+class StatementForm(PortalForm):
+    """Fields beside the file itself; columns are numbers from 1, or names in the header."""
+
+    bank = ChoiceField(ask="Choose a bank from the list")
+    account = LineField(longest=60)
+    currency = LineField(longest=3)
+    date_order = ChoiceField(ask="Choose how dates are written")
+    decimal_mark = ChoiceField(ask="Choose how amounts are written")
+    header_rows = LineField(longest=3)
+    column_date = LineField(longest=80)
+    column_amount = LineField(longest=80)
+    column_credit = LineField(longest=80)
+    column_debit = LineField(longest=80)
+    column_payer_name = LineField(longest=80)
+    column_message = LineField(longest=200)
+    column_payer_email = LineField(longest=80)
+    column_payer_account = LineField(longest=80)
+    column_bank_reference = LineField(longest=80)
+    column_currency = LineField(longest=80)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.bank.options = tuple(BANKS)
+        self.date_order.options = tuple(ORDERS)
+        self.decimal_mark.options = tuple(MARKS)
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether the columns are told rather than recognised."""
+        return bool(self.bank.data == OWN_COLUMNS)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """The fields, and where columns are told, that they can be meant so."""
+        super().validate(extra_validators)
+        if self.has_columns:
+            self._check_columns()
+        return not self.errors
+
+    def _check_columns(self) -> None:
+        one, two = self["column_amount"].data, self["column_credit"].data
+        if not self["column_date"].data:
+            self.refuse("column_date", gettext("Say which column has the date"))
+        if bool(one) is bool(two or self["column_debit"].data):
+            self.refuse(
+                "column_amount",
+                gettext("Say where amounts stand: in one column, or in credit and debit"),
+            )
+        if not (self.header_rows.data or "1").isdecimal():
+            self.refuse("header_rows", gettext("Enter how many rows stand above, like 1"))
+
+    @property
+    def mapping(self) -> ColumnMapping | None:
+        """What the columns mean; None where they are recognised."""
+        if not self.has_columns:
+            return None
+        columns: dict[str, Any] = {
+            name: _column(self[f"column_{name}"].data) for name in COLUMNS if name != SEVERAL
+        }
+        words = self[f"column_{SEVERAL}"].data.split(",")
+        columns[SEVERAL] = tuple(found for word in words if (found := _column(word)) is not None)
+        return ColumnMapping(
+            **columns,
+            date_order=DateOrder(self.date_order.data),
+            decimal_mark=self.decimal_mark.data,
+            header_rows=int(self.header_rows.data or "1"),
+        )
+
+    def read(self, content: bytes, filename: str) -> StatementDocument:
+        """The file as the form says; raises StatementError."""
+        return read_statement(
+            content,
+            filename=filename,
+            preset=None if self.has_columns else self.bank.data or None,
+            mapping=self.mapping,
+            account=self.account.data,
+            currency=self.currency.data.upper() or None,
+        )
+
+
+def _column(text: str) -> Column | None:
+    """A column by its number from 1, or by its name."""
+    word = text.strip()
+    if not word:
+        return None
+    return int(word) - 1 if word.isdecimal() and int(word) > 0 else word

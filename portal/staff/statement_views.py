@@ -1,0 +1,156 @@
+"""Bank files: import one, see what it would become first, and what became of each."""
+
+from typing import BinaryIO, cast
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import FileStorage
+
+from portal.i18n import gettext, ngettext
+from portal.payments.statements.decoding import read_limited
+from portal.payments.statements.entries import StatementError
+from portal.payments.statements.mapper import Preview, preview
+from portal.payments.statements.operations import Imported, import_statement
+from portal.payments.statements.proof import count_totals
+from portal.payments.statements.queries import list_files
+from portal.payments.statements.working import Worked, match_open_lines
+from portal.payments.webhook import current_desk
+from portal.staff.access import current_user, staff
+from portal.staff.operations import actor_of, audit
+from portal.staff.statement_form import (
+    BANKS,
+    COLUMNS,
+    MARKS,
+    ORDERS,
+    OWN_COLUMNS,
+    StatementForm,
+)
+from portal.web import services, utc_now
+
+FILES = 50
+# More than this is matched by a job: a page must not take minutes.
+MATCHED_AT_ONCE = 2_000
+
+
+@staff.get("/statements")
+def statements() -> ResponseReturnValue:
+    return _show(StatementForm(), 200)
+
+
+@staff.post("/statements")
+def send_statement() -> ResponseReturnValue:
+    """Keep a file, match its lines, and go on to what is left to decide."""
+    form, content, filename = _read_request()
+    if form.problems:
+        return _show(form, 422)
+    try:
+        document = form.read(content, filename)
+    except StatementError as error:
+        form.refuse("bank", str(error))
+        return _show(form, 422, _look(form, content))
+    imported = import_statement(
+        services().database, document, content, filename=filename, by=_actor(), now=utc_now()
+    )
+    with services().database.write() as session:
+        detail = {"file": imported.file_id, "lines": imported.lines, "new": imported.new}
+        audit(
+            session, _actor(), "statement_import", f"file:{imported.file_id}", detail, now=utc_now()
+        )
+    _tell(imported)
+    _match(imported.new)
+    return redirect(url_for("staff.reconcile", file=imported.file_id), 303)
+
+
+@staff.post("/statements/preview")
+def preview_statement() -> ResponseReturnValue:
+    """What a file would become; nothing is kept."""
+    form, content, _filename = _read_request()
+    seen = None if form["bank"].errors or not content else _look(form, content)
+    return _show(form, 422 if form.problems else 200, seen)
+
+
+@staff.post("/statements/match")
+def match_again() -> ResponseReturnValue:
+    """Go through all open lines once more: gifts may have been begun since."""
+    _match(0)
+    return redirect(url_for("staff.reconcile"), 303)
+
+
+def _read_request() -> tuple[StatementForm, bytes, str]:
+    """The form, checked, with the file's bytes and the name its owner gave it."""
+    form = StatementForm(request.form)
+    form.validate()
+    file: FileStorage | None = request.files.get("file")
+    if file is None or not file.filename:
+        form.refuse("bank", gettext("Choose the bank’s file"))
+        return form, b"", ""
+    try:
+        return form, read_limited(cast(BinaryIO, file.stream)), file.filename
+    except StatementError as error:
+        form.refuse("bank", str(error))
+        return form, b"", ""
+
+
+def _look(form: StatementForm, content: bytes) -> Preview | None:
+    """The file's first rows, and the movements its columns make; None for what is no CSV."""
+    currency = form.currency.data.upper() or None
+    try:
+        mapping = form.mapping if not form.errors else None
+        return preview(content, mapping, account=form.account.data, currency=currency)
+    except StatementError:
+        return None
+
+
+def _tell(imported: Imported) -> None:
+    if imported.is_repeat:
+        flash(gettext("This very file was imported before: nothing changed."))
+        return
+    flash(ngettext("%(num)s new line is kept.", "%(num)s new lines are kept.", imported.new))
+
+
+def _match(new: int) -> None:
+    """Match now, or leave it to the worker where a page would take too long."""
+    if new > MATCHED_AT_ONCE:
+        with services().database.write() as session:
+            now = utc_now()
+            services().jobs.enqueue(session, "match_lines", int(now.timestamp()))
+        flash(gettext("The lines are being matched. Look again in a minute."))
+        return
+    worked: Worked = match_open_lines(services().database, current_desk(), utc_now())
+    flash(
+        gettext(
+            "Booked by themselves: %(booked)s. With suggestions: %(suggested)s. Without: %(rest)s.",
+            booked=worked.automatic,
+            suggested=worked.suggested,
+            rest=worked.unmatched,
+        )
+    )
+
+
+def _show(form: StatementForm, status: int, seen: Preview | None = None) -> ResponseReturnValue:
+    before = request.args.get("before", type=int)
+    with services().database.read() as session:
+        files = list_files(session, limit=FILES + 1, before_id=before)
+        totals = count_totals(session)
+    shown = render_template(
+        "staff/statements.html",
+        form=form,
+        seen=seen,
+        files=files[:FILES],
+        older=files[FILES - 1].file_id if len(files) > FILES else None,
+        totals=totals,
+        banks=_said(BANKS),
+        orders=_said(ORDERS),
+        marks=_said(MARKS),
+        columns=_said(COLUMNS),
+        own_columns=OWN_COLUMNS,
+    )
+    return shown, status
+
+
+def _said(words: dict[str, str]) -> list[tuple[str, str]]:
+    return [(key, gettext(text)) for key, text in words.items()]
+
+
+def _actor() -> str:
+    return actor_of(current_user())

@@ -1,0 +1,322 @@
+"""Bank files and their lines as a clerk works through them in the browser."""
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.database import Database
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Gift
+from portal.payments.statements.models import LineState, StatementLine
+from portal.payments.statements.proof import prove
+from portal.receipts.models import Receipt
+from portal.receipts.register import verify_register
+from tests.conftest import NOW
+from tests.giving.visits import give
+from tests.pages import CheckedClient
+from tests.staff.conftest import Browser
+from tests.statements.clerk import rbc
+
+SignedIn = Callable[[str], Browser]
+DAY = NOW.date()
+IMPORT = "/staff/statements"
+WORK = "/staff/reconcile"
+
+
+@pytest.fixture
+def promise(app: Flask, catalogued: Database) -> Callable[..., Gift]:
+    """Somebody promises an e-Transfer on the form."""
+    donor = app.test_client()
+    assert isinstance(donor, CheckedClient)
+
+    def promise(**changes: Any) -> Gift:
+        answer = give(donor, **{"mode": "interac", "again": "1", **changes})
+        token = str(answer.location).rpartition("/")[2]
+        with catalogued.read() as session:
+            return session.scalars(sa.select(Gift).where(Gift.token == token)).one()
+
+    return promise
+
+
+@pytest.fixture
+def clerk(signed_in: SignedIn) -> Browser:
+    return signed_in("finance")
+
+
+def bring(browser: Browser, content: bytes, name: str = "november.csv", **fields: str) -> Any:
+    """Import a file by the page."""
+    return _send(browser, IMPORT, content, name, **fields)
+
+
+def _send(browser: Browser, path: str, content: bytes, name: str, **fields: str) -> Any:
+    usual = {"bank": "", "date_order": "auto", "decimal_mark": ""}
+    data = {"csrf_token": browser.token(IMPORT), **usual, **fields}
+    return browser.client.post(path, data={**data, "file": (io.BytesIO(content), name)})
+
+
+def file_of(*rows: tuple[str, str], payer: str = "SOMEBODY ELSE") -> bytes:
+    return rbc(*rows, day=DAY, payer=payer)
+
+
+def lines(database: Database) -> list[StatementLine]:
+    with database.read() as session:
+        return list(session.scalars(sa.select(StatementLine).order_by(StatementLine.id)))
+
+
+def status(database: Database, gift: Gift) -> Status:
+    with database.read() as session:
+        return session.get_one(Gift, gift.id).status
+
+
+def check(database: Database) -> None:
+    with database.read() as session:
+        assert prove(session) == []
+        assert verify_register(session) == []
+
+
+def test_a_file_books_what_is_certain_and_leads_to_the_rest(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    certain, likely = promise(code="LWCAN"), promise(amount="20", email="bo@example.org")
+    answer = bring(
+        clerk, file_of((certain.reference, "75.50"), ("no word", "20.00"), payer="ADA O’HARA")
+    )
+    assert answer.status_code == 303
+    page = clerk.get(answer.location)
+    assert "2 new lines are kept." in page.text
+    assert "Booked by themselves: 1. With suggestions: 1. Without: 0." in page.text
+    assert status(catalogued, certain) is Status.PAID
+    assert likely.reference in page.text
+    for total in ("CA$95.50", "CA$75.50", "CA$20.00", "Adds up"):
+        assert total in page.text
+    line = lines(catalogued)[1]
+    done = clerk.post(WORK, page=WORK, line=str(line.id), act="confirm", **gifts_on(page.text))
+    assert done.status_code == 303
+    assert status(catalogued, likely) is Status.PAID
+    assert "Nothing is open" in clerk.get(WORK).text
+    check(catalogued)
+
+
+def gifts_on(text: str) -> dict[str, str]:
+    return dict(re.findall(r'name="(gift-\d+)" value="(\d+)"', text))
+
+
+def test_many_lines_are_confirmed_at_once_and_one_raced_holds_up_no_other(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    gifts = [promise(amount=f"{10 + n}", email=f"d{n}@example.org") for n in range(3)]
+    bring(clerk, file_of(*[("", f"{10 + n}.00") for n in range(3)], payer="ADA O’HARA"))
+    chosen = gifts_on(clerk.get(WORK).text)
+    assert len(chosen) == 3
+    form = {"csrf_token": clerk.token(WORK), "act": "confirm", **chosen}
+    first = {**form, "line": [str(lines(catalogued)[0].id)]}
+    clerk.client.post(WORK, data=first)
+    everything = {**form, "line": [str(line.id) for line in lines(catalogued)]}
+    answer = clerk.client.post(WORK, data=everything)
+    text = clerk.get(answer.location).text
+    assert "2 lines are booked." in text
+    assert f"Line {lines(catalogued)[0].id}:" in text
+    assert [status(catalogued, gift) for gift in gifts] == [Status.PAID] * 3
+    check(catalogued)
+
+
+def test_lines_are_ignored_with_a_reason_and_opened_again(
+    clerk: Browser, catalogued: Database
+) -> None:
+    bring(clerk, file_of(("interest", "0.42")))
+    (line,) = lines(catalogued)
+    clerk.post(WORK, page=WORK, line=str(line.id), act="ignore", reason=" ")
+    assert "Say why these lines are ignored." in clerk.get(WORK).text
+    clerk.post(WORK, page=WORK, line=str(line.id), act="ignore", reason="Bank interest")
+    assert lines(catalogued)[0].state is LineState.IGNORED
+    page = clerk.get(f"{WORK}?state=ignored").text
+    assert "Bank interest" in page
+    assert "CA$0.42" in page
+    clerk.post(f"/staff/lines/{line.id}/reopen", page=f"/staff/lines/{line.id}")
+    assert lines(catalogued)[0].state is LineState.OPEN
+    check(catalogued)
+
+
+def test_a_line_is_split_over_two_gifts(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    one, other = promise(amount="30"), promise(amount="20")
+    bring(clerk, file_of(("for both of us", "50.00")))
+    page = f"/staff/lines/{lines(catalogued)[0].id}?gift={one.reference}&gift={other.reference}"
+    shown = clerk.get(page).text
+    assert 'value="30.00"' in shown
+    assert 'value="20.00"' in shown
+    path = page.partition("?")[0]
+    data = {"csrf_token": clerk.token(page), "reference": [one.reference, other.reference]}
+    wrong = clerk.client.post(f"{path}/match", data={**data, "amount": ["30", "19"]})
+    assert wrong.status_code == 422
+    assert "There is a problem" in wrong.text
+    assert 'value="19"' in wrong.text
+    right = clerk.client.post(f"{path}/match", data={**data, "amount": ["30", "20,00"]})
+    assert right.status_code == 303
+    assert [status(catalogued, gift) for gift in (one, other)] == [Status.PAID, Status.PAID]
+    check(catalogued)
+
+
+def test_a_part_waits_for_the_rest_or_for_a_word_that_none_will_come(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    gift = promise(amount="75.50")
+    bring(clerk, file_of(("part", "50.00")))
+    path = f"/staff/lines/{lines(catalogued)[0].id}"
+    sent = clerk.post(f"{path}/match", page=path, reference=gift.reference, amount="50")
+    assert sent.status_code == 303
+    assert status(catalogued, gift) is Status.PARTLY_PAID
+    page = f"/staff/gifts/{gift.reference}"
+    assert "CA$50.00" in clerk.get(page).text
+    clerk.post(f"{page}/settle", page=page, reason="")
+    assert status(catalogued, gift) is Status.PARTLY_PAID
+    clerk.post(f"{page}/settle", page=page, reason="She wrote so")
+    assert status(catalogued, gift) is Status.PAID
+    with catalogued.read() as session:
+        receipt = session.scalars(sa.select(Receipt).where(Receipt.gift_id == gift.id)).one()
+    assert receipt.money.minor == 5000
+    check(catalogued)
+
+
+def test_a_match_is_taken_back_with_its_receipt(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    gift = promise()
+    bring(clerk, file_of((gift.reference, "75.50"), payer="ADA O’HARA"))
+    path = f"/staff/lines/{lines(catalogued)[0].id}"
+    shown = clerk.get(path).text
+    match = re.search(r'name="match" value="(\d+)"', shown)
+    assert match
+    no_reason = clerk.post(f"{path}/undo", page=path, match=match[1], reason="")
+    assert (no_reason.status_code, "Enter a reason." in no_reason.text) == (422, True)
+    clerk.post(f"{path}/undo", page=path, match=match[1], reason="Another Ada")
+    assert status(catalogued, gift) is Status.PENDING
+    assert "Taken back: Another Ada" in clerk.get(path).text
+    with catalogued.read() as session:
+        receipt = session.scalars(sa.select(Receipt).where(Receipt.gift_id == gift.id)).one()
+    assert receipt.voided_at is not None
+    again = clerk.post(f"{path}/undo", page=path, match=match[1], reason="Twice")
+    assert again.status_code == 422
+    check(catalogued)
+
+
+def test_money_that_nobody_claims_is_booked_without_a_giver(
+    clerk: Browser, catalogued: Database
+) -> None:
+    bring(clerk, file_of(("?", "12.34")))
+    path = f"/staff/lines/{lines(catalogued)[0].id}"
+    clerk.post(f"{path}/claim", page=path)
+    with catalogued.read() as session:
+        gift = session.scalars(sa.select(Gift)).one()
+    assert (gift.amount_minor, gift.status, gift.email) == (1234, Status.PAID, "")
+    check(catalogued)
+
+
+def test_open_gifts_are_found_by_what_the_clerk_types(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    gift = promise(amount="31")
+    bring(clerk, file_of(("?", "12.34")))
+    path = f"/staff/lines/{lines(catalogued)[0].id}"
+    for text in (gift.reference.lower(), "o'hara", "ada@example.org", "31.00"):
+        assert gift.reference in clerk.get(f"{path}?q={text}").text, text
+    assert "No gift that waits for money fits." in clerk.get(f"{path}?q=nobody").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "content", "sentence"),
+    [
+        ({}, b"", "is empty"),
+        ({}, b"\x00\x01\x02", ""),
+        ({}, b"a,b\n1,2\n", ""),
+        ({"bank": "td"}, file_of(("x", "1.00")), "look like one of TD"),
+        ({"bank": "columns"}, b"a,b\n1,2\n", "Say which column has the date"),
+        ({"bank": "columns", "column_date": "a"}, b"a,b\n1,2\n", "Say where amounts stand"),
+        (
+            {"bank": "columns", "column_date": "a", "column_amount": "zz", "currency": "CAD"},
+            b"a,b\n2026-11-02,2\n",
+            "zz",
+        ),
+        ({"bank": "nobank"}, b"a,b\n1,2\n", "Choose a bank from the list"),
+    ],
+)
+def test_a_file_that_can_not_be_read_says_why_and_nothing_is_kept(
+    clerk: Browser, catalogued: Database, fields: dict[str, str], content: bytes, sentence: str
+) -> None:
+    answer = bring(clerk, content, **fields)
+    assert answer.status_code == 422
+    assert "There is a problem" in answer.text
+    assert sentence in answer.text.replace("&#39;", "’")
+    assert lines(catalogued) == []
+
+
+def test_columns_are_told_looked_at_and_then_imported(
+    clerk: Browser, catalogued: Database
+) -> None:
+    content = "Tag;Wer;Was;Wieviel\n03.11.2026;Zoë Müller;Danke;1.234,56\n".encode()
+    told = {
+        "bank": "columns",
+        "currency": "eur",
+        "column_date": "Tag",
+        "column_amount": "4",
+        "column_payer_name": "Wer",
+        "column_message": "Was",
+        "date_order": "dmy",
+        "decimal_mark": ",",
+    }
+    seen = _send(clerk, f"{IMPORT}/preview", content, "bank.csv", **told)
+    assert seen.status_code == 200
+    assert "€1,234.56" in seen.text
+    assert lines(catalogued) == []
+    assert bring(clerk, content, "bank.csv", **told).status_code == 303
+    (line,) = lines(catalogued)
+    assert (line.amount_minor, line.currency, line.payer_name) == (123456, "EUR", "Zoë Müller")
+
+
+def test_the_same_file_again_changes_nothing(clerk: Browser, catalogued: Database) -> None:
+    content = file_of(("x", "1.00"), ("x", "1.00"))
+    bring(clerk, content)
+    answer = bring(clerk, content, "other-name.csv")
+    assert "imported before: nothing changed" in clerk.get(answer.location).text
+    assert len(lines(catalogued)) == 2
+
+
+def test_a_file_above_the_limit_is_refused(clerk: Browser, catalogued: Database) -> None:
+    answer = clerk.client.post(
+        IMPORT, data=b"x" * 21_200_000, content_type="multipart/form-data; boundary=x"
+    )
+    assert answer.status_code == 413
+    assert lines(catalogued) == []
+
+
+def test_what_a_bank_says_is_shown_as_text(clerk: Browser, catalogued: Database) -> None:
+    bring(clerk, file_of(("<script>alert(1)</script>", "1.00")))
+    for path in (WORK, f"/staff/lines/{lines(catalogued)[0].id}"):
+        assert "<script>alert" not in clerk.get(path).text
+
+
+def test_a_viewer_looks_and_decides_nothing(
+    clerk: Browser, signed_in: SignedIn, catalogued: Database
+) -> None:
+    bring(clerk, file_of(("x", "1.00")))
+    viewer = signed_in("viewer")
+    line = f"/staff/lines/{lines(catalogued)[0].id}"
+    for path in (IMPORT, WORK, line):
+        page = viewer.get(path)
+        assert page.status_code == 200
+        assert "Import a file" not in page.text
+    token = {"csrf_token": viewer.token(WORK)}
+    for path in (IMPORT, WORK, f"{line}/match", f"{line}/claim", f"{line}/ignore"):
+        assert viewer.client.post(path, data=token).status_code == 403
+
+
+def test_a_stranger_s_upload_is_not_even_read(app: Flask, team: dict[str, int]) -> None:
+    client = app.test_client()
+    answer = client.post(IMPORT, data={"file": (io.BytesIO(b"x" * 2_000_000), "x.csv")})
+    assert (answer.status_code, answer.location) == (303, "/staff/sign-in")
