@@ -88,15 +88,22 @@ class Workplace:
                 )
             ).all()
             gifts = session.execute(
-                sa.select(Gift.origin, Gift.status, Gift.refunded_minor, Gift.amount_minor)
+                sa.select(
+                    Gift.origin,
+                    Gift.status,
+                    Gift.paid_minor,
+                    Gift.refunded_minor,
+                    Gift.amount_minor,
+                )
             ).all()
             plans = session.execute(sa.select(Plan.status, Plan.stripe_subscription_id)).all()
-            numbers = session.scalars(sa.select(Receipt.number)).all()
+            receipts = session.scalars(sa.select(Receipt).where(Receipt.voided_at.is_(None)))
+            amounts = [receipt.money.minor for receipt in receipts]
         return {
             "ledger": sorted(tuple(row) for row in entries),
             "gifts": sorted(str(tuple(row)) for row in gifts),
             "plans": sorted(tuple(row) for row in plans),
-            "receipts": sorted(numbers),
+            "receipts": sorted(amounts),
         }
 
     def close(self) -> None:

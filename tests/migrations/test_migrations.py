@@ -14,6 +14,7 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent, LedgerEntry
 from portal.gifts.operations import add_gift, book_claims
 from portal.money import Money
+from portal.payments.statements.models import Match, StatementFile, StatementLine
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FORBIDDEN = (sa.exc.IntegrityError, sa.exc.DatabaseError, DatabaseUnavailable)
@@ -55,6 +56,25 @@ def test_goes_down_and_up_again_with_data(database: Database) -> None:
         session.execute(sa.update(GiftEvent).values(why="changed"))
 
 
+def test_what_came_before_statements_is_counted_by_the_migration(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    schema.downgrade(database, "20261123_guards")
+    schema.upgrade(database)
+    with database.read() as session:
+        assert session.get_one(Gift, gift_id).paid_minor == 7553
+
+
+def test_a_partly_paid_gift_waits_again_below_statements(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    with database.write() as session:
+        session.execute(sa.update(Gift).values(status="partly_paid"))
+    schema.downgrade(database, "20261123_guards")
+    with database.read() as session:
+        status = sa.text("SELECT status FROM gifts WHERE id = :id")
+        assert session.scalar(status, {"id": gift_id}) == "pending"
+    assert "statement_lines" not in sa.inspect(database.reader).get_table_names()
+
+
 def test_goes_down_to_nothing(database: Database) -> None:
     add_paid_gift(database)
     schema.downgrade(database, "base")
@@ -80,6 +100,83 @@ def test_the_database_itself_keeps_what_was_booked(database: Database, statement
     add_paid_gift(database)
     with pytest.raises(FORBIDDEN), database.write() as session:
         session.execute(sa.text(statement))
+
+
+def add_matched_line(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    texts = ("payer_name", "payer_account", "payer_email", "bank_reference", "interac_reference")
+    now = {"imported_at": NOW, "imported_by": "system"}
+    with database.write() as session:
+        session.execute(
+            sa.insert(StatementFile).values(
+                sha256="s", filename="f", format="rbc", account="", line_count=1, new_count=1, **now
+            )
+        )
+        session.execute(
+            sa.insert(StatementLine).values(
+                key="k",
+                file_id=1,
+                position=1,
+                booked_on=NOW.date(),
+                amount_minor=7553,
+                currency="CAD",
+                message="thanks",
+                raw="a,b,c",
+                state="matched",
+                **dict.fromkeys(texts, ""),
+            )
+        )
+        session.execute(
+            sa.insert(Match).values(
+                subject="line-1-1",
+                line_id=1,
+                gift_id=gift_id,
+                amount_minor=7553,
+                currency="CAD",
+                is_automatic=False,
+                reasons={},
+                made_by="system",
+                made_at=NOW,
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE statement_files SET sha256 = 'x'",
+        "DELETE FROM statement_files",
+        "UPDATE statement_lines SET raw = 'x'",
+        "UPDATE statement_lines SET amount_minor = 1",
+        "UPDATE statement_lines SET message = 'x'",
+        "DELETE FROM statement_lines",
+        "UPDATE matches SET amount_minor = 1",
+        "UPDATE matches SET gift_id = 2",
+        "DELETE FROM matches",
+    ],
+)
+def test_the_database_itself_keeps_what_the_bank_wrote(database: Database, statement: str) -> None:
+    add_matched_line(database)
+    with pytest.raises(FORBIDDEN), database.write() as session:
+        session.execute(sa.text(statement))
+
+
+def test_what_is_decided_of_a_line_may_change(database: Database) -> None:
+    add_matched_line(database)
+    with database.write() as session:
+        session.execute(sa.update(StatementLine).values(state="open", note="taken back"))
+        session.execute(sa.update(Match).values(undone_at=NOW, undone_by="staff:7"))
+
+
+def test_a_line_pays_a_gift_once_at_a_time(database: Database) -> None:
+    add_matched_line(database)
+    again = sa.text(
+        "INSERT INTO matches (subject, line_id, gift_id, amount_minor, currency, is_automatic,"
+        " reasons, made_by, made_at, undone_by, undo_reason) SELECT 'line-1-2', line_id, gift_id,"
+        " 1, currency, is_automatic, reasons, made_by, made_at, '', '' FROM matches"
+    )
+    with pytest.raises(FORBIDDEN), database.write() as session:
+        session.execute(again)
 
 
 def test_an_entry_moves_a_positive_amount_between_two_accounts(database: Database) -> None:

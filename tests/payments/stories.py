@@ -95,9 +95,28 @@ def debit_fails(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> No
     seen.note(sandbox)
 
 
+def pay_by_card_and_bank(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
+    """Paid by card; the bank's file brings two lines for it as well, and one was another's."""
+    started = place.start()
+    sandbox.pay(started.url)
+    seen.note(sandbox)
+    refund(sandbox, find(sandbox, "charges")[0]["payment_intent"], 1001)
+    seen.note(sandbox)
+    reference = place.gift(started.token).reference
+    for fact, subject, minor in (
+        ("paid", "line-1-1", 5000),
+        ("settled", "line-1-1", None),
+        ("paid", "line-2-1", 2553),
+        ("withdrawn", "line-2-1", 2553),
+    ):
+        told = {"reference": reference, "fact": fact, "subject": subject, "minor": minor}
+        seen[f"{fact}:{subject}"] = {"id": f"{fact}:{subject}", "type": "statement", **told}
+
+
 STORIES: dict[str, Callable[[Workplace, SandboxProcess, Recorder], None]] = {
     "give_and_take_back": give_and_take_back,
     "give_monthly": give_monthly,
     "debit_late": debit_late,
     "debit_fails": debit_fails,
+    "pay_by_card_and_bank": pay_by_card_and_bank,
 }

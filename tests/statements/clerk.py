@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ RBC_HEADER = (
     '"Account Type","Account Number","Transaction Date","Cheque Number","Description 1",'
     '"Description 2","CAD$","USD$"'
 )
+_promises = count(1)
 # Gifts are promised now, and no bank is quicker than that.
 DAY = datetime.now(UTC).date()
 
@@ -57,8 +59,9 @@ class Clerk:
         return self.place.bench.desk()
 
     def promise(self, **choices: Any) -> Gift:
-        """A gift of CAD 75.53 that waits for an e-Transfer."""
-        chosen = {"mode": "interac", "again": True, **choices}
+        """A gift of CAD 75.53 that waits for an e-Transfer, each time another one."""
+        giver = {"dedication": f"number {next(_promises)}"}
+        chosen = {"mode": "interac", "giver": giver, **choices}
         return self.place.gift(self.place.start(**chosen).token)
 
     def keep(self, content: bytes, filename: str = "rbc.csv") -> Imported:

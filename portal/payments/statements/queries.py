@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import eq, ge, le
 from typing import Any
 
 import sqlalchemy as sa
@@ -186,14 +187,17 @@ def list_lines(
 
 
 def _conditions(wanted: LineFilter) -> list[sa.ColumnElement[bool]]:
-    possible = (
-        (wanted.state, StatementLine.state == wanted.state),
-        (wanted.file_id, StatementLine.file_id == wanted.file_id),
-        (wanted.since, StatementLine.booked_on >= wanted.since),
-        (wanted.until, StatementLine.booked_on <= wanted.until),
-        (wanted.currency or None, StatementLine.currency == wanted.currency),
-    )
-    return [condition for value, condition in possible if value is not None]
+    return [
+        compare(column, value)
+        for column, compare, value in (
+            (StatementLine.state, eq, wanted.state),
+            (StatementLine.file_id, eq, wanted.file_id),
+            (StatementLine.booked_on, ge, wanted.since),
+            (StatementLine.booked_on, le, wanted.until),
+            (StatementLine.currency, eq, wanted.currency or None),
+        )
+        if value is not None
+    ]
 
 
 def find_line(session: Session, line_id: int) -> Line | None:
