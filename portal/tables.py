@@ -5,6 +5,7 @@ from portal.codes import models as codes
 from portal.donors import models as donors
 from portal.gifts import models as gifts
 from portal.payments import models as payments
+from portal.payments.transfers import models as transfers
 from portal.receipts import models as receipts
 from portal.regions import models as regions
 from portal.staff import models as staff
@@ -20,4 +21,5 @@ __all__ = [
     "receipts",
     "regions",
     "staff",
+    "transfers",
 ]

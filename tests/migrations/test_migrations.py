@@ -14,7 +14,11 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent, LedgerEntry
 from portal.gifts.operations import add_gift, book_claims
 from portal.money import Money
+from portal.payments.transfers.models import ProofFile
+from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.watching import begin_watch
 
+CARE = Care(reminder_days=(3, 10), expires_days=60)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FORBIDDEN = (sa.exc.IntegrityError, sa.exc.DatabaseError, DatabaseUnavailable)
 
@@ -53,6 +57,28 @@ def test_goes_down_and_up_again_with_data(database: Database) -> None:
         assert session.get_one(Gift, gift_id).amount_minor == 7553
     with pytest.raises(FORBIDDEN), database.write() as session:
         session.execute(sa.update(GiftEvent).values(why="changed"))
+
+
+def test_proofs_come_and_go_without_touching_gifts(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    with database.write() as session:
+        begin_watch(session, gift_id, CARE, NOW)
+        session.add(
+            ProofFile(
+                gift_id=gift_id,
+                stored_name="a",
+                media_type="application/pdf",
+                size_bytes=1,
+                sha256="0" * 64,
+                uploaded_at=NOW,
+            )
+        )
+    schema.downgrade(database, "20261123_guards")
+    assert "proof_files" not in sa.inspect(database.reader).get_table_names()
+    schema.upgrade(database)
+    with database.read() as session:
+        assert session.get_one(Gift, gift_id).amount_minor == 7553
+        assert not session.scalars(sa.select(ProofFile)).all()
 
 
 def test_goes_down_to_nothing(database: Database) -> None:
