@@ -13,6 +13,7 @@ from portal.staff import (
     gift_views,
     sign_in,
     team_views,
+    transfer_views,
 )
 from portal.staff.access import csrf, staff
 from portal.staff.recent import Recent
@@ -20,7 +21,7 @@ from portal.staff.sessions import LIFETIME
 
 __all__ = ["set_up_staff"]
 
-VIEWS = (act_views, dashboard, event_views, gift_views, sign_in, team_views)
+VIEWS = (act_views, dashboard, event_views, gift_views, sign_in, team_views, transfer_views)
 
 
 def set_up_staff(app: Flask) -> None:

@@ -12,6 +12,7 @@ STATUSES = {
     Status.PROCESSING: "Processing",
     Status.FAILED: "Failed",
     Status.EXPIRED: "Expired",
+    Status.PARTLY_PAID: "Partly paid",
     Status.PAID: "Paid",
     Status.PARTLY_REFUNDED: "Partly refunded",
     Status.REFUNDED: "Refunded",
@@ -24,6 +25,7 @@ TONES = {
     Status.PROCESSING: "wait",
     Status.FAILED: "bad",
     Status.EXPIRED: "quiet",
+    Status.PARTLY_PAID: "wait",
     Status.PAID: "good",
     Status.PARTLY_REFUNDED: "wait",
     Status.REFUNDED: "quiet",
@@ -46,7 +48,12 @@ HAPPENINGS = {
     "handed_off": "Sent to Stripe’s page",
     "processing": "Payment on its way",
     "failed": "Payment failed",
-    "expired": "Payment page expired",
+    "expired": "Not paid in time",
+    "reopened": "Open once more",
+    "mode_changed": "Another mode of payment chosen",
+    "giver_says_paid": "The giver says they have paid",
+    "proof_sent": "Proof of payment sent",
+    "reminders_stopped": "Reminders stopped",
     "paid": "Paid",
     "fee": "Fee known",
     "refund_requested": "Refund asked for",
@@ -74,6 +81,8 @@ ACTS = {
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
     "export": "Exported gifts",
+    "proof_opened": "Opened a proof",
+    "expiry_set": "Changed how long the gift is kept open",
     "event_retry": "Tried an event again",
     "job_retry": "Tried a job again",
 }
@@ -83,8 +92,17 @@ MESSAGES = {
     "payment_failed": "Payment failed",
     "renewal_failed": "Monthly payment failed",
     "refund_made": "Refund made",
+    "gift_reminder": "Reminder",
+    "part_received": "A part has arrived",
+    "payment_processing": "Payment on its way",
+    "payment_returned": "Payment returned",
 }
-SOURCES = {"stripe": "Stripe", "statement": "Bank statement", "person": "A person"}
+SOURCES = {
+    "stripe": "Stripe",
+    "statement": "Bank statement",
+    "person": "A person",
+    "system": "The portal’s clock",
+}
 ACTORS = {"stripe": "Stripe", "donor": "The donor", "system": "The portal"}
 FREQUENCIES = {"once": "One-off", "monthly": "Monthly"}
 
