@@ -32,7 +32,7 @@ def draw_code(mode: Mode, due: Money, reference: str, page: str) -> Code:
     """The most useful code for a mode; `page` is the address of the gift's own page."""
     if _is_epc(mode, due):
         caption = gettext("Scan with your bank’s app: everything is filled in.")
-        return Code(_svg(_epc(mode, due, reference), caption), caption)
+        return Code(_svg(epc_code(mode, due, reference), caption), caption)
     if mode.link:
         caption = gettext("Scan to open your wallet.")
         address = mode.filled_link(amount=due.plain(), reference=reference)
@@ -49,11 +49,12 @@ def _is_epc(mode: Mode, due: Money) -> bool:
     return has_iban and due.currency == "EUR" and 0 < due.minor <= EPC_MOST_MINOR
 
 
-def _epc(mode: Mode, due: Money, reference: str) -> segno.QRCode:
+def epc_code(mode: Mode, due: Money, reference: str) -> segno.QRCode:
+    """A SEPA transfer of `due` to the mode's account, as a bank's app reads it."""
     values = mode.account.values if mode.account else {}
     return make_epc_qr(
         name=values["holder"],
-        iban=values["iban"],
+        iban=values["iban"].replace(" ", ""),
         amount=due.decimal,
         text=reference,
         bic=values.get("bic"),

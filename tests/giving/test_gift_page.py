@@ -1,7 +1,6 @@
 """One gift's page for its giver, in every state."""
 
 import pytest
-import sqlalchemy as sa
 
 from portal.database import Database
 from portal.gifts.lifecycle import Status
@@ -9,15 +8,8 @@ from portal.gifts.models import Gift
 from portal.receipts.operations import reserve_receipt
 from portal.regions.queries import load_catalogue
 from tests.conftest import NOW
-from tests.giving.visits import give, text_of
+from tests.giving.visits import begin, text_of
 from tests.pages import CheckedClient
-
-
-def begin(client: CheckedClient, database: Database, **changes: str) -> Gift:
-    """A gift that was just started through the form."""
-    assert give(client, **changes).status_code == 303
-    with database.read() as session:
-        return session.scalars(sa.select(Gift).order_by(Gift.id.desc())).first() or Gift()
 
 
 def put(database: Database, gift: Gift, status: Status, refunded: int = 0) -> str:

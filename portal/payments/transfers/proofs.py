@@ -1,5 +1,6 @@
 """Proofs that givers send: kept outside any web root, under names of our own."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -105,7 +106,8 @@ def _write(folder: Path, name: str, content: bytes) -> Path:
             os.fsync(file.fileno())
         return unfinished.replace(folder / name)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise ProofNotKept(type(error).__name__) from error
 
 
