@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-import sqlalchemy as sa
 
 from portal.database import Database
 from portal.gifts.evidence import Claim
@@ -16,7 +15,7 @@ from portal.notices import send_notice
 from portal.payments.operations import accept
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch, take_word
-from tests.workplace import Workplace, make_settings, make_workplace
+from tests.workplace import Workplace, make_settings, make_workplace, promised_jobs
 
 
 @pytest.fixture
@@ -145,7 +144,7 @@ def test_a_debit_that_came_back_after_success_is_told(place: Workplace, post: Po
     ]
     with place.database.write() as session:
         accept(session, place.bench.desk(), gift.id, claims, datetime.now(UTC))
-        promised = session.scalars(sa.text("SELECT workflow_uuid FROM workflow_status")).all()
+    promised = promised_jobs(place.database)
     assert f"send_notice-payment_returned:{gift.id}:dp_1" in promised
     letter = post.send("payment_returned", gift.id, "dp_1")
     assert "Votre banque a repris votre don" in letter.header("Subject")

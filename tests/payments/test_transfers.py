@@ -23,7 +23,7 @@ from portal.payments.transfers.models import TransferWatch
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import set_expiry, stop_reminders, take_word
 from tests.sandbox_process import SandboxProcess
-from tests.workplace import Workplace, make_workplace
+from tests.workplace import Workplace, make_workplace, promised_jobs
 
 DAY = timedelta(days=1)
 
@@ -51,12 +51,9 @@ def look(office: Workplace, gift: Gift, days: float) -> list[str]:
 
 
 def letters(office: Workplace) -> list[str]:
-    with office.database.read() as session:
-        ids = session.scalars(
-            sa.text("SELECT workflow_uuid FROM workflow_status ORDER BY created_at")
-        ).all()
     prefix = "send_notice-"
-    return [str(name).removeprefix(prefix) for name in ids if str(name).startswith(prefix)]
+    names = promised_jobs(office.database)
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
 def reminders(found: list[str]) -> list[str]:
