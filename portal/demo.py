@@ -66,6 +66,7 @@ class Place:
             "PORTAL_STRIPE_API_BASE": self.url(self.sandbox_port),
             "PORTAL_MAIL_URL": f"smtp://127.0.0.1:{self.smtp_port}",
             "PORTAL_MAIL_FROM": "giving@portal.example",
+            "PORTAL_UPLOADS": str(self.data / "uploads"),
             "PORTAL_SANDBOX_WEBHOOK_SECRET": self.webhook_secret,
             "PORTAL_SANDBOX_SECRET_KEY": self.stripe_key,
         }

@@ -2,6 +2,7 @@
 
 import shutil
 import smtplib
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -35,7 +36,8 @@ def examine(settings: Settings) -> list[Finding]:
     if findings[-1].is_well:
         findings += [_examine_workers(database), _examine_events(database)]
     database.close()
-    return [*findings, _examine_stripe(settings), _examine_mail(settings), _examine_disk(settings)]
+    outside = (_examine_stripe, _examine_mail, _examine_disk, _examine_uploads)
+    return [*findings, *(look(settings) for look in outside)]
 
 
 def _examine_settings(settings: Settings) -> Iterator[Finding]:
@@ -115,3 +117,13 @@ def _examine_disk(settings: Settings) -> Finding:
     return Finding(
         "disk", free > LEAST_FREE_BYTES, f"{free // 1_000_000} MB free beside the database"
     )
+
+
+def _examine_uploads(settings: Settings) -> Finding:
+    folder = settings.uploads_path
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return Finding("uploads", True, f"{folder} can be written")
+    except OSError as error:
+        return Finding("uploads", False, f"{folder} can't be written ({type(error).__name__})")

@@ -73,6 +73,14 @@ class Settings(BaseSettings):
         default="", description="Where donors can ask for help; empty: the region's issuer."
     )
 
+    uploads: str = Field(
+        default="",
+        description="The folder for givers’ proofs, never served; empty: beside the database.",
+    )
+    upload_megabytes: int = Field(
+        default=10, ge=1, le=50, description="The largest proof a giver may send, in MB."
+    )
+
     @field_validator("stripe_webhook_secrets", mode="before")
     @classmethod
     def _split_secrets(cls, value: object) -> object:
@@ -137,6 +145,19 @@ class Settings(BaseSettings):
     def is_secure(self) -> bool:
         """Whether donors come over https, so that cookies may be marked Secure."""
         return self.base_url.startswith("https://")
+
+    @property
+    def uploads_path(self) -> Path:
+        """Where proofs are kept; with PostgreSQL and several machines it must be shared."""
+        if self.uploads:
+            return Path(self.uploads)
+        beside = self.sqlite_path.parent if self.sqlite_path else Path()
+        return beside / "uploads"
+
+    @property
+    def upload_bytes(self) -> int:
+        """The largest proof, in bytes."""
+        return self.upload_megabytes * 1_000_000
 
     @property
     def sqlite_path(self) -> Path | None:

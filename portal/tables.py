@@ -6,6 +6,7 @@ from portal.donors import models as donors
 from portal.gifts import models as gifts
 from portal.payments import models as payments
 from portal.payments.statements import models as statements
+from portal.payments.transfers import models as transfers
 from portal.receipts import models as receipts
 from portal.regions import models as regions
 from portal.staff import models as staff
@@ -22,4 +23,5 @@ __all__ = [
     "regions",
     "staff",
     "statements",
+    "transfers",
 ]

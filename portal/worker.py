@@ -28,6 +28,7 @@ from portal.notices import send_notice
 from portal.payments.followups import Bench, compare_with_stripe, fetch_fee, retry_event
 from portal.payments.gateway import StripeRefused, StripeUnavailable
 from portal.payments.statements.working import match_open_lines
+from portal.payments.transfers.following import follow_transfers
 from portal.receipts.operations import send_receipt
 from portal.schema import dbos_url
 from portal.settings import Settings
@@ -143,6 +144,8 @@ def _keep_watch(work: Work, executor_id: str, stop: threading.Event) -> None:
     next_comparison = next_sweep = clock.now()
     while not stop.wait(HEARTBEAT.total_seconds()):
         _beat(work, executor_id)
+        # A small step each time, so that a long row of due reminders holds up no heartbeat.
+        follow_transfers(work.bench)
         if clock.now() >= next_comparison:
             next_comparison = clock.now() + COMPARE_EVERY
             _compare(work)

@@ -110,6 +110,16 @@ class Workplace:
         self.database.close()
 
 
+def promised_jobs(database: Database) -> list[str]:
+    """The ids of all jobs that were ever promised, oldest first."""
+    table = "workflow_status" if database.is_sqlite else "dbos.workflow_status"
+    with database.read() as session:
+        found = session.execute(
+            sa.text(f"SELECT workflow_uuid FROM {table} ORDER BY created_at, workflow_uuid")  # noqa: S608 - one of two names
+        )
+        return [str(name) for (name,) in found]
+
+
 def make_settings(database_url: str, sandbox: SandboxProcess | None, **more: Any) -> Settings:
     return load_settings(
         environment="demo",

@@ -10,11 +10,12 @@ from portal.money import Money
 
 
 class Source(StrEnum):
-    """Why we believe: the processor, the bank or a person."""
+    """Why we believe: the processor, the bank, a person, or our own clock."""
 
     STRIPE = "stripe"
     STATEMENT = "statement"
     PERSON = "person"
+    SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,12 +51,14 @@ class FactKind(StrEnum):
     """What a piece of evidence says.
 
     `withdrawn` takes a payment's evidence back: it was another gift's, or the bank returned
-    it. `settled` is a person's word that what came is all that will come.
+    it. `settled` is a person's word that what came is all that will come. `reopened` says that
+    an attempt which failed or ran out is no longer what counts: the gift is paid otherwise.
     """
 
     PROCESSING = "processing"
     FAILED = "failed"
     EXPIRED = "expired"
+    REOPENED = "reopened"
     PAID = "paid"
     WITHDRAWN = "withdrawn"
     SETTLED = "settled"
@@ -135,8 +137,8 @@ def weigh(amount_minor: int, facts: Iterable[Fact]) -> Standing:
         paid=implied or (paid_minor > 0 and is_enough),
         partly_paid=paid_minor > 0,
         processing=bool(about[FactKind.PROCESSING] - over),
-        failed=bool(about[FactKind.FAILED]),
-        expired=bool(about[FactKind.EXPIRED]),
+        failed=bool(about[FactKind.FAILED] - about[FactKind.REOPENED]),
+        expired=bool(about[FactKind.EXPIRED] - about[FactKind.REOPENED]),
         refunded_minor=_sum(facts, FactKind.REFUNDED, about[FactKind.REFUND_FAILED]),
         disputed=bool(disputes - about[FactKind.DISPUTE_WON]),
         charged_back=bool(about[FactKind.DISPUTE_LOST]),

@@ -6,8 +6,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import table_of
-from portal.gifts.lifecycle import Fact, FactKind
+from portal.gifts.lifecycle import Fact, FactKind, weigh
 from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
+from portal.money import Money
 
 
 def find_gift_by_token(session: Session, token: str) -> Gift | None:
@@ -30,6 +31,12 @@ def list_facts(session: Session, gift_id: int) -> list[Fact]:
         Fact(FactKind(fact), subject, minor or 0, currency or "", at)
         for fact, subject, minor, currency, at in session.execute(_FACTS, {"wanted": gift_id})
     ]
+
+
+def count_received(session: Session, gift: Gift) -> Money:
+    """What has come for a gift so far, without what was taken back; refunds aside."""
+    standing = weigh(gift.amount_minor, list_facts(session, gift.id))
+    return Money(standing.paid_minor, gift.currency)
 
 
 _EVIDENCE = table_of(Evidence).c

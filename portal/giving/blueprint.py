@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Flask, url_for
 
-from portal.giving import choosing, gift_views, views
+from portal.giving import choosing, gift_views, transfer_views, views
 from portal.giving.pages import PageCache
 from portal.giving.texts import coded_money, currency_name, short_money
 from portal.i18n import pick
@@ -27,6 +27,11 @@ def set_up_giving(app: Flask) -> None:
     blueprint.get("/gift/<token>")(gift_views.gift)
     blueprint.post("/gift/<token>/pay")(gift_views.pay)
     blueprint.get("/gift/<token>/receipt.pdf")(gift_views.receipt)
+    blueprint.post("/gift/<token>/paid")(transfer_views.say_paid)
+    blueprint.post("/gift/<token>/proof")(transfer_views.send_proof)
+    blueprint.post("/gift/<token>/mode")(transfer_views.choose_mode)
+    blueprint.get("/gift/<token>/reminders")(transfer_views.reminders)
+    blueprint.post("/gift/<token>/reminders")(transfer_views.end_reminders)
     blueprint.get("/theme/<region>.css")(choosing.theme)
     app.register_blueprint(blueprint)
 

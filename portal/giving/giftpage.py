@@ -1,13 +1,16 @@
 """What one gift's page says, from where the gift stands: a sign, a heading, what is next."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
+from portal.giving.story import Story
 from portal.giving.texts import coded_money
+from portal.giving.transferpage import Transfer, tell_part, tell_transfer
 from portal.i18n import gettext, pick
+from portal.money import Money
 from portal.regions.catalogue import Mode, Region
 
 
@@ -20,39 +23,16 @@ class Arrival(StrEnum):
     RETURNED = "returned"
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """One state in words. `sign` is an icon, `tone` its colour; both only repeat the words."""
-
-    sign: str
-    tone: str
-    heading: str
-    text: str
-    can_pay: bool = False
-    has_steps: bool = False
-
-
-def tell_story(gift: Gift, mode: Mode | None, arrival: Arrival) -> Story:
-    """What to tell the giver, in the current language."""
-    if mode is not None and not mode.is_stripe:
-        if gift.status is Status.PENDING:
-            return _wait_for_transfer(gift, mode)
+def tell_story(gift: Gift, arrival: Arrival, transfer: Transfer | None, received: Money) -> Story:
+    """What to tell the giver, in the current language; `received` is what has come so far."""
+    if transfer is not None and gift.status.is_open:
+        return tell_transfer(gift, transfer)
+    if gift.status is Status.PARTLY_PAID:
+        return tell_part(received, gift.money, gift.money - received)
+    if transfer is not None:
         return replace(STORIES[gift.status](gift), can_pay=False)
     tell = ARRIVALS[arrival] if gift.status is Status.PENDING else STORIES[gift.status]
     return tell(gift)
-
-
-def _wait_for_transfer(gift: Gift, mode: Mode) -> Story:
-    return Story(
-        "clock",
-        "wait",
-        gettext("One step left: send your gift"),
-        gettext(
-            "Your gift by %(mode)s is noted. It is complete once your transfer has arrived.",
-            mode=pick(mode.label),
-        ),
-        has_steps=True,
-    )
 
 
 def _offer_payment(gift: Gift) -> Story:

@@ -30,7 +30,9 @@ from portal.payments.gateway import CheckoutOrder, Gateway, StripeRefused, Strip
 from portal.payments.models import Checkout
 from portal.payments.operations import Desk
 from portal.payments.readings import read_checkout
-from portal.regions.catalogue import Region
+from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.watching import begin_watch
+from portal.regions.catalogue import Mode, Region
 from portal.web import Services
 
 log = get_logger()
@@ -172,13 +174,19 @@ def _keep_gift(session: Session, services: Services, order: GiftOrder, now: date
         )
     mode = order.region.mode(gift.mode)
     if mode is not None and not mode.is_stripe:
-        letter = f"gift_instructions:{gift.id}:{gift.reference}"
-        services.jobs.enqueue(session, "send_notice", letter)
+        instruct(session, services, gift, mode, now)
     if order.terms.code:
         record_event(
             session, gift, "code_applied", now, actor="system", data={"code": order.terms.code}
         )
     return gift
+
+
+def instruct(session: Session, services: Services, gift: Gift, mode: Mode, now: datetime) -> None:
+    """Promise the letter that tells how to pay, and look after the transfer from now on."""
+    watch = begin_watch(session, gift.id, Care.of(mode), now)
+    subject = gift.reference if watch.round == 1 else f"{gift.reference}-{watch.round}"
+    services.jobs.enqueue(session, "send_notice", f"gift_instructions:{gift.id}:{subject}")
 
 
 def hand_off(
@@ -293,7 +301,8 @@ def resume_gift(
         )
     if not allowed:
         raise TooManyTries
-    if not gift.status.is_open:
+    # Stripe's page asks for the whole amount; the rest of a part goes another way.
+    if not gift.status.is_open or gift.status is Status.PARTLY_PAID:
         return page_url(gift)
     return hand_off(services, gateway, region, gift, now)
 

@@ -96,13 +96,16 @@ def _was_sent(session: Session, receipt: Receipt) -> bool:
 
 # The facts a donor is written to about, each by its own letter.
 NOTICES = {
+    FactKind.PROCESSING: "payment_processing",
     FactKind.FAILED: "payment_failed",
     FactKind.REFUNDED: "refund_made",
+    FactKind.DISPUTE_LOST: "payment_returned",
 }
 
 
 def _promise_notice(session: Session, desk: Desk, gift: Gift, claim: Claim) -> None:
-    message = NOTICES.get(claim.fact)
+    is_part = claim.fact is FactKind.PAID and gift.status is Status.PARTLY_PAID
+    message = "part_received" if is_part else NOTICES.get(claim.fact)
     is_moot = claim.fact is FactKind.FAILED and gift.status is not Status.FAILED
     if message and gift.email and not is_moot:
         desk.jobs.enqueue(session, "send_notice", f"{message}:{gift.id}:{claim.subject}")

@@ -37,6 +37,8 @@ NEEDED = {
     "staff.gift": Role.VIEWER,
     "staff.receipt_pdf": Role.VIEWER,
     "staff.receipt": Role.VIEWER,
+    "staff.proof": Role.FINANCE,
+    "staff.send_expiry": Role.FINANCE,
     "staff.events": Role.VIEWER,
     "staff.password": Role.VIEWER,
     "staff.send_password": Role.VIEWER,

@@ -17,6 +17,7 @@ from portal.staff import (
     sign_in,
     statement_views,
     team_views,
+    transfer_views,
 )
 from portal.staff.access import csrf, staff
 from portal.staff.recent import Recent
@@ -35,6 +36,7 @@ VIEWS = (
     sign_in,
     statement_views,
     team_views,
+    transfer_views,
 )
 
 

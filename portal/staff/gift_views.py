@@ -117,6 +117,7 @@ def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
         mode=region.mode(file.gift.mode) if region else None,
         timezone=timezone_of(file.gift.region),
         refundable=refundable(file.gift),
+        today=utc_now().date().isoformat(),
     )
 
 

@@ -50,7 +50,12 @@ HAPPENINGS = {
     "handed_off": "Sent to Stripe’s page",
     "processing": "Payment on its way",
     "failed": "Payment failed",
-    "expired": "Payment page expired",
+    "expired": "Not paid in time",
+    "reopened": "Open once more",
+    "mode_changed": "Another mode of payment chosen",
+    "giver_says_paid": "The giver says they have paid",
+    "proof_sent": "Proof of payment sent",
+    "reminders_stopped": "Reminders stopped",
     "paid": "Paid",
     "withdrawn": "Payment taken back",
     "settled": "Counted as whole",
@@ -80,6 +85,8 @@ ACTS = {
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
     "export": "Exported gifts",
+    "proof_opened": "Opened a proof",
+    "expiry_set": "Changed how long the gift is kept open",
     "event_retry": "Tried an event again",
     "job_retry": "Tried a job again",
     "statement_import": "Imported a bank’s file",
@@ -103,8 +110,17 @@ MESSAGES = {
     "renewal_failed": "Monthly payment failed",
     "refund_made": "Refund made",
     "receipt_cancelled": "Receipt cancelled",
+    "gift_reminder": "Reminder",
+    "part_received": "A part has arrived",
+    "payment_processing": "Payment on its way",
+    "payment_returned": "Payment returned",
 }
-SOURCES = {"stripe": "Stripe", "statement": "Bank statement", "person": "A person"}
+SOURCES = {
+    "stripe": "Stripe",
+    "statement": "Bank statement",
+    "person": "A person",
+    "system": "The portal’s clock",
+}
 ACTORS = {"stripe": "Stripe", "donor": "The donor", "system": "The portal"}
 ACCOUNT_KINDS = {
     "": "No account",

@@ -13,6 +13,10 @@ from portal.gifts.queries import list_gift_events, list_ledger_entries
 from portal.mail import Email
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
+from portal.payments.statements.queries import Line, list_gift_lines
+from portal.payments.transfers.models import ProofFile, TransferWatch
+from portal.payments.transfers.proofs import list_proofs
+from portal.payments.transfers.watching import find_watch
 from portal.receipts.models import Receipt, ReceiptSeries
 from portal.receipts.queries import list_receipts
 from portal.staff.models import AuditEntry, StaffUser
@@ -37,6 +41,9 @@ class GiftFile:
     emails: Sequence[Email]
     receipts: Sequence[Receipt]
     acts: Sequence[AuditEntry]
+    proofs: Sequence[ProofFile]
+    watch: TransferWatch | None
+    lines: Sequence[Line]
 
     @property
     def receipt(self) -> Receipt | None:
@@ -69,6 +76,9 @@ def open_file(session: Session, gift: Gift) -> GiftFile:
             .order_by(AuditEntry.id)
             .limit(MOST_RELATED),
         ),
+        proofs=list_proofs(session, gift.id),
+        watch=find_watch(session, gift.id),
+        lines=list_gift_lines(session, gift.id),
     )
 
 

@@ -104,6 +104,9 @@ def _event_details(event: GiftEvent) -> Iterator[tuple[str, str]]:
         yield gettext("Why"), event.why
     if "amount_minor" in event.data and "currency" in event.data:
         yield gettext("Amount"), _format(event.data["amount_minor"], event.data["currency"])
+    if event.kind == "mode_changed":
+        yield gettext("Before"), str(event.data["from"])
+        yield gettext("After"), str(event.data["to"])
     if "unattributed" in event.data:
         yield gettext("Kept as gift"), str(event.data["unattributed"])
     yield (

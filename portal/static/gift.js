@@ -1,5 +1,7 @@
 // Copy buttons: shown only where the browser can copy.
 
+const said = document.querySelector("#copied");
+
 if (navigator.clipboard) {
   for (const button of document.querySelectorAll("button[data-copy]")) {
     button.hidden = false;
@@ -12,5 +14,6 @@ async function copy(button) {
   const label = button.firstChild;
   const first = (button.dataset.first ??= label.textContent);
   label.textContent = button.dataset.done;
+  said.textContent = `${button.dataset.done}: ${button.dataset.copy}`;
   setTimeout(() => (label.textContent = first), 2000);
 }

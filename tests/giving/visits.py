@@ -4,8 +4,11 @@ import html
 import re
 from typing import Any
 
+import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
+from portal.database import Database
+from portal.gifts.models import Gift
 from tests.pages import CheckedClient
 
 TICKET = re.compile(r'name="ticket" value="([^"]+)"')
@@ -35,6 +38,13 @@ def give(
     form = {"ticket": ticket, "amount": "75.50", "mode": "interac", **GIVER, **changes}
     sent = {name: value for name, value in form.items() if value is not None}
     return client.post(f"/give/{region}", data=sent, headers=headers)
+
+
+def begin(client: CheckedClient, database: Database, **changes: Any) -> Gift:
+    """A gift that was just started through the form."""
+    assert give(client, **changes).status_code == 303
+    with database.read() as session:
+        return session.scalars(sa.select(Gift).order_by(Gift.id.desc())).first() or Gift()
 
 
 def text_of(page: TestResponse) -> str:

@@ -8,11 +8,14 @@ import pytest
 from portal.database import Database
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
+from portal.gifts.operations import book_claims, lock_gift
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
 from portal.notices import send_notice
 from portal.payments.operations import accept
-from tests.workplace import Workplace, make_settings, make_workplace
+from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.watching import begin_watch, take_word
+from tests.workplace import Workplace, make_settings, make_workplace, promised_jobs
 
 
 @pytest.fixture
@@ -76,3 +79,73 @@ def test_a_failure_says_what_happened_and_leads_to_the_gift(
     letter = post.send(message, gift.id, "pi_1")
     assert f"/gift/{gift.token}" in letter.text
     assert "Adaeze" in letter.text
+
+
+def claim(kind: FactKind, subject: str, money: Money | None = None) -> Claim:
+    return Claim(fact=kind, subject=subject, occurred_at=datetime.now(UTC), money=money)
+
+
+def test_a_reminder_repeats_the_steps_and_can_be_stopped(place: Workplace, post: Post) -> None:
+    gift = place.gift(place.start(mode="interac").token)
+    letter = post.send("gift_reminder", gift.id, "1-1")
+    assert "Votre don de" in letter.header("Subject")
+    assert "partnership@loveworldcan.ca" in letter.text
+    assert f"/gift/{gift.token}/reminders" in letter.text
+    assert gift.reference in letter.text
+
+
+@pytest.mark.parametrize("about", ["word", "paid", "another mode"])
+def test_a_reminder_that_is_late_is_not_sent(place: Workplace, post: Post, about: str) -> None:
+    gift = place.gift(place.start(mode="interac").token)
+    now, care = datetime.now(UTC), Care((2,), 30)
+    with place.database.write() as session:
+        held = lock_gift(session, gift.id)
+        if about == "word":
+            take_word(session, held, care, now)
+        elif about == "paid":
+            paid = claim(FactKind.PAID, "line-1", gift.money)
+            accept(session, place.bench.desk(), gift.id, [paid], now)
+        else:
+            begin_watch(session, gift.id, care, now)
+    key = f"gift_reminder:{gift.id}:1-1"
+    send_notice(post.settings, place.bench, "gift_reminder", gift.id, key=key)
+    assert post.store.list_messages() == []
+
+
+def test_a_part_is_told_with_what_is_still_open(place: Workplace, post: Post) -> None:
+    gift = place.gift(place.start(mode="interac").token)
+    part = claim(FactKind.PAID, "line-1", Money(5000, "CAD"))
+    with place.database.write() as session:
+        book_claims(session, lock_gift(session, gift.id), [part], datetime.now(UTC))
+    letter = post.send("part_received", gift.id, "line-1")
+    text = letter.text.replace("\u00a0", " ")
+    assert "50,00 $ sur 75,53 $" in text
+    assert "25,53 $" in text
+    assert gift.reference in text
+
+
+def test_a_debit_on_its_way_is_told_once_and_without_a_receipt(
+    place: Workplace, post: Post
+) -> None:
+    gift = place.gift(place.start(mode="bank_debit").token)
+    with place.database.write() as session:
+        on_its_way = claim(FactKind.PROCESSING, "pi_1")
+        accept(session, place.bench.desk(), gift.id, [on_its_way], datetime.now(UTC))
+    letter = post.send("payment_processing", gift.id, "pi_1")
+    assert "est en route" in letter.header("Subject")
+    assert "75,53" in letter.text
+
+
+def test_a_debit_that_came_back_after_success_is_told(place: Workplace, post: Post) -> None:
+    gift = place.gift(place.start(mode="bank_debit").token)
+    claims = [
+        claim(FactKind.PAID, "pi_1", gift.money),
+        claim(FactKind.DISPUTE_LOST, "dp_1", gift.money),
+    ]
+    with place.database.write() as session:
+        accept(session, place.bench.desk(), gift.id, claims, datetime.now(UTC))
+    promised = promised_jobs(place.database)
+    assert f"send_notice-payment_returned:{gift.id}:dp_1" in promised
+    letter = post.send("payment_returned", gift.id, "dp_1")
+    assert "Votre banque a repris votre don" in letter.header("Subject")
+    assert "75,53" in letter.text

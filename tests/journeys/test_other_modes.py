@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.demo_process import DemoProcess
+from tests.journeys.books import charges
 from tests.journeys.browser import Visitor
 from tests.journeys.giving import Donor, fill_form
 from tests.journeys.staff import find_gifts
@@ -58,11 +59,12 @@ def test_a_bank_debit_is_receipted_only_once_the_money_has_come(
     visitor: Visitor, donor: Donor, demo: DemoProcess, later: Callable[..., Any]
 ) -> None:
     start_debit(visitor, donor)
-    demo.settle()
-    assert demo.messages_to(donor.email) == []
+    (message,) = demo.await_messages(donor.email, 1)
+    assert message["subject"] == "Your gift of $120.01 is on its way"
+    assert not message["attachments"]
     assert not visitor.page.get_by_role("link", name="Download the receipt").count()
     later(seconds=8 * DAYS)
-    (message,) = demo.await_messages(donor.email, 1)
+    message, _ = demo.await_messages(donor.email, 2)
     assert "120.01" in message["text"]
     assert len(message["attachments"]) == 1
     visitor.page.reload()
@@ -81,7 +83,7 @@ def test_a_bank_debit_that_fails_is_told_without_a_receipt(
     demo.sandbox.control("fail_next_settlement", count=1)
     start_debit(visitor, donor)
     later(seconds=8 * DAYS)
-    (message,) = demo.await_messages(donor.email, 1)
+    message, _ = demo.await_messages(donor.email, 2)
     assert "did not go through" in message["subject"]
     assert "120.01" in message["text"]
     assert not message["attachments"]
@@ -91,3 +93,20 @@ def test_a_bank_debit_that_fails_is_told_without_a_receipt(
     assert visitor.page.get_by_role("button", name="Continue to payment").is_visible()
     (row,) = find_gifts(clerk, donor.email)
     assert "Failed" in row
+
+
+def test_a_bank_debit_that_comes_back_after_success_is_told_too(
+    visitor: Visitor, donor: Donor, demo: DemoProcess, later: Callable[..., Any]
+) -> None:
+    start_debit(visitor, donor)
+    later(seconds=8 * DAYS)
+    demo.await_messages(donor.email, 2)
+    (charge,) = charges(demo, donor)
+    dispute = demo.sandbox.control(f"dispute/{charge['id']}")
+    demo.sandbox.control(f"dispute/{dispute['id']}/close", outcome="lost")
+    message = demo.await_messages(donor.email, 3)[0]
+    assert message["subject"] == "Your bank took back your gift of $120.01"
+    assert not message["attachments"]
+    visitor.page.reload()
+    visitor.look()
+    assert visitor.heading() == "Your bank took this gift back"

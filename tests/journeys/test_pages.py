@@ -161,7 +161,33 @@ def test_a_gifts_page_on_each_arrival(
 @pytest.mark.parametrize("mode", ["interac", "bank_transfer", "cheque"])
 def test_the_steps_of_a_transfer(auditor: Visitor, demo: DemoProcess, mode: str) -> None:
     auditor.open(start(demo, new_donor(), mode=mode, lang="fr_CA"))
+    auditor.page.locator("#ways > summary").click()
     audit(auditor)
+
+
+def test_a_transfer_its_giver_says_is_paid(auditor: Visitor, demo: DemoProcess) -> None:
+    auditor.open(start(demo, new_donor(), mode="interac"))
+    auditor.press("I have paid")
+    audit(auditor)
+    auditor.expect_status(422)
+    auditor.press("Send the proof")
+    assert auditor.page.locator("#error-summary").is_visible()
+    audit(auditor)
+
+
+def test_stopping_the_reminders(auditor: Visitor, demo: DemoProcess) -> None:
+    auditor.open(f"{start(demo, new_donor(), mode='interac')}/reminders")
+    audit(auditor)
+    auditor.press("Stop the reminders")
+    audit(auditor)
+
+
+def test_a_transfer_as_staff_see_it(
+    clerk: Visitor, staff_auditor: Visitor, demo: DemoProcess
+) -> None:
+    reference = _reference(staff_auditor, start(demo, new_donor(), mode="interac"))
+    staff_auditor.open(f"/staff/gifts/{reference}")
+    audit(staff_auditor)
 
 
 def test_a_monthly_gifts_page(auditor: Visitor, demo: DemoProcess) -> None:

@@ -15,7 +15,11 @@ from portal.gifts.models import Gift, GiftEvent, LedgerEntry
 from portal.gifts.operations import add_gift, book_claims
 from portal.money import Money
 from portal.payments.statements.models import Match, StatementFile, StatementLine
+from portal.payments.transfers.models import ProofFile
+from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.watching import begin_watch
 
+CARE = Care(reminder_days=(3, 10), expires_days=60)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FORBIDDEN = (sa.exc.IntegrityError, sa.exc.DatabaseError, DatabaseUnavailable)
 
@@ -73,6 +77,39 @@ def test_a_partly_paid_gift_waits_again_below_statements(database: Database) -> 
         status = sa.text("SELECT status FROM gifts WHERE id = :id")
         assert session.scalar(status, {"id": gift_id}) == "pending"
     assert "statement_lines" not in sa.inspect(database.reader).get_table_names()
+
+
+def test_proofs_come_and_go_without_touching_gifts(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    with database.write() as session:
+        begin_watch(session, gift_id, CARE, NOW)
+        session.add(
+            ProofFile(
+                gift_id=gift_id,
+                stored_name="a",
+                media_type="application/pdf",
+                size_bytes=1,
+                sha256="0" * 64,
+                uploaded_at=NOW,
+            )
+        )
+    schema.downgrade(database, "20261123_guards")
+    assert "proof_files" not in sa.inspect(database.reader).get_table_names()
+    schema.upgrade(database)
+    with database.read() as session:
+        assert session.get_one(Gift, gift_id).amount_minor == 7553
+        assert not session.scalars(sa.select(ProofFile)).all()
+
+
+def test_names_are_searched_with_one_apostrophe(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    schema.downgrade(database, "20261125_proofs")
+    with database.write() as session:
+        session.execute(sa.update(Gift).values(search_name="o’hara ada"))
+    schema.upgrade(database)
+    with database.read() as session:
+        assert session.get_one(Gift, gift_id).search_name == "o'hara ada"
+    schema.downgrade(database, "20261125_proofs")
 
 
 def test_goes_down_to_nothing(database: Database) -> None:

@@ -10,8 +10,10 @@ from portal.i18n import TRANSLATIONS
 from portal.paths import PACKAGE, TEMPLATES
 from portal.staff import forms, labels
 from portal.staff.mode_form import PROOFS, SENTENCES, ModeForm
+from portal.staff.statement_form import BANKS, COLUMNS, MARKS, ORDERS, StatementForm
 from portal.staff.timeline import DETAIL_LABELS
 
+KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
 TABLES = (
     labels.STATUSES,
     labels.ROLES,
@@ -23,9 +25,25 @@ TABLES = (
     labels.ACTORS,
     labels.FREQUENCIES,
     labels.ACCOUNT_KINDS,
+    labels.LINE_STATES,
+    labels.REASONS,
+    BANKS,
+    COLUMNS,
+    MARKS,
+    ORDERS,
     PROOFS,
     SENTENCES,
     DETAIL_LABELS,
+)
+
+
+FORMS = (
+    forms.SignInForm,
+    forms.PasswordForm,
+    forms.UserForm,
+    forms.RefundForm,
+    ModeForm,
+    StatementForm,
 )
 
 
@@ -39,19 +57,35 @@ def sources() -> Iterator[tuple[Path, str]]:
 def texts() -> Iterator[str]:
     for path, method in sources():
         with path.open("rb") as source:
-            found = extract(method, source, keywords={"gettext": None, "_": None})
-            yield from (str(text) for _line, text, _comments, _context in found)
+            found = extract(
+                method, source, keywords={"gettext": None, "_": None, "ngettext": (1, 2)}
+            )
+            yield from (str(text[0] if isinstance(text, tuple) else text) for _l, text, *_ in found)
     for table in TABLES:
         yield from table.values()
-    for form in (forms.SignInForm, forms.PasswordForm, forms.UserForm, forms.RefundForm, ModeForm):
+    for form in (
+        forms.SignInForm,
+        forms.PasswordForm,
+        forms.UserForm,
+        forms.RefundForm,
+        ModeForm,
+        StatementForm,
+    ):
         for field in vars(form).values():
             if ask := getattr(field, "kwargs", {}).get("ask"):
                 yield ask
 
 
+def _first(text: object) -> str:
+    """A text, or the singular of one with a plural."""
+    return str(text[0] if isinstance(text, tuple | list) else text)
+
+
 def test_every_text_of_the_staff_has_french() -> None:
     with (TRANSLATIONS / "fr" / "LC_MESSAGES" / "messages.po").open("rb") as source:
-        french = {str(message.id): message.string for message in read_po(source, locale="fr")}
+        french = {
+            _first(message.id): _first(message.string) for message in read_po(source, locale="fr")
+        }
     wanted = set(texts())
     assert len(wanted) > 200
     assert sorted(text for text in wanted if not french.get(text)) == []

@@ -256,9 +256,7 @@ def test_a_file_that_can_not_be_read_says_why_and_nothing_is_kept(
     assert lines(catalogued) == []
 
 
-def test_columns_are_told_looked_at_and_then_imported(
-    clerk: Browser, catalogued: Database
-) -> None:
+def test_columns_are_told_looked_at_and_then_imported(clerk: Browser, catalogued: Database) -> None:
     content = "Tag;Wer;Was;Wieviel\n03.11.2026;Zoë Müller;Danke;1.234,56\n".encode()
     told = {
         "bank": "columns",

@@ -51,6 +51,18 @@ CASES: list[tuple[str, list[Fact], Status]] = [
     ("it was another's", [fact(K.PAID, "m-1"), fact(K.WITHDRAWN, "m-1")], Status.PENDING),
     ("more than promised", [fact(K.PAID, "m-1", AMOUNT + 100)], Status.PAID),
     ("an expired gift revived", [fact(K.EXPIRED, "gift"), fact(K.PAID, "m-1")], Status.PAID),
+    ("tried otherwise", [fact(K.FAILED), fact(K.REOPENED)], Status.PENDING),
+    ("the other page expired", [fact(K.EXPIRED, "cs"), fact(K.REOPENED, "cs")], Status.PENDING),
+    (
+        "the first try succeeded all the same",
+        [fact(K.FAILED), fact(K.REOPENED), fact(K.PAID)],
+        Status.PAID,
+    ),
+    (
+        "given up once more",
+        [fact(K.EXPIRED, "a"), fact(K.REOPENED, "a"), fact(K.EXPIRED, "b")],
+        Status.EXPIRED,
+    ),
     ("disputed", [fact(K.PAID), fact(K.DISPUTE_OPENED, "dp_1")], Status.DISPUTED),
     (
         "a dispute won",

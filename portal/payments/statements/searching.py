@@ -1,12 +1,12 @@
 """Finding the gift a line is for by what a clerk types: reference, name, address or amount."""
 
-import unicodedata
 from collections.abc import Iterator
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.gifts.models import Gift
+from portal.gifts.operations import fold_name
 from portal.gifts.references import ALPHABET, LENGTH, clean_reference, group
 from portal.money import AmountError, Money, parse_amount
 from portal.payments.matching.references import find_references
@@ -90,7 +90,5 @@ def _amount(text: str, currency: str) -> Money | None:
 
 
 def _fold(text: str) -> str:
-    """As `search_name` is kept: no accents, lower case, and no comma after the last name."""
-    flat = unicodedata.normalize("NFKD", text.replace(",", " "))
-    plain = "".join(char for char in flat if not unicodedata.combining(char))
-    return " ".join(plain.casefold().split())
+    """As `search_name` is kept, without a comma after the last name."""
+    return " ".join(fold_name("", text.replace(",", " ")).split())

@@ -1,0 +1,95 @@
+"""The worker's regular look at transfers: remind, and give up what was not sent in time.
+
+A look costs an index lookup of what is due, whatever the number of gifts, and does so much
+at a time that the worker's heartbeat never waits for it.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.gifts.evidence import Claim, Source
+from portal.gifts.lifecycle import FactKind, Status
+from portal.gifts.models import Gift
+from portal.gifts.operations import lock_gift
+from portal.payments.followups import Bench
+from portal.payments.operations import accept_for
+from portal.payments.transfers.models import TransferWatch
+from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.watching import find_watch
+
+BATCH = 100
+
+
+def follow_transfers(bench: Bench, *, most: int = BATCH) -> int:
+    """Do what is due for at most so many gifts; how many were looked at."""
+    with bench.database.read() as session:
+        due = session.scalars(_due(bench.clock.now(), most)).all()
+    for gift_id in due:
+        with bench.database.write() as session:
+            _follow(session, bench, gift_id)
+    return len(due)
+
+
+def _due(now: datetime, most: int) -> sa.Select[int]:
+    return (
+        sa.select(TransferWatch.gift_id)
+        .where(TransferWatch.next_at <= now)
+        .order_by(TransferWatch.next_at)
+        .limit(most)
+    )
+
+
+def _follow(session: Session, bench: Bench, gift_id: int) -> None:
+    now = bench.clock.now()
+    gift, watch = lock_gift(session, gift_id), find_watch(session, gift_id)
+    if watch is None or watch.next_at is None or watch.next_at > now:
+        return
+    care = find_care(bench, gift)
+    if care is None or not gift.status.is_open:
+        watch.next_at = None
+    elif now >= watch.expires_at:
+        _give_up(session, bench, gift, watch, now)
+    elif letter := _remind(gift, watch, care, now):
+        bench.jobs.enqueue(session, "send_notice", letter)
+
+
+def find_care(bench: Bench, gift: Gift) -> Care | None:
+    """The rules for a gift's mode of payment; None where it is not paid by instructions."""
+    regions = bench.catalogue.get()
+    region = regions.by_slug(gift.region)
+    mode = region.mode(gift.mode) if region else None
+    return None if mode is None or mode.is_stripe else Care.of(mode)
+
+
+def _give_up(
+    session: Session, bench: Bench, gift: Gift, watch: TransferWatch, now: datetime
+) -> None:
+    """Note that the time is over. Money that comes later is booked as ever."""
+    watch.next_at = None
+    claim = Claim(
+        fact=FactKind.EXPIRED,
+        subject=f"transfer-{gift.reference}-{int(watch.expires_at.timestamp())}",
+        occurred_at=now,
+        source=Source.SYSTEM,
+        actor="system",
+        why="no transfer came in time",
+    )
+    accept_for(session, bench.desk(), gift, [claim], now)
+
+
+def _remind(gift: Gift, watch: TransferWatch, care: Care, now: datetime) -> str:
+    """The reminder that is due, if one is; of several that were missed only the last."""
+    due = care.due_reminders(watch.begun_at, now)
+    is_due = due > watch.reminded and bool(gift.email) and is_wanted(gift, watch)
+    watch.reminded = max(due, watch.reminded)
+    watch.next_at = care.next_look(watch.begun_at, watch.reminded, watch.expires_at)
+    return f"gift_reminder:{gift.id}:{watch.round}-{due}" if is_due else ""
+
+
+def is_wanted(gift: Gift, watch: TransferWatch | None) -> bool:
+    """Whether a reminder may still go out: nothing came, and nobody said to stop."""
+    if watch is None or watch.word_at is not None or watch.stopped_at is not None:
+        return False
+    return gift.status.is_open and gift.status is not Status.PARTLY_PAID
