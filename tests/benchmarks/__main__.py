@@ -12,7 +12,16 @@ from tests.benchmarks import table
 from tests.benchmarks.ground import Ground, log_to_nowhere
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-NAMES = ("form_page", "webhooks", "handoffs", "staff_pages", "export", "receipts", "start")
+NAMES = (
+    "form_page",
+    "webhooks",
+    "handoffs",
+    "staff_pages",
+    "export",
+    "statements",
+    "receipts",
+    "start",
+)
 
 
 def main() -> int:

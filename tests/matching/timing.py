@@ -48,9 +48,9 @@ class Timing:
 def measure_matching(count: int, *, seed: int = 7, trace_memory: bool = False) -> Timing:
     """Match `count` lines against `count` open gifts once. Tracing memory slows it threefold."""
     chance = random.Random(seed)
-    gifts = list(_gifts(chance, count))
+    gifts = list(make_gifts(chance, count))
     notices = [_notice(gift) for gift in gifts if gift.gift_id % 10 == 7]
-    entries = [_entry(chance, gift) for gift in chance.sample(gifts, count)]
+    entries = list(make_entries(chance, gifts))
     gc.collect()
     started = time.process_time()
     matcher = Matcher(gifts, (), notices)
@@ -73,7 +73,8 @@ def _match(
     return sum(decision.kind is Kind.AUTOMATIC for decision in decisions), peak
 
 
-def _gifts(chance: random.Random, count: int) -> Iterator[OpenGift]:
+def make_gifts(chance: random.Random, count: int) -> Iterator[OpenGift]:
+    """Gifts that wait, some of one name and many of one amount."""
     first_names = _names(chance, 400)
     last_names = _names(chance, 6000)
     for number in range(1, count + 1):
@@ -101,12 +102,24 @@ def _often(chance: random.Random, names: tuple[list[str], list[float]]) -> str:
     return chance.choices(names[0], cum_weights=names[1])[0]
 
 
-def _entry(chance: random.Random, gift: OpenGift) -> StatementEntry:
+# Of a hundred messages: the reference, it among words, it misspelt, other words, nothing.
+MESSAGES = (30, 20, 20, 20, 10)
+
+
+def make_entries(
+    chance: random.Random, gifts: Sequence[OpenGift], weights: Sequence[int] = MESSAGES
+) -> Iterator[StatementEntry]:
+    """A line for each gift, in an order of its own."""
+    for gift in chance.sample(gifts, len(gifts)):
+        yield _entry(chance, gift, weights)
+
+
+def _entry(chance: random.Random, gift: OpenGift, weights: Sequence[int]) -> StatementEntry:
     reference = gift.reference
     at = chance.randrange(8)
     wrong = reference[:at] + chance.choice("23456789") + reference[at + 1 :]
     messages = (reference, f"Thank you {reference.lower()}", wrong, "November offering", "")
-    message = chance.choices(messages, (30, 20, 20, 20, 10))[0]
+    message = chance.choices(messages, weights)[0]
     return StatementEntry(
         position=gift.gift_id,
         booked_on=gift.created_on + timedelta(days=chance.randrange(4)),

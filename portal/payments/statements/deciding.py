@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
 
-from portal.database import Database
+from portal.database import Database, Document, table_of
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
@@ -59,25 +59,71 @@ def confirm_match(
     *,
     by: str,
     now: datetime,
-    is_automatic: bool = False,
     reasons: Sequence[str] = (),
 ) -> list[Match]:
     """Book an open line for one or several gifts; the shares must come to the whole line."""
     line = lock_line(session, line_id)
     gifts = lock_gifts(session, [share.gift_id for share in shares])
     _check_shares(line, shares, gifts)
-    matches = []
-    for share in sorted(shares, key=lambda one: one.gift_id):
-        gift = gifts[share.gift_id]
-        match = _add_match(
-            session, line, share, by=by, now=now, reasons=reasons, is_automatic=is_automatic
-        )
-        accept_for(session, desk, gift, _claims(desk, line, match, share, gift), now)
-        matches.append(match)
-        if not is_automatic:
-            learn_payer(session, line, gift.email, now)
-    _decide(session, line, LineState.MATCHED, by, now)
+    making = Making(by=by, at=now, reasons=tuple(reasons))
+    matches = book_shares(session, desk, line, shares, gifts=gifts, making=making)
+    for gift in gifts.values():
+        learn_payer(session, line, gift.email, now)
+    mark_matched(session, [line.id], by, now)
     return matches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """Who makes a match, when and why; `earlier` is how many the line had, where that is known."""
+
+    by: str
+    at: datetime
+    reasons: tuple[str, ...] = ()
+    is_automatic: bool = False
+    earlier: int | None = None
+
+
+def book_shares(
+    session: Session,
+    desk: Desk,
+    line: StatementLine,
+    shares: Sequence[Share],
+    *,
+    gifts: Mapping[int, Gift],
+    making: Making,
+) -> list[Match]:
+    """Book a line that is locked for gifts that are too; `mark_matched` comes after it."""
+    earlier = making.earlier
+    if earlier is None:
+        earlier = count_matches(session, [line.id]).get(line.id, 0)
+    matches = []
+    for number, share in enumerate(sorted(shares, key=lambda one: one.gift_id), earlier + 1):
+        gift = gifts[share.gift_id]
+        match = _add_match(session, line, share, f"line-{line.id}-{number}", making)
+        accept_for(session, desk, gift, _claims(desk, line, match, share, gift), making.at)
+        matches.append(match)
+    return matches
+
+
+def count_matches(session: Session, line_ids: Sequence[int]) -> dict[int, int]:
+    """How many matches lines ever had, undone ones too: the next one's name follows from it."""
+    rows = session.execute(
+        sa.select(Match.line_id, sa.func.count())
+        .where(Match.line_id.in_(line_ids))
+        .group_by(Match.line_id)
+    )
+    return {int(line_id): int(count) for line_id, count in rows}
+
+
+def mark_matched(session: Session, line_ids: Sequence[int], by: str, now: datetime) -> None:
+    """Lines that were booked whole need no suggestions any more."""
+    session.execute(
+        sa.update(StatementLine)
+        .where(StatementLine.id.in_(line_ids))
+        .values(state=LineState.MATCHED, decided_by=by, decided_at=now)
+    )
+    session.execute(sa.delete(Suggestion).where(Suggestion.line_id.in_(line_ids)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,37 +223,30 @@ def _check_excess(share: Share, gift: Gift) -> None:
 
 
 def _add_match(
-    session: Session,
-    line: StatementLine,
-    share: Share,
-    *,
-    by: str,
-    now: datetime,
-    reasons: Sequence[str],
-    is_automatic: bool = False,
+    session: Session, line: StatementLine, share: Share, subject: str, making: Making
 ) -> Match:
-    match = Match(
-        subject=_next_subject(session, line),
-        line_id=line.id,
-        gift_id=share.gift_id,
-        amount_minor=share.money.minor,
-        currency=share.money.currency,
-        is_automatic=is_automatic,
-        reasons={"reasons": list(reasons)},
-        made_by=by,
-        made_at=now,
-        undone_by="",
-        undo_reason="",
-    )
+    """The row as an object of this session, without the unit of work's cost."""
+    row: Document = {
+        "subject": subject,
+        "line_id": line.id,
+        "gift_id": share.gift_id,
+        "amount_minor": share.money.minor,
+        "currency": share.money.currency,
+        "is_automatic": making.is_automatic,
+        "reasons": {"reasons": list(making.reasons)},
+        "made_by": making.by,
+        "made_at": making.at,
+        "undone_by": "",
+        "undone_at": None,
+        "undo_reason": "",
+    }
+    match = Match(id=session.execute(_ADD_MATCH, row).scalar_one(), **row)
+    make_transient_to_detached(match)
     session.add(match)
-    session.flush()
     return match
 
 
-def _next_subject(session: Session, line: StatementLine) -> str:
-    """A name no match of this line had before, undone ones included."""
-    earlier = sa.select(sa.func.count()).select_from(Match).where(Match.line_id == line.id)
-    return f"line-{line.id}-{(session.scalar(earlier) or 0) + 1}"
+_ADD_MATCH = sa.insert(table_of(Match)).returning(table_of(Match).c.id)
 
 
 def _claims(desk: Desk, line: StatementLine, match: Match, share: Share, gift: Gift) -> list[Claim]:
@@ -244,14 +283,6 @@ def _settled(subject: str, at: datetime, by: str, why: str = "") -> Claim:
         actor=by,
         why=why,
     )
-
-
-def _decide(
-    session: Session, line: StatementLine, state: LineState, by: str, now: datetime
-) -> None:
-    line.state, line.decided_by, line.decided_at = state, by, now
-    session.execute(sa.delete(Suggestion).where(Suggestion.line_id == line.id))
-    session.flush()
 
 
 def settle_gift(
@@ -300,7 +331,8 @@ def claim_unattributed(
     )
     slug, zone = (region.slug, region.issuer.timezone) if region else (UNATTRIBUTED_REGION, "UTC")
     day = noon(line.booked_on, zone)
-    claim = _paid(line, _next_subject(session, line), line.money, day, by)
+    earlier = count_matches(session, [line.id]).get(line.id, 0)
+    claim = _paid(line, f"line-{line.id}-{earlier + 1}", line.money, day, by)
     gift = accept_unattributed(
         session,
         desk,
@@ -311,8 +343,9 @@ def claim_unattributed(
         region=slug,
         mode=UNATTRIBUTED_MODE,
     ).gift
-    _add_match(session, line, Share(gift.id, line.money), by=by, now=now, reasons=["unattributed"])
-    _decide(session, line, LineState.MATCHED, by, now)
+    making = Making(by=by, at=now, reasons=("unattributed",))
+    _add_match(session, line, Share(gift.id, line.money), claim.subject, making)
+    mark_matched(session, [line.id], by, now)
     return gift
 
 

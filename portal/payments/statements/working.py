@@ -1,6 +1,6 @@
 """Going through all open lines: what is certain is booked, what is likely is suggested."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -20,7 +20,14 @@ from portal.payments.matching.candidates import Notice, OpenGift
 from portal.payments.matching.candidates import PayerAlias as KnownPayer
 from portal.payments.matching.matcher import Decision, Kind, Matcher
 from portal.payments.operations import Desk
-from portal.payments.statements.deciding import MatchRefused, Share, confirm_match, lock_gifts
+from portal.payments.statements.deciding import (
+    Making,
+    Share,
+    book_shares,
+    count_matches,
+    lock_gifts,
+    mark_matched,
+)
 from portal.payments.statements.entries import StatementEntry
 from portal.payments.statements.models import (
     LineState,
@@ -32,6 +39,7 @@ from portal.payments.statements.models import (
 
 OPEN = tuple(status for status in Status if status.is_open)
 BATCH = 100
+BY = "system"
 READ_BATCH = 2_000
 REMEMBERED_REFERENCES = 10_000
 
@@ -155,18 +163,19 @@ class SettledReferences:
     """
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._connection = session.connection()
         self._is_settled = lru_cache(maxsize=REMEMBERED_REFERENCES)(self._look_up)
 
     def __contains__(self, reference: object) -> bool:
         return self._is_settled(str(reference))
 
     def _look_up(self, reference: str) -> bool:
-        found = self._session.scalar(_STATUS_OF, {"wanted": reference})
+        found = self._connection.scalar(_STATUS_OF, {"wanted": reference})
         return found is not None and not found.is_open
 
 
-_STATUS_OF = sa.select(Gift.status).where(Gift.reference == sa.bindparam("wanted"))
+_GIFTS = table_of(Gift).c
+_STATUS_OF = sa.select(_GIFTS.status).where(_GIFTS.reference == sa.bindparam("wanted"))
 
 
 def _open_gifts(session: Session, desk: Desk) -> Iterator[OpenGift]:
@@ -226,11 +235,19 @@ def _work(
     session: Session, desk: Desk, batch: Sequence[Decided], *, now: datetime, worked: Worked
 ) -> None:
     """Some lines in one transaction: all locks first, in order, then what is certain."""
-    still_open = _lock_open(session, [line_id for line_id, _, _ in batch])
-    batch = [decided for decided in batch if decided[0] in still_open]
+    lines = _lock_open(session, [line_id for line_id, _, _ in batch])
+    batch = [decided for decided in batch if decided[0] in lines]
     certain = [one for one in batch if one[2].kind is Kind.AUTOMATIC]
     gifts = lock_gifts(session, [decision.candidates[0].gift_id for _, _, decision in certain])
-    booked = {decided[0] for decided in certain if _book(session, desk, decided, gifts, now)}
+    earlier = count_matches(session, [line_id for line_id, _, _ in certain])
+    booked = set()
+    for line_id, _, decision in certain:
+        making = _make(decision, earlier.get(line_id, 0), now)
+        gift = gifts[decision.candidates[0].gift_id]
+        if _book(session, desk, lines[line_id], gift, making):
+            booked.add(line_id)
+    if booked:
+        mark_matched(session, sorted(booked), BY, now)
     left = [decided for decided in batch if decided[0] not in booked]
     _suggest(session, left)
     with_hints = sum(bool(decision.candidates) for _, _, decision in left)
@@ -239,39 +256,28 @@ def _work(
     worked.unmatched += len(left) - with_hints
 
 
-def _lock_open(session: Session, line_ids: Sequence[int]) -> set[int]:
+def _lock_open(session: Session, line_ids: Sequence[int]) -> dict[int, StatementLine]:
     """Those of the lines that nobody has decided meanwhile, held until this is done."""
     found = session.scalars(
-        sa.select(StatementLine.id)
+        sa.select(StatementLine)
         .where(StatementLine.id.in_(line_ids), StatementLine.state == LineState.OPEN)
         .order_by(StatementLine.id)
         .with_for_update()
     )
-    return set(found)
+    return {line.id: line for line in found}
 
 
-def _book(
-    session: Session, desk: Desk, decided: Decided, gifts: Mapping[int, Gift], now: datetime
-) -> bool:
+def _make(decision: Decision, earlier: int, now: datetime) -> Making:
+    reasons = tuple(reason.value for reason in decision.candidates[0].reasons)
+    return Making(by=BY, at=now, reasons=reasons, is_automatic=True, earlier=earlier)
+
+
+def _book(session: Session, desk: Desk, line: StatementLine, gift: Gift, making: Making) -> bool:
     """Book a certain match, unless what the gift waits for changed in the meantime."""
-    line_id, money, decision = decided
-    best = decision.candidates[0]
-    gift = gifts[best.gift_id]
-    if not gift.status.is_open or gift.due != money:
+    if not gift.status.is_open or gift.due != line.money:
         return False
-    try:
-        confirm_match(
-            session,
-            desk,
-            line_id,
-            [Share(gift.id, money)],
-            by="system",
-            now=now,
-            is_automatic=True,
-            reasons=[reason.value for reason in best.reasons],
-        )
-    except MatchRefused:
-        return False
+    share = Share(gift.id, line.money)
+    book_shares(session, desk, line, [share], gifts={gift.id: gift}, making=making)
     return True
 
 
