@@ -96,6 +96,8 @@ ACTS = {
     "line_claim": "Booked a bank line without a giver",
     "line_reopen": "Opened a bank line again",
     "line_undo": "Took a match back",
+    "gift_receive": "Booked money they saw",
+    "gift_unreceive": "Took back money they had booked",
     "gift_settle": "Counted a gift as whole",
     "mode_move": "Moved a mode of payment",
     "mode_offer": "Offered a mode of payment",

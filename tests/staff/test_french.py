@@ -10,6 +10,7 @@ from portal.i18n import TRANSLATIONS
 from portal.paths import PACKAGE, TEMPLATES
 from portal.staff import forms, labels
 from portal.staff.mode_form import PROOFS, SENTENCES, ModeForm
+from portal.staff.receive_views import ReceiveForm
 from portal.staff.statement_form import BANKS, COLUMNS, MARKS, ORDERS, StatementForm
 from portal.staff.timeline import DETAIL_LABELS
 
@@ -44,6 +45,7 @@ FORMS = (
     forms.RefundForm,
     ModeForm,
     StatementForm,
+    ReceiveForm,
 )
 
 

@@ -1,0 +1,105 @@
+"""Money that a person has seen: cash, a cheque, a wallet's own list; their word is the evidence."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.gifts.evidence import Claim, Source
+from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import Evidence, Gift
+from portal.gifts.operations import lock_gift
+from portal.i18n import gettext
+from portal.money import Money
+from portal.payments.operations import Desk, accept_for, region_of
+from portal.payments.statements.deciding import noon
+
+
+class WordRefused(Exception):
+    """The word can't be booked so; the text is for the person who gave it."""
+
+
+def receive_by_word(
+    session: Session,
+    desk: Desk,
+    gift_id: int,
+    money: Money,
+    day: date,
+    *,
+    why: str,
+    by: str,
+    once: str,
+    now: datetime,
+) -> None:
+    """Book money that `by` has seen arrive on `day`; `once` names the form it was said by.
+
+    The same form again changes nothing. Raises `WordRefused` where nothing is due, or less.
+    """
+    gift = lock_gift(session, gift_id)
+    subject = f"word:{gift.id}:{once}"
+    if _find(session, gift, subject) is not None:
+        return
+    if money.currency != gift.currency or money.minor > gift.due.minor:
+        raise WordRefused(gettext("Enter at most what is still due."))
+    if day > now.date():
+        raise WordRefused(gettext("Enter a day that has come."))
+    claim = Claim(
+        fact=FactKind.PAID,
+        subject=subject,
+        occurred_at=noon(day, region_of(desk, gift).issuer.timezone),
+        money=money,
+        source=Source.PERSON,
+        actor=by,
+        why=why,
+    )
+    accept_for(session, desk, gift, [claim], now)
+
+
+def take_word_back(
+    session: Session, desk: Desk, gift_id: int, subject: str, *, why: str, by: str, now: datetime
+) -> None:
+    """Withdraw what was booked by a word: the ledger is reversed, a receipt is cancelled."""
+    gift = lock_gift(session, gift_id)
+    said = _find(session, gift, subject)
+    if said is None or said.amount_minor is None:
+        raise WordRefused(gettext("There is nothing of this to take back."))
+    claim = Claim(
+        fact=FactKind.WITHDRAWN,
+        subject=subject,
+        occurred_at=now,
+        money=Money(said.amount_minor, gift.currency),
+        source=Source.PERSON,
+        actor=by,
+        why=why,
+    )
+    accept_for(session, desk, gift, [claim], now)
+
+
+def list_words(session: Session, gift_id: int) -> Sequence[Evidence]:
+    """What stands of a gift by somebody's word, oldest first."""
+    taken_back = sa.select(Evidence.subject).where(
+        Evidence.gift_id == gift_id, Evidence.fact == FactKind.WITHDRAWN.value
+    )
+    return session.scalars(
+        sa.select(Evidence)
+        .where(
+            Evidence.gift_id == gift_id,
+            Evidence.fact == FactKind.PAID.value,
+            Evidence.source == Source.PERSON.value,
+            Evidence.subject.not_in(taken_back),
+        )
+        .order_by(Evidence.id)
+    ).all()
+
+
+def _find(session: Session, gift: Gift, subject: str) -> Evidence | None:
+    """The payment of this name, if it was booked by a word."""
+    return session.scalar(
+        sa.select(Evidence).where(
+            Evidence.gift_id == gift.id,
+            Evidence.subject == subject,
+            Evidence.fact == FactKind.PAID.value,
+            Evidence.source == Source.PERSON.value,
+        )
+    )

@@ -1,0 +1,119 @@
+"""Money a staff member has seen themselves: cash, cheques, wallets."""
+
+import secrets
+from datetime import date
+from typing import Any
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.forms import AmountField, LineField, PortalForm
+from portal.gifts.models import Gift
+from portal.i18n import gettext
+from portal.payments.receiving import WordRefused, list_words, receive_by_word, take_word_back
+from portal.payments.webhook import current_desk
+from portal.staff.access import current_user, staff
+from portal.staff.gift_views import find_gift
+from portal.staff.names import current_catalogue
+from portal.staff.operations import actor_of, audit
+from portal.web import services, utc_now
+
+
+class ReceiveForm(PortalForm):
+    """How much came, when, and where it was seen; `once` tells a second sending."""
+
+    amount = AmountField()
+    day = LineField(ask="Enter the day it came", longest=10)
+    why = LineField(ask="Enter where you saw it, for the gift’s story", longest=300)
+    once = LineField(ask="Open this page again before you send it", longest=64)
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.amount.currency = currency
+        self.amount.anchor = "amount"
+
+    def read_day(self) -> date | None:
+        """The day; None, with an error, where it is none."""
+        try:
+            return date.fromisoformat(self.day.data)
+        except ValueError:
+            self.refuse("day", gettext("Enter a day like 2026-11-23"))
+            return None
+
+
+@staff.get("/gifts/<reference>/receive")
+def receive(reference: str) -> ResponseReturnValue:
+    gift = _load(reference)
+    data = {"once": secrets.token_urlsafe(12), "day": utc_now().date().isoformat()}
+    return _show(gift, ReceiveForm(currency=gift.currency, data=data), 200)
+
+
+@staff.post("/gifts/<reference>/receive")
+def send_receive(reference: str) -> ResponseReturnValue:
+    gift = _load(reference)
+    form = ReceiveForm(request.form, currency=gift.currency)
+    if form.validate() and (day := form.read_day()) and _book(gift, form, day):
+        flash(gettext("The money is booked on your word."))
+        return redirect(url_for("staff.gift", reference=gift.reference), 303)
+    return _show(gift, form, 422)
+
+
+def _book(gift: Gift, form: ReceiveForm, day: date) -> bool:
+    """Whether the word is booked; else the form says why not."""
+    now, by, once = utc_now(), actor_of(current_user()), form.once.data
+    try:
+        with services().database.write() as session:
+            receive_by_word(
+                session,
+                current_desk(),
+                gift.id,
+                form.amount.data,
+                day,
+                why=form.why.data,
+                by=by,
+                once=once,
+                now=now,
+            )
+            detail = {"amount": str(form.amount.data), "reason": form.why.data, "once": once}
+            audit(session, by, "gift_receive", f"gift:{gift.id}", detail, now=now)
+    except WordRefused as error:
+        form.refuse("amount", str(error))
+        return False
+    return True
+
+
+@staff.post("/gifts/<reference>/unreceive")
+def unreceive(reference: str) -> ResponseReturnValue:
+    """Take a word back."""
+    gift, now, by = _load(reference), utc_now(), actor_of(current_user())
+    subject, why = request.form.get("subject", ""), request.form.get("reason", "").strip()[:300]
+    if not why:
+        flash(gettext("Enter a reason."))
+        return redirect(url_for("staff.receive", reference=gift.reference), 303)
+    try:
+        with services().database.write() as session:
+            take_word_back(session, current_desk(), gift.id, subject, why=why, by=by, now=now)
+            audit(session, by, "gift_unreceive", f"gift:{gift.id}", {"reason": why}, now=now)
+    except WordRefused as error:
+        flash(str(error))
+    else:
+        flash(gettext("What was booked on a word is taken back."))
+    return redirect(url_for("staff.gift", reference=gift.reference), 303)
+
+
+def _load(reference: str) -> Gift:
+    """The gift; 404 for one that Stripe takes care of."""
+    with services().database.read() as session:
+        gift = find_gift(session, reference)
+    region = current_catalogue().by_slug(gift.region) or current_catalogue().rest
+    mode = region.mode(gift.mode) if region else None
+    if mode is not None and mode.is_stripe:
+        abort(404)
+    return gift
+
+
+def _show(gift: Gift, form: ReceiveForm, status: int) -> ResponseReturnValue:
+    with services().database.read() as session:
+        words = list_words(session, gift.id)
+    shown = render_template("staff/receive.html", gift=gift, form=form, words=words)
+    return shown, status
