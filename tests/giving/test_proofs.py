@@ -43,10 +43,12 @@ def settings_values(uploads: Path) -> dict[str, Any]:
 def send(
     client: CheckedClient, gift: Gift, content: bytes, name: str = "proof.png"
 ) -> TestResponse:
+    """Send a file as a browser does, under whatever name."""
+    head = f'--frontier\r\nContent-Disposition: form-data; name="proof"; filename="{name}"\r\n\r\n'
     return client.post(
         f"/gift/{gift.token}/proof",
-        data={"proof": (io.BytesIO(content), name)},
-        content_type="multipart/form-data",
+        data=head.encode() + content + b"\r\n--frontier--\r\n",
+        content_type="multipart/form-data; boundary=frontier",
     )
 
 
