@@ -27,6 +27,7 @@ from portal.giving.operations import (
     hand_off,
     instruct,
     look_up_return,
+    open_checkout,
     page_url,
 )
 from portal.logs import get_logger
@@ -127,9 +128,12 @@ def change_mode(
         return f"{page_url(gift)}?trouble=1"
     with services.database.write() as session:
         changed = _change(session, services, desk, gift.id, way.mode, now=now)
-    if changed is None or not way.mode.is_stripe:
+        checkout = None
+        if changed is not None and way.mode.is_stripe:
+            checkout = open_checkout(session, changed, now)
+    if changed is None or checkout is None:
         return page_url(gift)
-    return hand_off(services, gateway, region, changed, now)
+    return hand_off(services, gateway, region, changed, checkout, now=now)
 
 
 def _close_checkouts(

@@ -85,18 +85,25 @@ class TooManyTries(Exception):
 
 def start_gift(services: Services, gateway: Gateway, order: GiftOrder, now: datetime) -> Started:
     """Keep the gift and hand its donor to Stripe, or to its own page with instructions."""
+    checkout: Checkout | None = None
     with services.database.write() as session:
         allowed = _count_try(session, order, now)
         gift = _find_twin(session, services, order, now) if allowed else None
         if allowed and gift is None:
             gift = _keep_gift(session, services, order, now)
+        if gift is not None and _goes_to_stripe(order, gift):
+            checkout = open_checkout(session, gift, now)
     if gift is None:
         raise TooManyTries
     log.info("gift_started", gift_id=gift.id, region=gift.region, mode=gift.mode)
-    mode = order.region.mode(gift.mode)
-    if mode is None or not mode.is_stripe or gift.status is Status.PROCESSING:
+    if checkout is None:
         return Started(gift.token, page_url(gift))
-    return Started(gift.token, hand_off(services, gateway, order.region, gift, now))
+    return Started(gift.token, hand_off(services, gateway, order.region, gift, checkout, now=now))
+
+
+def _goes_to_stripe(order: GiftOrder, gift: Gift) -> bool:
+    mode = order.region.mode(gift.mode)
+    return mode is not None and mode.is_stripe and gift.status is not Status.PROCESSING
 
 
 def _count_try(session: Session, order: GiftOrder, now: datetime) -> bool:
@@ -190,10 +197,15 @@ def instruct(session: Session, services: Services, gift: Gift, mode: Mode, now: 
 
 
 def hand_off(
-    services: Services, gateway: Gateway, region: Region, gift: Gift, now: datetime
+    services: Services,
+    gateway: Gateway,
+    region: Region,
+    gift: Gift,
+    checkout: Checkout,
+    *,
+    now: datetime,
 ) -> str:
     """Where the donor pays: Stripe's page, or the gift's own when Stripe can't be had."""
-    checkout = _open_checkout(services, gift, now)
     if checkout.url:
         return checkout.url
     try:
@@ -218,30 +230,29 @@ def hand_off(
     return url
 
 
-def _open_checkout(services: Services, gift: Gift, now: datetime) -> Checkout:
+def open_checkout(session: Session, gift: Gift, now: datetime) -> Checkout:
     """The hand-off that still holds, or a new row for one."""
-    with services.database.write() as session:
-        checkout = session.scalar(
-            sa.select(Checkout)
-            .where(
-                Checkout.gift_id == gift.id,
-                Checkout.state.in_(("new", "open")),
-                Checkout.expires_at > now + timedelta(minutes=1),
-            )
-            .order_by(Checkout.id.desc())
-            .limit(1)
+    checkout = session.scalar(
+        sa.select(Checkout)
+        .where(
+            Checkout.gift_id == gift.id,
+            Checkout.state.in_(("new", "open")),
+            Checkout.expires_at > now + timedelta(minutes=1),
         )
-        if checkout is None:
-            checkout = Checkout(
-                gift_id=gift.id,
-                url="",
-                state="new",
-                expires_at=now + CHECKOUT_LIFE,
-                created_at=now,
-            )
-            session.add(checkout)
-            session.flush()
-        return checkout
+        .order_by(Checkout.id.desc())
+        .limit(1)
+    )
+    if checkout is None:
+        checkout = Checkout(
+            gift_id=gift.id,
+            url="",
+            state="new",
+            expires_at=now + CHECKOUT_LIFE,
+            created_at=now,
+        )
+        session.add(checkout)
+        session.flush()
+    return checkout
 
 
 def _checkout_order(
@@ -299,12 +310,14 @@ def resume_gift(
         allowed = limits.hit(
             session, "attempts", who, limit=ATTEMPTS_AN_HOUR, seconds=3600, now=now
         )
+        # Stripe's page asks for the whole amount; the rest of a part goes another way.
+        goes_on = gift.status.is_open and gift.status is not Status.PARTLY_PAID and allowed
+        checkout = open_checkout(session, gift, now) if goes_on else None
     if not allowed:
         raise TooManyTries
-    # Stripe's page asks for the whole amount; the rest of a part goes another way.
-    if not gift.status.is_open or gift.status is Status.PARTLY_PAID:
+    if checkout is None:
         return page_url(gift)
-    return hand_off(services, gateway, region, gift, now)
+    return hand_off(services, gateway, region, gift, checkout, now=now)
 
 
 def look_up_return(

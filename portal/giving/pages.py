@@ -67,7 +67,8 @@ def _encode(body: bytes, headers: Mapping[str, str], own: Mapping[str, str]) -> 
     # Browsers lay the headers of a 304 over those they kept: a policy without the pay page's
     # origin would stop the hand-off.
     kept = ("Cache-Control", "Content-Security-Policy", "Vary", "ETag")
-    return Encoded(body, tuple(whole.items()), tuple((name, whole[name]) for name in kept))
+    unchanged = tuple((name, whole[name]) for name in kept if name in whole)
+    return Encoded(body, tuple(whole.items()), unchanged)
 
 
 class PageCache:
