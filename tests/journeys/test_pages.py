@@ -17,6 +17,8 @@ from tests.demo_process import DemoProcess
 from tests.journeys.browser import DESKTOP, PHONE, Visitor, visiting
 from tests.journeys.giving import Donor, fill_form, give, new_donor, start
 from tests.journeys.states import MAKE, make_gifts
+from tests.journeys.test_reconcile import import_file
+from tests.statements.clerk import rbc
 from tests.workplace import make_settings
 
 WIDTHS = (PHONE, DESKTOP)
@@ -257,6 +259,35 @@ def test_signing_in_with_a_wrong_password(auditor: Visitor, demo: DemoProcess) -
     auditor.expect_status(422)
     auditor.press("Sign in")
     audit(auditor)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/staff/regions/ca",
+        "/staff/regions/ca/modes/interac",
+        "/staff/regions/ca/modes/card",
+        "/staff/regions/ca/modes/other?account_kind=iban",
+    ],
+)
+def test_a_regions_modes(staff_auditor: Visitor, path: str) -> None:
+    staff_auditor.open(path)
+    audit(staff_auditor)
+
+
+def test_bank_lines(staff_auditor: Visitor, demo: DemoProcess) -> None:
+    start(demo, new_donor(), mode="interac", amount="17.19")
+    import_file(staff_auditor, rbc(("a page to look at", "17.19")), "audit.csv")
+    audit(staff_auditor)
+    with staff_auditor.page.expect_navigation():
+        staff_auditor.page.locator("table.lines a").first.click()
+    audit(staff_auditor)
+
+
+def test_money_that_staff_saw(staff_auditor: Visitor, demo: DemoProcess) -> None:
+    reference = _reference(staff_auditor, start(demo, new_donor(), mode="cheque"))
+    staff_auditor.open(f"/staff/gifts/{reference}/receive")
+    audit(staff_auditor)
 
 
 def _reference(visitor: Visitor, path: str) -> str:
