@@ -137,7 +137,8 @@ def import_one(url: str, path: Path) -> dict[str, Any]:
     imported = import_statement(
         place.database, document, content, filename=path.name, by="system", now=now
     )
-    kept, document = time.process_time(), None
+    kept = time.process_time()
+    del document
     worked = match_open_lines(place.database, place.bench.desk(), now)
     figures = {
         "lines": imported.new,

@@ -20,6 +20,7 @@ from portal.payments.statements.decoding import FILE_LIMIT, read_file
 from portal.payments.statements.entries import StatementError
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import Imported
+from portal.payments.statements.working import BATCH, match_open_lines
 from portal.staff.export import stream_gifts
 from portal.staff.filters import GiftFilters
 from tests.conftest import NOW
@@ -236,3 +237,32 @@ def test_no_payer_s_name_becomes_a_formula_in_an_export(clerk: Clerk) -> None:
     rows = list(csv.reader(exported.removeprefix("\ufeff").splitlines()))
     assert len(rows) == 3
     assert not [cell for row in rows for cell in row if cell[:1] in set("=+-@\t")]
+
+
+def test_what_is_decided_between_matching_and_booking_is_left_alone(clerk: Clerk) -> None:
+    """The matcher decides all lines first; each hundred is booked by what holds by then."""
+    taken, paid, chosen = (clerk.promise() for _ in range(3))
+    clerk.keep(
+        rbc(
+            *((f"unknown {number}", "1.00") for number in range(BATCH)),
+            (taken.reference, "75.53"),
+            (paid.reference, "75.53"),
+        )
+    )
+    told = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=paid.money)
+    *_, first, second = clerk.lines()
+
+    def meanwhile(lines: int) -> None:
+        if lines == BATCH:
+            clerk.confirm(first.id, Share(chosen.id, Money(7553, "CAD")))
+            with clerk.place.database.write() as session:
+                accept(session, clerk.desk, paid.id, [told], NOW)
+
+    worked = match_open_lines(clerk.place.database, clerk.desk, NOW, progress=meanwhile)
+    assert worked.automatic == 0
+    assert [match.gift_id for match in clerk.matches()] == [chosen.id]
+    assert clerk.status(taken) is Status.PENDING
+    assert clerk.gift(paid).paid_minor == 7553
+    assert clerk.lines()[-1].id == second.id
+    assert clerk.lines()[-1].state is LineState.OPEN
+    clerk.check()

@@ -122,3 +122,11 @@ def test_a_failed_refund_leaves_nothing_in_the_balance() -> None:
 
 def test_a_fact_without_money_moves_none() -> None:
     assert not list(movements(Fact(K.PAID, "pi_1"), ACCOUNTS))
+
+
+def test_a_payment_taken_back_leaves_nothing_in_the_balance() -> None:
+    posted = list(movements(fact(K.WITHDRAWN, "line-1-1"), ACCOUNTS))
+    assert [(one.debit, one.credit) for one in posted] == [
+        ("clearing:stripe", "income:missions"),
+        ("income:missions", "clearing:stripe"),
+    ]

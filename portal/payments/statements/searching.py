@@ -53,7 +53,7 @@ def _readings(text: str, currency: str) -> Iterator[sa.ColumnElement[bool]]:
         yield Gift.reference.in_(references)
     begun = _begun_reference(text)
     if begun:
-        yield _begins(Gift.reference, begun)
+        yield Gift.reference.between(*begun)
     money = _amount(text, currency)
     if money is not None:
         yield sa.and_(Gift.currency == money.currency, Gift.amount_minor == money.minor)
@@ -72,12 +72,16 @@ def _begins(column: sa.orm.InstrumentedAttribute[str], text: str) -> sa.ColumnEl
     return sa.and_(column >= text, column < text + _LAST)
 
 
-def _begun_reference(text: str) -> str:
-    """The first signs of a reference in their groups, or nothing where it can't be one."""
+def _begun_reference(text: str) -> tuple[str, str] | None:
+    """The first and the last reference that begin so; None where none can.
+
+    Both are whole, so that every database's own order of letters has the others between.
+    """
     signs = "".join(sign for sign in text.upper() if sign not in " -")
     if not SHORTEST_REFERENCE <= len(signs) < LENGTH or any(s not in ALPHABET for s in signs):
-        return ""
-    return group(signs).rstrip("-")
+        return None
+    least, most = (group(signs.ljust(LENGTH, sign)) for sign in (ALPHABET[0], ALPHABET[-1]))
+    return least, most
 
 
 def _amount(text: str, currency: str) -> Money | None:
