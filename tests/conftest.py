@@ -1,6 +1,8 @@
 """Fixtures for all tests: real databases of both kinds, the app over them, a careful client."""
 
+import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,6 +15,7 @@ import psycopg
 import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 
 from portal import schema
 from portal.clock import FixedClock
@@ -41,18 +44,53 @@ def speak_english() -> None:
     set_locale("en")
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy."""
-    path = tmp_path_factory.mktemp("template") / "portal.db"
+class KeptTemplates(BytecodeCache):
+    """Compiled templates for all apps of a test run; compiling them anew takes most of a test."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+TEMPLATES = KeptTemplates()
+
+
+def load_catalogue(database: Database) -> None:
+    """The regions and the sample codes."""
+    with database.write() as session:
+        load_region_files(session, NOW)
+        load_sample_codes(session, NOW)
+
+
+def _make_sqlite(path: Path, *, has_catalogue: bool) -> Path:
     database = Database(f"sqlite:///{path}")
     schema.upgrade(database)
+    if has_catalogue:
+        load_catalogue(database)
     with database.writer.connect() as connection:
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.exec_driver_sql("BEGIN")
     database.close()
     return path
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    return _make_sqlite(tmp_path_factory.mktemp("template") / "portal.db", has_catalogue=False)
+
+
+@pytest.fixture(scope="session")
+def sqlite_catalogued(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the catalogue."""
+    return _make_sqlite(tmp_path_factory.mktemp("catalogued") / "portal.db", has_catalogue=True)
 
 
 class PostgresServer:
@@ -77,12 +115,28 @@ class PostgresServer:
             connection.execute(statement.encode())
 
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+MEMORY_WANTED = 2 * 1024**3
+
+
+def _make_room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a server keeps its files: in memory where there is enough, as copies are quick there.
+
+    To copy a database of some hundred files took half a second on a disk, and 30 ms here.
+    """
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_WANTED:
+        return Path(tempfile.mkdtemp(prefix="portal-tests-", dir=MEMORY))
+    return tmp_path_factory.mktemp("pg")
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    server = PostgresServer(tmp_path_factory.mktemp("pg"))
+    room = _make_room(tmp_path_factory)
+    server = PostgresServer(room / "pg")
     yield server
     with suppress(Exception):
         server.server.cleanup()
+    shutil.rmtree(room, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -95,16 +149,33 @@ def postgres_template(postgres: PostgresServer) -> str:
     return "template_portal"
 
 
+@pytest.fixture(scope="session")
+def postgres_catalogued(postgres: PostgresServer, postgres_template: str) -> str:
+    """The same with the catalogue."""
+    name = "template_catalogued"
+    postgres.run(f"CREATE DATABASE {name} TEMPLATE {postgres_template} STRATEGY FILE_COPY")
+    database = Database(postgres.url(name))
+    load_catalogue(database)
+    database.close()
+    return name
+
+
+def _template(request: pytest.FixtureRequest, engine: str) -> Any:
+    """What to copy for a test: with the catalogue where it asks for one."""
+    kind = "catalogued" if "catalogued" in request.fixturenames else "template"
+    return request.getfixturevalue(f"{engine}_{kind}")
+
+
 def _new_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     path = tmp_path / "portal.db"
-    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    shutil.copy(_template(request, "sqlite"), path)
     return f"sqlite:///{path}"
 
 
 def _new_postgres(request: pytest.FixtureRequest, _tmp_path: Path) -> str:
     server: PostgresServer = request.getfixturevalue("postgres")
     name = f"t{uuid.uuid4().hex[:12]}"
-    template = request.getfixturevalue("postgres_template")
+    template = _template(request, "postgres")
     server.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     request.addfinalizer(lambda: server.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
     return server.url(name)
@@ -115,7 +186,7 @@ NEW = {"sqlite": _new_sqlite, "postgresql": _new_postgres}
 
 @pytest.fixture(params=ENGINES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A migrated, empty database of its own, of each engine in turn."""
+    """A migrated database of its own, of each engine in turn; empty but for a catalogue."""
     return NEW[request.param](request, tmp_path)
 
 
@@ -129,10 +200,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def catalogued(database: Database) -> Database:
-    """A database with the regions and the sample codes."""
-    with database.write() as session:
-        load_region_files(session, NOW)
-        load_sample_codes(session, NOW)
+    """A database with the regions and the sample codes: they came with its template."""
     return database
 
 
@@ -178,6 +246,7 @@ def app(catalogued: Database, settings: Settings, clock: FixedClock) -> Iterator
 
     app = create_app(settings, clock)
     app.test_client_class = CheckedClient
+    app.jinja_env.bytecode_cache = TEMPLATES
     app.testing = False
     yield app
     app.extensions["portal"].database.close()
