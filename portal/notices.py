@@ -68,7 +68,10 @@ class Sums:
 
 def _sums_of(session: Session, gift: Gift, subject: str) -> Sums:
     evidence = session.scalar(
-        sa.select(Evidence).where(Evidence.subject == subject, Evidence.gift_id == gift.id).limit(1)
+        sa.select(Evidence)
+        .where(Evidence.subject == subject, Evidence.gift_id == gift.id)
+        .order_by(Evidence.id)
+        .limit(1)
     )
     received = count_received(session, gift)
     due = gift.money - received if received < gift.money else gift.money

@@ -20,8 +20,15 @@ def values(message: str, locale: str) -> dict[str, Any]:
     common = {
         "gift": gift,
         "amount": "$75.50 CAD",
+        "whole": "$75.50 CAD",
+        "received": "$75.50 CAD",
+        "due": "$75.50 CAD",
+        "mode": "Interac e-Transfer",
+        "steps": ["Open your bank’s app.", "Send $75.50 to partnership@loveworldcan.ca."],
+        "details": [("Send to", "partnership@loveworldcan.ca")],
         "issuer": here.issuer,
         "gift_url": "https://give.example/gift/token",
+        "stop_url": "https://give.example/gift/token/reminders",
     }
     more: dict[str, dict[str, Any]] = {
         "receipt": {
@@ -29,11 +36,6 @@ def values(message: str, locale: str) -> dict[str, Any]:
             "filename": "receipt-2026-000417.pdf",
             "help_email": "giving@ca.example.org",
             "is_marked": False,
-        },
-        "gift_instructions": {
-            "mode": "Interac e-Transfer",
-            "steps": ["Open your bank’s app.", "Send $75.50 to partnership@loveworldcan.ca."],
-            "details": [("Send to", "partnership@loveworldcan.ca")],
         },
     }
     return {**common, **more.get(message, {})}
