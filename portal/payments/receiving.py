@@ -13,7 +13,7 @@ from portal.gifts.operations import lock_gift
 from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.operations import Desk, accept_for, region_of
-from portal.payments.statements.deciding import noon
+from portal.payments.statements.booking import noon
 
 
 class WordRefused(Exception):

@@ -12,9 +12,8 @@ from portal.gifts.queries import find_gift_by_reference
 from portal.gifts.references import clean_reference
 from portal.i18n import gettext
 from portal.money import AmountError, Money, parse_amount
+from portal.payments.statements.booking import MatchRefused, Share
 from portal.payments.statements.deciding import (
-    MatchRefused,
-    Share,
     claim_unattributed,
     confirm_match,
     settle_gift,

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, LedgerEntry
 from portal.payments.operations import Desk
-from portal.payments.statements.deciding import Share, confirm_match, undo_match
+from portal.payments.statements.booking import Share
+from portal.payments.statements.deciding import confirm_match, undo_match
 from portal.payments.statements.models import LineState, Match, StatementLine
 from portal.payments.statements.operations import Imported, import_statement
 from portal.payments.statements.proof import prove

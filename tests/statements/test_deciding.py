@@ -11,13 +11,8 @@ from portal.gifts.models import Gift, GiftEvent
 from portal.money import Money
 from portal.notices import send_notice
 from portal.payments.operations import accept
-from portal.payments.statements.deciding import (
-    MatchRefused,
-    Share,
-    claim_unattributed,
-    confirm_many,
-    settle_gift,
-)
+from portal.payments.statements.booking import MatchRefused, Share
+from portal.payments.statements.deciding import claim_unattributed, confirm_many, settle_gift
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines, reopen_line
 from portal.payments.statements.queries import find_line

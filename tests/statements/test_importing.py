@@ -15,7 +15,8 @@ from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.money import Money
 from portal.payments.operations import accept
-from portal.payments.statements.deciding import MatchRefused, Share, claim_unattributed
+from portal.payments.statements.booking import MatchRefused, Share
+from portal.payments.statements.deciding import claim_unattributed
 from portal.payments.statements.decoding import FILE_LIMIT, read_file
 from portal.payments.statements.entries import StatementError
 from portal.payments.statements.models import LineState

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from portal.gifts.lifecycle import Status
 from portal.mailbox.store import MailStore
 from portal.money import Money
-from portal.payments.statements.deciding import Share
+from portal.payments.statements.booking import Share
 from portal.payments.statements.models import LineState
 from portal.receipts.operations import send_receipt
 from tests.conftest import NOW

@@ -1,54 +1,46 @@
 """Deciding lines: matched to gifts, nobody's, or taken back; each by one transaction.
 
-A match is evidence that goes through the one door. Taking it back is a further fact, which
-reverses the ledger and cancels a receipt that was given for it. Every transaction locks its
-lines first, then all its gifts in order of id, and only then books: none waits for another
-in a circle.
+Taking a match back is a further fact, which reverses the ledger and cancels a receipt that
+was given for it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm import Session
 
-from portal.database import Database, Document, table_of
+from portal.database import Database
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.i18n import current_locale, gettext
-from portal.money import Money, format_money
+from portal.money import format_money
 from portal.payments.operations import (
     UNATTRIBUTED_REGION,
     Desk,
     accept_for,
     accept_unattributed,
-    region_of,
 )
 from portal.payments.statements.aliases import learn_payer, unlearn_payer
+from portal.payments.statements.booking import (
+    Making,
+    MatchRefused,
+    Share,
+    add_match,
+    book_shares,
+    count_matches,
+    lock_gifts,
+    lock_line,
+    mark_matched,
+    noon,
+    paid_claim,
+    settled_claim,
+)
 from portal.payments.statements.models import LineState, Match, StatementLine, Suggestion
 
 UNATTRIBUTED_MODE = "bank_transfer"
-
-
-class MatchRefused(Exception):
-    """The line can't be decided so; the text is for the clerk."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """So much of a line is for this gift.
-
-    `is_all` says that no more will come for it, although it is less than was promised;
-    `may_exceed` that more than was promised is meant for it.
-    """
-
-    gift_id: int
-    money: Money
-    is_all: bool = False
-    may_exceed: bool = False
 
 
 def confirm_match(
@@ -71,59 +63,6 @@ def confirm_match(
         learn_payer(session, line, gift.email, now)
     mark_matched(session, [line.id], by, now)
     return matches
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
-    """Who makes a match, when and why; `earlier` is how many the line had, where that is known."""
-
-    by: str
-    at: datetime
-    reasons: tuple[str, ...] = ()
-    is_automatic: bool = False
-    earlier: int | None = None
-
-
-def book_shares(
-    session: Session,
-    desk: Desk,
-    line: StatementLine,
-    shares: Sequence[Share],
-    *,
-    gifts: Mapping[int, Gift],
-    making: Making,
-) -> list[Match]:
-    """Book a line that is locked for gifts that are too; `mark_matched` comes after it."""
-    earlier = making.earlier
-    if earlier is None:
-        earlier = count_matches(session, [line.id]).get(line.id, 0)
-    matches = []
-    for number, share in enumerate(sorted(shares, key=lambda one: one.gift_id), earlier + 1):
-        gift = gifts[share.gift_id]
-        match = _add_match(session, line, share, f"line-{line.id}-{number}", making)
-        accept_for(session, desk, gift, _claims(desk, line, match, share, gift), making.at)
-        matches.append(match)
-    return matches
-
-
-def count_matches(session: Session, line_ids: Sequence[int]) -> dict[int, int]:
-    """How many matches lines ever had, undone ones too: the next one's name follows from it."""
-    rows = session.execute(
-        sa.select(Match.line_id, sa.func.count())
-        .where(Match.line_id.in_(line_ids))
-        .group_by(Match.line_id)
-    )
-    return {int(line_id): int(count) for line_id, count in rows}
-
-
-def mark_matched(session: Session, line_ids: Sequence[int], by: str, now: datetime) -> None:
-    """Lines that were booked whole need no suggestions any more."""
-    session.execute(
-        sa.update(StatementLine)
-        .where(StatementLine.id.in_(line_ids))
-        .values(state=LineState.MATCHED, decided_by=by, decided_at=now)
-    )
-    session.execute(sa.delete(Suggestion).where(Suggestion.line_id.in_(line_ids)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,31 +103,6 @@ def _suggested_reasons(session: Session, line_id: int, gift_id: int) -> list[str
     return list(suggestion.reasons["reasons"]) if suggestion else []
 
 
-def lock_line(session: Session, line_id: int) -> StatementLine:
-    """An open line, held against other clerks; `MatchRefused` where it isn't open any more."""
-    line = session.scalars(
-        sa.select(StatementLine)
-        .where(StatementLine.id == line_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    if line is None or line.state is not LineState.OPEN:
-        raise MatchRefused(gettext("This line was decided in the meantime."))
-    return line
-
-
-def lock_gifts(session: Session, gift_ids: Sequence[int]) -> dict[int, Gift]:
-    """Gifts by id, locked in that order, so that two bookings never wait for each other."""
-    locked = session.scalars(
-        sa.select(Gift)
-        .where(Gift.id.in_(set(gift_ids)))
-        .order_by(Gift.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return {gift.id: gift for gift in locked}
-
-
 def _check_shares(line: StatementLine, shares: Sequence[Share], gifts: Mapping[int, Gift]) -> None:
     if not shares or any(share.money.minor <= 0 for share in shares):
         raise MatchRefused(gettext("Choose a gift, and an amount above zero for it."))
@@ -222,69 +136,6 @@ def _check_excess(share: Share, gift: Gift) -> None:
     )
 
 
-def _add_match(
-    session: Session, line: StatementLine, share: Share, subject: str, making: Making
-) -> Match:
-    """The row as an object of this session, without the unit of work's cost."""
-    row: Document = {
-        "subject": subject,
-        "line_id": line.id,
-        "gift_id": share.gift_id,
-        "amount_minor": share.money.minor,
-        "currency": share.money.currency,
-        "is_automatic": making.is_automatic,
-        "reasons": {"reasons": list(making.reasons)},
-        "made_by": making.by,
-        "made_at": making.at,
-        "undone_by": "",
-        "undone_at": None,
-        "undo_reason": "",
-    }
-    match = Match(id=session.execute(_ADD_MATCH, row).scalar_one(), **row)
-    make_transient_to_detached(match)
-    session.add(match)
-    return match
-
-
-_ADD_MATCH = sa.insert(table_of(Match)).returning(table_of(Match).c.id)
-
-
-def _claims(desk: Desk, line: StatementLine, match: Match, share: Share, gift: Gift) -> list[Claim]:
-    day = noon(line.booked_on, region_of(desk, gift).issuer.timezone)
-    claims = [_paid(line, match.subject, share.money, day, match.made_by)]
-    if share.is_all:
-        claims.append(_settled(match.subject, day, match.made_by))
-    return claims
-
-
-def noon(day: date, timezone: str) -> datetime:
-    """A bank's day as a moment: noon, where the receipt is issued, is that day there."""
-    return datetime.combine(day, time(12), ZoneInfo(timezone)).astimezone(UTC)
-
-
-def _paid(line: StatementLine, subject: str, money: Money, at: datetime, by: str) -> Claim:
-    return Claim(
-        fact=FactKind.PAID,
-        subject=subject,
-        occurred_at=at,
-        money=money,
-        source=Source.STATEMENT,
-        actor=by,
-        detail={"line": line.id},
-    )
-
-
-def _settled(subject: str, at: datetime, by: str, why: str = "") -> Claim:
-    return Claim(
-        fact=FactKind.SETTLED,
-        subject=subject,
-        occurred_at=at,
-        source=Source.PERSON,
-        actor=by,
-        why=why,
-    )
-
-
 def settle_gift(
     session: Session, desk: Desk, gift_id: int, *, why: str, by: str, now: datetime
 ) -> None:
@@ -296,7 +147,7 @@ def settle_gift(
     latest = _latest_payment(session, gift_id)
     if gift is None or latest is None or not gift.due:
         raise MatchRefused(gettext("Only a gift that was paid in part can be settled."))
-    accept_for(session, desk, gift, [_settled(latest, now, by, why)], now)
+    accept_for(session, desk, gift, [settled_claim(latest, now, by, why)], now)
 
 
 def _latest_payment(session: Session, gift_id: int) -> str | None:
@@ -332,7 +183,7 @@ def claim_unattributed(
     slug, zone = (region.slug, region.issuer.timezone) if region else (UNATTRIBUTED_REGION, "UTC")
     day = noon(line.booked_on, zone)
     earlier = count_matches(session, [line.id]).get(line.id, 0)
-    claim = _paid(line, f"line-{line.id}-{earlier + 1}", line.money, day, by)
+    claim = paid_claim(line, f"line-{line.id}-{earlier + 1}", line.money, day, by)
     gift = accept_unattributed(
         session,
         desk,
@@ -344,7 +195,7 @@ def claim_unattributed(
         mode=UNATTRIBUTED_MODE,
     ).gift
     making = Making(by=by, at=now, reasons=("unattributed",))
-    _add_match(session, line, Share(gift.id, line.money), claim.subject, making)
+    add_match(session, line, Share(gift.id, line.money), claim.subject, making)
     mark_matched(session, [line.id], by, now)
     return gift
 

@@ -20,7 +20,7 @@ from portal.payments.matching.candidates import Notice, OpenGift
 from portal.payments.matching.candidates import PayerAlias as KnownPayer
 from portal.payments.matching.matcher import Decision, Kind, Matcher
 from portal.payments.operations import Desk
-from portal.payments.statements.deciding import (
+from portal.payments.statements.booking import (
     Making,
     Share,
     book_shares,
