@@ -18,9 +18,10 @@ class Recent(Generic[Value]):
     """The last value computed, and when; safe to share by threads.
 
     A value that took a millisecond is kept for a tenth of a second, one that took half a
-    second for nearly a minute.
+    second for nearly a minute. `seconds` is the clock that measures both.
     """
 
+    seconds: Callable[[], float] = time.monotonic
     _value: Value | None = None
     _key: object = None
     _at: datetime | None = None
@@ -32,9 +33,9 @@ class Recent(Generic[Value]):
     ) -> tuple[Value, datetime]:
         """The value for `key` and the moment it was true."""
         with self._turn:
-            if self._value is None or key != self._key or time.monotonic() >= self._kept_until:
-                started = time.monotonic()
+            started = self.seconds()
+            if self._value is None or key != self._key or started >= self._kept_until:
                 self._value, self._key, self._at = compute(), key, now
-                took = time.monotonic() - started
-                self._kept_until = time.monotonic() + took * TIMES_AS_LONG
+                done = self.seconds()
+                self._kept_until = done + (done - started) * TIMES_AS_LONG
             return self._value, self._at or now

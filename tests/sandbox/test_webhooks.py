@@ -113,9 +113,7 @@ def test_a_delay_keeps_events_back(
     client: stripe.StripeClient, sandbox: SandboxProcess, receiver: Receiver
 ) -> None:
     sandbox.control("deliveries", delay_seconds=3600)
-    began = time.monotonic()
     paid_gift(client, sandbox)
-    assert time.monotonic() - began < 3
     assert receiver.got == []
     sandbox.control("deliveries/retry")
     receiver.await_type("checkout.session.completed")
