@@ -14,11 +14,13 @@ from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import Fact, FactKind, Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry
 from portal.gifts.operations import fold_name, make_token
-from portal.gifts.references import make_reference
+from portal.gifts.references import ALPHABET, LENGTH, check_sign, group
 from portal.payments.followups import Bench
 from portal.regions.catalogue import Catalogue, Region
 
 BATCH = 2_000
+# No multiple of 31, the number of signs: so no two products are the same modulo its powers.
+SCATTER = 527_182_818_459
 FIRST_NAMES = (
     "Ada Amina Anaïs Chidi Chloé Daniel Efua Emeka Fatou Grace Hannah Ifeoma Jean Joy Kofi "
     "Liam Lucía Mei Mateo Naomi Noah Olu Priya Ruth Samuel Sofia Thandi Yuki Zoë Wanjiru"
@@ -104,7 +106,7 @@ def _gift_row(
     return {
         "id": number,
         "token": make_token(),
-        "reference": make_reference(),
+        "reference": reference_of(number),
         "donor_id": donor_id,
         "region": region.slug,
         "fund": chance.choice(region.funds).key,
@@ -130,6 +132,16 @@ def _gift_row(
         ),
         "anonymous": False,
     }
+
+
+def reference_of(number: int) -> str:
+    """A reference for each number and none for two, as scattered as chance's."""
+    left = number * SCATTER % len(ALPHABET) ** (LENGTH - 1)
+    body = ""
+    for _ in range(LENGTH - 1):
+        left, value = divmod(left, len(ALPHABET))
+        body += ALPHABET[value]
+    return group(body + check_sign(body))
 
 
 def _insert(session: Session, gifts: list[dict[str, Any]]) -> None:

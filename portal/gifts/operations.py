@@ -2,7 +2,7 @@
 
 import secrets
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from portal.database import Document, insert_new, table_of
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim
 from portal.gifts.ledger import Accounts, movements
-from portal.gifts.lifecycle import FactKind, Standing, Status, weigh
+from portal.gifts.lifecycle import AFTER_PAYMENT, FactKind, Standing, Status, weigh
 from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
 from portal.gifts.queries import list_facts
 from portal.gifts.references import make_reference
@@ -56,7 +56,7 @@ def add_gift(
     """Keep a promise to give: a pending gift with its first event."""
     gift = Gift(
         token=make_token(),
-        reference=make_reference(),
+        reference=free_reference(session),
         origin=origin,
         plan_id=plan_id,
         donor_id=donor_id,
@@ -92,6 +92,17 @@ def add_gift(
     session.flush()
     record_event(session, gift, "started", now, actor="donor")
     return gift
+
+
+_TAKEN = sa.select(sa.exists().where(table_of(Gift).c.reference == sa.bindparam("wanted")))
+
+
+def free_reference(session: Session, make: Callable[[], str] = make_reference) -> str:
+    """A new reference that no gift has: among a million gifts one in a million draws is taken."""
+    reference = make()
+    while session.scalar(_TAKEN, {"wanted": reference}):
+        reference = make()
+    return reference
 
 
 def record_event(
@@ -152,7 +163,8 @@ class Booked:
         return any(claim.fact in WHAT_CAME for claim in self.new)
 
 
-WHAT_CAME = frozenset({FactKind.PAID, FactKind.WITHDRAWN, FactKind.SETTLED})
+# A refund or dispute of a gift that is only partly paid says that no more will come.
+WHAT_CAME = {FactKind.PAID, FactKind.WITHDRAWN, FactKind.SETTLED} | AFTER_PAYMENT
 
 
 def lock_gift(session: Session, gift_id: int) -> Gift:
