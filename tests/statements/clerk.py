@@ -61,8 +61,9 @@ class Clerk:
 
     def promise(self, **choices: Any) -> Gift:
         """A gift of CAD 75.53 that waits for an e-Transfer, each time another one."""
-        giver = {"dedication": f"number {next(_promises)}"}
-        chosen = {"mode": "interac", "giver": giver, **choices}
+        number = next(_promises)
+        giver = {"dedication": f"number {number}"}
+        chosen = {"mode": "interac", "giver": giver, "who": f"visitor {number}", **choices}
         return self.place.gift(self.place.start(**chosen).token)
 
     def keep(self, content: bytes, filename: str = "rbc.csv") -> Imported:
