@@ -13,7 +13,7 @@ TWO_GIFTS = (gift(), gift(2, name="Grace Hopper"))
 
 
 def decide(*entries: StatementEntry, gifts=TWO_GIFTS) -> list[Decision]:
-    return match_all(Matcher(gifts), entries)
+    return list(match_all(Matcher(gifts), entries))
 
 
 def kinds(decisions: list[Decision]) -> list[Kind]:
@@ -23,7 +23,7 @@ def kinds(decisions: list[Decision]) -> list[Kind]:
 def test_each_line_alone_is_decided_as_by_itself() -> None:
     entries = (line(), line(OTHER, payer_name="Grace Hopper"), line("offering", payer_name="X Y"))
     matcher = Matcher((gift(), gift(2, name="Grace Hopper")))
-    assert match_all(matcher, entries) == [matcher.match(entry) for entry in entries]
+    assert list(match_all(matcher, entries)) == [matcher.match(entry) for entry in entries]
 
 
 def test_of_a_doubled_line_only_the_first_pays() -> None:

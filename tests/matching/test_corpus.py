@@ -88,7 +88,7 @@ def world(request: pytest.FixtureRequest) -> World:
 @pytest.fixture(scope="module")
 def decisions(world: World) -> list[Decision]:
     matcher = Matcher(world.gifts, world.aliases, world.notices, settled=world.settled)
-    return match_all(matcher, [sample.entry for sample in world.samples])
+    return list(match_all(matcher, (sample.entry for sample in world.samples)))
 
 
 def test_no_automatic_match_is_wrong_and_the_right_gift_comes_first(

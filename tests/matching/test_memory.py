@@ -1,10 +1,13 @@
-"""Matching holds little beside the gifts and the lines."""
+"""Matching holds as much for many lines and gifts as for few: they wait on disk."""
 
+from portal.payments.matching.keyed import REMEMBERED_KEYS, REMEMBERED_THINGS
 from tests.matching.timing import measure_matching
 
-BYTES_A_LINE = 1000
+LINES = 2 * max(REMEMBERED_KEYS, REMEMBERED_THINGS)
+BYTES_A_LINE = 300
 
 
-def test_what_is_held_beside_gifts_and_lines_is_one_small_decision_a_line() -> None:
-    timing = measure_matching(2_000, trace_memory=True)
-    assert timing.peak_bytes <= BYTES_A_LINE * timing.lines
+def test_twice_the_lines_and_gifts_take_no_more_memory() -> None:
+    few, many = (measure_matching(lines, trace_memory=True) for lines in (LINES, 2 * LINES))
+    grown = many.peak_bytes - few.peak_bytes
+    assert grown <= BYTES_A_LINE * LINES, f"{grown / LINES:.0f} bytes a line"

@@ -155,7 +155,7 @@ def test_further_settled_gifts_never_make_a_match_certain(gifts, entry, settled)
 @given(gift_lists, st.lists(entries, max_size=6), notice_lists)
 def test_in_any_file_no_gift_is_given_twice_and_no_doubt_is_lost(gifts, lines, notices):
     matcher = Matcher(gifts, (), notices)
-    decisions = match_all(matcher, lines)
+    decisions = list(match_all(matcher, lines))
     given_away = [
         decision.candidates[0].gift_id for decision in decisions if decision.kind is Kind.AUTOMATIC
     ]
@@ -169,7 +169,7 @@ def test_in_any_file_no_gift_is_given_twice_and_no_doubt_is_lost(gifts, lines, n
 
 @given(gift_lists, entries)
 def test_the_same_line_twice_pays_once(gifts, entry):
-    decisions = match_all(Matcher(gifts), [entry, entry])
+    decisions = list(match_all(Matcher(gifts), [entry, entry]))
     assert decisions[1].kind is not Kind.AUTOMATIC
 
 

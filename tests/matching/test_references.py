@@ -121,11 +121,6 @@ def test_no_reference_bridges_two_fields():
     assert ReferenceIndex([REFERENCE]).read(bare[:5], bare[5:]).open == {}
 
 
-def test_refuses_two_open_gifts_of_one_reference():
-    with pytest.raises(ValueError, match="share a reference"):
-        ReferenceIndex([REFERENCE, REFERENCE])
-
-
 @pytest.mark.parametrize("size", [10_000, 1_000_000])
 def test_reads_no_more_of_a_message_than_banks_carry(size):
     flood = f"{REFERENCE} " * (size // 12)

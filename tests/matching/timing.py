@@ -66,11 +66,11 @@ def _match(
     if trace_memory:
         tracemalloc.start()
     try:
-        decisions = match_all(matcher, entries)
+        automatic = sum(one.kind is Kind.AUTOMATIC for one in match_all(matcher, entries))
         peak = tracemalloc.get_traced_memory()[1] if trace_memory else 0
     finally:
         tracemalloc.stop()
-    return sum(decision.kind is Kind.AUTOMATIC for decision in decisions), peak
+    return automatic, peak
 
 
 def make_gifts(chance: random.Random, count: int) -> Iterator[OpenGift]:

@@ -9,7 +9,9 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "portal"
 ORDER = ("regions", "codes", "donors", "gifts", "receipts", "payments")
 PAGES = ("giving", "account", "partners", "staff")
-KERNEL = "clock database forms i18n jobs limits logs mail messages money paths settings web".split()
+KERNEL = (
+    "clock database forms i18n jobs limits logs mail messages money paths settings spilled web"
+).split()
 # Wiring: may import everything.
 TOP = (
     "__main__ app cli cli_columns cli_statements demo doctor health notices schema seed server"

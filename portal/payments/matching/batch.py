@@ -1,106 +1,121 @@
 """Many lines at once: no gift is given to two lines, and no bounced payment to any."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
+from datetime import date
+from typing import NamedTuple
 
+from portal.money import Money
 from portal.payments.matching.candidates import payer_keys
 from portal.payments.matching.matcher import Candidate, Decision, Kind, Matcher
 from portal.payments.matching.scoring import Reason
 from portal.payments.statements.entries import StatementEntry
+from portal.spilled import Spilled
 
 # What banks write where a payment has no reference of its own.
 _NO_REFERENCE = frozenset({"", "NOTPROVIDED", "NONREF"})
+_NAMED = frozenset({Reason.REFERENCE_EXACT, Reason.REFERENCE_CORRECTED})
 
+# By what a payment and its return are known as a pair: a kind of mark and what it says.
 _Mark = tuple[str, str]
+_Mirror = tuple[Money, _Mark]
 
 
-def match_all(matcher: Matcher, entries: Sequence[StatementEntry]) -> list[Decision]:
+class _Claim(NamedTuple):
+    """A line that is certain of a gift, the best first; `distance` is the score below nought."""
+
+    distance: float
+    booked_on: date
+    at: int
+    gift_id: int
+    payer: str
+    mirrors: tuple[_Mirror, ...]
+
+
+def match_all(matcher: Matcher, entries: Iterable[StatementEntry]) -> Iterator[Decision]:
     """One decision a line, in order. Give it all lines that are open, and debits with them:
     what is certain of a line by itself may not be so beside the others.
+
+    The lines are gone through once; what is decided of each waits on disk for the others.
     """
-    decisions = [matcher.match(entry) for entry in entries]
-    _doubt_reversed(matcher, entries, decisions)
-    _settle_claims(entries, decisions)
-    _pass_over_taken(matcher, entries, decisions)
-    return decisions
-
-
-def _doubt_reversed(
-    matcher: Matcher, entries: Sequence[StatementEntry], decisions: list[Decision]
-) -> None:
-    """A credit that a debit of the same amount and mark takes back needs a clerk."""
-    debits = (entry for entry in entries if entry.money.minor < 0)
-    reversed_marks = {(-debit.money, mark) for debit in debits for mark in _marks(matcher, debit)}
-    for at, entry in _automatic(entries, decisions) if reversed_marks else ():
-        if any((entry.money, mark) in reversed_marks for mark in _marks(matcher, entry)):
-            decisions[at] = _doubt(decisions[at], Reason.REVERSED)
-
-
-def _marks(matcher: Matcher, entry: StatementEntry) -> Iterator[_Mark]:
-    """By what a payment and its return are known as a pair."""
-    if entry.interac_reference:
-        yield "interac", entry.interac_reference
-    if entry.bank_reference not in _NO_REFERENCE:
-        yield "bank", entry.bank_reference
-    for gift_id in matcher.gifts_named(entry):
-        yield "gift", str(gift_id)
-
-
-def _settle_claims(entries: Sequence[StatementEntry], decisions: list[Decision]) -> None:
-    """Of several lines certain of one gift the best keeps it, if it clearly is the best."""
-    claims: dict[int, list[int]] = defaultdict(list)
-    for at, _ in _automatic(entries, decisions):
-        claims[decisions[at].candidates[0].gift_id].append(at)
-    for rivals in claims.values():
-        for at in _losers(entries, decisions, rivals) if len(rivals) > 1 else ():
-            decisions[at] = _doubt(decisions[at], Reason.CLAIMED_TWICE)
-
-
-def _losers(
-    entries: Sequence[StatementEntry], decisions: list[Decision], rivals: list[int]
-) -> list[int]:
-    """All but the best; all, if another payer's line is as good."""
-    ranked = sorted(
-        rivals, key=lambda at: (-decisions[at].candidates[0].score, entries[at].booked_on, at)
+    decisions = Spilled[Decision]()
+    claims = Spilled[_Claim]()
+    debits: set[_Mirror] = set()
+    for at, entry in enumerate(entries):
+        decision = matcher.match(entry)
+        decisions.append(decision)
+        if decision.kind is Kind.AUTOMATIC:
+            claims.append(_claim(at, entry, decision.candidates[0]))
+        elif entry.money.minor < 0:
+            debits.update(_mirrors(-entry.money, entry, matcher.gifts_named(entry)))
+    doubts = _reversed(claims, debits)
+    doubts |= _claimed_twice(claims, doubts)
+    taken = {claim.gift_id for claim in claims if claim.at not in doubts}
+    return (
+        _doubt(decision, doubts[at]) if at in doubts else _with_last(decision, taken)
+        for at, decision in enumerate(decisions)
     )
-    best = ranked[0]
-    equals = [
-        at
-        for at in ranked
-        if decisions[at].candidates[0].score == decisions[best].candidates[0].score
-    ]
-    payers = {_payer(entries[at]) for at in equals}
+
+
+def _claim(at: int, entry: StatementEntry, first: Candidate) -> _Claim:
+    mirrors = tuple(_mirrors(entry.money, entry, [first.gift_id]))
+    payer = next(iter(payer_keys(entry)), "")
+    return _Claim(-first.score, entry.booked_on, at, first.gift_id, payer, mirrors)
+
+
+def _mirrors(money: Money, entry: StatementEntry, gift_ids: Iterable[int]) -> Iterator[_Mirror]:
+    """The marks by which a credit of this money and its return would know each other."""
+    if entry.interac_reference:
+        yield money, ("interac", entry.interac_reference)
+    if entry.bank_reference not in _NO_REFERENCE:
+        yield money, ("bank", entry.bank_reference)
+    for gift_id in gift_ids:
+        yield money, ("gift", str(gift_id))
+
+
+def _reversed(claims: Iterable[_Claim], debits: set[_Mirror]) -> dict[int, Reason]:
+    """A credit that a debit of the same amount and mark takes back needs a clerk."""
+    return {
+        claim.at: Reason.REVERSED
+        for claim in (claims if debits else ())
+        if not debits.isdisjoint(claim.mirrors)
+    }
+
+
+def _claimed_twice(claims: Iterable[_Claim], doubts: Container[int]) -> dict[int, Reason]:
+    """Of several lines certain of one gift the best keeps it, if it clearly is the best."""
+    claimed: set[int] = set()
+    contested: set[int] = set()
+    for claim in claims:
+        if claim.at not in doubts:
+            (contested if claim.gift_id in claimed else claimed).add(claim.gift_id)
+    rivals: dict[int, list[_Claim]] = defaultdict(list)
+    for claim in claims if contested else ():
+        if claim.gift_id in contested and claim.at not in doubts:
+            rivals[claim.gift_id].append(claim)
+    losers = (claim.at for each in rivals.values() for claim in _losers(each))
+    return dict.fromkeys(losers, Reason.CLAIMED_TWICE)
+
+
+def _losers(rivals: list[_Claim]) -> list[_Claim]:
+    """All but the best; all, if another payer's line is as good."""
+    ranked = sorted(rivals)
+    payers = {claim.payer for claim in ranked if claim.distance == ranked[0].distance}
     return ranked if len(payers) > 1 else ranked[1:]
 
 
-def _payer(entry: StatementEntry) -> str:
-    return next(iter(payer_keys(entry)), "")
-
-
-def _pass_over_taken(
-    matcher: Matcher, entries: Sequence[StatementEntry], decisions: list[Decision]
-) -> None:
+def _with_last(decision: Decision, taken: Container[int]) -> Decision:
     """Where a line is unsure, gifts that another line surely pays come last."""
-    taken = {decisions[at].candidates[0].gift_id for at, _ in _automatic(entries, decisions)}
-    for at, decision in enumerate(decisions):
-        others = taken & {candidate.gift_id for candidate in decision.candidates}
-        if decision.kind is not Kind.SUGGESTED or not others:
-            continue
-        others -= matcher.gifts_named(entries[at])
-        candidates = tuple(
-            _because(candidate, Reason.TAKEN) if candidate.gift_id in others else candidate
-            for candidate in decision.candidates
-        )
-        ordered = tuple(sorted(candidates, key=lambda one: Reason.TAKEN in one.reasons))
-        decisions[at] = Decision(decision.kind, ordered, decision.settled)
-
-
-def _automatic(
-    entries: Sequence[StatementEntry], decisions: Iterable[Decision]
-) -> Iterator[tuple[int, StatementEntry]]:
-    for at, decision in enumerate(decisions):
-        if decision.kind is Kind.AUTOMATIC:
-            yield at, entries[at]
+    if decision.kind is not Kind.SUGGESTED:
+        return decision
+    candidates = (
+        _because(candidate, Reason.TAKEN)
+        if candidate.gift_id in taken and _NAMED.isdisjoint(candidate.reasons)
+        else candidate
+        for candidate in decision.candidates
+    )
+    ordered = sorted(candidates, key=lambda one: Reason.TAKEN in one.reasons)
+    return Decision(decision.kind, tuple(ordered), decision.settled)
 
 
 def _doubt(decision: Decision, reason: Reason) -> Decision:

@@ -1,17 +1,20 @@
 """What one line says, read once for all candidates."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from portal.money import Money
-from portal.payments.matching.candidates import Notice, payer_keys
+from portal.payments.matching.candidates import Notice, PayerAlias, payer_keys
+from portal.payments.matching.keyed import Keyed
 from portal.payments.matching.names import Words, fold_words
 from portal.payments.matching.pool import GiftPool
 from portal.payments.matching.references import Quotes, Reading
 from portal.payments.statements.entries import StatementEntry
 
 NOTHING_QUOTED = Quotes({})
+# A payer who paid for more donors than this is an agency, and says little of any.
+MOST_DONORS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +38,23 @@ class Clues:
         return bool(self.quotes.settled) or Reading.EXACT in self.quotes.open.values()
 
 
+class PayerBook:
+    """The donors that clerks once confirmed for payers as banks name them."""
+
+    def __init__(self, aliases: Iterable[PayerAlias]) -> None:
+        self._emails = Keyed((alias.email.strip().lower(), (alias.payer_key,)) for alias in aliases)
+
+    def emails_of(self, entry: StatementEntry) -> tuple[str, ...]:
+        """The addresses known for this line's payer, by the surest key that has any."""
+        found = (self._emails.find(key, MOST_DONORS) for key in payer_keys(entry))
+        return next((tuple(sorted(set(emails))) for emails in found if emails), ())
+
+
 def read_clues(
     entry: StatementEntry,
     notice: Notice | None,
     pool: GiftPool,
-    aliases: Mapping[str, tuple[str, ...]],
+    aliases: PayerBook,
 ) -> Clues:
     """The line's clues, and with a notice what it adds: it never replaces the bank's word."""
     texts = (entry.message, entry.bank_reference)
@@ -53,14 +68,6 @@ def read_clues(
         words=words or fold_words(entry.message),
         named=bool(words),
         email=email.strip().lower(),
-        alias_emails=_alias_emails(entry, aliases),
+        alias_emails=aliases.emails_of(entry),
         told=pool.references.read(notice.message) if notice else NOTHING_QUOTED,
     )
-
-
-def _alias_emails(entry: StatementEntry, aliases: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The donors once confirmed for this payer, by the surest key that is known."""
-    if not aliases:
-        return ()
-    found = (aliases[key] for key in payer_keys(entry) if key in aliases)
-    return next(found, ())

@@ -1,12 +1,11 @@
 """Which open gift one statement line is for: certain, likely, or nobody's."""
 
-from collections import defaultdict
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from portal.payments.matching.candidates import Notice, OpenGift, PayerAlias
-from portal.payments.matching.clues import Clues, read_clues
+from portal.payments.matching.clues import Clues, PayerBook, read_clues
 from portal.payments.matching.notices import NoticeBook
 from portal.payments.matching.pool import GiftPool, Known
 from portal.payments.matching.scoring import Reason, Score, score
@@ -27,8 +26,7 @@ class Kind(StrEnum):
     UNMATCHED = "unmatched"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A gift the line may be for; `score` from 0 to 1."""
 
     gift_id: int
@@ -36,8 +34,7 @@ class Candidate:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """`candidates` best first: exactly one when automatic, none when unmatched.
 
     `settled` are references of gifts that are already paid, which the line names.
@@ -71,7 +68,7 @@ class Matcher:
         settled: Container[str] = frozenset(),
     ) -> None:
         self._pool = GiftPool(open_gifts, settled)
-        self._aliases = _by_payer(aliases)
+        self._aliases = PayerBook(aliases)
         self._notices = NoticeBook(notices)
 
     def match(self, entry: StatementEntry) -> Decision:
@@ -91,9 +88,8 @@ class Matcher:
     def gifts_named(self, entry: StatementEntry) -> frozenset[int]:
         """The open gifts whose references stand in a line as they are, or as good as."""
         quotes = self._pool.references.read(entry.message, entry.bank_reference)
-        named = self._pool.by_reference
         return frozenset(
-            named[reference].gift.gift_id
+            self._pool.of_reference(reference).gift.gift_id
             for reference, reading in quotes.open.items()
             if reading.is_sure
         )
@@ -120,7 +116,7 @@ class Matcher:
         pool = self._pool
         found = {}
         for reference in (*clues.quotes.open, *clues.told.open):
-            known = pool.by_reference[reference]
+            known = pool.of_reference(reference)
             found[known.gift.gift_id] = known
         if clues.names_exactly and any(known.gift.due == clues.money for known in found.values()):
             return found.values()  # named, and what is due: nobody else's name says more
@@ -142,10 +138,3 @@ def _is_certain(candidates: tuple[Candidate, ...]) -> bool:
     """The ceilings keep all but a reference with its amount and currency below `CERTAIN`."""
     best = candidates[0].score
     return best >= CERTAIN and all(best - other.score >= CLEARANCE for other in candidates[1:])
-
-
-def _by_payer(aliases: Iterable[PayerAlias]) -> dict[str, tuple[str, ...]]:
-    emails: dict[str, set[str]] = defaultdict(set)
-    for alias in aliases:
-        emails[alias.payer_key].add(alias.email.strip().lower())
-    return {key: tuple(sorted(found)) for key, found in emails.items()}

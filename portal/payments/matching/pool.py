@@ -1,15 +1,16 @@
 """All open gifts, found by whatever a line may say of them.
 
 Every question looks at a bounded number of gifts, so that matching takes time in proportion
-to the lines, however many gifts are open or share a name.
+to the lines, however many gifts are open or share a name; and they stand on disk, so that
+it takes no more memory either.
 """
 
-from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from portal.money import Money
 from portal.payments.matching.candidates import OpenGift
+from portal.payments.matching.keyed import Keyed
 from portal.payments.matching.names import Words, fold_words, full_name
 from portal.payments.matching.references import ReferenceIndex
 
@@ -35,64 +36,73 @@ class GiftPool:
     """Open gifts by reference, e-mail address, name, and amount with part of a name."""
 
     def __init__(self, gifts: Iterable[OpenGift], settled: Container[str] = frozenset()) -> None:
-        known = [_know(gift) for gift in gifts if gift.due_minor > 0]
-        self.by_reference = {one.gift.reference: one for one in known if one.gift.reference}
-        self.references = ReferenceIndex(
-            (one.gift.reference for one in known if one.gift.reference), settled
-        )
-        self._by_email: dict[str, list[Known]] = defaultdict(list)
-        self._by_name: dict[str, list[Known]] = defaultdict(list)
-        self._by_name_and_amount: dict[str, list[Known]] = defaultdict(list)
-        self._by_trace: dict[str, list[Known]] = defaultdict(list)
-        for one in known:
-            self._file(one)
+        waiting = (_know(gift) for gift in gifts if gift.due_minor > 0)
+        self._gifts = Keyed((one, _keys(one)) for one in waiting)
+        self.references = ReferenceIndex(self._gifts, settled)
 
-    def _file(self, one: Known) -> None:
-        if one.email:
-            self._by_email[one.email].append(one)
-        if one.words:
-            name = full_name(one.words)
-            self._by_name[name].append(one)
-            self._by_name_and_amount[_amount_and(one.gift.due, name)].append(one)
-        for trace in _traces(one.gift.due, one.words[:_NAME_WORDS]):
-            self._by_trace[trace].append(one)
+    def of_reference(self, reference: str) -> Known:
+        """The gift of a reference that is open."""
+        found = self._gifts.find(reference, 2)
+        if len(found) != 1:
+            raise ValueError("a reference belongs to one open gift")
+        return found[0]
 
     def of_email(self, email: str) -> Sequence[Known]:
         """Gifts of this address."""
-        return self._by_email.get(email, ())[:MOST_OF_A_KIND]
+        return self._gifts.find(_email_key(email), MOST_OF_A_KIND)
 
     def of_name(self, words: Words, money: Money) -> Iterator[Known]:
         """Gifts of this very name and amount, else of the name, or of a name like it."""
         if not words:
             return
         name = full_name(words)
-        same = self._by_name_and_amount.get(_amount_and(money, name), ())[:MOST_OF_A_KIND]
+        same = self._gifts.find(_due_key(money, name), MOST_OF_A_KIND)
         yield from same
         if same:
             return
-        yield from _unless_many(self._by_name.get(name, ()), MOST_OF_ANOTHER_AMOUNT)
-        for trace in _traces(money, words[:_MESSAGE_WORDS]):
-            yield from _unless_many(self._by_trace.get(trace, ()), MOST_OF_A_KIND)
+        yield from self._unless_many(_name_key(name), MOST_OF_ANOTHER_AMOUNT)
+        for key in _trace_keys(money, words[:_MESSAGE_WORDS]):
+            yield from self._unless_many(key, MOST_OF_A_KIND)
+
+    def _unless_many(self, key: str, most: int) -> Sequence[Known]:
+        found = self._gifts.find(key, most + 1)
+        return found if len(found) <= most else ()
 
 
 def _know(gift: OpenGift) -> Known:
     return Known(gift, fold_words(gift.name), gift.email.strip().lower())
 
 
-def _traces(money: Money, words: Words) -> set[str]:
+def _keys(one: Known) -> Iterator[str]:
+    """All by which a gift is found. No other key looks like a reference, which is its own."""
+    if one.gift.reference:
+        yield one.gift.reference
+    if one.email:
+        yield _email_key(one.email)
+    if one.words:
+        name = full_name(one.words)
+        yield _name_key(name)
+        yield _due_key(one.gift.due, name)
+    yield from _trace_keys(one.gift.due, one.words[:_NAME_WORDS])
+
+
+def _email_key(email: str) -> str:
+    return f"email {email}"
+
+
+def _name_key(name: str) -> str:
+    return f"name {name}"
+
+
+def _due_key(money: Money, name: str) -> str:
+    return f"due {money.minor} {money.currency} {name}"
+
+
+def _trace_keys(money: Money, words: Words) -> set[str]:
     """An amount, one word of a name and another's first letter: what two spellings share."""
     return {
-        _amount_and(money, f"{word} {other[0]}")
+        f"trace {money.minor} {money.currency} {word} {other[0]}"
         for at, word in enumerate(words)
         for beside, other in enumerate(words)
         if at != beside and len(word) > 1
     }
-
-
-def _amount_and(money: Money, text: str) -> str:
-    """A text as key: compared quickly, and held in little space."""
-    return f"{money.minor} {money.currency} {text}"
-
-
-def _unless_many(group: Sequence[Known], most: int) -> Sequence[Known]:
-    return group if len(group) <= most else ()

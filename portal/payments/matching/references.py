@@ -7,7 +7,7 @@ looked up: no list of near misses is kept, and the work doesn't grow with the op
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +19,8 @@ _VALUE = {sign: value for value, sign in enumerate(ALPHABET)}
 _WEIGHTS: tuple[int, ...] = (*range(1, LENGTH), _PRIME - 1)
 _INVERSES: tuple[int, ...] = tuple(pow(weight, -1, _PRIME) for weight in _WEIGHTS)
 _WORD = re.compile(r"[^\W_]+")
+# Every run of nine signs that all may stand in a reference, wherever it begins.
+_POSSIBLE = re.compile(rf"(?=([{ALPHABET}]{{{LENGTH}}}))")
 _DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"[^\W\d_]")
 _GROUPS = (4, 4, 1)
@@ -57,22 +59,14 @@ class Quotes:
 
 
 class ReferenceIndex:
-    """The references of all open gifts, and a way to ask for those of settled ones.
+    """A way to ask for the references of open gifts, and of settled ones.
 
-    `settled` is any container of canonical references. It is asked rarely, so it may look
-    into a database.
+    Both are any container of canonical references: a set, or one that looks into a database.
     """
 
-    def __init__(self, references: Iterable[str], settled: Container[str] = frozenset()) -> None:
-        self._canonical: dict[str, str] = {}
+    def __init__(self, is_open: Container[str], settled: Container[str] = frozenset()) -> None:
+        self._open = is_open
         self._settled = settled
-        for reference in references:
-            if reference in self:
-                raise ValueError("two open gifts share a reference")
-            self._canonical[reference.replace("-", "")] = reference
-
-    def __contains__(self, reference: str) -> bool:
-        return reference.replace("-", "") in self._canonical
 
     def read(self, *texts: str) -> Quotes:
         """Every gift these texts name; each text stands alone, no reference bridges two."""
@@ -94,11 +88,11 @@ class ReferenceIndex:
         words = _words(text)
         stream = "".join(words)
         taken = []
-        for at in range(len(stream) - LENGTH + 1):
-            canonical = self._canonical.get(stream[at : at + LENGTH])
-            if canonical:
+        for window in _POSSIBLE.finditer(stream):
+            canonical = group(window[1])
+            if _excess(window[1]) == 0 and canonical in self._open:
                 found[canonical] = Reading.EXACT
-                taken.append(at)
+                taken.append(window.start())
         return [
             window
             for window in _edge_windows(words, stream)
@@ -112,7 +106,7 @@ class ReferenceIndex:
     def _repair(self, window: Window, found: dict[str, Reading]) -> None:
         """Note the open references one wrong or swapped sign away."""
         repairs = set(_repairs(window.signs))
-        fits = [self._canonical[signs] for signs in repairs if signs in self._canonical]
+        fits = [canonical for canonical in map(group, repairs) if canonical in self._open]
         if not fits:
             return
         alone = not any(self._as_settled(signs) for signs in repairs)

@@ -61,7 +61,7 @@ def document_of(
         format=format_name,
         account=accounts.pop() if single else "",
         currency=currencies.pop() if len(currencies) == 1 else "",
-        entries=tuple(entries),
+        entries=entries,
         opening_balance=statements[0].opening if single else None,
         closing_balance=statements[-1].closing if single else None,
     )

@@ -15,6 +15,7 @@ from portal.payments.statements.camt_details import movement_entries
 from portal.payments.statements.dates import DateOrder, read_date, unreadable_date
 from portal.payments.statements.entries import StatementDocument, StatementEntry, StatementError
 from portal.payments.statements.xml_reading import Element, ElementReader
+from portal.spilled import Spilled
 
 # The message's root element.
 KINDS = {"BkToCstmrStmt": "camt.053", "BkToCstmrDbtCdtNtfctn": "camt.054"}
@@ -41,7 +42,7 @@ class CamtReader:
 
     def __init__(self, account: str) -> None:
         self.kind = ""
-        self.entries: list[StatementEntry] = []
+        self.entries = Spilled[StatementEntry]()
         self.statements: list[_Statement] = []
         self._account = account
         self._take = {

@@ -25,6 +25,7 @@ from portal.payments.statements.texts import (
     interac_reference_in,
     joined,
 )
+from portal.spilled import Spilled
 
 # More rows than this without a date are no footer.
 LONGEST_FOOTER = 20
@@ -60,9 +61,12 @@ def read_csv(
     columns = _bind_to_file(text, mapping, delimiter)
     dates, last_line = _survey(_body(text, mapping, delimiter), columns)
     reading = _Reading(columns, currency, account, _days(dates, mapping.date_order))
-    entries = tuple(_entries(_body(text, mapping, delimiter), last_line, reading))
-    accounts = {entry.account for entry in entries}
-    currencies = {entry.money.currency for entry in entries}
+    entries = Spilled[StatementEntry]()
+    accounts, currencies = set(), set()
+    for entry in _entries(_body(text, mapping, delimiter), last_line, reading):
+        entries.append(entry)
+        accounts.add(entry.account)
+        currencies.add(entry.money.currency)
     return StatementDocument(
         format=format_name,
         account=accounts.pop() if len(accounts) == 1 else "" if accounts else account,

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from io import StringIO
 from itertools import islice
 
 from portal.i18n import gettext
@@ -16,6 +15,8 @@ from portal.payments.statements.entries import StatementError
 DELIMITERS = (";", "\t", "|", ",")
 LOOKED_AT = 30
 
+# Any of the three line endings; a StringIO would hold the text again at four bytes a sign.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 # Spreadsheets keep leading zeros by ="00123" or '00123.
 _KEPT = re.compile(r'="(.*)"|\'([\d*]+)\'?', re.DOTALL)
 
@@ -43,9 +44,9 @@ def read_rows(text: str, delimiter: str) -> Iterator[Row]:
     consumed: list[str] = []
 
     def lines() -> Iterator[str]:
-        for line in StringIO(text, newline=""):
-            consumed.append(line)
-            yield line
+        for found in _LINE.finditer(text):
+            consumed.append(found[0])
+            yield found[0]
 
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
     line = 1
@@ -72,7 +73,7 @@ def _clean(cell: str) -> str:
 
 def find_delimiter(text: str) -> str:
     """What cuts most of the first rows into equally many cells."""
-    start = "".join(islice(StringIO(text, newline=""), LOOKED_AT))
+    start = "".join(found[0] for found in islice(_LINE.finditer(text), LOOKED_AT))
     return max(DELIMITERS, key=lambda delimiter: _regularity(start, delimiter))
 
 

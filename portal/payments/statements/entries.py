@@ -1,5 +1,6 @@
 """The one shape every bank's file is read into."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -7,7 +8,7 @@ from portal.i18n import gettext
 from portal.money import Money
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class StatementEntry:
     """One movement on an account.
 
@@ -46,7 +47,7 @@ class StatementDocument:
     format: str
     account: str
     currency: str
-    entries: tuple[StatementEntry, ...]
+    entries: Sequence[StatementEntry]
     opening_balance: Money | None = None
     closing_balance: Money | None = None
 

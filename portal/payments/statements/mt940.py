@@ -17,6 +17,7 @@ from portal.payments.statements.dates import DateOrder, read_date, unreadable_da
 from portal.payments.statements.entries import StatementDocument, StatementEntry, StatementError
 from portal.payments.statements.mt940_details import read_details
 from portal.payments.statements.texts import email_in, interac_reference_in, joined
+from portal.spilled import Spilled
 
 _TAG = re.compile(r":(\d{2}[A-Z]?|NS):(.*)", re.DOTALL)
 # SWIFT's envelope around the text block, and the sign that ends a message.
@@ -83,7 +84,7 @@ class _Reader:
     def __init__(self, account: str) -> None:
         self._default = account
         self._statements: list[_Statement] = []
-        self._entries: list[StatementEntry] = []
+        self._entries = Spilled[StatementEntry]()
         self._movement: _Field | None = None
         self._take = {
             "20": self._start,

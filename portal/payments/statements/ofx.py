@@ -22,6 +22,7 @@ from portal.payments.statements.texts import (
     interac_reference_in,
     joined,
 )
+from portal.spilled import Spilled
 
 _TOKEN = re.compile(
     r"<(?P<close>/?)(?P<tag>[A-Za-z0-9._]{1,40})\s*(?P<empty>/?)>"
@@ -49,7 +50,7 @@ class _Reader:
     def __init__(self, text: str, account: str) -> None:
         self._text = text
         self._default = account
-        self._entries: list[StatementEntry] = []
+        self._entries = Spilled[StatementEntry]()
         self._statements: list[AccountTotals] = []
         self._currency = ""
         self._movement: _Movement | None = None

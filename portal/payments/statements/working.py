@@ -1,8 +1,9 @@
 """Going through all open lines: what is certain is booked, what is likely is suggested."""
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -53,7 +54,7 @@ class Worked:
     unmatched: int = 0
 
 
-Decided = tuple[int, Money, Decision]
+Decided = tuple[int, Decision]
 
 
 def match_open_lines(
@@ -68,7 +69,7 @@ def match_open_lines(
     `progress` is told after every few how many lines more were done.
     """
     worked = Worked()
-    todo = iter(_decide_all(database, desk))
+    todo = _decide_all(database, desk)
     while batch := list(islice(todo, BATCH)):
         with database.write() as session:
             _work(session, desk, batch, now=now, worked=worked)
@@ -78,31 +79,33 @@ def match_open_lines(
 
 def count_open_lines(session: Session) -> int:
     """How many lines wait to be matched."""
-    count = sa.select(sa.func.count()).where(_LINES.state == LineState.OPEN)
+    count = sa.select(sa.func.count()).where(_IS_OPEN)
     return session.scalar(count) or 0
 
 
-def _decide_all(database: Database, desk: Desk) -> list[Decided]:
-    """Every open line's id and amount, with what the matcher says of it."""
+def _decide_all(database: Database, desk: Desk) -> Iterator[Decided]:
+    """Every open line's id with what the matcher says of it, which waits on disk."""
+    ids = array("q")
+
+    def entries(session: Session) -> Iterator[StatementEntry]:
+        for line_id, entry in _read(session, _IS_OPEN):
+            ids.append(line_id)
+            yield entry
+        for _, entry in _read(session, _went_out()):
+            yield entry
+
     with database.read() as session:
-        lines = list(_read(session, _LINES.state == LineState.OPEN))
-        if not lines:
-            return []
-        first = min(entry.booked_on for _, entry in lines)
-        debits = [entry for _, entry in _read(session, _went_out_since(first))]
-        matcher = _make_matcher(session, desk)
-        decisions = match_all(matcher, [*(entry for _, entry in lines), *debits])
-    return [
-        (line_id, entry.money, decision)
-        for (line_id, entry), decision in zip(lines, decisions, strict=False)
-    ]
+        decisions = match_all(_make_matcher(session, desk), entries(session))
+    return zip(ids, decisions, strict=False)  # the debits, which come last, told of others
 
 
 _LINES = table_of(StatementLine).c
+_IS_OPEN = _LINES.state == LineState.OPEN
 
 
-def _went_out_since(first: date) -> sa.ColumnElement[bool]:
+def _went_out() -> sa.ColumnElement[bool]:
     """Money that went out since the first open line: a payment may have bounced."""
+    first = sa.select(sa.func.min(_LINES.booked_on)).where(_IS_OPEN).scalar_subquery()
     return sa.and_(_LINES.amount_minor < 0, _LINES.booked_on >= first)
 
 
@@ -147,12 +150,11 @@ def _read(
 
 
 def _make_matcher(session: Session, desk: Desk) -> Matcher:
-    aliases = [
-        KnownPayer(payer_key, email)
-        for payer_key, email in session.execute(sa.select(PayerAlias.payer_key, PayerAlias.email))
-    ]
     return Matcher(
-        _open_gifts(session, desk), aliases, _notices(session), settled=SettledReferences(session)
+        _open_gifts(session, desk),
+        _payers(session),
+        _notices(session),
+        settled=SettledReferences(session),
     )
 
 
@@ -219,8 +221,29 @@ def is_for_someone() -> sa.ColumnElement[bool]:
     return sa.or_(Gift.origin.is_(None), Gift.origin.not_like("unattributed:%"))
 
 
+def _payers(session: Session) -> Iterator[KnownPayer]:
+    rows = session.execute(
+        sa.select(PayerAlias.payer_key, PayerAlias.email),
+        execution_options={"yield_per": READ_BATCH},
+    )
+    for payer_key, email in rows:
+        yield KnownPayer(payer_key, email)
+
+
 def _notices(session: Session) -> Iterator[Notice]:
-    for row in session.scalars(sa.select(TransferNotice).order_by(TransferNotice.id)):
+    rows = session.execute(
+        sa.select(
+            TransferNotice.interac_reference,
+            TransferNotice.amount_minor,
+            TransferNotice.currency,
+            TransferNotice.received_at,
+            TransferNotice.sender_name,
+            TransferNotice.sender_email,
+            TransferNotice.message,
+        ).order_by(TransferNotice.id),
+        execution_options={"yield_per": READ_BATCH},
+    )
+    for row in rows:
         yield Notice(
             interac_reference=row.interac_reference,
             money=Money(row.amount_minor, row.currency),
@@ -235,13 +258,13 @@ def _work(
     session: Session, desk: Desk, batch: Sequence[Decided], *, now: datetime, worked: Worked
 ) -> None:
     """Some lines in one transaction: all locks first, in order, then what is certain."""
-    lines = _lock_open(session, [line_id for line_id, _, _ in batch])
+    lines = _lock_open(session, [line_id for line_id, _ in batch])
     batch = [decided for decided in batch if decided[0] in lines]
-    certain = [one for one in batch if one[2].kind is Kind.AUTOMATIC]
-    gifts = lock_gifts(session, [decision.candidates[0].gift_id for _, _, decision in certain])
-    earlier = count_matches(session, [line_id for line_id, _, _ in certain])
+    certain = [one for one in batch if one[1].kind is Kind.AUTOMATIC]
+    gifts = lock_gifts(session, [decision.candidates[0].gift_id for _, decision in certain])
+    earlier = count_matches(session, [line_id for line_id, _ in certain])
     booked = set()
-    for line_id, _, decision in certain:
+    for line_id, decision in certain:
         making = _make(decision, earlier.get(line_id, 0), now)
         gift = gifts[decision.candidates[0].gift_id]
         if _book(session, desk, lines[line_id], gift, making):
@@ -250,7 +273,7 @@ def _work(
         mark_matched(session, sorted(booked), BY, now)
     left = [decided for decided in batch if decided[0] not in booked]
     _suggest(session, left)
-    with_hints = sum(bool(decision.candidates) for _, _, decision in left)
+    with_hints = sum(bool(decision.candidates) for _, decision in left)
     worked.automatic += len(booked)
     worked.suggested += with_hints
     worked.unmatched += len(left) - with_hints
@@ -284,7 +307,7 @@ def _book(session: Session, desk: Desk, line: StatementLine, gift: Gift, making:
 def _suggest(session: Session, left: Sequence[Decided]) -> None:
     """The candidates of lines for a clerk, instead of those of an earlier look."""
     session.execute(
-        sa.delete(Suggestion).where(Suggestion.line_id.in_([line_id for line_id, _, _ in left]))
+        sa.delete(Suggestion).where(Suggestion.line_id.in_([line_id for line_id, _ in left]))
     )
     rows = [
         {
@@ -294,7 +317,7 @@ def _suggest(session: Session, left: Sequence[Decided]) -> None:
             "score": round(candidate.score * 100),
             "reasons": {"reasons": [reason.value for reason in candidate.reasons]},
         }
-        for line_id, _, decision in left
+        for line_id, decision in left
         for rank, candidate in enumerate(decision.candidates, start=1)
     ]
     if rows:
