@@ -60,6 +60,7 @@ NEEDED = {
     "staff.send_receive": Role.FINANCE,
     "staff.unreceive": Role.FINANCE,
     "staff.export": Role.FINANCE,
+    "staff.export_lines": Role.FINANCE,
     "staff.refund": Role.FINANCE,
     "staff.send_refund": Role.FINANCE,
     "staff.resend_receipt": Role.FINANCE,

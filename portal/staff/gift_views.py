@@ -1,6 +1,6 @@
 """The gift list, one gift explained, its receipt, and the export."""
 
-from flask import Response, abort, redirect, render_template, request, stream_with_context, url_for
+from flask import Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -12,7 +12,7 @@ from portal.receipts.marks import receipt_mark
 from portal.receipts.operations import render_receipt
 from portal.receipts.queries import find_receipt
 from portal.staff.access import current_user, staff
-from portal.staff.export import stream_gifts
+from portal.staff.export import send_csv, stream_gifts
 from portal.staff.filters import GiftFilters, read_filters
 from portal.staff.gift_list import list_gifts
 from portal.staff.names import all_currencies, current_catalogue, current_names, timezone_of
@@ -90,11 +90,7 @@ def export() -> ResponseReturnValue:
     detail = {"filters": "&".join(f"{name}={text}" for name, text in asked.items())}
     with services().database.write() as session:
         audit(session, actor_of(current_user()), "export", "gifts", detail, now=utc_now())
-    filename = f"gifts-{utc_now():%Y-%m-%d-%H%M}.csv"
-    lines = stream_with_context(stream_gifts(services().database, filters, search))
-    response = Response(lines, mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return response
+    return send_csv("gifts", stream_gifts(services().database, filters, search))
 
 
 def find_gift(session: Session, reference: str) -> Gift:

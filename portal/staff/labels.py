@@ -92,6 +92,7 @@ ACTS = {
     "statement_import": "Imported a bank’s file",
     "lines_confirm": "Confirmed bank lines",
     "lines_ignore": "Ignored bank lines",
+    "lines_export": "Exported bank lines",
     "line_match": "Booked a bank line",
     "line_claim": "Booked a bank line without a giver",
     "line_reopen": "Opened a bank line again",

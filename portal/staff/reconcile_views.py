@@ -17,6 +17,7 @@ from portal.payments.statements.queries import Cursor, LineFilter, find_file, li
 from portal.payments.webhook import current_desk
 from portal.staff import labels
 from portal.staff.access import current_user, staff
+from portal.staff.export import send_csv, stream_lines
 from portal.staff.operations import actor_of, audit
 from portal.web import services, utc_now
 
@@ -43,6 +44,14 @@ def reconcile() -> ResponseReturnValue:
         states=[(state.value, gettext(labels.LINE_STATES[state])) for state in LineState],
         sure=SURE,
     )
+
+
+@staff.get("/lines.csv")
+def export_lines() -> ResponseReturnValue:
+    wanted = _read_filter(request.args)
+    with services().database.write() as session:
+        audit(session, _actor(), "lines_export", "lines", _as_args(wanted), now=utc_now())
+    return send_csv("lines", stream_lines(services().database, wanted))
 
 
 @staff.post("/reconcile")

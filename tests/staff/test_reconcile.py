@@ -16,6 +16,7 @@ from portal.payments.statements.models import LineState, StatementLine
 from portal.payments.statements.proof import prove
 from portal.receipts.models import Receipt
 from portal.receipts.register import verify_register
+from portal.staff.models import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient
@@ -320,3 +321,21 @@ def test_a_stranger_s_upload_is_not_even_read(app: Flask, team: dict[str, int]) 
         IMPORT, data=b"x" * 2_000_000, content_type="multipart/form-data; boundary=x"
     )
     assert (answer.status_code, answer.location) == (303, "/staff/sign-in")
+
+
+def test_the_lines_shown_can_be_kept_as_a_file_and_that_is_on_record(
+    catalogued: Database, clerk: Browser
+) -> None:
+    bring(clerk, file_of(("for the hungry", "10.00"), ("for the thirsty", "20.00")))
+    assert f"{IMPORT.rpartition('/')[0]}/lines.csv?state=open" in clerk.get(WORK).text
+    sent = clerk.get("/staff/lines.csv?state=open")
+    assert sent.mimetype == "text/csv"
+    assert sent.text.count("\n") == 3
+    assert clerk.get("/staff/lines.csv?state=matched").text.count("\n") == 1
+    with catalogued.read() as session:
+        entries = session.scalars(sa.select(AuditEntry).where(AuditEntry.act == "lines_export"))
+        assert [entry.detail for entry in entries] == [{"state": "open"}, {"state": "matched"}]
+
+
+def test_a_viewer_keeps_no_file_of_lines(signed_in: SignedIn) -> None:
+    assert signed_in("viewer").get("/staff/lines.csv").status_code == 403

@@ -1,6 +1,5 @@
 """Files kept: whole or not at all, once, by however many clerks at once; money never doubled."""
 
-import csv
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,14 +15,11 @@ from portal.gifts.models import Gift
 from portal.money import Money
 from portal.payments.operations import accept
 from portal.payments.statements.booking import MatchRefused, Share
-from portal.payments.statements.deciding import claim_unattributed
 from portal.payments.statements.decoding import FILE_LIMIT, read_file
 from portal.payments.statements.entries import StatementError
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import Imported
 from portal.payments.statements.working import BATCH, match_open_lines
-from portal.staff.export import stream_gifts
-from portal.staff.filters import GiftFilters
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 from tests.statements.samples import sample
@@ -226,18 +222,6 @@ def test_gifts_that_share_a_series_and_a_line_never_wait_in_a_circle(
     at_once(split, webhooks)
     assert {clerk.gift(gift).paid_minor for gift in gifts} == {15_106}
     clerk.check()
-
-
-def test_no_payer_s_name_becomes_a_formula_in_an_export(clerk: Clerk) -> None:
-    gift = clerk.promise()
-    clerk.bring((gift.reference, "75.53"), payer="=HYPERLINK(1)")
-    clerk.keep(rbc(("@SUM(1)", "10.00"), payer="+1+1"))
-    with clerk.place.database.write() as session:
-        claim_unattributed(session, clerk.desk, clerk.lines()[1].id, by="staff:7", now=NOW)
-    exported = "".join(stream_gifts(clerk.place.database, GiftFilters(), None))
-    rows = list(csv.reader(exported.removeprefix("\ufeff").splitlines()))
-    assert len(rows) == 3
-    assert not [cell for row in rows for cell in row if cell[:1] in set("=+-@\t")]
 
 
 def test_what_is_decided_between_matching_and_booking_is_left_alone(clerk: Clerk) -> None:

@@ -173,7 +173,7 @@ def list_lines(
         .outerjoin(
             Suggestion, sa.and_(Suggestion.line_id == StatementLine.id, Suggestion.rank == 1)
         )
-        .where(StatementLine.amount_minor > 0, *_conditions(wanted))
+        .where(*_conditions(wanted))
         .order_by(best.desc(), StatementLine.id)
         .limit(limit + 1)
     )
@@ -186,8 +186,19 @@ def list_lines(
     return LinePage(_dress(session, [line for line, _ in page]), more)
 
 
+def select_lines(wanted: LineFilter, *columns: Any) -> sa.Select[Any]:
+    """All lines that fit with their files, in order of import, without any bound: to export."""
+    return (
+        sa.select(*columns)
+        .select_from(StatementLine)
+        .join(StatementFile, StatementFile.id == StatementLine.file_id)
+        .where(*_conditions(wanted))
+        .order_by(StatementLine.id)
+    )
+
+
 def _conditions(wanted: LineFilter) -> list[sa.ColumnElement[bool]]:
-    return [
+    said = [
         compare(column, value)
         for column, compare, value in (
             (StatementLine.state, eq, wanted.state),
@@ -198,6 +209,7 @@ def _conditions(wanted: LineFilter) -> list[sa.ColumnElement[bool]]:
         )
         if value is not None
     ]
+    return [StatementLine.amount_minor > 0, *said]
 
 
 def find_line(session: Session, line_id: int) -> Line | None:
