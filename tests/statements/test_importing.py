@@ -19,6 +19,7 @@ from portal.payments.statements.decoding import FILE_LIMIT, read_file
 from portal.payments.statements.entries import StatementError
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import Imported
+from portal.payments.statements.queries import find_file
 from portal.payments.statements.working import BATCH, match_open_lines
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
@@ -72,13 +73,22 @@ def test_equal_lines_of_one_day_stay_as_many_as_the_file_has(clerk: Clerk) -> No
 
 
 def test_a_line_keeps_what_the_bank_wrote(clerk: Clerk) -> None:
-    clerk.keep(sample("rbc.csv"), filename="../../etc/november.csv")
+    clerk.keep(sample("rbc.csv"))
     first, *_ = clerk.lines()
     assert first.raw.startswith("Chequing,00012-0012345,11/2/2026,,")
     assert first.interac_reference == "C1Ab4kQpT9z"
     out = [line for line in clerk.lines() if line.amount_minor < 0]
     assert {line.state for line in out} == {LineState.IGNORED}
     clerk.check()
+
+
+@pytest.mark.parametrize("name", ["../../etc/x.csv", "C:\\fakepath\\x.csv", "/x.csv", "x.csv"])
+def test_of_a_file_s_name_only_the_last_part_is_kept(clerk: Clerk, name: str) -> None:
+    kept = clerk.keep(sample("rbc.csv"), filename=name)
+    with clerk.place.database.read() as session:
+        file = find_file(session, kept.file_id)
+    assert file is not None
+    assert file.filename == "x.csv"
 
 
 @pytest.mark.parametrize(
