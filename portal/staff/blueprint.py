@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 
 from portal.settings import Settings
-from portal.staff import (
+from portal.staff import (  # noqa: F401 - a room that is imported has its pages
     act_views,
     dashboard,
     event_views,
@@ -25,21 +25,6 @@ from portal.staff.recent import Recent
 from portal.staff.sessions import LIFETIME
 
 __all__ = ["set_up_staff"]
-
-VIEWS = (
-    act_views,
-    dashboard,
-    event_views,
-    gift_views,
-    line_views,
-    mode_views,
-    receive_views,
-    reconcile_views,
-    sign_in,
-    statement_views,
-    team_views,
-    transfer_views,
-)
 
 
 def set_up_staff(app: Flask) -> None:

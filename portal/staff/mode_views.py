@@ -24,14 +24,8 @@ from portal.regions.editing import (
 from portal.regions.models import RegionRecord
 from portal.regions.parsing import RegionError, parse_region
 from portal.staff.access import current_user, staff
-from portal.staff.mode_form import (
-    PROOFS,
-    ModeForm,
-    account_kind,
-    lead_to_field,
-    make_form,
-    read_mode,
-)
+from portal.staff.mode_form import PROOFS, ModeForm, account_kind, make_form
+from portal.staff.mode_reading import lead_to_field, read_mode
 from portal.staff.names import current_catalogue
 from portal.staff.operations import actor_of, audit
 from portal.web import services, utc_now

@@ -9,7 +9,8 @@ from babel.messages.pofile import read_po
 from portal.i18n import TRANSLATIONS
 from portal.paths import PACKAGE, TEMPLATES
 from portal.staff import forms, labels
-from portal.staff.mode_form import PROOFS, SENTENCES, ModeForm
+from portal.staff.mode_form import PROOFS, ModeForm
+from portal.staff.mode_reading import SENTENCES
 from portal.staff.receive_views import ReceiveForm
 from portal.staff.statement_form import BANKS, COLUMNS, MARKS, ORDERS, StatementForm
 from portal.staff.timeline import DETAIL_LABELS
