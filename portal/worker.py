@@ -37,7 +37,7 @@ log = get_logger()
 
 # Each thread that renders keeps its own typst and fonts; four are forty receipts a second.
 CONCURRENCY = 4
-POLLING_SECONDS = 0.1
+POLLING_SECONDS = 0.5
 COMPARE_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
 # A job that fails is promised again, later and later, for about two days.
