@@ -13,7 +13,7 @@ from portal.payments.statements.mapper import Preview, preview
 from portal.payments.statements.operations import Imported, import_statement
 from portal.payments.statements.proof import count_totals
 from portal.payments.statements.queries import list_files
-from portal.payments.statements.working import Worked, match_open_lines
+from portal.payments.statements.working import Worked, is_long_work, match_open_lines
 from portal.payments.webhook import current_desk
 from portal.staff.access import current_user, staff
 from portal.staff.operations import actor_of, audit
@@ -28,8 +28,6 @@ from portal.staff.statement_form import (
 from portal.web import services, utc_now
 
 FILES = 50
-# More than this is matched by a job: a page must not take minutes.
-MATCHED_AT_ONCE = 2_000
 
 
 @staff.get("/statements")
@@ -57,7 +55,7 @@ def send_statement() -> ResponseReturnValue:
             session, _actor(), "statement_import", f"file:{imported.file_id}", detail, now=utc_now()
         )
     _tell(imported)
-    _match(imported.new)
+    _match()
     return redirect(url_for("staff.reconcile", file=imported.file_id), 303)
 
 
@@ -72,7 +70,7 @@ def preview_statement() -> ResponseReturnValue:
 @staff.post("/statements/match")
 def match_again() -> ResponseReturnValue:
     """Go through all open lines once more: gifts may have been begun since."""
-    _match(0)
+    _match()
     return redirect(url_for("staff.reconcile"), 303)
 
 
@@ -108,12 +106,13 @@ def _tell(imported: Imported) -> None:
     flash(ngettext("%(num)s new line is kept.", "%(num)s new lines are kept.", imported.new))
 
 
-def _match(new: int) -> None:
+def _match() -> None:
     """Match now, or leave it to the worker where a page would take too long."""
-    if new > MATCHED_AT_ONCE:
+    with services().database.read() as session:
+        is_long = is_long_work(session)
+    if is_long:
         with services().database.write() as session:
-            now = utc_now()
-            services().jobs.enqueue(session, "match_lines", int(now.timestamp()))
+            services().jobs.enqueue(session, "match_lines", int(utc_now().timestamp()))
         flash(gettext("The lines are being matched. Look again in a minute."))
         return
     worked: Worked = match_open_lines(services().database, current_desk(), utc_now())

@@ -14,6 +14,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.payments.statements.models import LineState, StatementLine
 from portal.payments.statements.proof import prove
+from portal.payments.statements.working import MOST_LINES_AT_ONCE
 from portal.receipts.models import Receipt
 from portal.receipts.register import verify_register
 from portal.staff.models import AuditEntry
@@ -22,6 +23,7 @@ from tests.giving.visits import give
 from tests.pages import CheckedClient
 from tests.staff.conftest import Browser
 from tests.statements.clerk import rbc
+from tests.workplace import promised_jobs
 
 SignedIn = Callable[[str], Browser]
 DAY = NOW.date()
@@ -339,3 +341,15 @@ def test_the_lines_shown_can_be_kept_as_a_file_and_that_is_on_record(
 
 def test_a_viewer_keeps_no_file_of_lines(signed_in: SignedIn) -> None:
     assert signed_in("viewer").get("/staff/lines.csv").status_code == 403
+
+
+def test_a_file_too_long_for_a_page_is_matched_by_the_worker(
+    catalogued: Database, clerk: Browser, promise: Callable[..., Gift]
+) -> None:
+    gift = promise()
+    rows = [("offering", "1.00")] * MOST_LINES_AT_ONCE
+    bring(clerk, file_of((gift.reference, "75.53"), *rows))
+    assert "The lines are being matched" in clerk.get(WORK).text
+    assert status(catalogued, gift) is Status.PENDING
+    (job,) = [name for name in promised_jobs(catalogued) if name.startswith("match_lines-")]
+    assert job

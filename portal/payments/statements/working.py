@@ -43,6 +43,8 @@ BATCH = 100
 BY = "system"
 READ_BATCH = 2_000
 REMEMBERED_REFERENCES = 10_000
+MOST_LINES_AT_ONCE = 2_000
+MOST_GIFTS_AT_ONCE = 20_000
 
 
 @dataclass(slots=True)
@@ -81,6 +83,14 @@ def count_open_lines(session: Session) -> int:
     """How many lines wait to be matched."""
     count = sa.select(sa.func.count()).where(_IS_OPEN)
     return session.scalar(count) or 0
+
+
+def is_long_work(session: Session) -> bool:
+    """Whether matching what is open takes longer than a page may: some seconds."""
+    lines = sa.select(_LINES.id).where(_IS_OPEN)
+    gifts = sa.select(_GIFTS.id).where(_GIFTS.status.in_(OPEN))
+    many = (lines.offset(MOST_LINES_AT_ONCE), gifts.offset(MOST_GIFTS_AT_ONCE))
+    return any(session.scalar(beyond.limit(1)) is not None for beyond in many)
 
 
 def _decide_all(database: Database, desk: Desk) -> Iterator[Decided]:
