@@ -21,15 +21,8 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import list_ledger_entries
-from portal.giving.operations import (
-    ATTEMPTS_AN_HOUR,
-    TooManyTries,
-    hand_off,
-    instruct,
-    look_up_return,
-    open_checkout,
-    page_url,
-)
+from portal.giving.handing_off import hand_off, look_up_return, open_checkout, page_url
+from portal.giving.operations import ATTEMPTS_AN_HOUR, TooManyTries, instruct
 from portal.logs import get_logger
 from portal.money import Money
 from portal.payments.gateway import Gateway, StripeRefused, StripeUnavailable

@@ -14,7 +14,7 @@ from portal.gifts.queries import find_gift_by_token, list_facts
 from portal.giving.asked import Asked, choose_locale
 from portal.giving.changing import list_other_ways
 from portal.giving.giftpage import Arrival, name_fund, name_mode, tell_story
-from portal.giving.operations import page_url
+from portal.giving.handing_off import page_url
 from portal.giving.transferpage import Transfer, make_sheet
 from portal.giving.visitors import catalogue, keep_private
 from portal.i18n import set_locale

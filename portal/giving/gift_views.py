@@ -9,7 +9,8 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.giving.gift_showing import find_gift, show_gift
 from portal.giving.giftpage import Arrival
-from portal.giving.operations import TooManyTries, look_up_return, page_url, resume_gift
+from portal.giving.handing_off import look_up_return, page_url
+from portal.giving.operations import TooManyTries, resume_gift
 from portal.giving.visitors import catalogue, gateway, keep_private
 from portal.payments.operations import Desk
 from portal.receipts.marks import receipt_mark

@@ -1,7 +1,6 @@
 """Starting a gift: keep the promise, then hand the donor on.
 
-The row is committed before Stripe is called and no transaction is open while Stripe is
-asked. A form that comes again within ten minutes is known by its content: an unpaid twin is
+A form that comes again within ten minutes is known by its content: an unpaid twin is
 resumed, a paid one asks first.
 """
 
@@ -22,14 +21,11 @@ from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, record_event
-from portal.i18n import gettext, pick, use_locale
+from portal.giving.handing_off import hand_off, open_checkout, page_url
 from portal.logs import get_logger
 from portal.money import Money
-from portal.payments.events import apply_reading
-from portal.payments.gateway import CheckoutOrder, Gateway, StripeRefused, StripeUnavailable, at
+from portal.payments.gateway import Gateway
 from portal.payments.models import Checkout
-from portal.payments.operations import Desk
-from portal.payments.readings import read_checkout
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch
 from portal.regions.catalogue import Mode, Region
@@ -38,7 +34,6 @@ from portal.web import Services
 log = get_logger()
 
 TWIN_WINDOW = timedelta(minutes=10)
-CHECKOUT_LIFE = timedelta(hours=23)
 # Cards are what thieves try; transfers stay open when a network's cards are stopped.
 CARD_GIFTS_AN_HOUR = 30
 TRANSFER_GIFTS_AN_HOUR = 120
@@ -113,11 +108,6 @@ def _count_try(session: Session, order: GiftOrder, now: datetime) -> bool:
     bucket = "card_gifts" if is_card else "transfer_gifts"
     limit = CARD_GIFTS_AN_HOUR if is_card else TRANSFER_GIFTS_AN_HOUR
     return limits.hit(session, bucket, order.who, limit=limit, seconds=3600, now=now)
-
-
-def page_url(gift: Gift) -> str:
-    """The gift's own page, without the site's address."""
-    return f"/gift/{gift.token}"
 
 
 def fingerprint(services: Services, order: GiftOrder) -> str:
@@ -196,106 +186,6 @@ def instruct(session: Session, services: Services, gift: Gift, mode: Mode, now: 
     services.jobs.enqueue(session, "send_notice", f"gift_instructions:{gift.id}:{subject}")
 
 
-def hand_off(
-    services: Services,
-    gateway: Gateway,
-    region: Region,
-    gift: Gift,
-    checkout: Checkout,
-    *,
-    now: datetime,
-) -> str:
-    """Where the donor pays: Stripe's page, or the gift's own when Stripe can't be had."""
-    if checkout.url:
-        return checkout.url
-    try:
-        made = gateway.create_checkout(_checkout_order(services, region, gift, checkout))
-    except (StripeUnavailable, StripeRefused) as error:
-        log.warning("hand_off_failed", gift_id=gift.id, why=type(error).__name__)
-        _note_trouble(services, gift, checkout, error, now)
-        return f"{page_url(gift)}?trouble=1"
-    url = str(made["url"])
-    with services.database.write() as session:
-        session.execute(
-            sa.update(Checkout)
-            .where(Checkout.id == checkout.id)
-            .values(
-                stripe_session_id=made["id"],
-                url=url,
-                state=made["status"],
-                expires_at=at(made["expires_at"]),
-            )
-        )
-        record_event(session, gift, "handed_off", now, actor="system")
-    return url
-
-
-def open_checkout(session: Session, gift: Gift, now: datetime) -> Checkout:
-    """The hand-off that still holds, or a new row for one."""
-    checkout = session.scalar(
-        sa.select(Checkout)
-        .where(
-            Checkout.gift_id == gift.id,
-            Checkout.state.in_(("new", "open")),
-            Checkout.expires_at > now + timedelta(minutes=1),
-        )
-        .order_by(Checkout.id.desc())
-        .limit(1)
-    )
-    if checkout is None:
-        checkout = Checkout(
-            gift_id=gift.id,
-            url="",
-            state="new",
-            expires_at=now + CHECKOUT_LIFE,
-            created_at=now,
-        )
-        session.add(checkout)
-        session.flush()
-    return checkout
-
-
-def _checkout_order(
-    services: Services, region: Region, gift: Gift, checkout: Checkout
-) -> CheckoutOrder:
-    mode, fund = region.mode(gift.mode), region.fund(gift.fund)
-    page = f"{services.settings.base_url}{page_url(gift)}"
-    with use_locale(gift.locale):
-        what = gettext(
-            "Gift to %(issuer)s: %(fund)s",
-            issuer=region.issuer.legal_name,
-            fund=pick(fund.names) if fund else gift.fund,
-        )
-    return CheckoutOrder(
-        key=f"checkout-{gift.reference}-{checkout.id}",
-        reference=gift.reference,
-        money=gift.money,
-        monthly=gift.frequency == Frequency.MONTHLY,
-        description=what,
-        email=gift.email,
-        locale=gift.locale,
-        success_url=f"{page}?session_id={{CHECKOUT_SESSION_ID}}",
-        cancel_url=f"{page}?cancelled=1",
-        expires_at=checkout.expires_at,
-        allowed_types=mode.stripe_allowed if mode else (),
-        excluded_types=mode.stripe_excluded if mode else (),
-    )
-
-
-def _note_trouble(
-    services: Services, gift: Gift, checkout: Checkout, error: Exception, now: datetime
-) -> None:
-    """Keep the hand-off for another try, unless Stripe refused this very request."""
-    with services.database.write() as session:
-        if isinstance(error, StripeRefused):
-            session.execute(
-                sa.update(Checkout).where(Checkout.id == checkout.id).values(state="refused")
-            )
-        record_event(
-            session, gift, "hand_off_failed", now, actor="system", why=type(error).__name__
-        )
-
-
 def resume_gift(
     services: Services,
     gateway: Gateway,
@@ -318,37 +208,3 @@ def resume_gift(
     if checkout is None:
         return page_url(gift)
     return hand_off(services, gateway, region, gift, checkout, now=now)
-
-
-def look_up_return(
-    services: Services,
-    gateway: Gateway,
-    desk: Desk,
-    gift: Gift,
-    *,
-    session_id: str,
-    now: datetime,
-) -> None:
-    """The donor is back from Stripe: ask how it went, and book it if we are first.
-
-    A session that is not this gift's is not asked about; when Stripe doesn't answer, the
-    webhook will tell.
-    """
-    with services.database.read() as session:
-        known = session.scalar(
-            sa.select(Checkout.id).where(
-                Checkout.gift_id == gift.id, Checkout.stripe_session_id == session_id
-            )
-        )
-    if known is None or gift.status.is_received:
-        return
-    try:
-        checkout = gateway.retrieve_checkout(session_id)
-    except (StripeUnavailable, StripeRefused):
-        log.warning("return_not_looked_up", gift_id=gift.id)
-        return
-    reading = read_checkout(checkout, now)
-    if reading is None or checkout["livemode"] is not gateway.livemode:
-        return
-    with services.database.write() as session:
-        apply_reading(session, desk, reading, now)

@@ -10,7 +10,8 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.giving.changing import ModeNotOffered, change_mode
 from portal.giving.gift_showing import desk, find_gift, region_and_mode, show_gift, support_email
-from portal.giving.operations import TooManyTries, page_url
+from portal.giving.handing_off import page_url
+from portal.giving.operations import TooManyTries
 from portal.giving.visitors import gateway, keep_private
 from portal.i18n import gettext
 from portal.logs import get_logger

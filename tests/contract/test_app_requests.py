@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from portal.codes.pledge import Frequency
 from portal.database import Database
-from portal.giving.operations import look_up_return
+from portal.giving.handing_off import look_up_return
 from portal.money import Money
 from portal.payments.followups import compare_with_stripe, fetch_fee
 from portal.payments.models import Checkout
