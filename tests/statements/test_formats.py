@@ -6,6 +6,7 @@ import pytest
 
 from portal.money import Money
 from portal.payments.statements.reading import read_statement, read_statement_file
+from tests.statements.clerk import rbc
 from tests.statements.samples import NAMES, SAMPLES, read_sample, sample
 
 
@@ -176,3 +177,10 @@ def test_account_and_currency_stand_in_where_the_file_names_none() -> None:
     document = read_statement(sample("td.csv"), filename="x", account="0077", currency="USD")
     assert (document.account, document.currency) == ("0077", "USD")
     assert read_statement(sample("bmo.csv"), filename="x", account="0077").account != "0077"
+
+
+def test_a_sender_s_message_in_the_next_column_is_no_part_of_the_name() -> None:
+    file = rbc(("merci", "75.50"), ("", "20.00"), payer="ADA ROY")
+    said, silent = read_statement(file, filename="rbc.csv").entries
+    assert (said.payer_name, silent.payer_name) == ("ADA ROY", "ADA ROY")
+    assert said.message == "E-TRANSFER - AUTODEPOSIT ADA ROY merci"

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -168,13 +168,14 @@ def _is_balance(row: Row, columns: Columns) -> bool:
 
 def _entry(row: Row, reading: _Reading) -> StatementEntry:
     columns = reading.columns
-    message = joined(row.cell(column) for column in columns.message)
+    words = [row.cell(column) for column in columns.message]
+    message = joined(words)
     return StatementEntry(
         position=row.line,
         booked_on=reading.days[row.cell(columns.date)],
         money=row_money(row, columns, reading.currency),
         account=row.cell(columns.account) or reading.account,
-        payer_name=row.cell(columns.payer_name) or e_transfer_name(message),
+        payer_name=row.cell(columns.payer_name) or _name_among([*words, message]),
         payer_account=row.cell(columns.payer_account),
         payer_email=row.cell(columns.payer_email) or email_in(message),
         message=message,
@@ -182,3 +183,8 @@ def _entry(row: Row, reading: _Reading) -> StatementEntry:
         interac_reference=interac_reference_in(message),
         raw=row.raw,
     )
+
+
+def _name_among(texts: Sequence[str]) -> str:
+    """The sender as one column names them, for the next is their message; else as all do."""
+    return next(filter(None, map(e_transfer_name, texts)), "")
