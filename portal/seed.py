@@ -122,6 +122,7 @@ def _gift_row(
         "last_name": last,
         "email": email,
         "search_name": fold_name(first, last),
+        "given_name": fold_name(first, ""),
         "locale": region.locales[0],
         "status": status,
         "paid_minor": amount if received else 0,

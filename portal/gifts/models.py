@@ -61,6 +61,7 @@ class Gift(Base):
         sa.Index("ix_gifts_currency_received_at", "currency", "received_at", "paid_minor"),
         sa.Index("ix_gifts_email_created_at_id", "email", "created_at", "id"),
         sa.Index("ix_gifts_search_name_created_at_id", "search_name", "created_at", "id"),
+        sa.Index("ix_gifts_given_name_created_at_id", "given_name", "created_at", "id"),
         sa.Index("ix_gifts_fingerprint_created_at", "fingerprint", "created_at"),
     )
 
@@ -85,6 +86,7 @@ class Gift(Base):
     last_name: Mapped[str] = mapped_column(sa.String(100), default="")
     email: Mapped[str] = mapped_column(_by_prefix(254), default="")
     search_name: Mapped[str] = mapped_column(_by_prefix(210), default="")
+    given_name: Mapped[str] = mapped_column(_by_prefix(110), default="")
     address_line1: Mapped[str] = mapped_column(sa.String(200), default="")
     address_line2: Mapped[str] = mapped_column(sa.String(200), default="")
     city: Mapped[str] = mapped_column(sa.String(100), default="")

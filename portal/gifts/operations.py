@@ -73,6 +73,7 @@ def add_gift(
         last_name=giver.last_name,
         email=giver.email.lower(),
         search_name=fold_name(giver.first_name, giver.last_name),
+        given_name=fold_name(giver.first_name, ""),
         address_line1=giver.address_line1,
         address_line2=giver.address_line2,
         city=giver.city,

@@ -25,6 +25,8 @@ def same_as(search: Search) -> Iterator[Ids]:
         yield _gifts(Gift.email == search.email)
     for name in search.names:
         yield _gifts(Gift.search_name == name)
+    if search.given:
+        yield _gifts(Gift.given_name == search.given)
 
 
 def known_by(search: Search) -> Iterator[Ids]:
@@ -43,6 +45,8 @@ def beginning_like(search: Search) -> Iterator[Ids]:
         yield _beginning(Gift.email, search.email)
     for name in search.names:
         yield _beginning(Gift.search_name, name)
+    if search.given:
+        yield _beginning(Gift.given_name, search.given)
 
 
 def begins_too_many(session: Session, search: Search) -> bool:

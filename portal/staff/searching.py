@@ -24,7 +24,7 @@ _AMOUNT = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """One reading of the text; exactly one field is set, or `names` with `email`."""
+    """One reading of the text; exactly one field is set, or `names` with `given` and `email`."""
 
     reference: str | None = None
     receipt: tuple[int, int] | None = None
@@ -32,6 +32,7 @@ class Search:
     amounts: tuple[Money, ...] = ()
     email: str | None = None
     names: tuple[str, ...] = ()
+    given: str = ""
 
 
 def read_search(text: str, currencies: Iterable[str]) -> Search | None:
@@ -62,7 +63,9 @@ def _as_receipt(text: str, _currencies: Currencies) -> Search | None:
 
 def _as_person(text: str, _currencies: Currencies) -> Search:
     email = None if " " in text else text.lower()
-    return Search(email=email, names=() if "@" in text else name_orders(text))
+    if "@" in text:
+        return Search(email=email)
+    return Search(email=email, names=name_orders(text), given=fold_name(text, ""))
 
 
 # In this order: what is surest first.

@@ -112,6 +112,16 @@ def test_names_are_searched_with_one_apostrophe(database: Database) -> None:
     schema.downgrade(database, "20261125_proofs")
 
 
+def test_gifts_of_before_are_found_by_first_names(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    with database.write() as session:
+        session.execute(sa.update(Gift).values(first_name="Zoë Ann", last_name="Roy"))
+    schema.downgrade(database, "20261126_apostrophes")
+    schema.upgrade(database)
+    with database.read() as session:
+        assert session.get_one(Gift, gift_id).given_name == "zoe ann"
+
+
 def test_goes_down_to_nothing(database: Database) -> None:
     add_paid_gift(database)
     schema.downgrade(database, "base")

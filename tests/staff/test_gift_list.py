@@ -99,6 +99,8 @@ SEARCHES: tuple[tuple[str, list[str]], ...] = (
     ("zoë tremblay", ["zoe"]),
     ("tremblay z", ["zoe"]),
     ("kenji mori tanaka", ["kenji"]),
+    ("Zoë", ["zoe"]),
+    ("ken", ["kenji"]),
     ("ann.ob", ["ann"]),
     ("ANN.OBRIEN@example.com", ["ann"]),
     ("zoe@", ["zoe"]),

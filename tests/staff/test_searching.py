@@ -21,10 +21,11 @@ CURRENCIES = ("CAD", "JPY", "KWD")
         ("2026 417", Search(receipt=(2026, 417))),
         ("75.50", Search(amounts=(Money(7550, "CAD"), Money(75500, "KWD")))),
         ("cad 75.5", Search(amounts=(Money(7550, "CAD"),))),
-        ("EUR 75", Search(email=None, names=("eur 75", "75 eur"))),
+        ("EUR 75", Search(email=None, names=("eur 75", "75 eur"), given="eur 75")),
         ("Anna@", Search(email="anna@")),
-        ("Smith", Search(email="smith", names=("smith",))),
-        ("Anna Smith", Search(names=("anna smith", "smith anna"))),
+        ("Smith", Search(email="smith", names=("smith",), given="smith")),
+        ("Zoë", Search(email="zoë", names=("zoe",), given="zoe")),
+        ("Anna Smith", Search(names=("anna smith", "smith anna"), given="anna smith")),
     ],
 )
 def test_texts_are_read_as_what_they_surest_are(text: str, meant: Search | None) -> None:

@@ -130,6 +130,7 @@ def test_a_line_and_a_gift_tell_of_each_other_undone_matches_too(clerk: Clerk) -
         "O’Brien-Tremblay",
         "o’brien-tremblay, Adaeze",
         "Adaeze O’Brien-Tremblay",
+        "adaeze",
         "adaeze@exam",
         "75.53",
         "75,53",

@@ -24,7 +24,7 @@ def find_open_gifts(
 ) -> list[GiftChoice]:
     """Gifts that wait for money, newest first, by any reading of `text`; none for no text.
 
-    A reference may be whole, inside a message, or begun; a name begins with the last name.
+    A reference may be whole, inside a message, or begun; a name in any order, or a part of it.
     Each reading is a look into one index.
     """
     text = " ".join(text.split())[:LONGEST_TEXT]
@@ -66,6 +66,7 @@ def _readings(text: str, currency: str) -> Iterator[sa.ColumnElement[bool]]:
         first, _, last = folded.rpartition(" ")
         if first:
             yield _begins(Gift.search_name, f"{last} {first}")
+        yield _begins(Gift.given_name, folded)
 
 
 def _begins(column: sa.orm.InstrumentedAttribute[str], text: str) -> sa.ColumnElement[bool]:
