@@ -82,6 +82,7 @@ def test_a_bank_debit_that_fails_is_told_without_a_receipt(
 ) -> None:
     demo.sandbox.control("fail_next_settlement", count=1)
     start_debit(visitor, donor)
+    demo.await_messages(donor.email, 1)  # a debit that is over is not told to be on its way
     later(seconds=8 * DAYS)
     message, _ = demo.await_messages(donor.email, 2)
     assert "did not go through" in message["subject"]
@@ -99,6 +100,7 @@ def test_a_bank_debit_that_comes_back_after_success_is_told_too(
     visitor: Visitor, donor: Donor, demo: DemoProcess, later: Callable[..., Any]
 ) -> None:
     start_debit(visitor, donor)
+    demo.await_messages(donor.email, 1)  # a debit that is over is not told to be on its way
     later(seconds=8 * DAYS)
     demo.await_messages(donor.email, 2)
     (charge,) = charges(demo, donor)

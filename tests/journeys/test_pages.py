@@ -35,7 +35,7 @@ FORMS = (
     "/c/LWCAN",
     "/c/HARVEST",
 )
-NOT_HTML = {"health.alive", "health.ready", "health.metrics", "staff.export"}
+NOT_HTML = {"health.alive", "health.ready", "health.metrics", "staff.export", "staff.export_lines"}
 
 
 def simple_addresses() -> dict[str, str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -31,14 +32,14 @@ def start(ports: tuple[int, int], folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(arguments, stderr=subprocess.PIPE)
 
 
-def wait_until_open(port: int) -> None:
+def wait_until_it_serves(port: int) -> None:
+    """Until it answers: its port is open a little before it heeds signals."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/api/messages", timeout=5):
+            return
         time.sleep(0.05)
-    raise TimeoutError(f"nothing listens on {port}")
+    raise TimeoutError(f"nothing answers on {port}")
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def ports() -> tuple[int, int]:
 @pytest.fixture
 def mailbox(ports: tuple[int, int], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = start(ports, tmp_path)
-    wait_until_open(ports[0])
+    wait_until_it_serves(ports[0])
     yield process
     process.kill()
     process.wait()
