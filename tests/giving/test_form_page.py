@@ -4,6 +4,7 @@ import gzip
 import re
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -11,6 +12,7 @@ from portal.codes.models import CodeRecord
 from portal.database import Database
 from portal.giving.pages import PageCache
 from portal.regions.files import read_catalogue
+from portal.regions.queries import CatalogueCache
 from tests.giving.visits import tag_of, text_of
 from tests.pages import CheckedClient
 
@@ -76,10 +78,17 @@ def test_packs_the_page_for_browsers_that_take_it(client: CheckedClient, app: Fl
 
 
 def test_a_kept_page_asks_the_database_nothing(client: CheckedClient, app: Flask) -> None:
+    database: Database = app.extensions["portal"].database
+    app.extensions["giving_pages"] = PageCache(lambda: 0.0)
+    app.extensions["catalogue"] = CatalogueCache(database, seconds=3600)
     first = client.get("/give/ca?code=LWCAN")
-    app.extensions["portal"].database.close()
-    (app.extensions["portal"].database.read) = None  # any use of the database would now fail
+    asked: list[str] = []
+    for engine in {database.reader, database.writer}:
+        sa.event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
     assert client.get("/give/ca?code=LWCAN").data == first.data
+    assert asked == []
+    client.get("/give/us?code=LWCAN")
+    assert asked, "another page is seen to ask"
 
 
 def test_an_edit_of_a_code_is_seen_within_a_pages_life(
