@@ -102,9 +102,8 @@ def deliver(
     database: Database, settings: Settings, email_id: int, letter: Letter, now: datetime
 ) -> bool:
     """Send a registered message unless it was sent; whether it went out now."""
-    with database.read() as session:
-        email = session.get_one(Email, email_id)
-    if email.sent_at is not None:
+    email = _begin(database, email_id)
+    if email is None:
         return False
     message = compose(settings, letter, key=email.key, at=email.created_at)
     try:
@@ -113,6 +112,21 @@ def deliver(
         _note(database, email_id, problem=str(error))
         raise
     return True
+
+
+def _begin(database: Database, email_id: int) -> sa.Row[tuple[str, datetime]] | None:
+    """A message that is still to be sent, its last problem forgotten.
+
+    To write this is also the proof that the database takes writes: what can't be noted as
+    sent would be sent again at each try.
+    """
+    with database.write() as session:
+        return session.execute(
+            sa.update(Email)
+            .where(Email.id == email_id, Email.sent_at.is_(None))
+            .values(problem="")
+            .returning(Email.key, Email.created_at)
+        ).one_or_none()
 
 
 def _note(database: Database, email_id: int, **values: object) -> None:

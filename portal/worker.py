@@ -129,10 +129,11 @@ def run_worker(work: Work, *, name: str = "worker-1") -> None:
     DBOS(config=config)
     for task_name, task in TASKS.items():
         _register(task_name, task, work)
+    # Said before the first job can begin, so that the log's order is the work's.
+    log.info("worker_started", executor=executor_id)
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLLING_SECONDS)
     _beat(work, executor_id)
-    log.info("worker_started", executor=executor_id)
     _keep_watch(work, executor_id, stop)
     DBOS.destroy(workflow_completion_timeout_sec=10)
     log.info("worker_stopped", executor=executor_id)

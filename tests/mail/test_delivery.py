@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portal.database import Database
+from portal.database import Database, DatabaseUnavailable
 from portal.mail import Email, Letter, MailNotSent, deliver, register_email
+from portal.mailbox.store import MailStore
 from portal.settings import Settings, load_settings
+from tests.database_faults import set_connections
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LETTER = Letter(
@@ -109,3 +111,21 @@ def test_a_message_that_can_not_be_written_is_not_noted_as_sent(database: Databa
     with pytest.raises(ValueError, match="linefeed"):
         deliver(database, settings_for(9), email_id, broken, NOW)
     assert read(database, email_id).sent_at is None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_nothing_goes_out_while_it_could_not_be_noted(
+    database: Database, inbox: tuple[MailStore, int]
+) -> None:
+    """Else a full disk would send the same message at each try."""
+    email_id = register(database, LETTER)
+    mail, port = inbox
+    settings = settings_for(port)
+    undo = set_connections(database, "PRAGMA query_only = ON")
+    with pytest.raises(DatabaseUnavailable):
+        deliver(database, settings, email_id, LETTER, NOW)
+    assert mail.list_messages() == []
+    undo()
+    assert deliver(database, settings, email_id, LETTER, NOW)
+    assert not deliver(database, settings, email_id, LETTER, NOW)
+    assert [message.deliveries for message in mail.list_messages()] == [1]

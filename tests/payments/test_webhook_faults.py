@@ -1,58 +1,19 @@
 """A webhook while the database can't take it: a clear 503, nothing half-written, later booked."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
+from tests.database_faults import PATIENCE, locked, set_connections
 from tests.pages import CheckedClient
 from tests.payments.test_webhook_http import all_gifts, check_nothing_happened, pending
 from tests.payments.webhooks import deliver, make_event, post, signature
 
 __all__ = ["pending"]
-PATIENCE = {"sqlite": "PRAGMA busy_timeout = 200", "postgresql": "SET lock_timeout = '200ms'"}
-LOCK = {
-    "sqlite": ("BEGIN EXCLUSIVE",),
-    "postgresql": ("BEGIN", "LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"),
-}
-
-
-def set_connections(database: Database, statement: str) -> Callable[[], None]:
-    """Run a statement on every new connection of the app's writer; undone by what it returns."""
-
-    def run(connection: Any, _record: object) -> None:
-        connection.cursor().execute(statement)
-        if not database.is_sqlite:
-            connection.commit()
-
-    def undo() -> None:
-        sa.event.remove(database.writer, "connect", run)
-        database.writer.dispose()
-
-    sa.event.listen(database.writer, "connect", run)
-    database.writer.dispose()
-    return undo
-
-
-@contextmanager
-def locked(database: Database, table: str = "stripe_events") -> Iterator[None]:
-    """Another connection holds the database, or one table of it, for itself."""
-    stranger = sa.create_engine(database.url, isolation_level="AUTOCOMMIT")
-    try:
-        with stranger.connect() as connection:
-            for statement in LOCK["sqlite" if database.is_sqlite else "postgresql"]:
-                connection.exec_driver_sql(statement.format(table=table))
-            yield
-            connection.exec_driver_sql("ROLLBACK")
-    finally:
-        stranger.dispose()
 
 
 @pytest.fixture
