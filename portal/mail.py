@@ -114,7 +114,7 @@ def deliver(
     return True
 
 
-def _begin(database: Database, email_id: int) -> sa.Row[tuple[str, datetime]] | None:
+def _begin(database: Database, email_id: int) -> sa.Row[str, datetime] | None:
     """A message that is still to be sent, its last problem forgotten.
 
     To write this is also the proof that the database takes writes: what can't be noted as
