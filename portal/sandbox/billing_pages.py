@@ -1,4 +1,4 @@
-"""The billing portal's page: a donor's subscriptions, each with a way to end it."""
+"""The billing portal's page: a donor's subscriptions, a way to end each, and another card."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,9 @@ from babel.dates import format_date
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from portal.sandbox.pages import written
+from portal.sandbox.cards import MESSAGES, read_card
+from portal.sandbox.pages import KEPT_FIELDS, Trouble, written
+from portal.sandbox.payment_methods import add_card_method, attach_method, billing_details
 from portal.sandbox.store import Json
 from portal.sandbox.subscription_life import change_subscription, plan_ending
 from portal.sandbox.texts import TEXTS, language_of, number_locale
@@ -24,38 +26,47 @@ def make_billing_pages(world: World) -> Blueprint:
     def cancel(id: str) -> Response:
         return _cancel(world, id)
 
+    @pages.post("/billing/<id>/card")
+    def change_card(id: str) -> Response:
+        return _change_card(world, id)
+
     return pages
 
 
-def _show(world: World, session_id: str) -> Response:
+def _show(world: World, session_id: str, trouble: Trouble | None = None) -> Response:
     session = world.get("billing_portal.session", session_id)
     locale = session["locale"]
     words = TEXTS[language_of(locale)]
-    living = [
-        _line(one, locale)
-        for one in world.select("subscription", customer=session["customer"])
-        if one["status"] != "canceled"
-    ]
     page = render_template(
         "sandbox/billing.html",
         session=session,
-        subscriptions=living,
+        subscriptions=[_line(world, one, locale) for one in _living(world, session)],
         language=language_of(locale),
         t=words,
+        trouble=trouble,
+        typed={name: request.form.get(name, "") for name in KEPT_FIELDS},
     )
-    return make_response(page)
+    return make_response(page, 422 if trouble else 200)
 
 
-def _line(subscription: Json, locale: str | None) -> Json:
+def _living(world: World, session: Json) -> list[Json]:
+    """The donor's subscriptions that are not over."""
+    found = world.select("subscription", customer=session["customer"])
+    return [one for one in found if one["status"] != "canceled"]
+
+
+def _line(world: World, subscription: Json, locale: str | None) -> Json:
     items = subscription["items"]["data"]
     total = sum(item["price"]["unit_amount"] * item["quantity"] for item in items)
     ends = subscription["cancel_at"]
     at = datetime.fromtimestamp(ends or items[0]["current_period_end"], UTC)
+    method = world.get("payment_method", subscription["default_payment_method"])
     return {
         "id": subscription["id"],
         "amount": written(total, subscription["currency"], locale),
         "interval": items[0]["price"]["recurring"]["interval"],
         "ending": ends is not None,
+        "last4": method.get("card", {}).get("last4"),
         "date": format_date(at, "long", locale=number_locale(locale)),
     }
 
@@ -75,4 +86,24 @@ def _cancel(world: World, session_id: str) -> Response:
             }
             plan_ending(world, subscription["id"], end)
             change_subscription(world, subscription, changes)
+    return redirect(f"/billing/{session_id}", 303)
+
+
+def _change_card(world: World, session_id: str) -> Response:
+    """Let every subscription be charged to another card from now on."""
+    with world.store.transaction():
+        session = world.get("billing_portal.session", session_id)
+        words = TEXTS[language_of(session["locale"])]
+        card, wrong = read_card(request.form.to_dict(), world.clock.now())
+        if card is None:
+            trouble = Trouble(fields={name: words[key] for name, key in wrong.items()})
+            return _show(world, session_id, trouble)
+        if card.behaviour.decline is not None:
+            why = card.behaviour.decline[1]
+            return _show(world, session_id, Trouble(notice=words.get(why, MESSAGES[why])))
+        customer = world.get("customer", session["customer"])
+        billing = billing_details(card.name, customer["email"], customer["address"])
+        method = attach_method(world, add_card_method(world, card, billing), customer["id"])
+        for one in _living(world, session):
+            change_subscription(world, one, {"default_payment_method": method["id"]})
     return redirect(f"/billing/{session_id}", 303)

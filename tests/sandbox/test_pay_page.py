@@ -185,6 +185,7 @@ def test_a_donor_ends_a_monthly_gift_in_the_billing_portal(
     portal = client.v1.billing_portal.sessions.create({"customer": done["customer"]})
     text = page_of(sandbox, portal.url)
     assert "$26.18 every month" in text
+    assert "ends in 4242" in text
     assert html5lib.parse(text) is not None
     sandbox.submit(portal.url, subscription=done["subscription"])
     subscription = client.v1.subscriptions.retrieve(done["subscription"])
@@ -195,3 +196,24 @@ def test_a_donor_ends_a_monthly_gift_in_the_billing_portal(
     receiver.await_type("customer.subscription.deleted")
     assert len(client.v1.invoices.list().data) == 1
     assert "There is no subscription left" in page_of(sandbox, portal.url)
+
+
+def test_a_donor_changes_the_card_of_a_monthly_gift(
+    client: stripe.StripeClient, sandbox: SandboxProcess, receiver: Receiver
+) -> None:
+    session = start_monthly(client)
+    sandbox.pay(str(session.url))
+    done = read_session(client, session.id)
+    portal = client.v1.billing_portal.sessions.create({"customer": done["customer"]})
+    path = f"{urlsplit(portal.url).path}/card"
+    card = {"card_number": "5555555555554444", "exp": "12/40", "cvc": "123", "name": "Ama"}
+    for wrong in ({"cvc": ""}, {"card_number": "4000000000000002"}):
+        assert sandbox.request("POST", path, form=card | wrong).status == 422
+    assert sandbox.request("POST", path, form=card).status == 303
+    assert "ends in 4444" in page_of(sandbox, portal.url)
+    receiver.await_type("customer.subscription.updated")
+    sandbox.control("advance", to="renewal")
+    newest = client.v1.charges.list().data[0].payment_method_details
+    assert newest is not None
+    assert newest.card is not None
+    assert newest.card.last4 == "4444"
