@@ -1,14 +1,14 @@
 """Letters about a gift other than its receipt: one message a fact, sent once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.gifts.lifecycle import Status
-from portal.gifts.models import Evidence, Gift
+from portal.gifts.models import Evidence, Gift, Plan
 from portal.gifts.operations import record_event
 from portal.gifts.queries import count_received
 from portal.i18n import pick, use_locale
@@ -24,6 +24,9 @@ from portal.settings import Settings
 
 log = get_logger()
 
+# Letters about a monthly gift as a whole, not about one month of it.
+ABOUT_PLANS = frozenset({"renewal_failed", "monthly_ended"})
+
 
 def send_notice(settings: Settings, bench: Bench, message: str, gift_id: int, *, key: str) -> None:
     """Write to the giver about one fact; `key` is `<message>:<gift>:<subject>`."""
@@ -35,6 +38,8 @@ def send_notice(settings: Settings, bench: Bench, message: str, gift_id: int, *,
             log.info("notice_moot", gift_id=gift_id, letter=message)
             return
         sums = _sums_of(session, gift, subject)
+        if message in ABOUT_PLANS:
+            sums = replace(sums, money=_monthly(session, gift))
     catalogue = bench.catalogue.get()
     region = catalogue.by_slug(gift.region) or catalogue.rest
     if region is None:
@@ -76,6 +81,12 @@ def _sums_of(session: Session, gift: Gift, subject: str) -> Sums:
     received = count_received(session, gift)
     due = gift.money - received if received < gift.money else gift.money
     return Sums(_money_of(evidence, gift), received, due)
+
+
+def _monthly(session: Session, gift: Gift) -> Money:
+    """What the plan brings each month, which may not be what its first gift was."""
+    plan = session.get(Plan, gift.plan_id) if gift.plan_id else None
+    return plan.money if plan else gift.money
 
 
 def _is_reminder_moot(session: Session, gift: Gift, subject: str) -> bool:
@@ -143,6 +154,7 @@ def write_notice(
             issuer=region.issuer,
             gift_url=gift_url,
             stop_url=f"{gift_url}/reminders",
+            monthly_url=f"{gift_url}/monthly",
             **_instructions(gift, region, due),
         )
     return Letter(

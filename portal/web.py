@@ -150,8 +150,17 @@ def _finish(response: Response) -> Response:
 
 def checkout_origin(settings: Settings) -> str:
     """Where Stripe's pay page stands; browsers hold `form-action` against redirects too."""
+    return _stripe_origin(settings, "https://checkout.stripe.com")
+
+
+def billing_origin(settings: Settings) -> str:
+    """Where Stripe's page for a giver's cards stands."""
+    return _stripe_origin(settings, "https://billing.stripe.com")
+
+
+def _stripe_origin(settings: Settings, real: str) -> str:
     if settings.stripe_api_base == STRIPE_API:
-        return "https://checkout.stripe.com"
+        return real
     parts = urlsplit(settings.stripe_api_base)
     return f"{parts.scheme}://{parts.netloc}"
 

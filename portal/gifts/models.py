@@ -38,6 +38,16 @@ class Plan(Base):
     cancelled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
+    @property
+    def money(self) -> Money:
+        """What each month brings."""
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def running(self) -> str | None:
+        """The subscription that goes on, by Stripe's id; none before it began or after its end."""
+        return None if self.status == "cancelled" else self.stripe_subscription_id
+
 
 class Gift(Base):
     """One gift: what was promised, by whom, and where it stands.

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Flask, url_for
 
-from portal.giving import choosing, gift_views, transfer_views, views
+from portal.giving import choosing, gift_views, monthly_views, transfer_views, views
 from portal.giving.pages import PageCache
 from portal.giving.texts import coded_money, currency_name, short_money
 from portal.i18n import pick
@@ -32,6 +32,9 @@ def set_up_giving(app: Flask) -> None:
     blueprint.post("/gift/<token>/mode")(transfer_views.choose_mode)
     blueprint.get("/gift/<token>/reminders")(transfer_views.reminders)
     blueprint.post("/gift/<token>/reminders")(transfer_views.end_reminders)
+    blueprint.get("/gift/<token>/monthly")(monthly_views.monthly)
+    blueprint.post("/gift/<token>/monthly")(monthly_views.stop_monthly)
+    blueprint.post("/gift/<token>/monthly/card")(monthly_views.change_card)
     blueprint.get("/theme/<region>.css")(choosing.theme)
     app.register_blueprint(blueprint)
 

@@ -9,17 +9,20 @@ from werkzeug.wrappers import Response
 
 from portal.forms import Problem
 from portal.gifts.lifecycle import FactKind, weigh
-from portal.gifts.models import Gift
+from portal.gifts.models import Gift, Plan
 from portal.gifts.queries import find_gift_by_token, list_facts
 from portal.giving.asked import Asked, choose_locale
 from portal.giving.changing import list_other_ways
 from portal.giving.giftpage import Arrival, name_fund, name_mode, tell_story
 from portal.giving.handing_off import page_url
+from portal.giving.planpage import tell_plan
+from portal.giving.story import Story
 from portal.giving.transferpage import Transfer, make_sheet
 from portal.giving.visitors import catalogue, keep_private
 from portal.i18n import set_locale
 from portal.money import Money
 from portal.payments.operations import Desk
+from portal.payments.stopping import find_plan
 from portal.payments.transfers.proof_types import ACCEPTED
 from portal.payments.transfers.proofs import list_proofs
 from portal.payments.transfers.watching import find_watch
@@ -67,6 +70,7 @@ def show_gift(
         received, was_taken_back = _count(session, found)
         transfer = _transfer(session, found, mode, received, was_taken_back=was_taken_back)
         ways = list_other_ways(session, desk(), region, found) if region else []
+        plan = find_plan(session, found)
     page = f"{services().settings.base_url}{page_url(found)}"
     is_to_send = transfer is not None and found.status.is_open
     html = render_template(
@@ -85,11 +89,13 @@ def show_gift(
         mode_name=name_mode(found, mode),
         receipt=receipt,
         is_monthly=found.plan_id is not None,
+        plan=plan,
+        plan_story=_tell_plan(plan, region),
         issuer=region.issuer if region else None,
         support_email=support_email(region),
         day=_day_of(found),
         reload_url=page_url(found),
-        form_url=_form(found, region) if region else "",
+        form_url=form_url(found, region) if region else "",
     )
     g.csp_form_action = ("'self'", checkout_origin(services().settings))
     return keep_private(current_app.make_response((html, status)))
@@ -123,8 +129,12 @@ def support_email(region: Region | None) -> str:
     return services().settings.support_email or (region.issuer.email if region else "")
 
 
-def _form(found: Gift, region: Region) -> str:
-    """The form with this gift's choices but for code and mode, where none of its ways is left."""
+def _tell_plan(plan: Plan | None, region: Region | None) -> Story | None:
+    return tell_plan(plan, region.issuer.timezone if region else "UTC") if plan else None
+
+
+def form_url(found: Gift, region: Region, **choices: str) -> str:
+    """The form with this gift's choices, but for code and mode where `choices` don't say them."""
     asked = Asked(
         region=region.slug,
         locale=choose_locale(region, found.locale),
@@ -133,7 +143,7 @@ def _form(found: Gift, region: Region) -> str:
         fund=found.fund,
         frequency=found.frequency,
     )
-    return asked.address()
+    return asked.address(**choices)
 
 
 def _day_of(found: Gift) -> datetime:

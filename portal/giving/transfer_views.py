@@ -4,7 +4,6 @@ from flask import abort, current_app, redirect, render_template, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from portal import limits
 from portal.forms import Problem
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
@@ -12,7 +11,7 @@ from portal.giving.changing import ModeNotOffered, change_mode
 from portal.giving.gift_showing import desk, find_gift, region_and_mode, show_gift, support_email
 from portal.giving.handing_off import page_url
 from portal.giving.operations import TooManyTries
-from portal.giving.visitors import gateway, keep_private
+from portal.giving.visitors import gateway, hold_to, keep_private
 from portal.i18n import gettext
 from portal.logs import get_logger
 from portal.payments.transfers.proofs import (
@@ -82,7 +81,7 @@ def send_proof(token: str) -> Response:
     mode = _manual_mode(found)
     if mode is None or mode.proof is Proof.NONE or not found.status.is_open:
         return _back(found)
-    _count_try()
+    hold_to(PROOFS_AN_HOUR, "proofs")
     try:
         content = _read_upload()
         keep_proof(
@@ -132,15 +131,6 @@ def _explain(refusal: ProofRefused) -> tuple[str, int]:
         ),
     }
     return answers[type(refusal)]
-
-
-def _count_try() -> None:
-    with services().database.write() as session:
-        allowed = limits.hit(
-            session, "proofs", client_key(), limit=PROOFS_AN_HOUR, seconds=3600, now=utc_now()
-        )
-    if not allowed:
-        abort(429)
 
 
 def reminders(token: str) -> Response:

@@ -61,11 +61,16 @@ def keep_private(response: Answer) -> Answer:
     return response
 
 
-def count_guess() -> None:
-    """A code nobody has: a few an hour are slips, many are somebody trying them all."""
+def hold_to(an_hour: int, bucket: str) -> None:
+    """Let one visitor do something so often an hour; more is answered by 429."""
     with services().database.write() as session:
         allowed = limits.hit(
-            session, "codes", client_key(), limit=GUESSES_AN_HOUR, seconds=3600, now=utc_now()
+            session, bucket, client_key(), limit=an_hour, seconds=3600, now=utc_now()
         )
     if not allowed:
         abort(429)
+
+
+def count_guess() -> None:
+    """A code nobody has: a few an hour are slips, many are somebody trying them all."""
+    hold_to(GUESSES_AN_HOUR, "codes")

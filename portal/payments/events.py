@@ -147,7 +147,7 @@ def apply_reading(session: Session, desk: Desk, reading: Reading, now: datetime)
     if gift is None:
         return _without_gift(session, desk, reading, now)
     if reading.plan is not None:
-        change_plan(session, gift, reading.plan)
+        change_plan(session, desk, gift, reading.plan, now)
     if reading.renewal is not None:
         gift = find_or_add_renewal(session, gift, reading.renewal, now)
     if reading.renewal_failed:

@@ -140,10 +140,27 @@ class Gateway:
             )
         return next((_id_of(item.invoice) for item in found.data), None)
 
+    def retrieve_subscription(self, subscription_id: str) -> Document:
+        """A monthly gift as it stands now."""
+        with _plain_errors():
+            return _plain(self._client.v1.subscriptions.retrieve(subscription_id))
+
     def cancel_subscription(self, subscription_id: str) -> Document:
-        """End a monthly gift now."""
+        """End a monthly gift now; Stripe refuses for one that has ended."""
         with _plain_errors():
             return _plain(self._client.v1.subscriptions.cancel(subscription_id))
+
+    def open_billing_page(self, customer_id: str, *, locale: str, return_url: str) -> str:
+        """The address of Stripe's page on which a donor changes the card of a monthly gift."""
+        with _plain_errors():
+            session = self._client.v1.billing_portal.sessions.create(
+                {
+                    "customer": customer_id,
+                    "locale": stripe_locale(locale),
+                    "return_url": return_url,
+                }
+            )
+        return session.url
 
     def list_events(self, types: tuple[str, ...], since: datetime) -> Iterator[Document]:
         """Events since a time, oldest page last; Stripe keeps them for 30 days."""

@@ -27,11 +27,16 @@ def find_plan_gift(session: Session, stripe_ids: tuple[str, ...]) -> Gift | None
     )
 
 
-def change_plan(session: Session, gift: Gift, change: PlanChange) -> None:
+def change_plan(
+    session: Session, desk: Desk, gift: Gift, change: PlanChange, now: datetime
+) -> None:
     """Bring a gift's plan up to what Stripe says; older news never overwrites newer."""
     if gift.plan_id is None:
         return
     plan = session.scalars(sa.select(Plan).where(Plan.id == gift.plan_id).with_for_update()).one()
+    if change.is_ended and plan.status != "cancelled" and not change.never_began:
+        record_event(session, gift, "monthly_ended", now, actor="stripe")
+        _promise_letter(session, desk, gift, f"monthly_ended:{gift.id}:{change.subscription_id}")
     plan.stripe_subscription_id = plan.stripe_subscription_id or change.subscription_id
     plan.stripe_customer_id = plan.stripe_customer_id or change.customer_id
     is_news = plan.stripe_changed_at is None or change.at >= plan.stripe_changed_at
@@ -39,10 +44,18 @@ def change_plan(session: Session, gift: Gift, change: PlanChange) -> None:
         plan.status, plan.cancelled_at = "cancelled", plan.cancelled_at or change.at
     elif is_news and plan.status != "cancelled":
         plan.status = change.status or plan.status
-        plan.cancel_at = change.cancel_at or plan.cancel_at
+        if change.is_whole:
+            _follow(plan, change)
     if is_news:
         plan.stripe_changed_at = change.at
     session.flush()
+
+
+def _follow(plan: Plan, change: PlanChange) -> None:
+    """Take over its end, which may have been called off, and its amount."""
+    plan.cancel_at = change.cancel_at
+    if change.money is not None and change.money.currency == plan.currency:
+        plan.amount_minor = change.money.minor
 
 
 def find_or_add_renewal(session: Session, first: Gift, renewal: Renewal, now: datetime) -> Gift:
@@ -97,5 +110,9 @@ def note_failed_renewal(
     if reading.plan is None:
         return
     record_event(session, gift, "renewal_failed", now, actor="stripe")
-    subject = f"renewal_failed:{gift.id}:{reading.plan.at:%Y%m%d}"
-    desk.jobs.enqueue(session, "send_notice", subject)
+    _promise_letter(session, desk, gift, f"renewal_failed:{gift.id}:{reading.plan.at:%Y%m%d}")
+
+
+def _promise_letter(session: Session, desk: Desk, gift: Gift, subject: str) -> None:
+    if gift.email:
+        desk.jobs.enqueue(session, "send_notice", subject)

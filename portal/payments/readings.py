@@ -17,14 +17,20 @@ from portal.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChange:
-    """What an event says of a subscription as of `at`."""
+    """What an event says of a subscription as of `at`.
+
+    `is_whole` where it showed the subscription itself: what it lacks is then not there.
+    """
 
     subscription_id: str
     at: datetime
     status: str = ""
     customer_id: str | None = None
+    money: Money | None = None
     cancel_at: datetime | None = None
+    is_whole: bool = False
     is_ended: bool = False
+    never_began: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,10 +277,25 @@ def read_subscription(subscription: Document, at: datetime) -> Reading | None:
             at=at,
             status=_PLAN_STATUS.get(status, ""),
             customer_id=_id(subscription.get("customer")),
+            money=_monthly_money(subscription),
             cancel_at=_time(cancel_at) if cancel_at else None,
+            is_whole=True,
             is_ended=status in {"canceled", "incomplete_expired"},
+            never_began=status == "incomplete_expired",
         ),
     )
+
+
+def _monthly_money(subscription: Document) -> Money | None:
+    """What one month costs, from the prices of its items."""
+    items = (subscription.get("items") or {}).get("data") or ()
+    amounts = [item["price"].get("unit_amount") for item in items]
+    if not items or None in amounts:
+        return None
+    total = sum(
+        amount * item.get("quantity", 1) for amount, item in zip(amounts, items, strict=True)
+    )
+    return Money.from_stripe(total, subscription["currency"]) if total else None
 
 
 _PLAN_STATUS = {

@@ -23,6 +23,7 @@ def write_receipt_letter(
     help_email = settings.support_email or issuer["email"]
     filename = receipt_filename(receipt)
     money = Money(snapshot["amount_minor"], snapshot["currency"])
+    gift_url = f"{settings.base_url}/gift/{gift.token}"
     subject, text, html = render_letter(
         "receipt",
         receipt.locale,
@@ -31,7 +32,8 @@ def write_receipt_letter(
         issuer=issuer,
         filename=filename,
         help_email=help_email,
-        gift_url=f"{settings.base_url}/gift/{gift.token}",
+        gift_url=gift_url,
+        monthly_url=f"{gift_url}/monthly" if gift.plan_id else "",
         is_marked=is_marked,
     )
     return Letter(

@@ -63,6 +63,8 @@ NEEDED = {
     "staff.export_lines": Role.FINANCE,
     "staff.refund": Role.FINANCE,
     "staff.send_refund": Role.FINANCE,
+    "staff.stop_monthly": Role.FINANCE,
+    "staff.send_stop_monthly": Role.FINANCE,
     "staff.resend_receipt": Role.FINANCE,
     "staff.retry_event": Role.FINANCE,
     "staff.retry_job": Role.FINANCE,

@@ -13,6 +13,7 @@ from portal.staff import (  # noqa: F401 - a room that is imported has its pages
     gift_views,
     line_views,
     mode_views,
+    plan_views,
     receive_views,
     reconcile_views,
     sign_in,

@@ -56,6 +56,12 @@ class RoleForm(PortalForm):
         self.role.options = [role.value for role in Role]
 
 
+class StopForm(PortalForm):
+    """Why a monthly gift is ended by staff."""
+
+    reason = LineField(ask="Enter a reason, for the gift’s story", longest=300)
+
+
 class RefundForm(PortalForm):
     """How much, and why; `once` tells a second sending of the same form."""
 

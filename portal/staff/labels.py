@@ -47,7 +47,9 @@ EVENT_STATES = {
 }
 HAPPENINGS = {
     "started": "Gift begun",
+    "code_applied": "Code applied",
     "handed_off": "Sent to Stripe’s page",
+    "hand_off_failed": "Stripe’s page could not be opened",
     "processing": "Payment on its way",
     "failed": "Payment failed",
     "expired": "Not paid in time",
@@ -69,6 +71,9 @@ HAPPENINGS = {
     "dispute_lost": "Dispute lost",
     "receipt_sent": "Receipt sent",
     "letter_sent": "Letter sent",
+    "renewal_failed": "Monthly payment failed",
+    "monthly_stop_requested": "End of the monthly gift asked for",
+    "monthly_ended": "Monthly gift ended",
     "unattributed": "Money came without a gift",
     "money_differs": "Other money came than was promised",
 }
@@ -84,6 +89,7 @@ ACTS = {
     "receipt_resend": "Sent the receipt again",
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
+    "plan_stop": "Ended a monthly gift",
     "export": "Exported gifts",
     "proof_opened": "Opened a proof",
     "expiry_set": "Changed how long the gift is kept open",
@@ -111,6 +117,7 @@ MESSAGES = {
     "gift_instructions": "How to pay",
     "payment_failed": "Payment failed",
     "renewal_failed": "Monthly payment failed",
+    "monthly_ended": "Monthly gift ended",
     "refund_made": "Refund made",
     "receipt_cancelled": "Receipt cancelled",
     "gift_reminder": "Reminder",
@@ -164,6 +171,13 @@ REASONS = {
     Reason.PAID_ELSEWHERE: "paid elsewhere",
     Reason.CLAIMED_TWICE: "another line claims it too",
     Reason.TAKEN: "another line fits better",
+}
+PLAN_STATUSES = {
+    "pending": "Not begun",
+    "active": "Goes on",
+    "past_due": "Last payment failed",
+    "paused": "Paused",
+    "cancelled": "Ended",
 }
 FREQUENCIES = {"once": "One-off", "monthly": "Monthly"}
 

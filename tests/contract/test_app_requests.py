@@ -29,7 +29,9 @@ ASKED = {
     ("GET", "/v1/invoice_payments"),
     ("GET", "/v1/events"),
     ("GET", "/v1/account"),
+    ("GET", "/v1/subscriptions/*"),
     ("DELETE", "/v1/subscriptions/*"),
+    ("POST", "/v1/billing_portal/sessions"),
 }
 
 
@@ -117,7 +119,10 @@ def ask_the_rest(place: Workplace, sandbox: SandboxProcess, gift_id: int) -> Non
             gateway.retrieve_invoice(invoice)
     assert list(gateway.list_events(("invoice.paid",), datetime.now(UTC) - timedelta(days=1)))
     assert gateway.check_account()
-    gateway.cancel_subscription(find(sandbox, "subscriptions")[0]["id"])
+    subscription = gateway.retrieve_subscription(find(sandbox, "subscriptions")[0]["id"])
+    back = "https://give.example.org/gift/1/monthly"
+    assert gateway.open_billing_page(subscription["customer"], locale="fr_CA", return_url=back)
+    gateway.cancel_subscription(subscription["id"])
 
 
 def _pattern(path: str) -> str:

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from portal.codes.pledge import Frequency
 from portal.database import Database
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import Plan
 from portal.gifts.operations import book_claims, lock_gift
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
@@ -79,6 +81,18 @@ def test_a_failure_says_what_happened_and_leads_to_the_gift(
     letter = post.send(message, gift.id, "pi_1")
     assert f"/gift/{gift.token}" in letter.text
     assert "Adaeze" in letter.text
+
+
+def test_the_end_of_a_monthly_gift_is_told_with_what_each_month_was(
+    place: Workplace, post: Post
+) -> None:
+    started = place.start(frequency=Frequency.MONTHLY, mode="bank_debit", money=Money(2513, "CAD"))
+    gift = place.gift(started.token)
+    with place.database.write() as session:
+        session.get_one(Plan, gift.plan_id).amount_minor = 3007
+    letter = post.send("monthly_ended", gift.id, "sub_1")
+    assert "30,07" in letter.text
+    assert f"/gift/{gift.token}/monthly" in letter.text
 
 
 def claim(kind: FactKind, subject: str, money: Money | None = None) -> Claim:

@@ -195,6 +195,22 @@ def test_a_monthly_gifts_page(auditor: Visitor, demo: DemoProcess) -> None:
     auditor.open(give(demo, new_donor(), frequency="monthly"))
     assert "Your monthly gift" in auditor.text()
     audit(auditor)
+    auditor.follow("Change or stop it")
+    audit(auditor)
+    auditor.press("Stop my monthly gift")
+    audit(auditor)
+
+
+def test_the_page_that_ends_a_monthly_gift_for_its_giver(
+    staff_auditor: Visitor, demo: DemoProcess
+) -> None:
+    path = give(demo, new_donor(), frequency="monthly")
+    reference = _reference(staff_auditor, path)
+    staff_auditor.open(f"/staff/gifts/{reference}/stop-monthly")
+    audit(staff_auditor)
+    staff_auditor.expect_status(422)
+    staff_auditor.press("End it")
+    audit(staff_auditor)
 
 
 def test_the_question_before_giving_again(

@@ -67,7 +67,7 @@ def give_and_take_back(place: Workplace, sandbox: SandboxProcess, seen: Recorder
 
 
 def give_monthly(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
-    """Three months of a monthly gift; the second is given back."""
+    """Three months of a monthly gift, then its end; the second is given back."""
     url = place.start(frequency=Frequency.MONTHLY, money=Money(2513, "CAD")).url
     sandbox.pay(url)
     seen.note(sandbox)
@@ -77,6 +77,9 @@ def give_monthly(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> N
     refund(sandbox, newest["payment_intent"], 2513)
     seen.note(sandbox)
     sandbox.control("advance", to="renewal")
+    seen.note(sandbox)
+    subscription = find(sandbox, "subscriptions")[0]["id"]
+    assert sandbox.api("DELETE", f"/v1/subscriptions/{subscription}").status == 200
     seen.note(sandbox)
 
 

@@ -29,6 +29,7 @@ def values(message: str, locale: str) -> dict[str, Any]:
         "issuer": here.issuer,
         "gift_url": "https://give.example/gift/token",
         "stop_url": "https://give.example/gift/token/reminders",
+        "monthly_url": "https://give.example/gift/token/monthly",
     }
     more: dict[str, dict[str, Any]] = {
         "receipt": {
@@ -66,11 +67,14 @@ def test_french_letter_leaves_no_english_behind(message: str):
     english = render_letter(message, "en_CA", **values(message, "fr_CA"))
     french = render_letter(message, "fr_CA", **values(message, "fr_CA"))
     assert english[0] != french[0]
-    data = {"Grace Okafor", "$75.50 CAD", "https://give.example/gift/token"}
+    data = {"Grace Okafor", "$75.50 CAD"}
     same = {
         line
         for line in set(english[1].splitlines()) & set(french[1].splitlines())
-        if line.strip() and line not in data and line != region().issuer.legal_name
+        if line.strip()
+        and line not in data
+        and line != region().issuer.legal_name
+        and not line.startswith("https://give.example/gift/token")
     }
     assert not {line for line in same if not line[0].isdigit() and ":" not in line}
 

@@ -1,11 +1,13 @@
 """The staff's pages speak French too: every text has one."""
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
+from portal.gifts.lifecycle import FactKind
 from portal.i18n import TRANSLATIONS
 from portal.paths import PACKAGE, TEMPLATES
 from portal.staff import forms, labels
@@ -26,6 +28,7 @@ TABLES = (
     labels.SOURCES,
     labels.ACTORS,
     labels.FREQUENCIES,
+    labels.PLAN_STATUSES,
     labels.ACCOUNT_KINDS,
     labels.LINE_STATES,
     labels.REASONS,
@@ -38,12 +41,12 @@ TABLES = (
     DETAIL_LABELS,
 )
 
-
 FORMS = (
     forms.SignInForm,
     forms.PasswordForm,
     forms.UserForm,
     forms.RefundForm,
+    forms.StopForm,
     ModeForm,
     StatementForm,
     ReceiveForm,
@@ -66,14 +69,7 @@ def texts() -> Iterator[str]:
             yield from (str(text[0] if isinstance(text, tuple) else text) for _l, text, *_ in found)
     for table in TABLES:
         yield from table.values()
-    for form in (
-        forms.SignInForm,
-        forms.PasswordForm,
-        forms.UserForm,
-        forms.RefundForm,
-        ModeForm,
-        StatementForm,
-    ):
+    for form in FORMS:
         for field in vars(form).values():
             if ask := getattr(field, "kwargs", {}).get("ask"):
                 yield ask
@@ -92,3 +88,20 @@ def test_every_text_of_the_staff_has_french() -> None:
     wanted = set(texts())
     assert len(wanted) > 200
     assert sorted(text for text in wanted if not french.get(text)) == []
+
+
+def recorded() -> set[str]:
+    """Every kind of line that some code puts on a gift's story."""
+    calls = (
+        call
+        for path in PACKAGE.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "record_event"
+    )
+    kinds = (call.args[2] for call in calls)
+    return {kind.value for kind in kinds if isinstance(kind, ast.Constant)}
+
+
+def test_every_line_of_a_gifts_story_has_words() -> None:
+    assert len(recorded()) > 10
+    assert recorded() | set(FactKind) <= set(labels.HAPPENINGS)
