@@ -152,7 +152,8 @@ def _import(settings: Settings, file: Path, reading: Reading) -> None:
 
 
 def _match(bench: "Bench") -> None:
-    from portal.payments.statements.working import count_open_lines, match_open_lines
+    from portal.payments.statements.gathering import count_open_lines
+    from portal.payments.statements.working import match_open_lines
 
     with bench.database.read() as session:
         waiting = count_open_lines(session)

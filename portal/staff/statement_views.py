@@ -9,11 +9,12 @@ from werkzeug.datastructures import FileStorage
 from portal.i18n import gettext, ngettext
 from portal.payments.statements.decoding import read_limited
 from portal.payments.statements.entries import StatementError
+from portal.payments.statements.gathering import is_long_work
 from portal.payments.statements.mapper import Preview, preview
 from portal.payments.statements.operations import Imported, import_statement
 from portal.payments.statements.proof import count_totals
 from portal.payments.statements.queries import list_files
-from portal.payments.statements.working import Worked, is_long_work, match_open_lines
+from portal.payments.statements.working import Worked, match_open_lines
 from portal.payments.webhook import current_desk
 from portal.staff.access import current_user, staff
 from portal.staff.operations import actor_of, audit

@@ -12,9 +12,9 @@ from flask import Flask
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
+from portal.payments.statements.gathering import MOST_LINES_AT_ONCE
 from portal.payments.statements.models import LineState, StatementLine
 from portal.payments.statements.proof import prove
-from portal.payments.statements.working import MOST_LINES_AT_ONCE
 from portal.receipts.models import Receipt
 from portal.receipts.register import verify_register
 from portal.staff.models import AuditEntry

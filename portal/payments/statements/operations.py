@@ -1,4 +1,4 @@
-"""Working through a bank's file: keep every line once, match what is certain, decide the rest.
+"""Keeping a bank's file, every line once; setting lines aside, and opening them again.
 
 A file is kept whole or not at all. A line is open, matched or ignored; whatever is decided
 can be taken back, by a further fact, never by an edit.

@@ -10,8 +10,8 @@ from portal.gifts.operations import fold_name
 from portal.gifts.references import ALPHABET, LENGTH, clean_reference, group
 from portal.money import AmountError, Money, parse_amount
 from portal.payments.matching.references import find_references
+from portal.payments.statements.gathering import OPEN, is_for_someone
 from portal.payments.statements.queries import GiftChoice, choice_of
-from portal.payments.statements.working import OPEN, is_for_someone
 
 SHORTEST_REFERENCE = 3
 LONGEST_TEXT = 200

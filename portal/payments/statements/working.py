@@ -1,25 +1,19 @@
-"""Going through all open lines: what is certain is booked, what is likely is suggested."""
+"""Working through all open lines: what is certain is booked, what is likely is suggested."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Database, table_of
-from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
-from portal.money import Money
 from portal.payments.matching.batch import match_all
-from portal.payments.matching.candidates import Notice, OpenGift
-from portal.payments.matching.candidates import PayerAlias as KnownPayer
-from portal.payments.matching.matcher import Decision, Kind, Matcher
+from portal.payments.matching.matcher import Decision, Kind
 from portal.payments.operations import Desk
 from portal.payments.statements.booking import (
     Making,
@@ -30,21 +24,11 @@ from portal.payments.statements.booking import (
     mark_matched,
 )
 from portal.payments.statements.entries import StatementEntry
-from portal.payments.statements.models import (
-    LineState,
-    PayerAlias,
-    StatementLine,
-    Suggestion,
-    TransferNotice,
-)
+from portal.payments.statements.gathering import make_matcher, read_debits, read_open_lines
+from portal.payments.statements.models import LineState, StatementLine, Suggestion
 
-OPEN = tuple(status for status in Status if status.is_open)
 BATCH = 100
 BY = "system"
-READ_BATCH = 2_000
-REMEMBERED_REFERENCES = 10_000
-MOST_LINES_AT_ONCE = 2_000
-MOST_GIFTS_AT_ONCE = 20_000
 
 
 @dataclass(slots=True)
@@ -79,189 +63,19 @@ def match_open_lines(
     return worked
 
 
-def count_open_lines(session: Session) -> int:
-    """How many lines wait to be matched."""
-    count = sa.select(sa.func.count()).where(_IS_OPEN)
-    return session.scalar(count) or 0
-
-
-def is_long_work(session: Session) -> bool:
-    """Whether matching what is open takes longer than a page may: some seconds."""
-    lines = sa.select(_LINES.id).where(_IS_OPEN)
-    gifts = sa.select(_GIFTS.id).where(_GIFTS.status.in_(OPEN))
-    many = (lines.offset(MOST_LINES_AT_ONCE), gifts.offset(MOST_GIFTS_AT_ONCE))
-    return any(session.scalar(beyond.limit(1)) is not None for beyond in many)
-
-
 def _decide_all(database: Database, desk: Desk) -> Iterator[Decided]:
     """Every open line's id with what the matcher says of it, which waits on disk."""
     ids = array("q")
 
     def entries(session: Session) -> Iterator[StatementEntry]:
-        for line_id, entry in _read(session, _IS_OPEN):
+        for line_id, entry in read_open_lines(session):
             ids.append(line_id)
             yield entry
-        for _, entry in _read(session, _went_out()):
-            yield entry
+        yield from read_debits(session)
 
     with database.read() as session:
-        decisions = match_all(_make_matcher(session, desk), entries(session))
+        decisions = match_all(make_matcher(session, desk.catalogue), entries(session))
     return zip(ids, decisions, strict=False)  # the debits, which come last, told of others
-
-
-_LINES = table_of(StatementLine).c
-_IS_OPEN = _LINES.state == LineState.OPEN
-
-
-def _went_out() -> sa.ColumnElement[bool]:
-    """Money that went out since the first open line: a payment may have bounced."""
-    first = sa.select(sa.func.min(_LINES.booked_on)).where(_IS_OPEN).scalar_subquery()
-    return sa.and_(_LINES.amount_minor < 0, _LINES.booked_on >= first)
-
-
-def _read(
-    session: Session, condition: sa.ColumnElement[bool]
-) -> Iterator[tuple[int, StatementEntry]]:
-    """Lines without their raw text, which the matcher doesn't need and memory would."""
-    rows = session.execute(
-        sa.select(
-            _LINES.id,
-            _LINES.position,
-            _LINES.booked_on,
-            _LINES.amount_minor,
-            _LINES.currency,
-            _LINES.payer_name,
-            _LINES.payer_account,
-            _LINES.payer_email,
-            _LINES.message,
-            _LINES.bank_reference,
-            _LINES.interac_reference,
-        )
-        .where(condition)
-        .order_by(_LINES.id),
-        execution_options={"yield_per": READ_BATCH},
-    )
-    for line_id, position, booked_on, minor, currency, *texts in rows:
-        name, account, email, message, bank_reference, interac_reference = texts
-        yield (
-            line_id,
-            StatementEntry(
-                position=position,
-                booked_on=booked_on,
-                money=Money(minor, currency),
-                payer_name=name,
-                payer_account=account,
-                payer_email=email,
-                message=message,
-                bank_reference=bank_reference,
-                interac_reference=interac_reference,
-            ),
-        )
-
-
-def _make_matcher(session: Session, desk: Desk) -> Matcher:
-    return Matcher(
-        _open_gifts(session, desk),
-        _payers(session),
-        _notices(session),
-        settled=SettledReferences(session),
-    )
-
-
-class SettledReferences:
-    """Whether a canonical reference is that of a gift which waits for no money.
-
-    Asked rarely, so it asks the database: all references together would fill the memory.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._connection = session.connection()
-        self._is_settled = lru_cache(maxsize=REMEMBERED_REFERENCES)(self._look_up)
-
-    def __contains__(self, reference: object) -> bool:
-        return self._is_settled(str(reference))
-
-    def _look_up(self, reference: str) -> bool:
-        found = self._connection.scalar(_STATUS_OF, {"wanted": reference})
-        return found is not None and not found.is_open
-
-
-_GIFTS = table_of(Gift).c
-_STATUS_OF = sa.select(_GIFTS.status).where(_GIFTS.reference == sa.bindparam("wanted"))
-
-
-def _open_gifts(session: Session, desk: Desk) -> Iterator[OpenGift]:
-    """Gifts that wait for a transfer, with what is left to pay of each."""
-    regions = desk.catalogue.regions
-    modes = {mode.key for region in regions.values() for mode in region.modes if not mode.is_stripe}
-    rest = desk.catalogue.rest
-    zones = {slug: ZoneInfo(region.issuer.timezone) for slug, region in regions.items()}
-    elsewhere = ZoneInfo(rest.issuer.timezone if rest else "UTC")
-    rows = session.execute(
-        sa.select(
-            Gift.id,
-            Gift.reference,
-            Gift.amount_minor,
-            Gift.paid_minor,
-            Gift.currency,
-            Gift.created_at,
-            Gift.first_name,
-            Gift.last_name,
-            Gift.email,
-            Gift.mode,
-            Gift.region,
-        ).where(Gift.status.in_(OPEN), Gift.mode.in_(modes), is_for_someone()),
-        execution_options={"yield_per": READ_BATCH},
-    )
-    for row in rows:
-        yield OpenGift(
-            gift_id=row.id,
-            reference=row.reference,
-            money=Money(row.amount_minor, row.currency),
-            due_minor=row.amount_minor - row.paid_minor,
-            created_on=row.created_at.astimezone(zones.get(row.region, elsewhere)).date(),
-            name=f"{row.first_name} {row.last_name}".strip(),
-            email=row.email,
-            mode=row.mode,
-        )
-
-
-def is_for_someone() -> sa.ColumnElement[bool]:
-    """Leaves out gifts that only stand for money nobody claimed."""
-    return sa.or_(Gift.origin.is_(None), Gift.origin.not_like("unattributed:%"))
-
-
-def _payers(session: Session) -> Iterator[KnownPayer]:
-    rows = session.execute(
-        sa.select(PayerAlias.payer_key, PayerAlias.email),
-        execution_options={"yield_per": READ_BATCH},
-    )
-    for payer_key, email in rows:
-        yield KnownPayer(payer_key, email)
-
-
-def _notices(session: Session) -> Iterator[Notice]:
-    rows = session.execute(
-        sa.select(
-            TransferNotice.interac_reference,
-            TransferNotice.amount_minor,
-            TransferNotice.currency,
-            TransferNotice.received_at,
-            TransferNotice.sender_name,
-            TransferNotice.sender_email,
-            TransferNotice.message,
-        ).order_by(TransferNotice.id),
-        execution_options={"yield_per": READ_BATCH},
-    )
-    for row in rows:
-        yield Notice(
-            interac_reference=row.interac_reference,
-            money=Money(row.amount_minor, row.currency),
-            received_on=row.received_at.date(),
-            name=row.sender_name,
-            email=row.sender_email,
-            message=row.message,
-        )
 
 
 def _work(
