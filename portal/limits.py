@@ -8,10 +8,9 @@ import hmac
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Base
+from portal.database import Base, count_on
 
 
 class RateCount(Base):
@@ -30,19 +29,14 @@ def hit(
     session: Session, bucket: str, who: str, *, limit: int, seconds: int, now: datetime
 ) -> bool:
     """Count one more; whether `who` is still within `limit` a window of `seconds`."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    window = int(now.timestamp()) // seconds
-    statement = (
-        insert(RateCount)
-        .values(
-            bucket=bucket, who=who, window=window, count=1, ends_at=now + timedelta(seconds=seconds)
-        )
-        .on_conflict_do_update(
-            index_elements=["bucket", "who", "window"], set_={"count": RateCount.count + 1}
-        )
-        .returning(RateCount.count)
-    )
-    return session.execute(statement).scalar_one() <= limit
+    first = {
+        "bucket": bucket,
+        "who": who,
+        "window": int(now.timestamp()) // seconds,
+        "count": 1,
+        "ends_at": now + timedelta(seconds=seconds),
+    }
+    return count_on(session, RateCount, "count", first) <= limit
 
 
 def sweep(session: Session, now: datetime) -> None:

@@ -3,13 +3,11 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, make_transient_to_detached
 
-from portal.database import Database, Document, insert_new, table_of
+from portal.database import Database, Document, count_on, insert_new, table_of
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftEvent
 from portal.gifts.operations import record_event
@@ -87,19 +85,8 @@ def _add(session: Session, row: Document) -> Receipt:
 
 def _next_number(session: Session, issuer: str, year: int) -> int:
     """One more in a series; the row stays locked until the transaction ends."""
-    statement = _count_on(session.get_bind().dialect.name)
-    row = {"issuer": issuer, "year": year, "last_number": 1}
-    return int(session.execute(statement, row).scalar_one())
-
-
-@cache
-def _count_on(dialect: str) -> sa.Insert:
-    series = table_of(ReceiptSeries)
-    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(series)
-    return insert.on_conflict_do_update(
-        index_elements=["issuer", "year"],
-        set_={"last_number": series.c.last_number + 1},
-    ).returning(series.c.last_number)
+    first = {"issuer": issuer, "year": year, "last_number": 1}
+    return count_on(session, ReceiptSeries, "last_number", first)
 
 
 @dataclass(frozen=True, slots=True)

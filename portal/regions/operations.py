@@ -4,10 +4,9 @@ from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from portal.database import Document
+from portal.database import Document, insert_new
 from portal.logs import get_logger
 from portal.regions.files import DATA, read_region_documents
 from portal.regions.models import CatalogueState, RegionRecord
@@ -42,9 +41,7 @@ def bump_version(session: Session) -> None:
 
 def _lock_catalogue(session: Session) -> None:
     """One writer at a time, from the very first start on."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    first = insert(CatalogueState).values(id=1, version=0)
-    session.execute(first.on_conflict_do_nothing(index_elements=["id"]))
+    insert_new(session, CatalogueState, {"id": 1, "version": 0})
     session.execute(sa.select(CatalogueState.version).with_for_update())
 
 
