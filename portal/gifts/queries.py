@@ -49,6 +49,18 @@ _FACTS = sa.select(
 ).where(_EVIDENCE.gift_id == sa.bindparam("wanted"))
 
 
+def select_payments(gift_id: int) -> sa.Select[Evidence]:
+    """A gift's payments that stand: those that were taken back are left out."""
+    taken_back = sa.select(Evidence.subject).where(
+        Evidence.gift_id == gift_id, Evidence.fact == FactKind.WITHDRAWN.value
+    )
+    return sa.select(Evidence).where(
+        Evidence.gift_id == gift_id,
+        Evidence.fact == FactKind.PAID.value,
+        Evidence.subject.not_in(taken_back),
+    )
+
+
 def list_gift_events(session: Session, gift_id: int) -> Sequence[GiftEvent]:
     """A gift's story, oldest first."""
     return session.scalars(

@@ -10,6 +10,7 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.gifts.operations import lock_gift
+from portal.gifts.queries import select_payments
 from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.operations import Desk, accept_for, region_of
@@ -78,19 +79,8 @@ def take_word_back(
 
 def list_words(session: Session, gift_id: int) -> Sequence[Evidence]:
     """What stands of a gift by somebody's word, oldest first."""
-    taken_back = sa.select(Evidence.subject).where(
-        Evidence.gift_id == gift_id, Evidence.fact == FactKind.WITHDRAWN.value
-    )
-    return session.scalars(
-        sa.select(Evidence)
-        .where(
-            Evidence.gift_id == gift_id,
-            Evidence.fact == FactKind.PAID.value,
-            Evidence.source == Source.PERSON.value,
-            Evidence.subject.not_in(taken_back),
-        )
-        .order_by(Evidence.id)
-    ).all()
+    by_word = select_payments(gift_id).where(Evidence.source == Source.PERSON.value)
+    return session.scalars(by_word.order_by(Evidence.id)).all()
 
 
 def _find(session: Session, gift: Gift, subject: str) -> Evidence | None:

@@ -9,11 +9,11 @@ from portal.payments.followups import retry_event as apply_again
 from portal.payments.gateway import StripeUnavailable
 from portal.payments.models import StripeEvent
 from portal.payments.webhook import current_gateway
-from portal.staff.access import current_user, staff
+from portal.staff.access import staff
+from portal.staff.acting import note_act
 from portal.staff.names import current_cache
-from portal.staff.operations import actor_of, audit
 from portal.staff.queries import PAGE, list_open_events, name_gifts
-from portal.web import services, utc_now
+from portal.web import services
 
 
 @staff.get("/events")
@@ -33,12 +33,8 @@ def events() -> ResponseReturnValue:
 @staff.post("/events/<int:event_id>/retry")
 def retry_event(event_id: int) -> ResponseReturnValue:
     with services().database.write() as session:
-        event = session.get(StripeEvent, event_id)
-        if event is None:
-            abort(404)
-        detail = {"event": event.stripe_event_id}
-        actor = actor_of(current_user())
-        audit(session, actor, "event_retry", f"event:{event_id}", detail, now=utc_now())
+        event = session.get(StripeEvent, event_id) or abort(404)
+        note_act(session, "event_retry", f"event:{event_id}", {"event": event.stripe_event_id})
     flash(_apply_again(event_id))
     return redirect(url_for("staff.events"), 303)
 
@@ -48,9 +44,7 @@ def retry_job(job_id: str) -> ResponseReturnValue:
     if all(job.id != job_id for job in services().jobs.failed()):
         abort(404)
     with services().database.write() as session:
-        audit(
-            session, actor_of(current_user()), "job_retry", "jobs", {"job": job_id}, now=utc_now()
-        )
+        note_act(session, "job_retry", "jobs", {"job": job_id})
     services().jobs.retry(job_id)
     flash(gettext("The job will be tried again within seconds."))
     return redirect(url_for("staff.events"), 303)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from portal.codes.normalise import normalise_code
 from portal.gifts.lifecycle import Status
+from portal.staff.forms import read_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +77,10 @@ def read_filters(args: Mapping[str, str], timezones: Mapping[str, str]) -> GiftF
 
 def _read_day(args: Mapping[str, str], name: str, unclear: dict[str, str]) -> date | None:
     text = args.get(name, "").strip()
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
+    day = read_day(text)
+    if text and day is None:
         unclear[name] = text[:30]
-        return None
+    return day
 
 
 def _midnight(day: date | None, timezone: str) -> datetime | None:

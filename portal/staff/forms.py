@@ -1,14 +1,38 @@
 """The staff's forms. Their CSRF token is checked before any of them is read."""
 
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from wtforms import Form, HiddenField, StringField
 from wtforms.validators import StopValidation
 
-from portal.forms import AmountField, ChoiceField, EmailField, LineField, PortalForm
+from portal.forms import (
+    AmountField,
+    ChoiceField,
+    EmailField,
+    LineField,
+    PortalForm,
+    clean_line,
+)
 from portal.i18n import gettext
 from portal.staff.models import Role
 from portal.staff.passwords import LONGEST
+
+LONGEST_REASON = 300
+
+
+def read_reason(sent: Mapping[str, str]) -> str:
+    """Why something is done, as a form beside a button says; empty where it doesn't."""
+    return clean_line(sent.get("reason"))[:LONGEST_REASON]
+
+
+def read_day(text: str) -> date | None:
+    """A day like 2026-11-23; None for anything else."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None
 
 
 class SecretField(StringField):  # type: ignore[misc]  # WTForms carries no types
@@ -66,7 +90,7 @@ class RefundForm(PortalForm):
     """How much, and why; `once` tells a second sending of the same form."""
 
     amount = AmountField()
-    reason = LineField(ask="Enter a reason, for the gift’s story", longest=300)
+    reason = LineField(ask="Enter a reason, for the gift’s story", longest=LONGEST_REASON)
     once = LineField(ask="Open this page again before you send it", longest=64)
 
     def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:

@@ -23,11 +23,11 @@ from portal.payments.statements.operations import ignore_lines, reopen_line
 from portal.payments.statements.queries import GiftChoice, Line, choice_of, find_line
 from portal.payments.statements.searching import find_open_gifts
 from portal.payments.webhook import current_desk
-from portal.staff.access import current_user, staff
+from portal.staff.access import staff
+from portal.staff.acting import current_actor, note_act
+from portal.staff.forms import read_reason
 from portal.staff.gift_views import find_gift
 from portal.staff.names import current_names
-from portal.staff.operations import actor_of, audit
-from portal.staff.reconcile_views import LONGEST_REASON
 from portal.web import services, utc_now
 
 MOST_SHARES = 10
@@ -93,7 +93,7 @@ def match_line(line_id: int) -> ResponseReturnValue:
 
     def book(session: Session) -> Document:
         shares = _read_shares(session, line_id)
-        confirm_match(session, current_desk(), line_id, shares, by=_actor(), now=utc_now())
+        confirm_match(session, current_desk(), line_id, shares, by=current_actor(), now=utc_now())
         return {"gifts": [share.gift_id for share in shares]}
 
     return _decide(line_id, "line_match", book, gettext("The line is booked."))
@@ -134,7 +134,8 @@ def claim_line(line_id: int) -> ResponseReturnValue:
     """Book money that nobody claims, as a gift without a giver."""
 
     def book(session: Session) -> Document:
-        gift = claim_unattributed(session, current_desk(), line_id, by=_actor(), now=utc_now())
+        by, now = current_actor(), utc_now()
+        gift = claim_unattributed(session, current_desk(), line_id, by=by, now=now)
         return {"gift": gift.id}
 
     said = gettext("The money is booked as a gift without a giver.")
@@ -144,8 +145,8 @@ def claim_line(line_id: int) -> ResponseReturnValue:
 @staff.post("/lines/<int:line_id>/ignore")
 def ignore_line(line_id: int) -> ResponseReturnValue:
     def ignore(session: Session) -> Document:
-        reason = _read_reason()
-        if not ignore_lines(session, [line_id], reason=reason, by=_actor(), now=utc_now()):
+        reason, by = _ask_reason(), current_actor()
+        if not ignore_lines(session, [line_id], reason=reason, by=by, now=utc_now()):
             raise MatchRefused(gettext("This line is decided already."))
         return {"reason": reason}
 
@@ -167,11 +168,12 @@ def undo(line_id: int) -> ResponseReturnValue:
     """Take a line's matches back."""
 
     def take_back(session: Session) -> Document:
-        match_id, reason = request.form.get("match", type=int) or abort(400), _read_reason()
+        match_id, reason = request.form.get("match", type=int) or abort(400), _ask_reason()
         found = find_line(session, line_id) or abort(404)
         if match_id not in {match.match_id for match in found.matches}:
             abort(404)
-        undo_match(session, current_desk(), match_id, reason=reason, by=_actor(), now=utc_now())
+        by, now = current_actor(), utc_now()
+        undo_match(session, current_desk(), match_id, reason=reason, by=by, now=now)
         return {"match": match_id, "reason": reason}
 
     return _decide(line_id, "line_undo", take_back, gettext("The match is taken back."))
@@ -184,10 +186,9 @@ def settle(reference: str) -> ResponseReturnValue:
         gift = find_gift(session, reference)
     try:
         with services().database.write() as session:
-            why = _read_reason()
-            settle_gift(session, current_desk(), gift.id, why=why, by=_actor(), now=utc_now())
-            subject = f"gift:{gift.id}"
-            audit(session, _actor(), "gift_settle", subject, {"reason": why}, now=utc_now())
+            why, by, now = _ask_reason(), current_actor(), utc_now()
+            settle_gift(session, current_desk(), gift.id, why=why, by=by, now=now)
+            note_act(session, "gift_settle", f"gift:{gift.id}", {"reason": why})
     except MatchRefused as error:
         flash(str(error))
     else:
@@ -195,8 +196,8 @@ def settle(reference: str) -> ResponseReturnValue:
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
 
 
-def _read_reason() -> str:
-    reason = clean_line(request.form.get("reason"))[:LONGEST_REASON]
+def _ask_reason() -> str:
+    reason = read_reason(request.form)
     if not reason:
         raise MatchRefused(gettext("Enter a reason."))
     return reason
@@ -209,12 +210,8 @@ def _decide(
     try:
         with services().database.write() as session:
             detail = change(session)
-            audit(session, _actor(), act, f"line:{line_id}", detail, now=utc_now())
+            note_act(session, act, f"line:{line_id}", detail)
     except MatchRefused as error:
         return _show(line_id, 422, str(error))
     flash(said)
     return redirect(url_for("staff.line", line_id=line_id), 303)
-
-
-def _actor() -> str:
-    return actor_of(current_user())

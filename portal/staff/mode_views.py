@@ -23,11 +23,11 @@ from portal.regions.editing import (
 )
 from portal.regions.models import RegionRecord
 from portal.regions.parsing import RegionError, parse_region
-from portal.staff.access import current_user, staff
+from portal.staff.access import staff
+from portal.staff.acting import note_act
 from portal.staff.mode_form import PROOFS, ModeForm, account_kind, make_form
 from portal.staff.mode_reading import lead_to_field, read_mode
 from portal.staff.names import current_catalogue
-from portal.staff.operations import actor_of, audit
 from portal.web import services, utc_now
 
 MOVES = {"up": -1, "down": 1}
@@ -76,7 +76,7 @@ def restore(slug: str) -> ResponseReturnValue:
         with services().database.write() as session:
             record = find_document(session, slug) or abort(404)
             restore_region(session, record, utc_now())
-            _audit(session, "region_restore", slug, "")
+            note_act(session, "region_restore", f"region:{slug}", {})
     except RegionError:
         flash(gettext("This region has no file that it could follow."))
     else:
@@ -116,7 +116,7 @@ def _keep(session: Session, record: RegionRecord, found: Document, form: ModeFor
     except RegionError as error:
         lead_to_field(form, error)
         return False
-    _audit(session, "mode_edit", record.slug, found["key"])
+    note_act(session, "mode_edit", f"region:{record.slug}", {"mode": found["key"]})
     return True
 
 
@@ -162,9 +162,4 @@ def _change(slug: str, act: str, key: str, change: Callable[[Document], Document
             save_region(session, record, change(record.document), utc_now())
         except NoSuchMode:
             abort(404)
-        _audit(session, act, slug, key)
-
-
-def _audit(session: Session, act: str, slug: str, key: str) -> None:
-    detail = {"mode": key} if key else {}
-    audit(session, actor_of(current_user()), act, f"region:{slug}", detail, now=utc_now())
+        note_act(session, act, f"region:{slug}", {"mode": key})

@@ -12,10 +12,11 @@ from portal.gifts.models import Gift
 from portal.i18n import gettext
 from portal.payments.receiving import WordRefused, list_words, receive_by_word, take_word_back
 from portal.payments.webhook import current_desk
-from portal.staff.access import current_user, staff
+from portal.staff.access import staff
+from portal.staff.acting import current_actor, note_act
+from portal.staff.forms import LONGEST_REASON, read_day, read_reason
 from portal.staff.gift_views import find_gift
 from portal.staff.names import current_catalogue
-from portal.staff.operations import actor_of, audit
 from portal.web import services, utc_now
 
 
@@ -24,7 +25,7 @@ class ReceiveForm(PortalForm):
 
     amount = AmountField()
     day = LineField(ask="Enter the day it came", longest=10)
-    why = LineField(ask="Enter where you saw it, for the gift’s story", longest=300)
+    why = LineField(ask="Enter where you saw it, for the gift’s story", longest=LONGEST_REASON)
     once = LineField(ask="Open this page again before you send it", longest=64)
 
     def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
@@ -34,11 +35,10 @@ class ReceiveForm(PortalForm):
 
     def read_day(self) -> date | None:
         """The day; None, with an error, where it is none."""
-        try:
-            return date.fromisoformat(self.day.data)
-        except ValueError:
+        day = read_day(self.day.data)
+        if day is None:
             self.refuse("day", gettext("Enter a day like 2026-11-23"))
-            return None
+        return day
 
 
 @staff.get("/gifts/<reference>/receive")
@@ -60,7 +60,7 @@ def send_receive(reference: str) -> ResponseReturnValue:
 
 def _book(gift: Gift, form: ReceiveForm, day: date) -> bool:
     """Whether the word is booked; else the form says why not."""
-    now, by, once = utc_now(), actor_of(current_user()), form.once.data
+    why, once = form.why.data, form.once.data
     try:
         with services().database.write() as session:
             receive_by_word(
@@ -69,13 +69,13 @@ def _book(gift: Gift, form: ReceiveForm, day: date) -> bool:
                 gift.id,
                 form.amount.data,
                 day,
-                why=form.why.data,
-                by=by,
+                why=why,
+                by=current_actor(),
                 once=once,
-                now=now,
+                now=utc_now(),
             )
-            detail = {"amount": str(form.amount.data), "reason": form.why.data, "once": once}
-            audit(session, by, "gift_receive", f"gift:{gift.id}", detail, now=now)
+            detail = {"amount": str(form.amount.data), "reason": why, "once": once}
+            note_act(session, "gift_receive", f"gift:{gift.id}", detail)
     except WordRefused as error:
         form.refuse("amount", str(error))
         return False
@@ -85,15 +85,15 @@ def _book(gift: Gift, form: ReceiveForm, day: date) -> bool:
 @staff.post("/gifts/<reference>/unreceive")
 def unreceive(reference: str) -> ResponseReturnValue:
     """Take a word back."""
-    gift, now, by = _load(reference), utc_now(), actor_of(current_user())
-    subject, why = request.form.get("subject", ""), request.form.get("reason", "").strip()[:300]
+    gift, by, now = _load(reference), current_actor(), utc_now()
+    subject, why = request.form.get("subject", ""), read_reason(request.form)
     if not why:
         flash(gettext("Enter a reason."))
         return redirect(url_for("staff.receive", reference=gift.reference), 303)
     try:
         with services().database.write() as session:
             take_word_back(session, current_desk(), gift.id, subject, why=why, by=by, now=now)
-            audit(session, by, "gift_unreceive", f"gift:{gift.id}", {"reason": why}, now=now)
+            note_act(session, "gift_unreceive", f"gift:{gift.id}", {"reason": why})
     except WordRefused as error:
         flash(str(error))
     else:

@@ -1,13 +1,11 @@
 """The clerk's page: a month's open lines, surest first, many decided at once."""
 
-from datetime import date
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from portal.forms import clean_line
 from portal.i18n import gettext, ngettext
 from portal.payments.statements.deciding import confirm_many
 from portal.payments.statements.models import LineState
@@ -16,13 +14,13 @@ from portal.payments.statements.proof import count_totals
 from portal.payments.statements.queries import Cursor, LineFilter, find_file, list_lines
 from portal.payments.webhook import current_desk
 from portal.staff import labels
-from portal.staff.access import current_user, staff
+from portal.staff.access import staff
+from portal.staff.acting import current_actor, note_act
 from portal.staff.export import send_csv, stream_lines
-from portal.staff.operations import actor_of, audit
+from portal.staff.forms import read_day, read_reason
 from portal.web import services, utc_now
 
 LINES = 50
-LONGEST_REASON = 300
 SURE = 90
 
 
@@ -50,7 +48,7 @@ def reconcile() -> ResponseReturnValue:
 def export_lines() -> ResponseReturnValue:
     wanted = _read_filter(request.args)
     with services().database.write() as session:
-        audit(session, _actor(), "lines_export", "lines", _as_args(wanted), now=utc_now())
+        note_act(session, "lines_export", "lines", _as_args(wanted))
     return send_csv("lines", stream_lines(services().database, wanted))
 
 
@@ -76,24 +74,24 @@ def _confirm(lines: list[int]) -> None:
         for line in lines
         if (gift := request.form.get(f"gift-{line}", type=int)) is not None
     ]
-    done = confirm_many(services().database, current_desk(), choices, by=_actor(), now=utc_now())
+    by, now = current_actor(), utc_now()
+    done = confirm_many(services().database, current_desk(), choices, by=by, now=now)
     with services().database.write() as session:
         detail = {"lines": [line for line, _ in choices if line not in done.refused]}
-        audit(session, _actor(), "lines_confirm", "lines", detail, now=utc_now())
+        note_act(session, "lines_confirm", "lines", detail)
     flash(ngettext("%(num)s line is booked.", "%(num)s lines are booked.", done.booked))
     for line, sentence in list(done.refused.items())[:5]:
         flash(gettext("Line %(number)s: %(sentence)s", number=line, sentence=sentence))
 
 
 def _ignore(lines: list[int]) -> None:
-    reason = clean_line(request.form.get("reason"))[:LONGEST_REASON]
+    reason = read_reason(request.form)
     if not reason:
         flash(gettext("Say why these lines are ignored."))
         return
     with services().database.write() as session:
-        ignored = ignore_lines(session, lines, reason=reason, by=_actor(), now=utc_now())
-        detail = {"lines": lines, "reason": reason}
-        audit(session, _actor(), "lines_ignore", "lines", detail, now=utc_now())
+        ignored = ignore_lines(session, lines, reason=reason, by=current_actor(), now=utc_now())
+        note_act(session, "lines_ignore", "lines", {"lines": lines, "reason": reason})
     flash(ngettext("%(num)s line is ignored.", "%(num)s lines are ignored.", ignored))
 
 
@@ -102,8 +100,8 @@ def _read_filter(given: MultiDict[str, str]) -> LineFilter:
     return LineFilter(
         state=LineState(state) if state in {*LineState} else None,
         file_id=given.get("file", type=int),
-        since=_day(given.get("from", "")),
-        until=_day(given.get("to", "")),
+        since=read_day(given.get("from", "")),
+        until=read_day(given.get("to", "")),
         currency=given.get("currency", "").upper()[:3],
     )
 
@@ -120,17 +118,6 @@ def _as_args(wanted: LineFilter) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
 def _read_cursor() -> Cursor | None:
     score, line = request.args.get("score", type=int), request.args.get("after", type=int)
     return None if score is None or line is None else Cursor(score, line)
-
-
-def _actor() -> str:
-    return actor_of(current_user())

@@ -16,8 +16,8 @@ from portal.payments.statements.proof import count_totals
 from portal.payments.statements.queries import list_files
 from portal.payments.statements.working import Worked, match_open_lines
 from portal.payments.webhook import current_desk
-from portal.staff.access import current_user, staff
-from portal.staff.operations import actor_of, audit
+from portal.staff.access import staff
+from portal.staff.acting import current_actor, note_act
 from portal.staff.statement_form import (
     BANKS,
     COLUMNS,
@@ -48,13 +48,16 @@ def send_statement() -> ResponseReturnValue:
         form.refuse("bank", str(error))
         return _show(form, 422, _look(form, content))
     imported = import_statement(
-        services().database, document, content, filename=filename, by=_actor(), now=utc_now()
+        services().database,
+        document,
+        content,
+        filename=filename,
+        by=current_actor(),
+        now=utc_now(),
     )
     with services().database.write() as session:
         detail = {"file": imported.file_id, "lines": imported.lines, "new": imported.new}
-        audit(
-            session, _actor(), "statement_import", f"file:{imported.file_id}", detail, now=utc_now()
-        )
+        note_act(session, "statement_import", f"file:{imported.file_id}", detail)
     _tell(imported)
     _match()
     return redirect(url_for("staff.reconcile", file=imported.file_id), 303)
@@ -150,7 +153,3 @@ def _show(form: StatementForm, status: int, seen: Preview | None = None) -> Resp
 
 def _said(words: dict[str, str]) -> list[tuple[str, str]]:
     return [(key, gettext(text)) for key, text in words.items()]
-
-
-def _actor() -> str:
-    return actor_of(current_user())

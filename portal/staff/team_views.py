@@ -4,14 +4,14 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.i18n import gettext
-from portal.staff.access import current_user, staff
+from portal.staff.access import staff
+from portal.staff.acting import current_actor
 from portal.staff.forms import RoleForm, UserForm
 from portal.staff.models import Role, StaffUser
 from portal.staff.operations import (
     LastAdmin,
     UserExists,
     activate_user,
-    actor_of,
     add_user,
     change_role,
     deactivate_user,
@@ -60,7 +60,7 @@ def send_role(user_id: int) -> ResponseReturnValue:
     try:
         with services().database.write() as session:
             user = session.get(StaffUser, user_id) or abort(404)
-            change_role(session, user, Role(form.role.data), _actor(), utc_now())
+            change_role(session, user, Role(form.role.data), current_actor(), utc_now())
     except LastAdmin:
         flash(_last_admin())
         return redirect(url_for("staff.users"), 303)
@@ -75,7 +75,7 @@ def send_active(user_id: int) -> ResponseReturnValue:
     try:
         with services().database.write() as session:
             user = session.get(StaffUser, user_id) or abort(404)
-            change(session, user, _actor(), utc_now())
+            change(session, user, current_actor(), utc_now())
     except LastAdmin:
         flash(_last_admin())
         return redirect(url_for("staff.users"), 303)
@@ -86,10 +86,6 @@ def send_active(user_id: int) -> ResponseReturnValue:
     )
     flash(said)
     return redirect(url_for("staff.users"), 303)
-
-
-def _actor() -> str:
-    return actor_of(current_user())
 
 
 def _last_admin() -> str:
@@ -107,7 +103,7 @@ def _add(form: UserForm) -> bool:
                 Role(form.role.data),
                 form.password.data,
                 now=utc_now(),
-                actor=_actor(),
+                actor=current_actor(),
             )
     except UserExists as error:
         form.refuse("email", str(error))

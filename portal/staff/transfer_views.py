@@ -14,10 +14,11 @@ from portal.payments.transfers.proofs import find_proof, read_proof
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import set_expiry
 from portal.payments.webhook import current_desk
-from portal.staff.access import current_user, staff
+from portal.staff.access import staff
+from portal.staff.acting import current_actor, note_act
+from portal.staff.forms import read_day
 from portal.staff.gift_views import find_gift
 from portal.staff.names import current_catalogue, timezone_of
-from portal.staff.operations import actor_of, audit
 from portal.web import services, utc_now
 
 LONGEST = timedelta(days=730)
@@ -35,8 +36,7 @@ def proof(reference: str, proof_id: int) -> ResponseReturnValue:
             abort(404)
         content = read_proof(services().settings.uploads_path, found)
         if content is not None:
-            detail = {"proof": found.id}
-            audit(session, _actor(), "proof_opened", f"gift:{gift.id}", detail, now=utc_now())
+            note_act(session, "proof_opened", f"gift:{gift.id}", {"proof": found.id})
     if content is None:
         abort(404)
     response = Response(content, mimetype=found.media_type)
@@ -51,18 +51,15 @@ def send_expiry(reference: str) -> ResponseReturnValue:
     """Give a transfer until the end of a day, at the place the gift is given from."""
     with services().database.write() as session:
         gift = lock_gift(session, find_gift(session, reference).id)
-        care, last_day = _care_of(gift), _read_day(request.form.get("day", ""))
+        care, last_day = _care_of(gift), read_day(request.form.get("day", ""))
         if care is None or not gift.status.is_open:
             flash(gettext("This gift waits for no transfer."))
         elif last_day is None or not utc_now() < _end_of(last_day, gift) < utc_now() + LONGEST:
             flash(gettext("Choose a day from today on, within two years."))
         else:
-            expires_at = _end_of(last_day, gift)
-            detail = {"to": last_day.isoformat()}
-            audit(session, _actor(), "expiry_set", f"gift:{gift.id}", detail, now=utc_now())
-            set_expiry(
-                session, current_desk(), gift, care, expires_at, actor=_actor(), now=utc_now()
-            )
+            expires_at, by, now = _end_of(last_day, gift), current_actor(), utc_now()
+            note_act(session, "expiry_set", f"gift:{gift.id}", {"to": last_day.isoformat()})
+            set_expiry(session, current_desk(), gift, care, expires_at, actor=by, now=now)
             flash(gettext("The gift is kept open until %(day)s.", day=last_day.isoformat()))
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
 
@@ -73,16 +70,5 @@ def _care_of(gift: Gift) -> Care | None:
     return None if mode is None or mode.is_stripe else Care.of(mode)
 
 
-def _read_day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        return None
-
-
 def _end_of(day: date, gift: Gift) -> datetime:
     return datetime.combine(day, time(23, 59, 59), ZoneInfo(timezone_of(gift.region)))
-
-
-def _actor() -> str:
-    return actor_of(current_user())

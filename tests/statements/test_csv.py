@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.money import Money
-from portal.payments.statements.dates import DateOrder
-from portal.payments.statements.entries import StatementError
-from portal.payments.statements.mapper import (
+from portal.payments.statements.columns import (
     ColumnMapping,
     Sign,
     mapping_from_dict,
     mapping_to_dict,
-    preview,
 )
+from portal.payments.statements.dates import DateOrder
+from portal.payments.statements.entries import StatementError
+from portal.payments.statements.mapper import preview
 from portal.payments.statements.presets import PRESETS
 from tests.statements.samples import read_text, refusal, sample
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import insert_new
 from portal.payments.matching.candidates import payer_keys
-from portal.payments.statements.entries import StatementEntry
+from portal.payments.statements.gathering import entry_of
 from portal.payments.statements.models import PayerAlias, StatementLine
 
 
@@ -26,19 +26,4 @@ def unlearn_payer(session: Session, line: StatementLine, email: str) -> None:
         sa.delete(PayerAlias).where(
             PayerAlias.payer_key.in_(payer_keys(entry_of(line))), PayerAlias.email == email
         )
-    )
-
-
-def entry_of(line: StatementLine) -> StatementEntry:
-    """A kept line as the matcher reads it."""
-    return StatementEntry(
-        position=line.position,
-        booked_on=line.booked_on,
-        money=line.money,
-        payer_name=line.payer_name,
-        payer_account=line.payer_account,
-        payer_email=line.payer_email,
-        message=line.message,
-        bank_reference=line.bank_reference,
-        interac_reference=line.interac_reference,
     )

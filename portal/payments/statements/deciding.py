@@ -15,6 +15,7 @@ from portal.database import Database
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
+from portal.gifts.queries import select_payments
 from portal.i18n import current_locale, gettext
 from portal.money import format_money
 from portal.payments.operations import (
@@ -152,19 +153,8 @@ def settle_gift(
 
 def _latest_payment(session: Session, gift_id: int) -> str | None:
     """The subject of the newest payment that stands."""
-    taken_back = sa.select(Evidence.subject).where(
-        Evidence.gift_id == gift_id, Evidence.fact == FactKind.WITHDRAWN.value
-    )
-    return session.scalar(
-        sa.select(Evidence.subject)
-        .where(
-            Evidence.gift_id == gift_id,
-            Evidence.fact == FactKind.PAID.value,
-            Evidence.subject.not_in(taken_back),
-        )
-        .order_by(Evidence.id.desc())
-        .limit(1)
-    )
+    payments = select_payments(gift_id).with_only_columns(Evidence.subject)
+    return session.scalar(payments.order_by(Evidence.id.desc()).limit(1))
 
 
 def claim_unattributed(

@@ -50,13 +50,13 @@ def read_file(path: Path) -> bytes:
         ) from error
 
 
-def check_size(size: int) -> None:
+def check_size(size: int, limit: int = FILE_LIMIT) -> None:
     """Refuse a file of more bytes than the limit."""
-    if size > FILE_LIMIT:
+    if size > limit:
         raise StatementError(
             gettext(
                 "The file is larger than %(limit)s MB. Export fewer months at a time.",
-                limit=FILE_LIMIT // (1024 * 1024),
+                limit=limit // (1024 * 1024),
             )
         )
 

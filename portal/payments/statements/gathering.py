@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -82,22 +83,23 @@ def _read(
         .order_by(_LINES.id),
         execution_options={"yield_per": READ_BATCH},
     )
-    for line_id, position, booked_on, minor, currency, *texts in rows:
-        name, account, email, message, bank_reference, interac_reference = texts
-        yield (
-            line_id,
-            StatementEntry(
-                position=position,
-                booked_on=booked_on,
-                money=Money(minor, currency),
-                payer_name=name,
-                payer_account=account,
-                payer_email=email,
-                message=message,
-                bank_reference=bank_reference,
-                interac_reference=interac_reference,
-            ),
-        )
+    for row in rows:
+        yield row.id, entry_of(row)
+
+
+def entry_of(line: StatementLine | sa.Row[*tuple[Any, ...]]) -> StatementEntry:
+    """A kept line as the matcher reads it."""
+    return StatementEntry(
+        position=line.position,
+        booked_on=line.booked_on,
+        money=Money(line.amount_minor, line.currency),
+        payer_name=line.payer_name,
+        payer_account=line.payer_account,
+        payer_email=line.payer_email,
+        message=line.message,
+        bank_reference=line.bank_reference,
+        interac_reference=line.interac_reference,
+    )
 
 
 def make_matcher(session: Session, catalogue: Catalogue) -> Matcher:

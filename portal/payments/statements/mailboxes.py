@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from portal.i18n import gettext
+from portal.payments.statements.decoding import check_size
 from portal.payments.statements.entries import StatementError
 from portal.payments.statements.interac_mail import (
     MAIL_LIMIT,
@@ -53,13 +54,7 @@ def read_mails(path: Path) -> Iterator[KeptMail]:
         return _maildir(path) if (path / "cur").is_dir() else _folder(path)
     if not path.is_file():
         raise StatementError(gettext("There is no mail file or folder %(name)s.", name=path.name))
-    if path.stat().st_size > MBOX_LIMIT:
-        raise StatementError(
-            gettext(
-                "The file is larger than %(limit)s MB. Export fewer months at a time.",
-                limit=MBOX_LIMIT // (1024 * 1024),
-            )
-        )
+    check_size(path.stat().st_size, MBOX_LIMIT)
     return _file(path)
 
 

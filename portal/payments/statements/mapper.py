@@ -3,27 +3,11 @@
 from dataclasses import dataclass
 from itertools import islice
 
-from portal.payments.statements.columns import (
-    Column,
-    ColumnMapping,
-    Sign,
-    mapping_from_dict,
-    mapping_to_dict,
-)
+from portal.payments.statements.columns import ColumnMapping
 from portal.payments.statements.csv_reading import read_csv
 from portal.payments.statements.csv_rows import Row, find_delimiter, read_rows
 from portal.payments.statements.decoding import decode
 from portal.payments.statements.entries import StatementDocument, StatementError
-
-__all__ = [
-    "Column",
-    "ColumnMapping",
-    "Preview",
-    "Sign",
-    "mapping_from_dict",
-    "mapping_to_dict",
-    "preview",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
