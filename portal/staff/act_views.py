@@ -15,10 +15,11 @@ from portal.payments.webhook import current_desk, current_gateway
 from portal.receipts.models import Receipt
 from portal.receipts.operations import resend_receipt as send_again
 from portal.receipts.queries import find_receipt
-from portal.staff.access import current_user, staff
+from portal.staff.access import staff
+from portal.staff.acting import current_actor, note_act
 from portal.staff.forms import RefundForm
 from portal.staff.gift_views import find_gift
-from portal.staff.operations import actor_of, audit, was_asked
+from portal.staff.operations import was_asked
 from portal.web import services, utc_now
 
 
@@ -55,10 +56,14 @@ def _send_again(gift: Gift, receipt: Receipt) -> str:
     """Send the receipt; the sentence that says what came of it."""
     with services().database.write() as session:
         detail = {"receipt": receipt.label}
-        audit(session, _actor(), "receipt_resend", f"gift:{gift.id}", detail, now=utc_now())
+        note_act(session, "receipt_resend", f"gift:{gift.id}", detail)
     try:
         send_again(
-            services().database, services().settings, receipt.id, actor=_actor(), now=utc_now()
+            services().database,
+            services().settings,
+            receipt.id,
+            actor=current_actor(),
+            now=utc_now(),
         )
     except MailNotSent as error:
         return gettext("The receipt was not sent: %(why)s", why=str(error))
@@ -70,10 +75,6 @@ def _send_again(gift: Gift, receipt: Receipt) -> str:
 def _load(reference: str) -> Gift:
     with services().database.read() as session:
         return find_gift(session, reference)
-
-
-def _actor() -> str:
-    return actor_of(current_user())
 
 
 def _refund(gift: Gift, form: RefundForm) -> bool:
@@ -90,7 +91,7 @@ def _refund(gift: Gift, form: RefundForm) -> bool:
             gift.id,
             money,
             reason=form.reason.data,
-            actor=_actor(),
+            actor=current_actor(),
             now=utc_now(),
         )
     except RefundRefused as error:
@@ -110,11 +111,11 @@ def _note_wish(gift: Gift, money: Money, form: RefundForm) -> bool:
         lock_gift(session, gift.id)
         if was_asked(session, "refund_request", subject, form.once.data):
             return False
-        audit(session, _actor(), "refund_request", subject, detail, now=utc_now())
+        note_act(session, "refund_request", subject, detail)
     return True
 
 
 def _note_refusal(gift: Gift, sentence: str) -> None:
     with services().database.write() as session:
         detail = {"sentence": sentence}
-        audit(session, _actor(), "refund_refused", f"gift:{gift.id}", detail, now=utc_now())
+        note_act(session, "refund_refused", f"gift:{gift.id}", detail)

@@ -83,7 +83,7 @@ class RoleForm(PortalForm):
 class StopForm(PortalForm):
     """Why a monthly gift is ended by staff."""
 
-    reason = LineField(ask="Enter a reason, for the gift’s story", longest=300)
+    reason = LineField(ask="Enter a reason, for the gift’s story", longest=LONGEST_REASON)
 
 
 class RefundForm(PortalForm):

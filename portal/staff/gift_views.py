@@ -11,12 +11,12 @@ from portal.payments.refunds import refundable
 from portal.receipts.marks import receipt_mark
 from portal.receipts.operations import render_receipt
 from portal.receipts.queries import find_receipt
-from portal.staff.access import current_user, staff
+from portal.staff.access import staff
+from portal.staff.acting import note_act
 from portal.staff.export import send_csv, stream_gifts
 from portal.staff.filters import GiftFilters, read_filters
 from portal.staff.gift_list import list_gifts
 from portal.staff.names import all_currencies, current_catalogue, current_names, timezone_of
-from portal.staff.operations import actor_of, audit
 from portal.staff.places import Cursor
 from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
 from portal.staff.searching import Search, read_receipt_label, read_search
@@ -89,7 +89,7 @@ def export() -> ResponseReturnValue:
     asked = {name: "*" if name == "q" else text for name, text in filters.as_args().items()}
     detail = {"filters": "&".join(f"{name}={text}" for name, text in asked.items())}
     with services().database.write() as session:
-        audit(session, actor_of(current_user()), "export", "gifts", detail, now=utc_now())
+        note_act(session, "export", "gifts", detail)
     return send_csv("gifts", stream_gifts(services().database, filters, search))
 
 

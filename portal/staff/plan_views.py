@@ -8,10 +8,10 @@ from portal.i18n import gettext
 from portal.payments.gateway import StripeRefused, StripeUnavailable
 from portal.payments.stopping import find_plan, stop_plan
 from portal.payments.webhook import current_desk, current_gateway
-from portal.staff.access import current_user, staff
+from portal.staff.access import staff
+from portal.staff.acting import current_actor, note_act
 from portal.staff.forms import StopForm
 from portal.staff.gift_views import find_gift
-from portal.staff.operations import actor_of, audit
 from portal.web import services, utc_now
 
 
@@ -38,16 +38,16 @@ def _load(reference: str) -> tuple[Gift, Plan | None]:
 
 def _stop(gift: Gift, form: StopForm) -> bool:
     """Whether it has ended; else the form says why not. The wish is on record before."""
-    actor, reason = actor_of(current_user()), form.reason.data
+    reason = form.reason.data
     with services().database.write() as session:
-        audit(session, actor, "plan_stop", f"gift:{gift.id}", {"reason": reason}, now=utc_now())
+        note_act(session, "plan_stop", f"gift:{gift.id}", {"reason": reason})
     try:
         stop_plan(
             services().database,
             current_desk(),
             current_gateway(),
             gift.id,
-            actor=actor,
+            actor=current_actor(),
             reason=reason,
             now=utc_now(),
         )
