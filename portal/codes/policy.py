@@ -44,16 +44,18 @@ def decide(
 
 
 def _region_terms(region: Region) -> Terms:
+    funds = _modes_by_fund(region, region.offered)
     return Terms(
         region=region.slug,
         code=None,
         display=None,
         partner=None,
         partner_name="",
-        fund=region.funds[0].key,
+        fund=next(iter(funds), region.funds[0].key),
         fund_fixed=False,
         currencies=region.currencies,
         modes=region.offered,
+        funds=funds,
         amount_minor={},
         message={},
     )
@@ -78,7 +80,8 @@ def _code_terms(code: Code, region: Region, refuser: Refuser) -> Terms | Refusal
     if not currencies:
         return refuser.currency_not_here(code.currency)
     modes = _narrow_modes(code, region, currencies)
-    if not modes or (code.fund and region.fund(code.fund) is None):
+    funds = _modes_by_fund(region, modes, in_order=code.modes is not None)
+    if not funds or (code.fund and code.fund not in funds):
         return refuser.not_possible_here()
     return replace(
         base,
@@ -86,10 +89,11 @@ def _code_terms(code: Code, region: Region, refuser: Refuser) -> Terms | Refusal
         display=code.display,
         partner=code.partner,
         partner_name=code.partner_name,
-        fund=code.fund or base.fund,
+        fund=code.fund or next(iter(funds)),
         fund_fixed=code.fund is not None,
         currencies=currencies,
         modes=modes,
+        funds=funds,
         amount_minor=_suggested_amounts(code, currencies),
         message=code.message,
     )
@@ -128,6 +132,17 @@ def _narrow_modes(
     return tuple(mode for mode in found if not mode.currencies or taken & {*mode.currencies})
 
 
+def _modes_by_fund(
+    region: Region, modes: tuple[Mode, ...], *, in_order: bool = False
+) -> dict[str, tuple[Mode, ...]]:
+    """The funds that at least one of the modes can pay, each with its modes.
+
+    They are in the fund's own order, or in that of `modes` where it is a code's (`in_order`).
+    """
+    taken = {fund.key: fund.narrow(modes, in_order=in_order) for fund in region.funds}
+    return {key: kept for key, kept in taken.items() if kept}
+
+
 def _suggested_amounts(code: Code, currencies: tuple[CurrencyOption, ...]) -> dict[str, int]:
     """The amounts the code fills in, where the limits let them."""
     return {
@@ -145,7 +160,7 @@ def _refuse_pledge(
     """The first of the pledge's choices that the terms don't hold, if any."""
     return (
         _refuse_amount(pledge, terms, refuser)
-        or _refuse_fund(pledge, terms, region, refuser)
+        or _refuse_fund(pledge, terms, refuser)
         or _refuse_mode(pledge, terms, region, refuser)
     )
 
@@ -161,16 +176,16 @@ def _refuse_amount(pledge: Pledge, terms: Terms, refuser: Refuser) -> Refusal | 
     return None
 
 
-def _refuse_fund(pledge: Pledge, terms: Terms, region: Region, refuser: Refuser) -> Refusal | None:
+def _refuse_fund(pledge: Pledge, terms: Terms, refuser: Refuser) -> Refusal | None:
     if terms.fund_fixed and pledge.fund != terms.fund:
         return refuser.wrong_fund(terms.fund)
-    return None if region.fund(pledge.fund) else refuser.wrong_fund(None)
+    return None if pledge.fund in terms.funds else refuser.wrong_fund(None)
 
 
 def _refuse_mode(pledge: Pledge, terms: Terms, region: Region, refuser: Refuser) -> Refusal | None:
-    currency = pledge.money.currency
-    mode = terms.mode(pledge.mode)
+    currency, of_fund = pledge.money.currency, terms.funds[pledge.fund]
+    mode = next((mode for mode in of_fund if mode.key == pledge.mode), None)
     if mode is None or (mode.currencies and currency not in mode.currencies):
-        offered = terms.modes_for(currency, pledge.frequency) or terms.modes
+        offered = terms.modes_for(pledge.fund, currency, pledge.frequency) or of_fund
         return refuser.wrong_mode(region.mode(pledge.mode), offered)
     return None if pledge.frequency in mode.frequencies else refuser.wrong_frequency(mode)

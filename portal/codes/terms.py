@@ -49,7 +49,8 @@ class Terms:
 
     `fund` is chosen at first, and can't be changed where `fund_fixed`. `currencies`,
     never empty, carry the presets and limits that hold here; the first is the default.
-    `modes`, never empty, are in the order to show. `amount_minor` fills in the amount.
+    `modes`, never empty, are in the order to show; `funds` are those that can be given to,
+    each with the modes it takes. `amount_minor` fills in the amount.
     """
 
     region: str
@@ -61,6 +62,7 @@ class Terms:
     fund_fixed: bool
     currencies: tuple[CurrencyOption, ...]
     modes: tuple[Mode, ...]
+    funds: Mapping[str, tuple[Mode, ...]]
     amount_minor: Mapping[str, int]
     message: Texts
 
@@ -73,9 +75,6 @@ class Terms:
         """Presets and limits in a currency; None where it can't be given here."""
         return next((one for one in self.currencies if one.currency == currency), None)
 
-    def mode(self, key: str) -> Mode | None:
-        return next((mode for mode in self.modes if mode.key == key), None)
-
-    def modes_for(self, currency: str, frequency: str) -> tuple[Mode, ...]:
-        """The modes, in order, that take this currency in this rhythm."""
-        return tuple(mode for mode in self.modes if mode.takes(currency, frequency))
+    def modes_for(self, fund: str, currency: str, frequency: str) -> tuple[Mode, ...]:
+        """The modes of a fund, in order, that take this currency in this rhythm."""
+        return tuple(mode for mode in self.funds[fund] if mode.takes(currency, frequency))

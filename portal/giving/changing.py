@@ -54,15 +54,16 @@ def list_other_ways(session: Session, desk: Desk, region: Region, gift: Gift) ->
     code = find_code(session, gift.code) if gift.code else None
     is_part = gift.status is Status.PARTLY_PAID
     ways = []
-    for mode in _in_order(region, code.modes if code else None):
+    fund = region.fund(gift.fund)
+    for mode in _in_order(region, (code and code.modes) or (fund.modes if fund else ())):
         terms = decide(code, _pledge(gift, mode), gift.created_at, desk.catalogue)
         if mode.key != gift.mode and isinstance(terms, Terms) and not (is_part and mode.is_stripe):
             ways.append(OtherWay(mode, _total(session, gift, mode)))
     return ways
 
 
-def _in_order(region: Region, keys: Sequence[str] | None) -> list[Mode]:
-    """The region's modes, in a code's order where it has one."""
+def _in_order(region: Region, keys: Sequence[str]) -> list[Mode]:
+    """The region's modes, in a code's or a fund's order where it has one."""
     found = [region.mode(key) for key in keys] if keys else list(region.modes)
     return [mode for mode in found if mode is not None]
 

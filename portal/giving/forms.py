@@ -67,10 +67,10 @@ class GiftForm(PortalForm):
         modes = [card.mode.key for card in offer.modes]
         self.currency.options = offer.currencies
         self.frequency.options = tuple(Frequency)
-        self.fund.options = [fund.key for fund in offer.region.funds]
+        self.fund.options = [fund.key for fund in offer.funds]
         self.mode.options = modes
         self.frequency.anchor = f"frequency-{offer.frequency}"
-        self.mode.anchor = f"mode-{modes[0]}"
+        self.mode.anchor = f"mode-{modes[0]}" if modes else "modes"
         if len(modes) == 1 and not self.mode.data:
             self.mode.data = modes[0]
 
@@ -161,7 +161,7 @@ def _first_values(offer: Offer) -> dict[str, str]:
     return {
         "currency": offer.currency,
         "frequency": offer.frequency,
-        "fund": offer.terms.fund,
+        "fund": offer.fund,
         "country": next(iter(offer.region.countries), ""),
     }
 

@@ -27,7 +27,7 @@ class ModeCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The terms that hold for one showing of the form, in one currency and rhythm.
+    """The terms that hold for one showing of the form, for one fund, currency and rhythm.
 
     With a refused code, `terms` are the region's own: one can always give without it.
     """
@@ -35,6 +35,7 @@ class Offer:
     region: Region
     terms: Terms
     refusal: Refusal | None
+    fund: str
     currency: str
     frequency: Frequency
 
@@ -59,7 +60,7 @@ class Offer:
     @property
     def frequencies(self) -> tuple[Frequency, ...]:
         """The rhythms in which at least one mode can be paid."""
-        return possible_frequencies(self.terms, self.currency)
+        return possible_frequencies(self.terms, self.fund, self.currency)
 
     @property
     def cards(self) -> tuple[Money, ...]:
@@ -78,11 +79,22 @@ class Offer:
         return self.region.fund(self.terms.fund) if self.terms.fund_fixed else None
 
     @property
+    def funds(self) -> tuple[Fund, ...]:
+        """The funds there are to choose from."""
+        return tuple(fund for fund in self.region.funds if fund.key in self.terms.funds)
+
+    @property
+    def fund_matters(self) -> bool:
+        """Whether another fund would have other modes."""
+        kinds = {tuple(mode.key for mode in modes) for modes in self.terms.funds.values()}
+        return len(kinds) > 1 and not self.terms.fund_fixed
+
+    @property
     def modes(self) -> tuple[ModeCard, ...]:
-        """The modes that take the currency, whatever the rhythm."""
+        """The modes of the fund that take the currency, whatever the rhythm."""
         return tuple(
             _card(mode, self.currency)
-            for mode in self.terms.modes
+            for mode in self.terms.funds[self.fund]
             if not mode.currencies or self.currency in mode.currencies
         )
 
@@ -110,27 +122,35 @@ def _card(mode: Mode, currency: str) -> ModeCard:
     )
 
 
-def possible_frequencies(terms: Terms, currency: str) -> tuple[Frequency, ...]:
-    return tuple(one for one in Frequency if terms.modes_for(currency, one))
+def possible_frequencies(terms: Terms, fund: str, currency: str) -> tuple[Frequency, ...]:
+    return tuple(one for one in Frequency if terms.modes_for(fund, currency, one))
 
 
 def make_offer(
-    region: Region, own: Terms, judged: Terms | Refusal, *, currency: str, frequency: str
+    region: Region,
+    own: Terms,
+    judged: Terms | Refusal,
+    *,
+    fund: str,
+    currency: str,
+    frequency: str,
 ) -> Offer:
     """The offer under `judged`, or under the region's `own` terms where it is a refusal.
 
-    `currency` and `frequency` are what was asked for, valid or not; monthly is never taken
-    unless it was asked for and can be paid.
+    `fund`, `currency` and `frequency` are what was asked for, valid or not; monthly is never
+    taken unless it was asked for and can be paid.
     """
     refusal = judged if isinstance(judged, Refusal) else None
     terms = own if isinstance(judged, Refusal) else judged
     option = terms.option(currency.upper()) or terms.currencies[0]
-    rhythms: Collection[Frequency] = possible_frequencies(terms, option.currency)
+    chosen = fund if fund in terms.funds and not terms.fund_fixed else terms.fund
+    rhythms: Collection[Frequency] = possible_frequencies(terms, chosen, option.currency)
     asked = next((one for one in rhythms if one == frequency), None)
     return Offer(
         region=region,
         terms=terms,
         refusal=refusal,
+        fund=chosen,
         currency=option.currency,
         frequency=asked or next(iter(rhythms), Frequency.ONCE),
     )

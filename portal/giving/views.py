@@ -42,7 +42,7 @@ from portal.web import (
 )
 
 PUBLIC = "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
-RELOADING = frozenset({"apply_code", "apply_currency", "remove_code"})
+RELOADING = frozenset({"apply_code", "apply_currency", "apply_fund", "remove_code"})
 
 
 def form(region: str) -> Response:
@@ -102,7 +102,14 @@ def _make_offer(region: Region, asked: Asked) -> tuple[Code | None, Offer]:
         if code is None:
             count_guess()
         judged = _judge(code, asked.code, region)
-    offer = make_offer(region, own, judged, currency=asked.currency, frequency=asked.frequency)
+    offer = make_offer(
+        region,
+        own,
+        judged,
+        fund=asked.fund,
+        currency=asked.currency,
+        frequency=asked.frequency,
+    )
     return code, offer
 
 

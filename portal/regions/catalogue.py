@@ -212,11 +212,23 @@ class Mode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fund:
-    """What a gift is for: tithe, offering, or a partnership arm."""
+    """What a gift is for: tithe, offering, or a partnership arm.
+
+    `modes` are the keys of the only modes it can be given by, in the order to show them; none
+    for all of the region's.
+    """
 
     key: str
     names: Texts
     descriptions: Texts
+    modes: tuple[str, ...] = ()
+
+    def narrow(self, modes: tuple["Mode", ...], *, in_order: bool) -> tuple["Mode", ...]:
+        """Those of the modes that this fund can be given by, in their order or in its own."""
+        kept = [mode for mode in modes if not self.modes or mode.key in self.modes]
+        if self.modes and not in_order:
+            kept.sort(key=lambda mode: self.modes.index(mode.key))
+        return tuple(kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

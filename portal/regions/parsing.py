@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from babel import Locale, UnknownLocaleError
 
 from portal.money import MAXIMUM_MINOR, STRIPE_MINIMUM_MINOR
-from portal.regions.catalogue import CurrencyOption, Region, TransferRules
+from portal.regions.catalogue import CurrencyOption, Fund, Region, TransferRules
 from portal.regions.fields import FieldError, Fields
 from portal.regions.frequency import Frequency
 from portal.regions.mode_parsing import mode_reader, read_rules
@@ -62,6 +62,7 @@ def _region(fields: Fields) -> Region:
     slug = fields.text("slug")
     if not re.fullmatch(r"[a-z][a-z0-9-]{1,19}", slug):
         raise fields.wrong("slug", "is 2 to 20 small letters, digits and hyphens")
+    modes = _some(fields, "modes", fields.each("modes", mode_reader(_transfers(fields))))
     return Region(
         code=fields.text("code", slug.upper()),
         slug=slug,
@@ -75,10 +76,19 @@ def _region(fields: Fields) -> Region:
         address=fields.one("address", read_address),
         issuer=fields.one("issuer", read_issuer),
         receipt=fields.one("receipt", read_receipt),
-        modes=_some(fields, "modes", fields.each("modes", mode_reader(_transfers(fields)))),
-        funds=_some(fields, "funds", fields.each("funds", read_fund)),
+        modes=modes,
+        funds=_funds(fields, {mode.key for mode in modes}),
         welcome=fields.texts("welcome"),
     )
+
+
+def _funds(fields: Fields, modes: set[str]) -> tuple[Fund, ...]:
+    """The funds, whose own modes are all the region's."""
+    funds = _some(fields, "funds", fields.each("funds", read_fund))
+    for fund in funds:
+        if not modes.issuperset(fund.modes):
+            raise fields.wrong("funds", f"names modes of the region only ({fund.key})")
+    return funds
 
 
 def _some(fields: Fields, key: str, values: tuple[T, ...]) -> tuple[T, ...]:

@@ -93,4 +93,5 @@ def read_fund(fields: Fields) -> Fund:
         key=fields.text("key"),
         names=fields.texts("names"),
         descriptions=fields.texts("descriptions"),
+        modes=fields.strings("modes", ()),
     )

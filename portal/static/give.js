@@ -6,7 +6,7 @@ if (form) begin(form);
 
 function begin(form) {
   const state = { form, asked: 0 };
-  for (const part of form.querySelectorAll("[data-without-script]")) part.hidden = true;
+  hideFallbacks(form);
   form.addEventListener("input", (event) => onInput(state, event.target));
   form.addEventListener("click", (event) => onClick(state, event));
   form.addEventListener("keydown", (event) => onKey(state, event));
@@ -16,9 +16,13 @@ function begin(form) {
   show(state);
 }
 
+function hideFallbacks(form) {
+  for (const part of form.querySelectorAll("[data-without-script]")) part.hidden = true;
+}
+
 function onInput(state, field) {
   if (field.name === "amount") pairAmounts(state.form, field);
-  if (field.name === "frequency" || field.name === "currency") reload(state);
+  if (["frequency", "currency"].includes(field.name) || "reload" in field.dataset) reload(state);
   show(state);
 }
 
@@ -69,6 +73,7 @@ async function reload(state, moveFocus = false) {
     const fresh = page.getElementById(part.id);
     if (fresh) part.replaceChildren(...fresh.childNodes);
   }
+  hideFallbacks(state.form);
   Object.assign(summaryOf(state.form).dataset, page.getElementById("summary").dataset);
   summaryOf(state.form).querySelector(".summary").textContent =
     page.querySelector("#summary .summary").textContent;
@@ -79,10 +84,10 @@ async function reload(state, moveFocus = false) {
 
 function addressOf(form) {
   const query = new URLSearchParams({ lang: form.dataset.locale });
-  for (const name of ["code", "currency", "frequency"]) {
-    const value = new FormData(form).get(name);
-    if (value) query.set(name, value);
-  }
+  const data = new FormData(form);
+  const names = ["code", "currency", "frequency"];
+  if (form.querySelector("[name=fund][data-reload]")) names.push("fund");
+  for (const name of names) if (data.get(name)) query.set(name, data.get(name));
   return `${form.dataset.address}?${query}`;
 }
 

@@ -221,6 +221,18 @@ def test_another_currency_shows_its_own_amounts(client: CheckedClient) -> None:
     assert 'data-currency="EUR"' in tag_of(page, "summary")
 
 
+def test_another_fund_shows_its_own_modes(client: CheckedClient, catalogued: Database) -> None:
+    assert 'id="mode-cheque"' in client.get("/give/ca?fund=general").text
+    page = give(client, fund="media", mode="cheque", apply_fund="1")
+    assert page.status_code == 200
+    assert 'id="mode-cheque"' not in page.text
+    assert page.text.index('id="mode-interac"') < page.text.index('id="mode-card"')
+    refused = give(client, fund="media", mode="cheque")
+    assert refused.status_code == 422
+    assert "Select your preferred mode of payment" in text_of(refused)
+    assert not all_gifts(catalogued)
+
+
 def test_an_expired_ticket_keeps_all_and_brings_a_new_one(
     client: CheckedClient, catalogued: Database, clock: FixedClock
 ) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.demo_process import DemoProcess
 from tests.journeys.books import charges
 from tests.journeys.browser import Visitor
@@ -112,3 +114,20 @@ def test_a_bank_debit_that_comes_back_after_success_is_told_too(
     visitor.page.reload()
     visitor.look()
     assert visitor.heading() == "Your bank took this gift back"
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_a_fund_shows_the_modes_it_takes(visit: Callable[..., Visitor], *, script: bool) -> None:
+    visitor = visit(java_script_enabled=script)
+    visitor.open("/give/ca")
+    cheque = visitor.page.locator("#mode-cheque")
+    assert cheque.count()
+    visitor.page.locator("#fund").select_option("media")
+    if script:
+        cheque.wait_for(state="detached")
+    else:
+        visitor.press("Update the modes of payment")
+    assert not cheque.count()
+    assert visitor.page.locator("#fund").input_value() == "media"
+    shown = visitor.page.locator("input[name=mode]").first
+    assert shown.get_attribute("value") == "interac"

@@ -136,6 +136,36 @@ def test_a_fund_that_the_region_lacks_is_never_booked():
     refused(Reason.NOT_POSSIBLE_HERE, make_code(fund="rockets"), fund="rockets")
 
 
+def keys_of(modes):
+    return [mode.key for mode in modes]
+
+
+def test_a_fund_orders_and_narrows_the_modes():
+    """The sample: media takes no cheque, and shows e-Transfers first."""
+    terms = allowed(fund="media", code=None)
+    assert keys_of(terms.funds["media"]) == ["interac", "card", "bank_debit"]
+    assert terms.funds["general"] == terms.modes
+    refusal = refused(Reason.WRONG_MODE, fund="media", mode="cheque", code=None)
+    assert refusal.sentence == (
+        "“Cheque by post” can’t be used for this gift. "
+        "Choose Interac e-Transfer, Card, or Pre-authorised debit."
+    )
+    allowed(fund="general", mode="cheque", code=None)
+
+
+def test_a_codes_order_comes_before_the_funds():
+    terms = allowed(make_code(fund="media", modes=("cheque", "card", "interac")), fund="media")
+    assert keys_of(terms.funds["media"]) == ["card", "interac"]
+
+
+def test_a_fund_that_no_mode_of_a_code_can_pay_is_not_offered():
+    free = make_code(fund=None, modes=("cheque",))
+    assert "media" not in allowed(free, mode="cheque").funds
+    refused(Reason.WRONG_FUND, free, fund="media", mode="cheque")
+    fixed = make_code(fund="media", modes=("cheque",))
+    refused(Reason.NOT_POSSIBLE_HERE, fixed, fund="media", mode="cheque")
+
+
 def test_a_codes_fund_is_the_only_one():
     refusal = refused(Reason.WRONG_FUND, make_code(), fund="media")
     assert refusal.sentence == "Gifts with LWCAN go to Partnership."

@@ -78,7 +78,7 @@ def test_what_is_allowed_is_something_the_region_offers(code, pledge, now):
     assert own.minimum_minor <= pledge.money.minor <= own.maximum_minor
     assert {mode.key for mode in terms.modes} <= {mode.key for mode in here.modes}
     assert here.mode(pledge.mode).takes(pledge.money.currency, pledge.frequency)
-    assert here.fund(pledge.fund)
+    assert here.mode(pledge.mode) in terms.funds[pledge.fund]
     assert code is None or not code.regions or here.slug in code.regions
 
 
@@ -90,7 +90,12 @@ def test_a_form_can_always_be_shown_with_the_terms_it_is_given(code, slug, now):
         return
     assert terms.modes
     assert region(slug).fund(terms.fund)
-    assert any(terms.modes_for(option.currency, "once") for option in terms.currencies)
+    assert terms.fund in terms.funds
+    for fund, modes in terms.funds.items():
+        assert modes
+        own = region(slug).fund(fund).modes
+        assert all(mode in terms.modes and (not own or mode.key in own) for mode in modes)
+    assert any(terms.modes_for(terms.fund, one.currency, "once") for one in terms.currencies)
     for option in terms.currencies:
         for minor in (*option.presets_minor, *option.monthly_presets_minor):
             assert option.minimum_minor <= minor <= option.maximum_minor

@@ -171,6 +171,13 @@ def test_a_missing_field_is_named(key):
         parse_region(document, "ca.toml")
 
 
+def test_a_fund_names_modes_of_its_region_only():
+    document = copy.deepcopy(CANADA)
+    document["funds"][0]["modes"] = ["card", "carrier_pigeon"]
+    with pytest.raises(RegionError, match=r"funds: names modes of the region only \(general\)"):
+        parse_region(document, "ca.toml")
+
+
 def test_the_same_mode_twice_is_refused():
     document = {**CANADA, "modes": [*CANADA["modes"], CANADA["modes"][0]]}
     with pytest.raises(RegionError, match="modes: has each only once"):
