@@ -44,6 +44,14 @@ def test_the_gifts_file_says_how_its_plan_stands(signed_in: SignedIn, monthly: G
     )
 
 
+def test_a_viewer_may_not_end_it(catalogued: Database, signed_in: SignedIn, monthly: Gift) -> None:
+    browser = signed_in("viewer")
+    assert browser.get(address_of(monthly)).status_code == 403
+    answer = browser.post(address_of(monthly), page="/staff/password", reason="Asked by phone")
+    assert answer.status_code == 403
+    assert acts(catalogued) == []
+
+
 def test_a_reason_is_needed(catalogued: Database, signed_in: SignedIn, monthly: Gift) -> None:
     answer = signed_in("finance").post(address_of(monthly), reason=" ")
     assert answer.status_code == 422
