@@ -73,12 +73,13 @@ def show_gift(
         plan = find_plan(session, found)
     page = f"{services().settings.base_url}{page_url(found)}"
     is_to_send = transfer is not None and found.status.is_open
-    html = render_template(
+    g.csp_form_action = ("'self'", checkout_origin(services().settings))
+    return render_page(
         "giving/gift.html",
-        gift=found,
-        region=region,
+        found,
+        tell_story(found, arrival, transfer, received),
+        status=status,
         mode=mode,
-        story=tell_story(found, arrival, transfer, received),
         transfer=transfer if is_to_send else None,
         sheet=make_sheet(found, transfer, page) if transfer and is_to_send else None,
         ways=ways,
@@ -91,13 +92,26 @@ def show_gift(
         is_monthly=found.plan_id is not None,
         plan=plan,
         plan_story=_tell_plan(plan, region),
-        issuer=region.issuer if region else None,
-        support_email=support_email(region),
         day=_day_of(found),
         reload_url=page_url(found),
         form_url=form_url(found, region) if region else "",
     )
-    g.csp_form_action = ("'self'", checkout_origin(services().settings))
+
+
+def render_page(
+    template: str, found: Gift, story: Story, *, status: int = 200, **values: object
+) -> Response:
+    """One of a gift's own pages: its story at the top, its issuer at the foot, kept by nobody."""
+    region, _ = region_and_mode(found)
+    html = render_template(
+        template,
+        gift=found,
+        story=story,
+        region=region,
+        issuer=region.issuer if region else None,
+        support_email=support_email(region),
+        **values,
+    )
     return keep_private(current_app.make_response((html, status)))
 
 

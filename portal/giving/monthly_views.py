@@ -1,6 +1,6 @@
 """A monthly gift's page for its giver: change the card, or stop it."""
 
-from flask import abort, current_app, g, redirect, render_template
+from flask import abort, g, redirect
 from werkzeug.wrappers import Response
 
 from portal.codes.pledge import Frequency
@@ -11,6 +11,7 @@ from portal.giving.gift_showing import (
     find_gift,
     form_url,
     region_and_mode,
+    render_page,
     support_email,
 )
 from portal.giving.giftpage import name_fund, name_mode
@@ -93,21 +94,18 @@ def _anew(found: Gift, region: Region) -> str:
 
 def _show(found: Gift, plan: Plan, problem: Problem | None = None, status: int = 200) -> Response:
     region, mode = region_and_mode(found)
-    issuer = region.issuer if region else None
-    timezone = issuer.timezone if issuer else "UTC"
-    html = render_template(
+    timezone = region.issuer.timezone if region else "UTC"
+    story = tell_plan(plan, timezone) or abort(404)
+    g.csp_form_action = ("'self'", billing_origin(services().settings))
+    return render_page(
         "giving/monthly.html",
-        gift=found,
+        found,
+        story,
+        status=status,
         plan=plan,
-        story=tell_plan(plan, timezone),
         problem=problem,
-        region=region,
-        issuer=issuer,
         timezone=timezone,
         fund=name_fund(found, region),
         mode_name=name_mode(found, mode),
-        support_email=support_email(region),
         form_url=_anew(found, region) if region else "",
     )
-    g.csp_form_action = ("'self'", billing_origin(services().settings))
-    return keep_private(current_app.make_response((html, status)))

@@ -1,6 +1,6 @@
 """What a giver does on the page of a gift that is paid by instructions."""
 
-from flask import abort, current_app, redirect, render_template, request
+from flask import abort, redirect, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
@@ -8,9 +8,10 @@ from portal.forms import Problem
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.giving.changing import ModeNotOffered, change_mode
-from portal.giving.gift_showing import desk, find_gift, region_and_mode, show_gift, support_email
+from portal.giving.gift_showing import desk, find_gift, region_and_mode, render_page, show_gift
 from portal.giving.handing_off import page_url
 from portal.giving.operations import TooManyTries
+from portal.giving.transferpage import tell_reminders
 from portal.giving.visitors import gateway, hold_to, keep_private
 from portal.i18n import gettext
 from portal.logs import get_logger
@@ -138,16 +139,9 @@ def reminders(token: str) -> Response:
     found = find_gift(token)
     with services().database.read() as session:
         watch = find_watch(session, found.id)
-    region, _ = region_and_mode(found)
-    page = render_template(
-        "giving/reminders.html",
-        gift=found,
-        region=region,
-        issuer=region.issuer if region else None,
-        support_email=support_email(region),
-        are_stopped=watch is None or watch.stopped_at is not None,
-    )
-    return keep_private(current_app.make_response(page))
+    are_stopped = watch is None or watch.stopped_at is not None
+    story = tell_reminders(found, are_stopped=are_stopped)
+    return render_page("giving/reminders.html", found, story, are_stopped=are_stopped)
 
 
 def end_reminders(token: str) -> Response:

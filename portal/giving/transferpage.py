@@ -89,6 +89,29 @@ def tell_transfer(gift: Gift, transfer: Transfer) -> Story:
     return _wait_for_transfer(transfer.mode)
 
 
+def tell_reminders(gift: Gift, *, are_stopped: bool) -> Story:
+    """Whether the reminders of a gift go on, as their own page says it."""
+    if are_stopped:
+        return Story(
+            "check",
+            "good",
+            gettext("No more reminders will come"),
+            gettext(
+                "You hear from us again about the gift %(reference)s only when its money arrives.",
+                reference=gift.reference,
+            ),
+        )
+    return Story(
+        "mail",
+        "",
+        gettext("Stop the reminders of this gift?"),
+        gettext(
+            "The gift %(reference)s stays as it is, and you can still send it.",
+            reference=gift.reference,
+        ),
+    )
+
+
 def tell_part(received: Money, whole: Money, due: Money) -> Story:
     return Story(
         "clock",

@@ -10,7 +10,7 @@ import pytest
 import stripe
 
 from tests.pages import check_page
-from tests.sandbox_client import gift_params, read_session, start_gift, start_monthly
+from tests.sandbox_client import Json, gift_params, read_session, start_gift, start_monthly
 from tests.sandbox_process import Receiver, SandboxProcess
 
 
@@ -176,18 +176,24 @@ def test_the_form_may_lead_to_the_success_address_and_nowhere_else(
     assert "script" not in policy
 
 
-def test_a_donor_ends_a_monthly_gift_in_the_billing_portal(
-    client: stripe.StripeClient, sandbox: SandboxProcess, receiver: Receiver
-) -> None:
+def open_portal(client: stripe.StripeClient, sandbox: SandboxProcess) -> tuple[Json, str]:
+    """A paid monthly gift: its session, and the address of its donor's billing portal."""
     session = start_monthly(client)
     sandbox.pay(str(session.url))
     done = read_session(client, session.id)
     portal = client.v1.billing_portal.sessions.create({"customer": done["customer"]})
-    text = page_of(sandbox, portal.url)
+    return done, portal.url
+
+
+def test_a_donor_ends_a_monthly_gift_in_the_billing_portal(
+    client: stripe.StripeClient, sandbox: SandboxProcess, receiver: Receiver
+) -> None:
+    done, portal_url = open_portal(client, sandbox)
+    text = page_of(sandbox, portal_url)
     assert "$26.18 every month" in text
     assert "ends in 4242" in text
     assert html5lib.parse(text) is not None
-    sandbox.submit(portal.url, subscription=done["subscription"])
+    sandbox.submit(portal_url, subscription=done["subscription"])
     subscription = client.v1.subscriptions.retrieve(done["subscription"])
     assert subscription.cancel_at == subscription["items"].data[0].current_period_end
     assert subscription.cancel_at_period_end is False
@@ -195,22 +201,19 @@ def test_a_donor_ends_a_monthly_gift_in_the_billing_portal(
     sandbox.control("advance", to="renewal")
     receiver.await_type("customer.subscription.deleted")
     assert len(client.v1.invoices.list().data) == 1
-    assert "There is no subscription left" in page_of(sandbox, portal.url)
+    assert "There is no subscription left" in page_of(sandbox, portal_url)
 
 
 def test_a_donor_changes_the_card_of_a_monthly_gift(
     client: stripe.StripeClient, sandbox: SandboxProcess, receiver: Receiver
 ) -> None:
-    session = start_monthly(client)
-    sandbox.pay(str(session.url))
-    done = read_session(client, session.id)
-    portal = client.v1.billing_portal.sessions.create({"customer": done["customer"]})
-    path = f"{urlsplit(portal.url).path}/card"
+    _, portal_url = open_portal(client, sandbox)
+    path = f"{urlsplit(portal_url).path}/card"
     card = {"card_number": "5555555555554444", "exp": "12/40", "cvc": "123", "name": "Ama"}
     for wrong in ({"cvc": ""}, {"card_number": "4000000000000002"}):
         assert sandbox.request("POST", path, form=card | wrong).status == 422
     assert sandbox.request("POST", path, form=card).status == 303
-    assert "ends in 4444" in page_of(sandbox, portal.url)
+    assert "ends in 4444" in page_of(sandbox, portal_url)
     receiver.await_type("customer.subscription.updated")
     sandbox.control("advance", to="renewal")
     newest = client.v1.charges.list().data[0].payment_method_details
