@@ -30,6 +30,8 @@ from portal.staff.models import StaffUser
 READY_SECONDS = 60
 STOP_SECONDS = 15
 STAFF_EMAIL = "staff@example.org"
+# Whoever tries the demo is all of its visitors.
+FREE_STARTS = {"PORTAL_FREE_STARTS": "2000", "PORTAL_FREE_STARTS_BY_NETWORK": "2000"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         """The settings of every process."""
-        return os.environ | {
+        own = {
             "PORTAL_ENVIRONMENT": "demo",
             "PORTAL_SECRET_KEY": self.secret_key,
             "PORTAL_DATABASE_URL": self.database_url,
@@ -70,6 +72,7 @@ class Place:
             "PORTAL_SANDBOX_WEBHOOK_SECRET": self.webhook_secret,
             "PORTAL_SANDBOX_SECRET_KEY": self.stripe_key,
         }
+        return FREE_STARTS | os.environ | own
 
     def summary(self) -> dict[str, object]:
         """What `--json` prints."""

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from portal.database import DatabaseUnavailable
 from portal.gifts.models import Gift
 from portal.jobs import DEAD_AFTER, Worker
+from portal.payments.crowd import count_starts
 from portal.payments.models import EventState, StripeEvent
 from portal.schema import is_current
 from portal.web import services, utc_now
@@ -80,5 +81,9 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
         )
     workers = Gauge("portal_workers", "Workers that showed signs of life", registry=registry)
     workers.set(session.scalar(_living_workers()) or 0)
+    starts = Gauge(
+        "portal_payment_starts", "Payments begun at Stripe in these ten minutes", registry=registry
+    )
+    starts.set(count_starts(session, utc_now()))
     newest = Gauge("portal_gifts_newest_id", "The newest gift's number", registry=registry)
     newest.set(session.scalar(sa.select(sa.func.max(Gift.id))) or 0)

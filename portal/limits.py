@@ -39,6 +39,15 @@ def hit(
     return count_on(session, RateCount, "count", first) <= limit
 
 
+def count(session: Session, bucket: str, who: str, *, seconds: int, now: datetime) -> int:
+    """How often `who` did something in the window that `now` is in."""
+    window = int(now.timestamp()) // seconds
+    return (
+        session.scalar(sa.select(RateCount.count).filter_by(bucket=bucket, who=who, window=window))
+        or 0
+    )
+
+
 def sweep(session: Session, now: datetime) -> None:
     """Forget the windows that are over."""
     session.execute(sa.delete(RateCount).where(RateCount.ends_at < now))

@@ -66,6 +66,17 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = Field(
         default=SecretStr(""), description="Bearer token for /metrics; empty: loopback only."
     )
+    free_starts: int = Field(
+        default=200,
+        ge=0,
+        description="Payments that begin at Stripe in ten minutes, by everybody together, before "
+        "each browser has to solve a puzzle first; 0: always.",
+    )
+    free_starts_by_network: int = Field(
+        default=30,
+        ge=0,
+        description="The same for the visitors of one network, in an hour.",
+    )
     threads: int = Field(default=16, ge=1, le=512, description="Request threads a web process.")
     workers: int = Field(default=1, ge=1, le=64, description="Web processes.")
     log_format: str = Field(default="json", description="`json` or `text`.")

@@ -16,6 +16,7 @@ from portal.gifts.models import Gift, LedgerEntry, Plan
 from portal.giving.operations import GiftOrder, Started, start_gift
 from portal.jobs import Jobs
 from portal.money import Money
+from portal.payments.crowd import Caller
 from portal.payments.events import Outcome, receive_event
 from portal.payments.followups import Bench, retry_event
 from portal.payments.gateway import Gateway, StripeUnavailable
@@ -159,7 +160,7 @@ def make_order(place: Workplace, **choices: Any) -> GiftOrder:
         "frequency": Frequency.ONCE,
         "code": None,
         "again": False,
-        "who": "visitor",
+        "caller": Caller("visitor"),
         "cover": None,
         "news_wording": None,
         **choices,
@@ -185,7 +186,7 @@ def make_order(place: Workplace, **choices: Any) -> GiftOrder:
         cover=given["cover"] or Money(0, given["money"].currency),
         news_wording=given["news_wording"],
         again=given["again"],
-        who=given["who"],
+        caller=given["caller"],
     )
 
 

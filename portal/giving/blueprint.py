@@ -4,8 +4,10 @@ from flask import Blueprint, Flask, url_for
 
 from portal.giving import choosing, gift_views, monthly_views, transfer_views, views
 from portal.giving.pages import PageCache
+from portal.giving.puzzle import ask_for_work
 from portal.giving.texts import coded_money, currency_name, short_money
 from portal.i18n import pick
+from portal.payments.crowd import WorkNeeded
 from portal.regions.catalogue import Region
 
 
@@ -19,6 +21,7 @@ def set_up_giving(app: Flask) -> None:
         "currency_name": currency_name,
         "theme_url": theme_url,
     }
+    app.register_error_handler(WorkNeeded, ask_for_work)
     blueprint = Blueprint("giving", __name__)
     blueprint.get("/")(choosing.chooser)
     blueprint.get("/give/<region>")(views.form)

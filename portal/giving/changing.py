@@ -25,6 +25,7 @@ from portal.giving.handing_off import hand_off, look_up_return, open_checkout, p
 from portal.giving.operations import ATTEMPTS_AN_HOUR, TooManyTries, instruct
 from portal.logs import get_logger
 from portal.money import Money
+from portal.payments.crowd import Caller
 from portal.payments.gateway import Gateway, StripeRefused, StripeUnavailable
 from portal.payments.models import Checkout
 from portal.payments.operations import Desk
@@ -98,17 +99,18 @@ def change_mode(
     gift: Gift,
     *,
     key: str,
-    who: str,
+    caller: Caller,
     now: datetime,
 ) -> str:
     """Let a gift be paid by the mode `key`; where its donor goes next.
 
     What is open at Stripe is closed first, so that nobody pays twice; where Stripe can't be
-    asked nothing changes. `ModeNotOffered` and `TooManyTries` change nothing either.
+    asked nothing changes. `ModeNotOffered`, `TooManyTries` and `WorkNeeded` change nothing
+    either.
     """
     with services.database.write() as session:
         allowed = limits.hit(
-            session, "attempts", who, limit=ATTEMPTS_AN_HOUR, seconds=3600, now=now
+            session, "attempts", caller.network, limit=ATTEMPTS_AN_HOUR, seconds=3600, now=now
         )
         ways = list_other_ways(session, desk, region, gift)
     if not allowed:
@@ -124,7 +126,7 @@ def change_mode(
         changed = _change(session, services, desk, gift.id, way.mode, now=now)
         checkout = None
         if changed is not None and way.mode.is_stripe:
-            checkout = open_checkout(session, changed, now)
+            checkout = open_checkout(session, services.settings, changed, caller, now)
     if changed is None or checkout is None:
         return page_url(gift)
     return hand_off(services, gateway, region, changed, checkout, now=now)

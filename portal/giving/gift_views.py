@@ -11,6 +11,7 @@ from portal.giving.gift_showing import find_gift, show_gift
 from portal.giving.giftpage import Arrival
 from portal.giving.handing_off import look_up_return, page_url
 from portal.giving.operations import TooManyTries, resume_gift
+from portal.giving.puzzle import read_caller
 from portal.giving.visitors import catalogue, gateway, keep_private
 from portal.payments.operations import Desk
 from portal.receipts.marks import receipt_mark
@@ -18,7 +19,7 @@ from portal.receipts.models import Receipt
 from portal.receipts.operations import render_receipt
 from portal.receipts.queries import find_receipt
 from portal.regions.catalogue import Mode
-from portal.web import client_key, guard_public_post, services, utc_now
+from portal.web import guard_public_post, services, utc_now
 
 SESSION_ID = re.compile(r"cs_\w{1,120}", re.ASCII)
 
@@ -54,7 +55,14 @@ def pay(token: str) -> AnyResponse:
     if region is None or not _is_paid_by_stripe(region.mode(found.mode)):
         return keep_private(redirect(page_url(found), 303))
     try:
-        url = resume_gift(services(), gateway(), region, found, who=client_key(), now=utc_now())
+        url = resume_gift(
+            services(),
+            gateway(),
+            region,
+            found,
+            caller=read_caller(),
+            now=utc_now(),
+        )
     except TooManyTries:
         abort(429)
     return keep_private(redirect(url, 303))

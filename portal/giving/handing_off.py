@@ -14,12 +14,14 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
 from portal.i18n import gettext, pick, use_locale
 from portal.logs import get_logger
+from portal.payments.crowd import Caller, admit
 from portal.payments.events import apply_reading
 from portal.payments.gateway import CheckoutOrder, Gateway, StripeRefused, StripeUnavailable, at
 from portal.payments.models import Checkout
 from portal.payments.operations import Desk
 from portal.payments.readings import read_checkout
 from portal.regions.catalogue import Region
+from portal.settings import Settings
 from portal.web import Services
 
 log = get_logger()
@@ -32,8 +34,10 @@ def page_url(gift: Gift) -> str:
     return f"/gift/{gift.token}"
 
 
-def open_checkout(session: Session, gift: Gift, now: datetime) -> Checkout:
-    """The hand-off that still holds, or a new row for one."""
+def open_checkout(
+    session: Session, settings: Settings, gift: Gift, caller: Caller, now: datetime
+) -> Checkout:
+    """The hand-off that still holds, or a new row for one, where `admit` lets it begin."""
     checkout = session.scalar(
         sa.select(Checkout)
         .where(
@@ -44,16 +48,18 @@ def open_checkout(session: Session, gift: Gift, now: datetime) -> Checkout:
         .order_by(Checkout.id.desc())
         .limit(1)
     )
-    if checkout is None:
-        checkout = Checkout(
-            gift_id=gift.id,
-            url="",
-            state="new",
-            expires_at=now + CHECKOUT_LIFE,
-            created_at=now,
-        )
-        session.add(checkout)
-        session.flush()
+    if checkout is not None:
+        return checkout
+    admit(session, settings, caller, now)
+    checkout = Checkout(
+        gift_id=gift.id,
+        url="",
+        state="new",
+        expires_at=now + CHECKOUT_LIFE,
+        created_at=now,
+    )
+    session.add(checkout)
+    session.flush()
     return checkout
 
 

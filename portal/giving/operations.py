@@ -22,8 +22,10 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, record_event
 from portal.giving.handing_off import hand_off, open_checkout, page_url
+from portal.limits import anonymise
 from portal.logs import get_logger
 from portal.money import Money
+from portal.payments.crowd import Caller
 from portal.payments.gateway import Gateway
 from portal.payments.models import Checkout
 from portal.payments.transfers.schedule import Care
@@ -34,10 +36,13 @@ from portal.web import Services
 log = get_logger()
 
 TWIN_WINDOW = timedelta(minutes=10)
-# Cards are what thieves try; transfers stay open when a network's cards are stopped.
-CARD_GIFTS_AN_HOUR = 30
-TRANSFER_GIFTS_AN_HOUR = 120
+# By one network, beside what `payments.crowd` asks for. Cards are what thieves try; transfers
+# stay open when a network's cards are stopped.
+CARD_GIFTS_AN_HOUR = 600
+TRANSFER_GIFTS_AN_HOUR = 600
 ATTEMPTS_AN_HOUR = 20
+# A transfer writes to the address that was typed, which may be somebody else's.
+LETTERS_AN_HOUR = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,7 @@ class GiftOrder:
     """A checked form: the pledge before `cover`, who gives, and how they were counted.
 
     `news_wording` is the sentence the donor ticked, or None. `again` means that they were
-    asked and want to give the same once more. `who` is the visitor's keyed hash.
+    asked and want to give the same once more.
     """
 
     region: Region
@@ -55,7 +60,7 @@ class GiftOrder:
     cover: Money
     news_wording: str | None
     again: bool
-    who: str
+    caller: Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,10 @@ class TooManyTries(Exception):
 
 
 def start_gift(services: Services, gateway: Gateway, order: GiftOrder, now: datetime) -> Started:
-    """Keep the gift and hand its donor to Stripe, or to its own page with instructions."""
+    """Keep the gift and hand its donor to Stripe, or to its own page with instructions.
+
+    `GaveAMomentAgo`, `TooManyTries` and `WorkNeeded` keep nothing.
+    """
     checkout: Checkout | None = None
     with services.database.write() as session:
         allowed = _count_try(session, order, now)
@@ -87,7 +95,7 @@ def start_gift(services: Services, gateway: Gateway, order: GiftOrder, now: date
         if allowed and gift is None:
             gift = _keep_gift(session, services, order, now)
         if gift is not None and _goes_to_stripe(order, gift):
-            checkout = open_checkout(session, gift, now)
+            checkout = open_checkout(session, services.settings, gift, order.caller, now)
     if gift is None:
         raise TooManyTries
     log.info("gift_started", gift_id=gift.id, region=gift.region, mode=gift.mode)
@@ -107,7 +115,7 @@ def _count_try(session: Session, order: GiftOrder, now: datetime) -> bool:
     is_card = mode is not None and mode.is_stripe
     bucket = "card_gifts" if is_card else "transfer_gifts"
     limit = CARD_GIFTS_AN_HOUR if is_card else TRANSFER_GIFTS_AN_HOUR
-    return limits.hit(session, bucket, order.who, limit=limit, seconds=3600, now=now)
+    return limits.hit(session, bucket, order.caller.network, limit=limit, seconds=3600, now=now)
 
 
 def fingerprint(services: Services, order: GiftOrder) -> str:
@@ -180,8 +188,15 @@ def _keep_gift(session: Session, services: Services, order: GiftOrder, now: date
 
 
 def instruct(session: Session, services: Services, gift: Gift, mode: Mode, now: datetime) -> None:
-    """Promise the letter that tells how to pay, and look after the transfer from now on."""
+    """Promise the letter that tells how to pay, and look after the transfer from now on.
+
+    One address gets few such letters an hour; the gift's page tells the same.
+    """
     watch = begin_watch(session, gift.id, Care.of(mode), now)
+    reader = anonymise(services.settings.secret_key.get_secret_value(), gift.email)
+    if not limits.hit(session, "letters", reader, limit=LETTERS_AN_HOUR, seconds=3600, now=now):
+        log.warning("instructions_not_sent", gift_id=gift.id)
+        return
     subject = gift.reference if watch.round == 1 else f"{gift.reference}-{watch.round}"
     services.jobs.enqueue(session, "send_notice", f"gift_instructions:{gift.id}:{subject}")
 
@@ -192,17 +207,17 @@ def resume_gift(
     region: Region,
     gift: Gift,
     *,
-    who: str,
+    caller: Caller,
     now: datetime,
 ) -> str:
     """Send the donor of an open gift to Stripe again; one that is paid to its own page."""
     with services.database.write() as session:
         allowed = limits.hit(
-            session, "attempts", who, limit=ATTEMPTS_AN_HOUR, seconds=3600, now=now
+            session, "attempts", caller.network, limit=ATTEMPTS_AN_HOUR, seconds=3600, now=now
         )
         # Stripe's page asks for the whole amount; the rest of a part goes another way.
         goes_on = gift.status.is_open and gift.status is not Status.PARTLY_PAID and allowed
-        checkout = open_checkout(session, gift, now) if goes_on else None
+        checkout = open_checkout(session, services.settings, gift, caller, now) if goes_on else None
     if not allowed:
         raise TooManyTries
     if checkout is None:

@@ -11,6 +11,7 @@ from portal.giving.changing import ModeNotOffered, change_mode
 from portal.giving.gift_showing import desk, find_gift, region_and_mode, render_page, show_gift
 from portal.giving.handing_off import page_url
 from portal.giving.operations import TooManyTries
+from portal.giving.puzzle import read_caller
 from portal.giving.transferpage import tell_reminders
 from portal.giving.visitors import gateway, hold_to, keep_private
 from portal.i18n import gettext
@@ -26,7 +27,7 @@ from portal.payments.transfers.proofs import (
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import find_watch, stop_reminders, take_word
 from portal.regions.catalogue import Mode, Proof
-from portal.web import client_key, guard_public_post, services, utc_now
+from portal.web import guard_public_post, services, utc_now
 
 log = get_logger()
 
@@ -63,7 +64,7 @@ def choose_mode(token: str) -> Response:
             region,
             found,
             key=request.form.get("mode", "")[:40],
-            who=client_key(),
+            caller=read_caller(),
             now=utc_now(),
         )
     except TooManyTries:

@@ -19,6 +19,7 @@ from portal.giving.operations import (
     start_gift,
 )
 from portal.giving.pages import Page, make_page
+from portal.giving.puzzle import CHANGE, read_caller
 from portal.giving.showing import news_wording, show_form
 from portal.giving.visitors import (
     catalogue,
@@ -33,7 +34,6 @@ from portal.regions.catalogue import Region
 from portal.web import (
     check_ticket,
     checkout_origin,
-    client_key,
     content_policy,
     guard_public_post,
     make_ticket,
@@ -42,7 +42,7 @@ from portal.web import (
 )
 
 PUBLIC = "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
-RELOADING = frozenset({"apply_code", "apply_currency", "apply_fund", "remove_code"})
+RELOADING = frozenset({"apply_code", "apply_currency", "apply_fund", "remove_code", CHANGE})
 
 
 def form(region: str) -> Response:
@@ -207,7 +207,7 @@ def _make_order(form: GiftForm) -> GiftOrder:
         cover=mode.cover(pledge.money) if mode and wants_cover else nothing,
         news_wording=news_wording(region) if form.consent_news.data else None,
         again="again" in request.form,
-        who=client_key(),
+        caller=read_caller(),
     )
 
 

@@ -14,6 +14,8 @@ from portal.web import client_key, services, utc_now
 
 SPOKEN = ("en", "fr")
 GUESSES_AN_HOUR = 20
+GUESSES_IN_A_CROWD = 4
+GUESSES_OF_ALL = 400
 
 Answer = TypeVar("Answer", bound=Response)
 
@@ -63,14 +65,19 @@ def keep_private(response: Answer) -> Answer:
 
 def hold_to(an_hour: int, bucket: str) -> None:
     """Let one visitor do something so often an hour; more is answered by 429."""
-    with services().database.write() as session:
-        allowed = limits.hit(
-            session, bucket, client_key(), limit=an_hour, seconds=3600, now=utc_now()
-        )
-    if not allowed:
+    if not _count(bucket, client_key(), an_hour):
         abort(429)
 
 
 def count_guess() -> None:
-    """A code nobody has: a few an hour are slips, many are somebody trying them all."""
-    hold_to(GUESSES_AN_HOUR, "codes")
+    """A code nobody has: a few an hour are slips, many are somebody trying them all.
+
+    While everybody together tries very many, one visitor has few.
+    """
+    is_calm = _count("codes", "everybody", GUESSES_OF_ALL)
+    hold_to(GUESSES_AN_HOUR if is_calm else GUESSES_IN_A_CROWD, "codes")
+
+
+def _count(bucket: str, who: str, an_hour: int) -> bool:
+    with services().database.write() as session:
+        return limits.hit(session, bucket, who, limit=an_hour, seconds=3600, now=utc_now())

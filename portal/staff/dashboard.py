@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.gifts.lifecycle import Status
 from portal.money import Money
+from portal.payments.crowd import count_starts
 from portal.staff.access import staff
 from portal.staff.names import all_currencies
 from portal.staff.queries import MANY, count_by_status, count_open_events, sum_received
@@ -29,6 +30,7 @@ def dashboard() -> ResponseReturnValue:
     with services().database.read() as session:
         counts = count_by_status(session, SHOWN)
         failed_events = count_open_events(session)
+        starts = count_starts(session, utc_now())
     return render_template(
         "staff/dashboard.html",
         as_of=as_of,
@@ -38,6 +40,8 @@ def dashboard() -> ResponseReturnValue:
         failed_jobs=len(services().jobs.failed(MOST_JOBS)),
         most_jobs=MOST_JOBS,
         many=MANY,
+        starts=starts,
+        is_crowded=starts >= max(services().settings.free_starts, 1),
     )
 
 

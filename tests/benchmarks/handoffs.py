@@ -51,6 +51,7 @@ def run(ground: Ground) -> Iterator[table.Line]:
                 stripe_api_base=sandbox.url,
                 threads=threads,
                 trusted_proxies=1,
+                free_starts=1_000_000,
             )
             with serving(settings, "portal", "serve", "--port") as server:
                 yield from measure(server, threads, seconds)

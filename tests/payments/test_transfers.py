@@ -16,6 +16,7 @@ from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift, LedgerEntry
 from portal.gifts.operations import lock_gift
 from portal.giving.changing import change_mode
+from portal.payments.crowd import Caller
 from portal.payments.followups import Bench
 from portal.payments.operations import accept
 from portal.payments.transfers.following import BATCH, follow_transfers
@@ -193,7 +194,7 @@ def change(place: Workplace, token: str, key: str, bench: Bench | None = None) -
         region,
         place.gift(token),
         key=key,
-        who="visitor",
+        caller=Caller("visitor"),
         now=datetime.now(UTC),
     )
 

@@ -6,9 +6,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from portal import limits
 from portal.database import Database
 from portal.money import Money
+from portal.payments.crowd import CROWD_SECONDS
 from portal.payments.models import EventState, StripeEvent
+from portal.settings import Settings
 from portal.staff.models import AuditEntry, Role, StaffUser
 from portal.staff.operations import audit
 from portal.staff.queries import PAGE
@@ -54,6 +57,19 @@ def test_the_overview_counts_this_month_by_currency(
     assert "85.54" in text
     assert ">1</span>" in text
     assert "Everything that came in was understood and done." in text
+
+
+def test_the_overview_says_when_very_many_payments_begin(
+    catalogued: Database, signed_in: SignedIn
+) -> None:
+    browser, most = signed_in("viewer"), Settings.model_fields["free_starts"].default
+    with catalogued.write() as session:
+        for _ in range(most - 1):
+            limits.hit(session, "starts", "everybody", limit=most, seconds=CROWD_SECONDS, now=NOW)
+    assert "payments began" not in browser.get("/staff/").text
+    with catalogued.write() as session:
+        limits.hit(session, "starts", "everybody", limit=most, seconds=CROWD_SECONDS, now=NOW)
+    assert f"{most} payments began in these ten minutes" in browser.get("/staff/").text
 
 
 def test_what_is_stuck_is_shown_and_tried_again(catalogued: Database, signed_in: SignedIn) -> None:
