@@ -55,8 +55,18 @@ class Work:
 
 
 def _send_receipt(work: Work, subject: Any) -> None:
+    """`<receipt>`, or `<receipt>:<once more, by this name>:<who asked for it>`."""
+    receipt_id, *wish = str(subject).split(":", 2)
+    again, actor = wish or ("", "system")
     bench = work.bench
-    send_receipt(bench.database, work.settings, int(subject), bench.clock.now())
+    send_receipt(
+        bench.database,
+        work.settings,
+        int(receipt_id),
+        bench.clock.now(),
+        again=again,
+        actor=actor,
+    )
 
 
 def _send_notice(work: Work, subject: Any) -> None:

@@ -12,7 +12,7 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftEvent
 from portal.gifts.operations import record_event
 from portal.i18n import gettext, use_locale
-from portal.mail import Email, deliver, register_email
+from portal.mail import deliver, register_email
 from portal.receipts.composition import compose_snapshot, issue_day, write_day, write_money
 from portal.receipts.letters import write_receipt_letter
 from portal.receipts.marks import VOID, Marking, receipt_mark, write_marking
@@ -21,14 +21,6 @@ from portal.receipts.pdf import render_pdf
 from portal.receipts.queries import find_receipts
 from portal.regions.catalogue import Region
 from portal.settings import Settings
-
-
-class ReceiptIsVoid(Exception):
-    """A cancelled receipt is not sent to anybody."""
-
-
-class NowhereToSend(Exception):
-    """The gift has no e-mail address, or is not there any more."""
 
 
 def reserve_receipt(session: Session, gift: Gift, region: Region, now: datetime) -> Receipt | None:
@@ -191,58 +183,29 @@ def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
         )
 
 
-def send_receipt(database: Database, settings: Settings, receipt_id: int, now: datetime) -> None:
-    """Send a receipt to its giver, once, with the PDF; safe to repeat after a crash.
-
-    Does nothing for a cancelled receipt or a gift without an address.
-    """
-    try:
-        _send(database, settings, receipt_id, f"receipt-{receipt_id}", now, actor="system")
-    except (ReceiptIsVoid, NowhereToSend):
-        return
-
-
-def resend_receipt(
+def send_receipt(
     database: Database,
     settings: Settings,
     receipt_id: int,
     now: datetime,
     *,
+    again: str = "",
     actor: str = "system",
-) -> Email:
-    """Send a receipt again, to the gift's address as it is now, as a message of its own.
+) -> None:
+    """Send a receipt to its giver with the PDF: once, and once more for each name in `again`.
 
-    Raises `ReceiptIsVoid`, `NowhereToSend`, or `portal.mail.MailNotSent`.
+    It goes to the gift's address as it is now. Safe to repeat after a crash; does nothing for a
+    cancelled receipt or a gift without an address. Raises `portal.mail.MailNotSent`.
     """
-    with database.read() as session:
-        sent_before = session.scalar(
-            sa.select(sa.func.count())
-            .select_from(Email)
-            .where(Email.key.like(f"receipt-{receipt_id}-%"))
-        )
-    key = f"receipt-{receipt_id}-{(sent_before or 0) + 1}"
-    return _send(database, settings, receipt_id, key, now, actor=actor)
-
-
-def _send(
-    database: Database,
-    settings: Settings,
-    receipt_id: int,
-    key: str,
-    now: datetime,
-    *,
-    actor: str,
-) -> Email:
     with database.read() as session:
         receipt = session.get_one(Receipt, receipt_id)
         gift = session.get(Gift, receipt.gift_id)
-    if receipt.voided_at is not None:
-        raise ReceiptIsVoid(receipt.label)
-    if gift is None or not gift.email:
-        raise NowhereToSend(receipt.label)
+    if receipt.voided_at is not None or gift is None or not gift.email:
+        return
     mark = receipt_mark(gift)
     pdf = render_receipt(database, receipt_id, now=now, mark=mark)
     letter = write_receipt_letter(settings, receipt, gift, pdf, is_marked=bool(mark))
+    key = f"receipt-{receipt_id}-{again}" if again else f"receipt-{receipt_id}"
     with database.write() as session:
         email = register_email(
             session,
@@ -256,7 +219,6 @@ def _send(
     deliver(database, settings, email.id, letter, now)
     with database.write() as session:
         _note_sent(session, gift, receipt, key, now, actor=actor)
-    return email
 
 
 def _note_sent(

@@ -1,23 +1,19 @@
 """What may be done with a gift: give money back, send the receipt again."""
 
-import secrets
-
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.i18n import current_locale, gettext
-from portal.mail import MailNotSent
 from portal.money import Money, format_money
 from portal.payments.refunds import RefundRefused, refundable, request_refund
 from portal.payments.webhook import current_desk, current_gateway
 from portal.receipts.models import Receipt
-from portal.receipts.operations import resend_receipt as send_again
 from portal.receipts.queries import find_receipt
 from portal.staff.access import staff
 from portal.staff.acting import current_actor, note_act
-from portal.staff.forms import RefundForm
+from portal.staff.forms import RefundForm, make_once, read_once
 from portal.staff.gift_views import find_gift
 from portal.staff.operations import was_asked
 from portal.web import services, utc_now
@@ -26,7 +22,7 @@ from portal.web import services, utc_now
 @staff.get("/gifts/<reference>/refund")
 def refund(reference: str) -> ResponseReturnValue:
     gift = _load(reference)
-    form = RefundForm(currency=gift.currency, data={"once": secrets.token_urlsafe(12)})
+    form = RefundForm(currency=gift.currency, data={"once": make_once()})
     return render_template("staff/refund.html", gift=gift, form=form, left=refundable(gift))
 
 
@@ -48,28 +44,27 @@ def resend_receipt(reference: str) -> ResponseReturnValue:
     if receipt is None or not gift.email:
         flash(gettext("This gift has no receipt that could be sent."))
     else:
-        flash(_send_again(gift, receipt))
+        _promise_again(gift, receipt, read_once(request.form))
+        flash(
+            gettext(
+                "Receipt %(label)s is on its way to %(email)s.",
+                label=receipt.label,
+                email=gift.email,
+            )
+        )
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
 
 
-def _send_again(gift: Gift, receipt: Receipt) -> str:
-    """Send the receipt; the sentence that says what came of it."""
+def _promise_again(gift: Gift, receipt: Receipt, once: str) -> None:
+    """Put the wish on record and promise the letter; a button pressed twice sends one."""
+    subject = f"gift:{gift.id}"
     with services().database.write() as session:
-        detail = {"receipt": receipt.label}
-        note_act(session, "receipt_resend", f"gift:{gift.id}", detail)
-    try:
-        send_again(
-            services().database,
-            services().settings,
-            receipt.id,
-            actor=current_actor(),
-            now=utc_now(),
-        )
-    except MailNotSent as error:
-        return gettext("The receipt was not sent: %(why)s", why=str(error))
-    return gettext(
-        "Receipt %(label)s was sent to %(email)s.", label=receipt.label, email=gift.email
-    )
+        lock_gift(session, gift.id)
+        if was_asked(session, "receipt_resend", subject, once):
+            return
+        note_act(session, "receipt_resend", subject, {"receipt": receipt.label, "once": once})
+        wish = f"{receipt.id}:{once}:{current_actor()}"
+        services().jobs.enqueue(session, "send_receipt", wish)
 
 
 def _load(reference: str) -> Gift:
@@ -96,7 +91,7 @@ def _refund(gift: Gift, form: RefundForm) -> bool:
         )
     except RefundRefused as error:
         _note_refusal(gift, str(error))
-        form.once.data = secrets.token_urlsafe(12)
+        form.once.data = make_once()
         form.refuse("amount", str(error))
         return False
     flash(gettext("%(amount)s is being refunded.", amount=format_money(money, current_locale())))

@@ -1,5 +1,7 @@
 """The staff's forms. Their CSRF token is checked before any of them is read."""
 
+import re
+import secrets
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -25,6 +27,16 @@ LONGEST_REASON = 300
 def read_reason(sent: Mapping[str, str]) -> str:
     """Why something is done, as a form beside a button says; empty where it doesn't."""
     return clean_line(sent.get("reason"))[:LONGEST_REASON]
+
+
+def make_once() -> str:
+    """A name for a form, so that sent twice it is acted on once."""
+    return secrets.token_urlsafe(12)
+
+
+def read_once(sent: Mapping[str, str]) -> str:
+    """The name that came with a form; a new one where none did."""
+    return re.sub(r"[^\w-]", "", sent.get("once", ""), flags=re.ASCII)[:24] or make_once()
 
 
 def read_day(text: str) -> date | None:

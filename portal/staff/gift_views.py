@@ -15,6 +15,7 @@ from portal.staff.access import staff
 from portal.staff.acting import note_act
 from portal.staff.export import send_csv, stream_gifts
 from portal.staff.filters import GiftFilters, read_filters
+from portal.staff.forms import make_once
 from portal.staff.gift_list import list_gifts
 from portal.staff.names import all_currencies, current_catalogue, current_names, timezone_of
 from portal.staff.places import Cursor
@@ -113,6 +114,7 @@ def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
         mode=region.mode(file.gift.mode) if region else None,
         timezone=timezone_of(file.gift.region),
         refundable=refundable(file.gift),
+        once=make_once(),
         today=utc_now().date().isoformat(),
     )
 

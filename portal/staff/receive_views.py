@@ -1,6 +1,5 @@
 """Money a staff member has seen themselves: cash, cheques, wallets."""
 
-import secrets
 from datetime import date
 from typing import Any
 
@@ -14,7 +13,7 @@ from portal.payments.receiving import WordRefused, list_words, receive_by_word, 
 from portal.payments.webhook import current_desk
 from portal.staff.access import staff
 from portal.staff.acting import current_actor, note_act
-from portal.staff.forms import LONGEST_REASON, read_day, read_reason
+from portal.staff.forms import LONGEST_REASON, make_once, read_day, read_reason
 from portal.staff.gift_views import find_gift
 from portal.staff.names import current_catalogue
 from portal.web import services, utc_now
@@ -44,7 +43,7 @@ class ReceiveForm(PortalForm):
 @staff.get("/gifts/<reference>/receive")
 def receive(reference: str) -> ResponseReturnValue:
     gift = _load(reference)
-    data = {"once": secrets.token_urlsafe(12), "day": utc_now().date().isoformat()}
+    data = {"once": make_once(), "day": utc_now().date().isoformat()}
     return _show(gift, ReceiveForm(currency=gift.currency, data=data), 200)
 
 

@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import GiftEvent
 from portal.jobs import QUEUE, Worker
 from portal.mail import Email
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.payments.operations import accept
+from portal.receipts.models import Receipt
 from tests.conftest import SECRET
 from tests.sandbox_process import free_port, wait_until
 from tests.workplace import Workplace, make_workplace
@@ -90,6 +92,30 @@ def test_a_receipt_waits_for_the_mail_server_and_goes_out_once(
         with running(*box, **worker_settings(database_url, smtp)):
             messages = wait_until(lambda: read_mail(folder), 60)
     assert [message.deliveries for message in messages] == [1]
+
+
+def test_a_receipt_is_sent_once_more_for_whoever_asked(
+    place: Workplace, database_url: str, tmp_path: Path
+) -> None:
+    smtp, web, folder = free_port(), free_port(), tmp_path / "mailbox"
+    pay(place)
+    with place.database.write() as session:
+        receipt_id = session.scalars(sa.select(Receipt.id)).one()
+        place.services.jobs.enqueue(session, "send_receipt", f"{receipt_id}:page-1:staff:7")
+    box = ("mailbox", "--port", str(web), "--smtp-port", str(smtp), "--data", str(folder))
+    with (
+        running(*box, **worker_settings(database_url, smtp)),
+        running("worker", **worker_settings(database_url, smtp)),
+    ):
+        wait_until(lambda: len(read_mail(folder)) == 2, 60)
+        sent = sa.select(GiftEvent.actor).where(GiftEvent.kind == "receipt_sent")
+        wait_until(lambda: len(_all(place, sent)) == 2, 20)
+    assert sorted(_all(place, sent)) == ["staff:7", "system"]
+
+
+def _all(place: Workplace, wanted: sa.Select[str]) -> list[str]:
+    with place.database.read() as session:
+        return list(session.scalars(wanted))
 
 
 def test_a_living_worker_takes_the_jobs_of_a_dead_one(

@@ -1,5 +1,6 @@
 """A gift explained, its receipt, and what may be done with it."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from portal.staff.models import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample
+from tests.workplace import promised_jobs
 
 SignedIn = Callable[[str], Browser]
 
@@ -150,14 +152,23 @@ def test_the_receipt_can_be_read_by_staff(signed_in: SignedIn, paid: Gift) -> No
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_a_receipt_that_can_not_be_sent_says_so_and_is_on_record(
+def test_a_receipt_sent_again_is_promised_and_on_record_once_a_page(
     catalogued: Database, signed_in: SignedIn, paid: Gift
 ) -> None:
     browser, page = signed_in("finance"), f"/staff/gifts/{paid.reference}"
-    response = browser.post(f"{page}/resend-receipt", page=page)
-    assert response.status_code == 303
-    assert "The receipt was not sent: No mail server is set" in browser.get(page).text
-    assert acts_on(catalogued, paid) == [("receipt_resend", {"receipt": "2026-000001"})]
+    once = re.findall(r'name="once" value="([\w-]+)"', browser.get(page).text)[0]
+    for _ in range(2):
+        response = browser.post(f"{page}/resend-receipt", page=page, once=once)
+        assert response.status_code == 303
+    sentence = f"Receipt 2026-000001 is on its way to {paid.email}."
+    assert sentence in browser.get(page).text
+    browser.post(f"{page}/resend-receipt", page=page)
+    detail = {"receipt": "2026-000001", "once": once}
+    assert ("receipt_resend", detail) in acts_on(catalogued, paid)
+    assert len(acts_on(catalogued, paid)) == 2
+    promised = [name for name in promised_jobs(catalogued) if name.startswith("send_receipt-")]
+    assert len(promised) == 2
+    assert any(f":{once}:staff:" in name for name in promised)
 
 
 def refund(browser: Browser, gift: Gift, **fields: str) -> Any:
