@@ -49,6 +49,10 @@ class Plan(Base):
         return None if self.status == "cancelled" else self.stripe_subscription_id
 
 
+# How the origin of a gift begins that nobody promised, with the money it stands for behind it.
+UNATTRIBUTED = "unattributed:"
+
+
 class Gift(Base):
     """One gift: what was promised, by whom, and where it stands.
 
@@ -129,6 +133,11 @@ class Gift(Base):
     def money(self) -> Money:
         """All the donor promises."""
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def is_unattributed(self) -> bool:
+        """Whether it only stands for money that nobody promised."""
+        return self.origin is not None and self.origin.startswith(UNATTRIBUTED)
 
     @property
     def received(self) -> Money:

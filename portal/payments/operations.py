@@ -16,7 +16,7 @@ from portal.database import Database
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import RECEIVED, FactKind, Status
-from portal.gifts.models import Gift
+from portal.gifts.models import UNATTRIBUTED, Gift
 from portal.gifts.operations import Booked, add_gift, book_claims, lock_gift, record_event
 from portal.jobs import Jobs
 from portal.mail import Email
@@ -24,9 +24,6 @@ from portal.money import Money
 from portal.receipts.models import Receipt
 from portal.receipts.operations import keep_receipt, reserve_receipt
 from portal.regions.catalogue import Catalogue, Region
-
-UNATTRIBUTED_FUND = "general"
-UNATTRIBUTED_REGION = "world"
 
 
 class MoneyDiffers(Exception):
@@ -72,7 +69,11 @@ def _fits(claim: Claim, gift: Gift) -> bool:
 
 def region_of(desk: Desk, gift: Gift) -> Region:
     """The region whose issuer a gift belongs to."""
-    region = desk.catalogue.by_slug(gift.region) or desk.catalogue.rest
+    return _find_region(desk, gift.region)
+
+
+def _find_region(desk: Desk, slug: str) -> Region:
+    region = desk.catalogue.by_slug(slug) or desk.catalogue.rest
     if region is None:
         raise LookupError("the catalogue has no region for this gift")
     return region
@@ -119,23 +120,24 @@ def accept_unattributed(
     *,
     why: str,
     beside: Gift | None,
-    region: str = UNATTRIBUTED_REGION,
+    region: str = "",
     mode: str = "card",
 ) -> Booked:
     """Book money that no gift promised as a gift without a giver, so that none is dropped.
 
     `beside` is the gift it came with and did not fit; without one, `region` and `mode` say
-    where and how it came.
+    where and how it came, and the region's first fund gets it.
     """
     if claim.money is None:
         raise ValueError("only money can be unattributed")
-    origin = f"unattributed:{claim.subject}"
+    origin = f"{UNATTRIBUTED}{claim.subject}"
     gift = session.scalar(sa.select(Gift).where(Gift.origin == origin))
     if gift is None:
+        place = _find_region(desk, region)
         pledge = Pledge(
             money=claim.money,
-            region=beside.region if beside else region,
-            fund=beside.fund if beside else UNATTRIBUTED_FUND,
+            region=beside.region if beside else place.slug,
+            fund=beside.fund if beside else place.funds[0].key,
             mode=beside.mode if beside else mode,
             frequency=Frequency.ONCE,
             code=None,

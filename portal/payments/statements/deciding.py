@@ -19,7 +19,6 @@ from portal.gifts.queries import select_payments
 from portal.i18n import current_locale, gettext
 from portal.money import format_money
 from portal.payments.operations import (
-    UNATTRIBUTED_REGION,
     Desk,
     accept_for,
     accept_unattributed,
@@ -170,7 +169,7 @@ def claim_unattributed(
         ),
         None,
     )
-    slug, zone = (region.slug, region.issuer.timezone) if region else (UNATTRIBUTED_REGION, "UTC")
+    slug, zone = (region.slug, region.issuer.timezone) if region else ("", "UTC")
     day = noon(line.booked_on, zone)
     earlier = count_matches(session, [line.id]).get(line.id, 0)
     claim = paid_claim(line, f"line-{line.id}-{earlier + 1}", line.money, day, by)
@@ -228,7 +227,7 @@ def _withdrawals(match: Match, gift: Gift, reason: str, by: str, now: datetime) 
         why=reason,
         detail={"line": match.line_id, "match": match.id},
     )
-    if gift.origin is None or not gift.origin.startswith("unattributed:"):
+    if not gift.is_unattributed:
         return [withdrawn]
     ended = Claim(
         fact=FactKind.EXPIRED,
