@@ -122,7 +122,10 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 16) -> None:
         self.url = sa.make_url(_with_driver(url))
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        options = {} if self.is_sqlite else {"pool_size": pool_size, "pool_pre_ping": True}
+        # An error's text goes to the log, where no value of a row belongs.
+        options: dict[str, Any] = {"hide_parameters": True}
+        if not self.is_sqlite:
+            options |= {"pool_size": pool_size, "pool_pre_ping": True}
         self.writer = sa.create_engine(self.url, **options)
         self.reader = self.writer
         self._lock_path: Path | None = None
@@ -135,7 +138,7 @@ class Database:
         path = Path(self.url.database or "")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock_path = path.with_name(path.name + ".lock")
-        self.reader = sa.create_engine(self.url)
+        self.reader = sa.create_engine(self.url, hide_parameters=True)
         for engine, begin in ((self.writer, "BEGIN IMMEDIATE"), (self.reader, "BEGIN")):
             sa.event.listen(engine, "connect", _configure_sqlite)
             sa.event.listen(engine, "begin", _beginner(begin))

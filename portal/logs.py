@@ -1,7 +1,9 @@
 """Structured logs: one line an event, static event names, ids and never personal data."""
 
 import logging
+import re
 import sys
+import traceback
 
 import structlog
 
@@ -21,13 +23,24 @@ def set_up_logging(log_format: str = "json") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, render],
+        processors=[*shared, structlog.processors.ExceptionRenderer(format_exception), render],
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(message)s")
     for name in KEPT_QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def format_exception(exc_info: structlog.typing.ExcInfo) -> str:
+    """A traceback without what PostgreSQL says of the row: "Failing row contains (...)"."""
+    text = "".join(traceback.format_exception(*exc_info))
+    return _DETAIL.sub("DETAIL: left out\n", text)
+
+
+_DETAIL = re.compile(
+    r"^DETAIL:.*?(?=^(?:CONTEXT:|HINT:|\[SQL|\(Background|The above|During)|\Z)", re.M | re.S
+)
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
