@@ -15,6 +15,7 @@ from typing import Any
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
 from portal import limits
+from portal.database import DatabaseUnavailable
 from portal.jobs import (
     APPLICATION_VERSION,
     HEARTBEAT,
@@ -154,16 +155,20 @@ def _keep_watch(work: Work, executor_id: str, stop: threading.Event) -> None:
     clock = work.bench.clock
     next_comparison = next_sweep = clock.now()
     while not stop.wait(HEARTBEAT.total_seconds()):
-        _beat(work, executor_id)
-        # A small step each time, so that a long row of due reminders holds up no heartbeat.
-        follow_transfers(work.bench)
-        if clock.now() >= next_comparison:
-            next_comparison = clock.now() + COMPARE_EVERY
-            _compare(work)
-        if clock.now() >= next_sweep:
-            next_sweep = clock.now() + SWEEP_EVERY
-            with work.bench.database.write() as session:
-                limits.sweep(session, clock.now())
+        try:
+            _beat(work, executor_id)
+            # A small step each time, so that a long row of due reminders holds up no heartbeat.
+            follow_transfers(work.bench)
+            if clock.now() >= next_comparison:
+                next_comparison = clock.now() + COMPARE_EVERY
+                _compare(work)
+            if clock.now() >= next_sweep:
+                next_sweep = clock.now() + SWEEP_EVERY
+                with work.bench.database.write() as session:
+                    limits.sweep(session, clock.now())
+        except DatabaseUnavailable as error:
+            # It comes back; a worker that ended would not.
+            log.error("database_unavailable", why=type(error.__cause__).__name__)
 
 
 def _beat(work: Work, executor_id: str) -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -13,16 +14,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from portal.database import Database
+from portal.database import Database, DatabaseUnavailable
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import GiftEvent
-from portal.jobs import QUEUE, Worker
+from portal.jobs import HEARTBEAT, QUEUE, Worker
 from portal.mail import Email
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.payments.operations import accept
 from portal.receipts.models import Receipt
-from tests.conftest import SECRET
+from tests.conftest import SECRET, PostgresServer
 from tests.sandbox_process import free_port, wait_until
 from tests.workplace import Workplace, make_workplace
 
@@ -111,6 +112,32 @@ def test_a_receipt_is_sent_once_more_for_whoever_asked(
         sent = sa.select(GiftEvent.actor).where(GiftEvent.kind == "receipt_sent")
         wait_until(lambda: len(_all(place, sent)) == 2, 20)
     assert sorted(_all(place, sent)) == ["staff:7", "system"]
+
+
+def test_a_worker_outlives_a_break_of_the_database(
+    place: Workplace, database_url: str, postgres: PostgresServer
+) -> None:
+    if place.database.is_sqlite:
+        pytest.skip("a file is not away")
+    name = place.database.url.database
+    with running("worker", **worker_settings(database_url, free_port())) as worker:
+        wait_until(lambda: _last_sign(place).year > 1, 40)
+        postgres.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        postgres.run(END_CONNECTIONS.format(name=name))
+        time.sleep(HEARTBEAT.total_seconds() * 1.5)
+        postgres.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        back = datetime.now(UTC)
+        wait_until(lambda: _last_sign(place) > back, 60)
+        assert worker.poll() is None
+
+
+END_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+
+
+def _last_sign(place: Workplace) -> datetime:
+    with suppress(DatabaseUnavailable), place.database.read() as session:
+        return session.scalar(sa.select(Worker.seen_at)) or datetime.min.replace(tzinfo=UTC)
+    return datetime.min.replace(tzinfo=UTC)
 
 
 def _all(place: Workplace, wanted: sa.Select[str]) -> list[str]:
