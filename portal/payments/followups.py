@@ -13,7 +13,7 @@ from portal.jobs import Jobs
 from portal.logs import get_logger
 from portal.money import Money
 from portal.payments.events import Outcome, apply_reading, reapply_event, receive_event
-from portal.payments.gateway import Gateway, StripeRefused, at
+from portal.payments.gateway import Gateway, StripeMissing, StripeRefused, at
 from portal.payments.models import Checkout, Comparison, EventState, StripeEvent
 from portal.payments.operations import Desk, accept
 from portal.payments.readings import READERS, Reading, read_checkout
@@ -82,7 +82,11 @@ def _reapply(bench: Bench, event_id: int) -> Outcome:
 
 
 def _resolve(bench: Bench, event_id: int, stripe_id: str) -> None:
-    """Learn from Stripe which gift an object belongs to; give up where it is none of ours."""
+    """Learn from Stripe which gift an object belongs to; give up where it is none of ours.
+
+    Only Stripe's word that it knows no such object, or no gift of it, says so: a key that is
+    refused says nothing of whose the money is, and the job tries again.
+    """
     reading = _look_up(bench.gateway, stripe_id)
     if reading is None:
         _set_aside(bench, event_id)
@@ -103,7 +107,7 @@ def _look_up(gateway: Gateway, stripe_id: str) -> Reading | None:
         if invoice_id is None or not invoice_id.startswith("in_"):
             return None
         reading = _paid_reading("invoice.paid", gateway.retrieve_invoice(invoice_id))
-    except StripeRefused:
+    except StripeMissing:
         return None
     if reading is None or not stripe_id.startswith("pi_"):
         return reading

@@ -44,6 +44,10 @@ class StripeRefused(Exception):
         self.message = message
 
 
+class StripeMissing(StripeRefused):
+    """Stripe has no such object; any other no may be about us: a key, or what it may do."""
+
+
 class ForgedWebhook(Exception):
     """The signature is missing, wrong or too old."""
 
@@ -92,9 +96,11 @@ class Gateway:
         return _plain(session)
 
     def retrieve_checkout(self, session_id: str) -> Document:
-        """A session as it stands now."""
+        """A session as it stands now, with what says when it was paid."""
+        when = ["payment_intent.latest_charge.balance_transaction", "invoice"]
         with _plain_errors():
-            return _plain(self._client.v1.checkout.sessions.retrieve(session_id))
+            found = self._client.v1.checkout.sessions.retrieve(session_id, {"expand": when})
+        return _plain(found)
 
     def expire_checkout(self, session_id: str) -> None:
         """Close a session, so that it can't be paid any more."""
@@ -245,7 +251,8 @@ def _plain_errors() -> Iterator[None]:
     except stripe.StripeError as error:
         if (error.http_status or 500) >= 500 or error.http_status == 409:
             raise StripeUnavailable(type(error).__name__) from error
-        raise StripeRefused(error.user_message or "Stripe refused the request.") from error
+        refusal = StripeMissing if error.http_status == 404 else StripeRefused
+        raise refusal(error.user_message or "Stripe refused the request.") from error
 
 
 def _plain(thing: stripe.StripeObject) -> Document:

@@ -88,11 +88,30 @@ def read_checkout(session: Document, at: datetime) -> Reading | None:
     claim = Claim(
         fact=fact,
         subject=subject or session["id"],
-        occurred_at=at,
+        occurred_at=_paid_at(session) or at if fact is FactKind.PAID else at,
         money=money if fact is FactKind.PAID else None,
         detail={"object": session["id"]},
     )
     return replace(reading, claims=(claim,))
+
+
+def _paid_at(session: Document) -> datetime | None:
+    """When a session that was looked up was paid, as far as what it names is shown with it.
+
+    A look-up may come long after, and a receipt's year follows from the day of the payment:
+    that of the balance, because a bank debit is charged days before its money comes.
+    """
+    charge = _shown(_shown(session, "payment_intent"), "latest_charge")
+    balance = _shown(charge, "balance_transaction")
+    transitions = _shown(session, "invoice").get("status_transitions") or {}
+    seconds = transitions.get("paid_at") or balance.get("created") or charge.get("created")
+    return _time(seconds) if seconds else None
+
+
+def _shown(thing: Document, name: str) -> Document:
+    """What an object names, where Stripe sent it whole; nothing where it sent an id."""
+    value = thing.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 _SESSION_FACTS = {
