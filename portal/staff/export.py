@@ -64,7 +64,9 @@ def _stream(database: Database, columns: Sequence[Cell], select: Select) -> Iter
 def _by_printf(session: Session, columns: Sequence[Cell], select: Select) -> Iterator[str]:
     # %w doubles quotation marks (https://sqlite.org/printf.html).
     pattern = ",".join('"%w"' if cell.is_text else "%s" for cell in columns)
-    line = sa.func.printf(pattern, *(cell.value for cell in columns))
+    # It writes (NULL) for text that is not there, and nothing for a number.
+    values = (sa.func.coalesce(cell.value, "") if cell.is_text else cell.value for cell in columns)
+    line = sa.func.printf(pattern, *values)
     connection = session.connection().execution_options(yield_per=LINES)
     for lines in connection.execute(select(line)).scalars().partitions():
         yield "\n".join([*lines, ""])

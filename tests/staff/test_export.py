@@ -28,6 +28,13 @@ def read(database: Database, **choices: object) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
 
 
+def test_what_a_gift_does_not_have_is_empty(catalogued: Database) -> None:
+    with catalogued.write() as session:
+        add_sample(session)
+    (row,) = read(catalogued)
+    assert not {row[name] for name in ("code", "partner", "fee", "fee_currency", "receipt")} - {""}
+
+
 def test_a_gift_is_one_line_with_all_that_matters(catalogued: Database) -> None:
     with catalogued.write() as session:
         gift = add_sample(session, code="LWCAN", partner="loveworld-canada", city="Québec")
