@@ -1,7 +1,7 @@
 """Money that a person has seen: cash, a cheque, a wallet's own list; their word is the evidence."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -15,10 +15,17 @@ from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.operations import Desk, accept_for, region_of
 from portal.payments.statements.booking import noon
+from portal.receipts.composition import issue_day
+
+OLDEST = timedelta(days=731)
 
 
 class WordRefused(Exception):
-    """The word can't be booked so; the text is for the person who gave it."""
+    """The word can't be booked so; the text is for the person who gave it, about one field."""
+
+    def __init__(self, sentence: str, field: str = "amount") -> None:
+        super().__init__(sentence)
+        self.field = field
 
 
 def receive_by_word(
@@ -41,20 +48,34 @@ def receive_by_word(
     subject = f"word:{gift.id}:{once}"
     if _find(session, gift, subject) is not None:
         return
-    if money.currency != gift.currency or money.minor > gift.due.minor:
-        raise WordRefused(gettext("Enter at most what is still due."))
-    if day > now.date():
-        raise WordRefused(gettext("Enter a day that has come."))
+    timezone = region_of(desk, gift).issuer.timezone
+    _check_amount(money, gift)
+    _check_day(day, issue_day(timezone, now).date())
     claim = Claim(
         fact=FactKind.PAID,
         subject=subject,
-        occurred_at=noon(day, region_of(desk, gift).issuer.timezone),
+        occurred_at=noon(day, timezone),
         money=money,
         source=Source.PERSON,
         actor=by,
         why=why,
     )
     accept_for(session, desk, gift, [claim], now)
+
+
+def _check_amount(money: Money, gift: Gift) -> None:
+    if money.minor <= 0:
+        raise WordRefused(gettext("Enter an amount above zero."))
+    if money.currency != gift.currency or money.minor > gift.due.minor:
+        raise WordRefused(gettext("Enter at most what is still due."))
+
+
+def _check_day(day: date, today: date) -> None:
+    """By the issuer's calendar, as the receipt's year is; a year long ago is a slip."""
+    if day > today:
+        raise WordRefused(gettext("Enter a day that has come."), "day")
+    if day < today - OLDEST:
+        raise WordRefused(gettext("Enter a day of the last two years."), "day")
 
 
 def take_word_back(

@@ -11,11 +11,12 @@ from portal.gifts.models import Gift
 from portal.i18n import gettext
 from portal.payments.receiving import WordRefused, list_words, receive_by_word, take_word_back
 from portal.payments.webhook import current_desk
+from portal.receipts.composition import issue_day
 from portal.staff.access import staff
 from portal.staff.acting import current_actor, note_act
 from portal.staff.forms import LONGEST_REASON, make_once, read_day, read_reason
 from portal.staff.gift_views import find_gift
-from portal.staff.names import current_catalogue
+from portal.staff.names import current_catalogue, timezone_of
 from portal.web import services, utc_now
 
 
@@ -43,7 +44,8 @@ class ReceiveForm(PortalForm):
 @staff.get("/gifts/<reference>/receive")
 def receive(reference: str) -> ResponseReturnValue:
     gift = _load(reference)
-    data = {"once": make_once(), "day": utc_now().date().isoformat()}
+    today = issue_day(timezone_of(gift.region), utc_now()).date()
+    data = {"once": make_once(), "day": today.isoformat()}
     return _show(gift, ReceiveForm(currency=gift.currency, data=data), 200)
 
 
@@ -76,7 +78,7 @@ def _book(gift: Gift, form: ReceiveForm, day: date) -> bool:
             detail = {"amount": str(form.amount.data), "reason": why, "once": once}
             note_act(session, "gift_receive", f"gift:{gift.id}", detail)
     except WordRefused as error:
-        form.refuse("amount", str(error))
+        form.refuse(error.field, str(error))
         return False
     return True
 

@@ -1,13 +1,14 @@
 """Cash, cheques and wallets: a staff member's word as evidence."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.clock import FixedClock
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
@@ -99,7 +100,9 @@ def test_a_part_waits_and_a_word_is_taken_back(
         ({"amount": "75.51"}, "Enter at most what is still due."),
         ({"amount": "x"}, "Enter the amount in figures"),
         ({"day": "yesterday"}, "Enter a day like"),
+        ({"amount": "0"}, "Enter an amount above zero"),
         ({"day": (NOW.date() + timedelta(days=1)).isoformat()}, "Enter a day that has come."),
+        ({"day": "0226-11-20"}, "Enter a day of the last two years."),
         ({"why": ""}, "Enter where you saw it"),
     ],
 )
@@ -110,6 +113,37 @@ def test_a_word_that_can_not_be_says_why(
     assert answer.status_code == 422
     assert sentence in answer.text
     assert now(catalogued, cheque).status is Status.PENDING
+    assert clerk.get(f"/staff/gifts/{cheque.reference}/receive").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("region", "at", "today"),
+    [
+        ("ca", datetime(2027, 1, 1, 1, 30, tzinfo=UTC), "2026-12-31"),
+        ("au", datetime(2026, 11, 23, 21, 0, tzinfo=UTC), "2026-11-24"),
+    ],
+)
+def test_today_is_the_issuers_day(  # noqa: PLR0917 - a case is a place and its time
+    signed_in: SignedIn,
+    cheque: Gift,
+    catalogued: Database,
+    clock: FixedClock,
+    region: str,
+    at: datetime,
+    today: str,
+) -> None:
+    with catalogued.write() as session:
+        session.get_one(Gift, cheque.id).region = region
+    clock.at = at
+    clerk = signed_in("finance")
+    page = clerk.get(f"/staff/gifts/{cheque.reference}/receive").text
+    assert f'value="{today}"' in page
+    tomorrow = date.fromisoformat(today) + timedelta(days=1)
+    assert book(clerk, cheque, day=tomorrow.isoformat()).status_code == 422
+    assert book(clerk, cheque, day=today).status_code == 303
+    with catalogued.read() as session:
+        snapshot = session.scalars(sa.select(Receipt)).one().snapshot
+    assert snapshot["received_on"] == today
 
 
 def test_only_finance_may_and_never_for_a_card(
