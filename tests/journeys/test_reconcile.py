@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from tests.demo_process import DemoProcess
+from tests.journeys.books import statuses
 from tests.journeys.browser import Visitor
 from tests.journeys.giving import Donor, fill_form, gift_path, new_donor
 from tests.statements.clerk import rbc
@@ -29,6 +30,28 @@ def promise(visitor: Visitor, donor: Donor, amount: str) -> str:
     visitor.press("Continue to payment")
     assert "partnership@loveworldcan.ca" in visitor.text()
     return visitor.page.locator("dd.reference").inner_text()
+
+
+def test_enter_beside_a_reason_ignores_the_ticked_and_books_nothing(
+    visitor: Visitor, clerk: Visitor, demo: DemoProcess
+) -> None:
+    giver = Donor(new_donor().number, first_name="Ingrid", last_name="Vasquez")
+    promise(visitor, giver, "71.19")
+    day = datetime.now(UTC).date()
+    lines = rbc(("thank you", "71.19"), day=day, payer="INGRID VASQUEZ") + b"".join(
+        rbc(("interest", "0.05"), day=day, payer="").splitlines(keepends=True)[1:]
+    )
+    import_file(clerk, lines, "interest.csv")
+    rows = clerk.page.locator("tr[data-line]")
+    before = rows.count()
+    rows.filter(has_text="0.05").locator("input[name=line]").check()
+    clerk.page.locator("#reason").fill("Interest")
+    with clerk.page.expect_navigation():
+        clerk.page.locator("#reason").press("Enter")
+    clerk.look()
+    assert "1 line is ignored." in clerk.text()
+    assert rows.count() == before - 1
+    assert statuses(demo, giver) == ["pending"]
 
 
 def test_the_panels_e_transfer_is_matched_confirmed_and_receipted(
