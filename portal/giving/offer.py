@@ -1,6 +1,6 @@
 """What the form offers: a region's terms, a code's rules, and the choices made so far. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from portal.codes.policy import Refusal, Terms
@@ -156,15 +156,11 @@ def make_offer(
     )
 
 
-def explain_fee(card: ModeCard, rate: str, fixed: str, cap: str) -> str:
-    """One mode's fee as a formula, its figures written in the reader's way."""
-    name = pick(card.mode.label)
+def explain_fee(card: ModeCard, parts: Sequence[str], cap: str) -> str:
+    """One mode's fee as a formula of the parts it has, written in the reader's way."""
+    name, formula = pick(card.mode.label), " + ".join(parts)
     if cap:
         return gettext(
-            "%(mode)s: %(rate)s + %(fixed)s, at most %(cap)s",
-            mode=name,
-            rate=rate,
-            fixed=fixed,
-            cap=cap,
+            "%(mode)s: %(formula)s, at most %(cap)s", mode=name, formula=formula, cap=cap
         )
-    return gettext("%(mode)s: %(rate)s + %(fixed)s", mode=name, rate=rate, fixed=fixed)
+    return gettext("%(mode)s: %(formula)s", mode=name, formula=formula)

@@ -85,17 +85,14 @@ def list_ways(offer: Offer, asked: Asked) -> list[Way]:
 
 def explain_cover(offer: Offer) -> str:
     """The formulas of the modes that have a fee, as one hint."""
-    cards = [card for card in offer.modes if card.fixed is not None]
+    cards = [card for card in offer.modes if card.basis_points or card.fixed]
     return "; ".join(_explain_card(card) for card in cards) + "." if cards else ""
 
 
 def _explain_card(card: ModeCard) -> str:
-    return explain_fee(
-        card,
-        rate=format_rate(card.basis_points or 0),
-        fixed=short_money(card.fixed) if card.fixed else "",
-        cap=short_money(card.cap) if card.cap else "",
-    )
+    rate = [format_rate(card.basis_points)] if card.basis_points else []
+    fixed = [short_money(card.fixed)] if card.fixed else []
+    return explain_fee(card, [*rate, *fixed], short_money(card.cap) if card.cap else "")
 
 
 def summarise(offer: Offer) -> str:

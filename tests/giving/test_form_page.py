@@ -203,3 +203,14 @@ def test_an_accent_sheet_is_kept_for_long(client: CheckedClient) -> None:
     assert sheet.mimetype == "text/css"
     assert "immutable" in sheet.headers["Cache-Control"]
     assert "--accent:" in sheet.text
+
+
+def test_the_cost_of_processing_is_a_whole_formula_in_every_region(
+    client: CheckedClient,
+) -> None:
+    assert "Bank account (ACH): 0.8%, at most $5." in text_of(client.get("/give/us"))
+    assert "Card: 3.6%." in text_of(client.get("/give/jp"))
+    for slug in REGIONS:
+        hint = text_of(client.get(f"/give/{slug}"))
+        assert "+ ," not in hint
+        assert "+ ." not in hint

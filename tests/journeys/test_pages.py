@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 
 from portal.app import create_app
 from portal.gifts.lifecycle import Status
+from portal.regions.files import read_catalogue
 from tests.demo_process import DemoProcess
 from tests.journeys.browser import DESKTOP, PHONE, Visitor, visiting
 from tests.journeys.giving import Donor, fill_form, give, new_donor, start
@@ -102,6 +103,17 @@ def test_public_pages(visitor: Visitor, auditor: Visitor, address: str) -> None:
     visitor.open(address)
     auditor.open(address)
     audit(auditor)
+
+
+def test_every_regions_form_has_room_for_an_own_amount(visit: Callable[..., Visitor]) -> None:
+    visitor = visit(viewport=PHONE)
+    for slug in read_catalogue().regions:
+        visitor.open(f"/give/{slug}")
+        box = visitor.page.locator("#amount-own").bounding_box()
+        assert box is not None, slug
+        assert box["width"] > 100, slug
+        wide = visitor.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{slug}: {wide} px too wide"
 
 
 @pytest.mark.parametrize(
