@@ -1,70 +1,81 @@
 """Giving money back through Stripe: asked for once, booked when Stripe says so."""
 
 import hashlib
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Database
-from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Evidence, Gift
+from portal.database import Database, Document
+from portal.gifts.models import Gift, GiftEvent
 from portal.gifts.operations import lock_gift, record_event
-from portal.i18n import gettext
-from portal.money import Money
+from portal.i18n import current_locale, gettext
+from portal.money import Money, format_money
 from portal.payments.events import apply_reading
 from portal.payments.gateway import Gateway, StripeRefused, StripeUnavailable, at
 from portal.payments.models import StripeLink
 from portal.payments.operations import Desk
 from portal.payments.readings import read_refund
 
+# Stripe knows a key for at least a day (https://docs.stripe.com/api/idempotent_requests).
+KEY_KEPT = timedelta(hours=23)
+
 
 class RefundRefused(Exception):
     """The refund can't be made; the text is for the staff member."""
 
 
+class RefundUnanswered(Exception):
+    """The form's refund may have been made; the text says how to find out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What one form asks for; `once` names the form, and so the wish."""
+
+    money: Money
+    once: str
+    reason: str
+    actor: str
+
+
 def request_refund(
-    database: Database,
-    desk: Desk,
-    gateway: Gateway,
-    gift_id: int,
-    money: Money,
-    *,
-    reason: str,
-    actor: str,
-    now: datetime,
+    database: Database, desk: Desk, gateway: Gateway, gift_id: int, wish: Wish, *, now: datetime
 ) -> None:
     """Refund a part or all of a gift that was paid through Stripe.
 
-    The wish is on the gift's story before Stripe is asked. The same wish again while the
-    first is unanswered is the same request to Stripe, by its idempotency key.
+    The wish is on the gift's story before Stripe is asked. Asked again it is the same request
+    to Stripe, by its idempotency key, whatever was booked since.
     """
     with database.write() as session:
         gift = lock_gift(session, gift_id)
-        payment = _refundable_payment(session, gift, money)
-        key = _refund_key(session, gift, money)
-        record_event(
-            session,
-            gift,
-            "refund_requested",
-            now,
-            actor=actor,
-            why=reason,
-            data={"amount_minor": money.minor, "currency": money.currency},
-        )
+        payment = _find_payment_asked(session, gift, wish, now)
+        if payment is None:
+            payment = _refundable_payment(session, gift, wish.money)
+            _record_wish(session, gift, wish, payment, now)
         reference = gift.reference
-    try:
-        refund = gateway.refund(payment, money, key=key, reference=reference)
-    except StripeRefused as error:
-        raise RefundRefused(gettext("Stripe refused: %(why)s", why=error.message)) from error
-    except StripeUnavailable as error:
-        raise RefundRefused(
-            gettext("Stripe can’t be reached. Nothing was refunded; try again in a minute.")
-        ) from error
+    refund = _ask_stripe(gateway, payment, wish, reference)
     reading = read_refund(refund, at(refund["created"]))
     if reading is not None:
         with database.write() as session:
             apply_reading(session, desk, reading, now)
+
+
+def _ask_stripe(gateway: Gateway, payment: str, wish: Wish, reference: str) -> Document:
+    key = _refund_key(reference, wish)
+    try:
+        return gateway.refund(payment, wish.money, key=key, reference=reference)
+    except StripeRefused as error:
+        raise RefundRefused(gettext("Stripe refused: %(why)s", why=error.message)) from error
+    except StripeUnavailable as error:
+        raise RefundUnanswered(
+            gettext(
+                "Stripe did not answer, so we don’t know yet whether this was refunded. Press "
+                "again in a minute: from this form it is refunded once at most. Before you leave "
+                "it for a new one, look in Stripe’s own list."
+            )
+        ) from error
 
 
 def refundable(gift: Gift) -> Money:
@@ -91,12 +102,56 @@ def _refundable_payment(session: Session, gift: Gift, money: Money) -> str:
     return payment
 
 
-def _refund_key(session: Session, gift: Gift, money: Money) -> str:
-    """Stands for this wish until one more refund of the gift is known."""
-    known = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Evidence)
-        .where(Evidence.gift_id == gift.id, Evidence.fact.like(f"{FactKind.REFUNDED.value[:6]}%"))
+def _find_payment_asked(session: Session, gift: Gift, wish: Wish, now: datetime) -> str | None:
+    """The payment this wish asked to be refunded when it was first made; None for a new one.
+
+    Stripe takes a key again only with what it came with at first, so the payment stays.
+    """
+    asked = session.execute(
+        sa.select(GiftEvent.at, GiftEvent.data).where(
+            GiftEvent.gift_id == gift.id, GiftEvent.kind == "refund_requested"
+        )
     )
-    digest = hashlib.sha256(f"{gift.reference}:{money}:{known}".encode()).hexdigest()[:32]
+    for asked_at, data in asked:
+        if data.get("once") == wish.once:
+            before = Money(data["amount_minor"], data["currency"])
+            _check_wish(before, wish.money, now - asked_at)
+            return str(data["payment"])
+    return None
+
+
+def _check_wish(before: Money, money: Money, age: timedelta) -> None:
+    """A wish is for one amount, and only as old as its key is known to Stripe."""
+    if before != money:
+        raise RefundUnanswered(
+            gettext(
+                "This form asked for %(amount)s before, and that may have been refunded. Ask for "
+                "the same again to find out, or open this page anew for another refund.",
+                amount=format_money(before, current_locale()),
+            )
+        )
+    if age > KEY_KEPT:
+        raise RefundRefused(
+            gettext(
+                "This was asked for a day ago or more. See in the gift’s story what became of it "
+                "before you ask anew."
+            )
+        )
+
+
+def _record_wish(session: Session, gift: Gift, wish: Wish, payment: str, now: datetime) -> None:
+    data = {
+        "amount_minor": wish.money.minor,
+        "currency": wish.money.currency,
+        "payment": payment,
+        "once": wish.once,
+    }
+    record_event(
+        session, gift, "refund_requested", now, actor=wish.actor, why=wish.reason, data=data
+    )
+
+
+def _refund_key(reference: str, wish: Wish) -> str:
+    """Stands for one form's wish, however often the form is sent."""
+    digest = hashlib.sha256(f"{reference}:{wish.money}:{wish.once}".encode()).hexdigest()[:32]
     return f"refund-{digest}"

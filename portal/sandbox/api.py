@@ -83,6 +83,7 @@ def _answer(
         time.sleep(float(world.store.state("latency_seconds", 0)))
         earlier = keys.earlier(key, mark)
         if earlier:
+            _lose_answer(world)
             return earlier, True
         with caused_by(Cause(request_id, key)), world.store.transaction():
             answer = _run(world, route, params, request_id, ids)
@@ -131,7 +132,7 @@ def _check_outage(world: World) -> None:
 
 
 def _lose_answer(world: World) -> None:
-    """The work is done, but its answer gets lost: what a dropped connection looks like."""
+    """The work is done, but its answer gets lost, a repeated one as well: a dropped connection."""
     if world.take_fault("lose_answers"):
         raise StripeError(503, "The sandbox lost this answer on purpose.", type="api_error")
 

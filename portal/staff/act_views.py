@@ -7,7 +7,13 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
-from portal.payments.refunds import RefundRefused, refundable, request_refund
+from portal.payments.refunds import (
+    RefundRefused,
+    RefundUnanswered,
+    Wish,
+    refundable,
+    request_refund,
+)
 from portal.payments.webhook import current_desk, current_gateway
 from portal.receipts.models import Receipt
 from portal.receipts.queries import find_receipt
@@ -73,24 +79,20 @@ def _load(reference: str) -> Gift:
 
 
 def _refund(gift: Gift, form: RefundForm) -> bool:
-    """Whether the refund is under way; else the form says why not."""
+    """Whether the refund is under way; else the form says why not.
+
+    A form that Stripe did not answer keeps its `once`: sent again, it is the same wish.
+    """
     money: Money = form.amount.data
-    if not _note_wish(gift, money, form):
-        flash(gettext("This refund was asked for already."))
-        return True
+    _note_wish(gift, money, form)
     try:
-        request_refund(
-            services().database,
-            current_desk(),
-            current_gateway(),
-            gift.id,
-            money,
-            reason=form.reason.data,
-            actor=current_actor(),
-            now=utc_now(),
-        )
+        _request(gift, money, form)
+    except RefundUnanswered as error:
+        _note_sentence(gift, "refund_unanswered", str(error))
+        form.refuse("amount", str(error))
+        return False
     except RefundRefused as error:
-        _note_refusal(gift, str(error))
+        _note_sentence(gift, "refund_refused", str(error))
         form.once.data = make_once()
         form.refuse("amount", str(error))
         return False
@@ -98,19 +100,28 @@ def _refund(gift: Gift, form: RefundForm) -> bool:
     return True
 
 
-def _note_wish(gift: Gift, money: Money, form: RefundForm) -> bool:
-    """Put the wish on record before Stripe is asked; False for a form that was sent twice."""
+def _request(gift: Gift, money: Money, form: RefundForm) -> None:
+    wish = Wish(
+        money=money,
+        once=form.once.data,
+        reason=form.reason.data,
+        actor=current_actor(),
+    )
+    request_refund(
+        services().database, current_desk(), current_gateway(), gift.id, wish, now=utc_now()
+    )
+
+
+def _note_wish(gift: Gift, money: Money, form: RefundForm) -> None:
+    """Put the wish on record before Stripe is asked, once a form."""
     subject = f"gift:{gift.id}"
     detail = {"amount": str(money), "reason": form.reason.data, "once": form.once.data}
     with services().database.write() as session:
         lock_gift(session, gift.id)
-        if was_asked(session, "refund_request", subject, form.once.data):
-            return False
-        note_act(session, "refund_request", subject, detail)
-    return True
+        if not was_asked(session, "refund_request", subject, form.once.data):
+            note_act(session, "refund_request", subject, detail)
 
 
-def _note_refusal(gift: Gift, sentence: str) -> None:
+def _note_sentence(gift: Gift, act: str, sentence: str) -> None:
     with services().database.write() as session:
-        detail = {"sentence": sentence}
-        note_act(session, "refund_refused", f"gift:{gift.id}", detail)
+        note_act(session, act, f"gift:{gift.id}", {"sentence": sentence})

@@ -89,6 +89,7 @@ ACTS = {
     "receipt_resend": "Sent the receipt again",
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
+    "refund_unanswered": "Asked for a refund that Stripe did not answer",
     "plan_stop": "Ended a monthly gift",
     "export": "Exported gifts",
     "proof_opened": "Opened a proof",

@@ -12,7 +12,7 @@ from portal.giving.handing_off import look_up_return
 from portal.money import Money
 from portal.payments.followups import compare_with_stripe, fetch_fee
 from portal.payments.models import Checkout
-from portal.payments.refunds import request_refund
+from portal.payments.refunds import Wish, request_refund
 from tests.contract.contract import log_differences
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess
@@ -93,16 +93,9 @@ def test_every_request_has_the_shape_of_stripes_own_types(
 
 
 def give_back(place: Workplace, token: str) -> None:
-    request_refund(
-        place.database,
-        place.bench.desk(),
-        place.gateway,
-        place.gift(token).id,
-        Money(1001, "CAD"),
-        reason="the donor asked",
-        actor="system",
-        now=datetime.now(UTC),
-    )
+    wish = Wish(money=Money(1001, "CAD"), once="form-1", reason="the donor asked", actor="system")
+    gift_id, now = place.gift(token).id, datetime.now(UTC)
+    request_refund(place.database, place.bench.desk(), place.gateway, gift_id, wish, now=now)
     assert place.gift(token).status == "partly_refunded"
 
 
