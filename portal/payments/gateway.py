@@ -146,6 +146,15 @@ class Gateway:
             )
         return next((_id_of(item.invoice) for item in found.data), None)
 
+    def find_payment_of_invoice(self, invoice_id: str) -> str | None:
+        """The payment intent that paid an invoice, if one did."""
+        with _plain_errors():
+            found = self._client.v1.invoice_payments.list(
+                {"invoice": invoice_id, "status": "paid", "limit": 1}
+            )
+        intents = (item.payment.payment_intent for item in found.data)
+        return next((_id_of(intent) for intent in intents if intent), None)
+
     def retrieve_subscription(self, subscription_id: str) -> Document:
         """A monthly gift as it stands now."""
         with _plain_errors():

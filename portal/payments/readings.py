@@ -189,7 +189,7 @@ def read_refund(refund: Document, at: datetime) -> Reading | None:
         occurred_at=at,
         money=Money.from_stripe(refund["amount"], refund["currency"]),
         why=str(refund.get("failure_reason") or refund.get("reason") or ""),
-        detail={"object": refund["id"]},
+        detail={"object": refund["id"], "payment": _id(refund.get("payment_intent"))},
     )
     return Reading(
         reference=(refund.get("metadata") or {}).get("portal_gift"),
@@ -219,7 +219,7 @@ def read_dispute(dispute: Document, at: datetime) -> Reading | None:
         occurred_at=at,
         money=Money.from_stripe(dispute["amount"], dispute["currency"]),
         why=str(dispute.get("reason") or ""),
-        detail={"object": dispute["id"]},
+        detail={"object": dispute["id"], "payment": _id(dispute.get("payment_intent"))},
     )
     return Reading(known_by=known_by, claims=(claim,))
 

@@ -1,22 +1,24 @@
 """Giving money back through Stripe: asked for once, booked when Stripe says so."""
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Database, Document
+from portal.database import Database
 from portal.gifts.models import Gift, GiftEvent
 from portal.gifts.operations import lock_gift, record_event
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
 from portal.payments.events import apply_reading
 from portal.payments.gateway import Gateway, StripeRefused, StripeUnavailable, at
-from portal.payments.models import StripeLink
 from portal.payments.operations import Desk
 from portal.payments.readings import read_refund
+from portal.payments.remainders import count_left, find_intents, list_paid_subjects
 
 # Stripe knows a key for at least a day (https://docs.stripe.com/api/idempotent_requests).
 KEY_KEPT = timedelta(hours=23)
@@ -48,24 +50,31 @@ def request_refund(
     The wish is on the gift's story before Stripe is asked. Asked again it is the same request
     to Stripe, by its idempotency key, whatever was booked since.
     """
+    with database.read() as session:
+        subjects = list_paid_subjects(session, gift_id)
+    with _plain_sentences():
+        intents = find_intents(gateway, subjects)
     with database.write() as session:
         gift = lock_gift(session, gift_id)
         payment = _find_payment_asked(session, gift, wish, now)
         if payment is None:
-            payment = _refundable_payment(session, gift, wish.money)
+            payment = _refundable_payment(session, gift, intents, wish.money)
             _record_wish(session, gift, wish, payment, now)
         reference = gift.reference
-    refund = _ask_stripe(gateway, payment, wish, reference)
+    key = _refund_key(reference, wish)
+    with _plain_sentences():
+        refund = gateway.refund(payment, wish.money, key=key, reference=reference)
     reading = read_refund(refund, at(refund["created"]))
     if reading is not None:
         with database.write() as session:
             apply_reading(session, desk, reading, now)
 
 
-def _ask_stripe(gateway: Gateway, payment: str, wish: Wish, reference: str) -> Document:
-    key = _refund_key(reference, wish)
+@contextlib.contextmanager
+def _plain_sentences() -> Iterator[None]:
+    """What went wrong at Stripe, in words for staff."""
     try:
-        return gateway.refund(payment, wish.money, key=key, reference=reference)
+        yield
     except StripeRefused as error:
         raise RefundRefused(gettext("Stripe refused: %(why)s", why=error.message)) from error
     except StripeUnavailable as error:
@@ -83,21 +92,28 @@ def refundable(gift: Gift) -> Money:
     return Money(max(gift.paid_minor - gift.refunded_minor, 0), gift.currency)
 
 
-def _refundable_payment(session: Session, gift: Gift, money: Money) -> str:
+def _refundable_payment(session: Session, gift: Gift, intents: dict[str, str], money: Money) -> str:
+    """The payment that has most left, the newest of equals: it may be one too many."""
     if not gift.status.is_received:
         raise RefundRefused(gettext("This gift has not been paid, so nothing can be refunded."))
     if money.currency != gift.currency or not 0 < money.minor <= refundable(gift).minor:
         raise RefundRefused(
             gettext("Refund at most what is left of the gift, in the gift’s currency.")
         )
-    payment = session.scalar(
-        sa.select(StripeLink.stripe_id)
-        .where(StripeLink.gift_id == gift.id, StripeLink.stripe_id.startswith("pi_"))
-        .limit(1)
-    )
-    if payment is None:
+    left = count_left(session, gift.id, intents)
+    if not left:
         raise RefundRefused(
             gettext("This gift was not paid through Stripe; give the money back by its own way.")
+        )
+    payment = max(reversed(left), key=left.__getitem__)
+    if money.minor > left[payment]:
+        most = Money(max(left[payment], 0), gift.currency)
+        raise RefundRefused(
+            gettext(
+                "No payment of this gift through Stripe has that much left. Refund at most "
+                "%(amount)s at once.",
+                amount=format_money(most, current_locale()),
+            )
         )
     return payment
 

@@ -5,13 +5,18 @@ from typing import Any
 
 import pytest
 
+from portal.codes.pledge import Frequency
 from portal.gifts.models import Gift
+from portal.giving.operations import resume_gift
 from portal.money import Money
+from portal.payments.crowd import Caller
+from portal.payments.gateway import CheckoutOrder
 from portal.payments.refunds import RefundRefused, RefundUnanswered, Wish, request_refund
 from tests.payments.stories import Recorder, find
 from tests.sandbox_process import SandboxProcess
 from tests.workplace import Workplace
 
+WEEK = 8 * 86_400
 # The SDK asks once and twice more, by the same key.
 ALL_TRIES = 3
 
@@ -25,8 +30,8 @@ def hear(place: Workplace, sandbox: SandboxProcess) -> None:
     place.work_off()
 
 
-def pay(place: Workplace, sandbox: SandboxProcess, minor: int = 10_001) -> Gift:
-    started = place.start(money=Money(minor, "CAD"))
+def pay(place: Workplace, sandbox: SandboxProcess, minor: int = 10_001, **choices: Any) -> Gift:
+    started = place.start(money=Money(minor, "CAD"), **choices)
     sandbox.pay(started.url)
     hear(place, sandbox)
     return place.gift(started.token)
@@ -100,3 +105,87 @@ def test_a_form_older_than_what_stripe_remembers_is_refused(
     with pytest.raises(RefundRefused, match="a day ago or more"):
         ask(place, gift, 3003, hours=25)
     assert refunds(sandbox) == [3003]
+
+
+def test_a_gift_paid_after_a_failed_bank_debit_is_refunded_on_what_was_paid(
+    place: Workplace, sandbox: SandboxProcess
+) -> None:
+    started = place.start(mode="bank_debit")
+    sandbox.control("fail_next_settlement", count=1)
+    debit(place, sandbox, started.url)
+    gift = place.gift(started.token)
+    region = place.bench.catalogue.get().by_slug(gift.region)
+    assert region is not None
+    caller, now = Caller("visitor"), datetime.fromtimestamp(sandbox.look("state")["now"], UTC)
+    url = resume_gift(place.services, place.gateway, region, gift, caller=caller, now=now)
+    debit(place, sandbox, url)
+    ask(place, gift, 7553)
+    assert refunds(sandbox) == [7553]
+
+
+def debit(place: Workplace, sandbox: SandboxProcess, url: str) -> None:
+    sandbox.submit(url, method="bank_debit", name="Ada Eze")
+    sandbox.control("advance", seconds=WEEK)
+    hear(place, sandbox)
+
+
+def pay_again(place: Workplace, sandbox: SandboxProcess, gift: Gift) -> None:
+    """A second payment of a paid gift, as from a page that was left open."""
+    order = CheckoutOrder(
+        key="twice",
+        reference=gift.reference,
+        money=gift.money,
+        monthly=gift.frequency == Frequency.MONTHLY,
+        description="Gift",
+        email="ada@example.org",
+        locale="en",
+        success_url="http://localhost/",
+        cancel_url="http://localhost/",
+        expires_at=datetime.fromtimestamp(sandbox.look("state")["now"], UTC) + timedelta(hours=1),
+    )
+    sandbox.pay(place.gateway.create_checkout(order)["url"])
+    hear(place, sandbox)
+
+
+@pytest.mark.parametrize("frequency", [Frequency.ONCE, Frequency.MONTHLY])
+def test_a_gift_paid_twice_is_refunded_on_both_payments(
+    place: Workplace, sandbox: SandboxProcess, frequency: Frequency
+) -> None:
+    gift = pay(place, sandbox, 2513, frequency=frequency)
+    pay_again(place, sandbox, gift)
+    assert place.gift(gift.token).paid_minor == 2 * 2513
+    with pytest.raises(RefundRefused, match=r"Refund at most CA\$25\.13 at once"):
+        ask(place, gift, 2514)
+    for once in ("form-1", "form-2"):
+        ask(place, gift, 2513, once=once)
+    assert refunds(sandbox) == [2513, 2513]
+    assert len({one["payment_intent"] for one in find(sandbox, "refunds")}) == 2
+    assert place.gift(gift.token).status == "refunded"
+
+
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_payment_in_dispute_is_left_for_another_one(
+    place: Workplace, sandbox: SandboxProcess, which: int
+) -> None:
+    gift = pay(place, sandbox)
+    pay_again(place, sandbox, gift)
+    disputed = find(sandbox, "charges")[which]
+    sandbox.control(f"dispute/{disputed['id']}")
+    hear(place, sandbox)
+    ask(place, gift, 10_001)
+    (made,) = find(sandbox, "refunds")
+    assert made["payment_intent"] != disputed["payment_intent"]
+
+
+def test_a_monthly_gift_is_refunded_before_anything_tells_which_payment_was_its_own(
+    place: Workplace, sandbox: SandboxProcess
+) -> None:
+    started = place.start(money=Money(2513, "CAD"), frequency=Frequency.MONTHLY)
+    sandbox.pay(started.url)
+    seen = Recorder()
+    seen.note(sandbox)
+    for event in seen.values():
+        if event["type"] == "checkout.session.completed":
+            place.receive(event)
+    ask(place, place.gift(started.token), 2513)
+    assert refunds(sandbox) == [2513]
