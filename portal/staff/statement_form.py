@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from portal.forms import ChoiceField, LineField, PortalForm
+from portal.forms import ChoiceField, LineField, PortalForm, TickField
 from portal.i18n import gettext
-from portal.payments.statements.columns import Column, ColumnMapping
+from portal.payments.statements.columns import Column, ColumnMapping, Sign
 from portal.payments.statements.dates import DateOrder
 from portal.payments.statements.entries import StatementDocument
 from portal.payments.statements.presets import PRESETS
@@ -29,6 +29,7 @@ COLUMNS = {
     "amount": "Amount, credit and debit in one column",
     "credit": "Credit, in a column of its own",
     "debit": "Debit, in a column of its own",
+    "direction": "Credit or debit in a word, such as C and D",
     "payer_name": "Payer’s name",
     "message": "Message or description",
     "payer_email": "Payer’s e-mail",
@@ -52,12 +53,14 @@ class StatementForm(PortalForm):
     column_amount = LineField(longest=80)
     column_credit = LineField(longest=80)
     column_debit = LineField(longest=80)
+    column_direction = LineField(longest=80)
     column_payer_name = LineField(longest=80)
     column_message = LineField(longest=200)
     column_payer_email = LineField(longest=80)
     column_payer_account = LineField(longest=80)
     column_bank_reference = LineField(longest=80)
     column_currency = LineField(longest=80)
+    debit_positive = TickField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -78,16 +81,30 @@ class StatementForm(PortalForm):
         return not self.errors
 
     def _check_columns(self) -> None:
-        one, two = self["column_amount"].data, self["column_credit"].data
         if not self["column_date"].data:
             self.refuse("column_date", gettext("Say which column has the date"))
-        if bool(one) is bool(two or self["column_debit"].data):
+        self._check_amounts()
+        if not (self.header_rows.data or "1").isdecimal():
+            self.refuse("header_rows", gettext("Enter how many rows stand above, like 1"))
+
+    def _check_amounts(self) -> None:
+        """Nothing that is told of amounts may be left unread: money out would come in."""
+        one, direction = self["column_amount"].data, self["column_direction"].data
+        if bool(one) is bool(self["column_credit"].data or self["column_debit"].data):
             self.refuse(
                 "column_amount",
                 gettext("Say where amounts stand: in one column, or in credit and debit"),
             )
-        if not (self.header_rows.data or "1").isdecimal():
-            self.refuse("header_rows", gettext("Enter how many rows stand above, like 1"))
+        if direction and not one:
+            self.refuse(
+                "column_direction",
+                gettext("Leave this empty, or say which one column has the amounts"),
+            )
+        if self.debit_positive.data and (direction or not one):
+            self.refuse(
+                "debit_positive",
+                gettext("Tick this only where one column alone has the amounts, credit and debit"),
+            )
 
     @property
     def mapping(self) -> ColumnMapping | None:
@@ -104,6 +121,7 @@ class StatementForm(PortalForm):
             date_order=DateOrder(self.date_order.data),
             decimal_mark=self.decimal_mark.data,
             header_rows=int(self.header_rows.data or "1"),
+            sign=Sign.DEBIT_POSITIVE if self.debit_positive.data else Sign.CREDIT_POSITIVE,
         )
 
     def read(self, content: bytes, filename: str) -> StatementDocument:

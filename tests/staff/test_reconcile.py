@@ -280,6 +280,63 @@ def test_columns_are_told_looked_at_and_then_imported(clerk: Browser, catalogued
     assert (line.amount_minor, line.currency, line.payer_name) == (123456, "EUR", "Zoë Müller")
 
 
+UNSIGNED = {
+    "bank": "columns",
+    "currency": "CAD",
+    "column_date": "1",
+    "column_message": "2",
+    "column_amount": "3",
+}
+
+
+def test_a_column_of_words_says_what_went_out(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    gift = promise()
+    day, told = DAY.isoformat(), {**UNSIGNED, "column_direction": "D/C"}
+    content = f"Date;Details;Amount;D/C\n{day};Refund of {gift.reference};75.50;D\n".encode()
+    content += f"{day};Roy;5.00;CR\n".encode()
+    seen = _send(clerk, f"{IMPORT}/preview", content, "x.csv", **told)
+    assert seen.status_code == 200
+    assert "-CA$75.50" in seen.text
+    assert bring(clerk, content, "x.csv", **told).status_code == 303
+    assert [(line.amount_minor, line.state) for line in lines(catalogued)] == [
+        (-7550, LineState.IGNORED),
+        (500, LineState.OPEN),
+    ]
+    assert status(catalogued, gift) is Status.PENDING
+
+
+def test_positive_amounts_may_be_money_that_went_out(clerk: Browser, catalogued: Database) -> None:
+    told = {**UNSIGNED, "debit_positive": "y"}
+    content = f"Date;Details;Amount\n{DAY};Fee;12.00\n{DAY};Roy;-5.00\n".encode()
+    seen = _send(clerk, f"{IMPORT}/preview", content, "x.csv", **told)
+    assert seen.status_code == 200
+    assert "-CA$12.00" in seen.text
+    assert 'value="y" checked' in seen.text
+    assert bring(clerk, content, "x.csv", **told).status_code == 303
+    assert [line.amount_minor for line in lines(catalogued)] == [-1200, 500]
+
+
+@pytest.mark.parametrize(
+    ("fields", "at"),
+    [
+        ({"column_amount": "", "column_credit": "3", "column_direction": "4"}, "column_direction"),
+        ({"column_amount": "", "column_credit": "3", "debit_positive": "y"}, "debit_positive"),
+        ({"column_direction": "4", "debit_positive": "y"}, "debit_positive"),
+    ],
+)
+def test_what_is_told_of_amounts_and_would_not_be_read_is_refused_there(
+    clerk: Browser, catalogued: Database, fields: dict[str, str], at: str
+) -> None:
+    content = f"Date;Details;Amount;D/C\n{DAY};Fee;12.00;D\n".encode()
+    answer = bring(clerk, content, "x.csv", **{**UNSIGNED, **fields})
+    assert answer.status_code == 422
+    assert f'href="#{at}"' in answer.text
+    assert f'id="{at}-error"' in answer.text
+    assert lines(catalogued) == []
+
+
 def test_the_same_file_again_changes_nothing(clerk: Browser, catalogued: Database) -> None:
     content = file_of(("x", "1.00"), ("x", "1.00"))
     bring(clerk, content)
