@@ -36,6 +36,11 @@ class Transfer:
         return self.watch is not None and self.watch.word_at is not None
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether it was sent, as far as we know: what is left is to wait for it."""
+        return self.is_said_paid and not self.received
+
+    @property
     def is_over(self) -> bool:
         """Whether the time we gave has run out."""
         return self.watch is not None and self.watch.expires_at <= self.now

@@ -15,7 +15,7 @@ from portal.gifts.operations import book_claims, lock_gift
 from portal.money import Money
 from portal.payments.transfers.models import TransferWatch
 from tests.conftest import NOW
-from tests.giving.visits import begin, text_of
+from tests.giving.visits import begin, tag_of, text_of
 from tests.pages import CheckedClient
 from tests.workplace import promised_jobs
 
@@ -78,6 +78,29 @@ def test_the_givers_word_is_noted_once_and_proves_nothing(
     assert "We are looking out for your gift" in words
     assert "You told us on November 23, 2026 that you have paid." in words
     assert "I have paid" not in words
+
+
+def test_the_steps_step_back_once_the_giver_says_it_is_sent(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    gift = begin(client, catalogued)
+    assert "How to send it, if you have not" not in text_of(client.get(f"/gift/{gift.token}"))
+    client.post(f"/gift/{gift.token}/paid")
+    page = client.get(f"/gift/{gift.token}")
+    assert "open" not in tag_of(page, "steps")
+    asked, folded, steps = (
+        page.text.index(f'id="{one}"') for one in ("proof", "steps", "steps-title")
+    )
+    assert asked < folded < steps
+
+
+def test_the_steps_stand_open_again_for_the_rest_of_a_gift_said_to_be_sent(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    gift = begin(client, catalogued)
+    client.post(f"/gift/{gift.token}/paid")
+    book(catalogued, gift, FactKind.PAID, "line-1-1", 5000)
+    assert "How to send it, if you have not" not in text_of(client.get(f"/gift/{gift.token}"))
 
 
 def test_a_card_gift_takes_no_word(client: CheckedClient, catalogued: Database) -> None:

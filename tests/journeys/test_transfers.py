@@ -66,6 +66,24 @@ def test_an_e_transfer_is_copied_piece_by_piece_and_then_said_to_be_paid(
     assert "Pending" in clerk.text(".gift-line")
 
 
+def test_the_steps_of_a_gift_said_to_be_sent_open_by_keys_and_are_not_printed_unasked(
+    visit: Callable[..., Visitor], donor: Donor
+) -> None:
+    visitor = visit(java_script_enabled=False, viewport=PHONE)
+    start_transfer(visitor, donor)
+    visitor.press("I have paid")
+    fold, steps = visitor.page.locator("#steps"), visitor.page.locator("#steps .steps")
+    assert not steps.is_visible()
+    visitor.page.emulate_media(media="print")
+    assert not fold.is_visible()
+    visitor.page.emulate_media(media="screen")
+    fold.locator("summary").focus()
+    visitor.page.keyboard.press("Enter")
+    assert steps.is_visible()
+    visitor.page.emulate_media(media="print")
+    assert steps.is_visible()
+
+
 def test_a_wallets_code_is_scanned_paid_and_proved(
     visitor: Visitor, clerk: Visitor, donor: Donor
 ) -> None:
