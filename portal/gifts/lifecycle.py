@@ -85,7 +85,9 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A gift's facts, counted. `owed_minor` is what a full refund gives back: a gift paid
-    twice and refunded once is still paid. `received_at` is when the last of its money came.
+    twice and refunded once is still paid. `refunded_minor` is all that went back: refunds that
+    stand, and `lost_minor`, which the bank took in disputes. `received_at` is when the last of
+    its money came.
     """
 
     owed_minor: int
@@ -96,9 +98,14 @@ class Standing:
     failed: bool
     expired: bool
     refunded_minor: int
+    lost_minor: int
     disputed: bool
-    charged_back: bool
     received_at: datetime | None = None
+
+    @property
+    def is_all_back(self) -> bool:
+        """Whether nothing of the gift is left, by refunds, disputes or both."""
+        return self.refunded_minor >= self.owed_minor
 
     @property
     def status(self) -> Status:
@@ -107,8 +114,8 @@ class Standing:
 
 
 TABLE: tuple[tuple[Status, Callable[[Standing], bool]], ...] = (
-    (Status.CHARGED_BACK, lambda s: s.charged_back),
-    (Status.REFUNDED, lambda s: s.refunded_minor >= s.owed_minor),
+    (Status.CHARGED_BACK, lambda s: s.is_all_back and s.lost_minor > 0),
+    (Status.REFUNDED, lambda s: s.is_all_back),
     (Status.DISPUTED, lambda s: s.disputed),
     (Status.PARTLY_REFUNDED, lambda s: s.refunded_minor > 0),
     (Status.PAID, lambda s: s.paid),
@@ -127,9 +134,10 @@ def weigh(amount_minor: int, facts: Iterable[Fact]) -> Standing:
     over = about[FactKind.PAID] | about[FactKind.FAILED]
     # A later word about a refund or a dispute implies that there was one, and so a payment.
     implied = any(about[kind] for kind in AFTER_PAYMENT)
-    disputes = about[FactKind.DISPUTE_OPENED] | about[FactKind.DISPUTE_LOST]
+    closed = about[FactKind.DISPUTE_WON] | about[FactKind.DISPUTE_LOST]
     withdrawn = about[FactKind.WITHDRAWN]
     paid_minor = _sum(facts, FactKind.PAID, withdrawn)
+    lost_minor = _sum(facts, FactKind.DISPUTE_LOST, set())
     is_enough = paid_minor >= amount_minor or bool(about[FactKind.SETTLED] - withdrawn)
     return Standing(
         owed_minor=paid_minor or amount_minor,
@@ -139,9 +147,9 @@ def weigh(amount_minor: int, facts: Iterable[Fact]) -> Standing:
         processing=bool(about[FactKind.PROCESSING] - over),
         failed=bool(about[FactKind.FAILED] - about[FactKind.REOPENED]),
         expired=bool(about[FactKind.EXPIRED] - about[FactKind.REOPENED]),
-        refunded_minor=_sum(facts, FactKind.REFUNDED, about[FactKind.REFUND_FAILED]),
-        disputed=bool(disputes - about[FactKind.DISPUTE_WON]),
-        charged_back=bool(about[FactKind.DISPUTE_LOST]),
+        refunded_minor=lost_minor + _sum(facts, FactKind.REFUNDED, about[FactKind.REFUND_FAILED]),
+        lost_minor=lost_minor,
+        disputed=bool(about[FactKind.DISPUTE_OPENED] - closed),
         received_at=_latest(facts, withdrawn),
     )
 

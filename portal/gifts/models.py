@@ -57,7 +57,8 @@ class Gift(Base):
     """One gift: what was promised, by whom, and where it stands.
 
     `amount_minor` is all the donor promises; `cover_minor` the part of it that covers the fee.
-    `paid_minor` is what came, refunds not taken off; `received_at` when the last of it came.
+    `paid_minor` is what came, nothing taken off; `received_at` when the last of it came;
+    `refunded_minor` what went back of it, by refunds and by disputes that were lost.
     """
 
     __tablename__ = "gifts"
@@ -156,6 +157,7 @@ class Gift(Base):
 
     @property
     def refunded(self) -> Money:
+        """What went back, given by us or taken by the bank."""
         return Money(self.refunded_minor, self.currency)
 
     @property

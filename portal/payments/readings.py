@@ -208,10 +208,10 @@ _REFUND_FACTS = {
 
 
 def read_dispute(dispute: Document, at: datetime) -> Reading | None:
-    """A dispute; inquiries (`warning_…`) take no money and are none."""
+    """A dispute; inquiries (`warning_…`) and prevented ones take no money and are none."""
     status = str(dispute.get("status"))
     known_by = _ids(dispute.get("payment_intent"), dispute.get("charge"))
-    if status.startswith("warning_") or not known_by:
+    if status.startswith("warning_") or status == "prevented" or not known_by:
         return None
     claim = Claim(
         fact=_DISPUTE_FACTS.get(status, FactKind.DISPUTE_OPENED),

@@ -7,7 +7,7 @@ from portal.gifts.models import Gift
 from portal.i18n import gettext
 
 VOID = "void"
-MARKED = frozenset({Status.REFUNDED, Status.PARTLY_REFUNDED, Status.CHARGED_BACK})
+ALL_BACK = frozenset({Status.REFUNDED, Status.CHARGED_BACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,13 @@ class Marking:
 
 
 def receipt_mark(gift: Gift) -> str:
-    """The mark a copy of this gift's receipt needs as the gift stands now; empty for none."""
-    return gift.status.value if gift.status in MARKED else ""
+    """The mark a copy of this gift's receipt needs as the gift stands now; empty for none.
+
+    A part that went back is marked whatever else happens to the gift, such as a dispute.
+    """
+    if gift.status in ALL_BACK:
+        return gift.status.value
+    return Status.PARTLY_REFUNDED.value if gift.refunded_minor else ""
 
 
 def write_marking(mark: str, *, day: str, amount: str, reason: str = "") -> Marking:
@@ -38,13 +43,13 @@ TEXTS = {
     ),
     Status.PARTLY_REFUNDED.value: (
         "Partly refunded",
-        "%(amount)s of this gift was refunded, most recently on %(day)s. "
+        "%(amount)s of this gift went back to its giver, most recently on %(day)s. "
         "Only the rest remains a gift.",
     ),
     Status.CHARGED_BACK.value: (
         "Payment reversed",
-        "The payment of %(amount)s was taken back by the bank on %(day)s. "
-        "This document no longer acknowledges a gift.",
+        "All of this gift, %(amount)s, went back to its giver; the bank reversed the payment on "
+        "%(day)s. This document no longer acknowledges a gift.",
     ),
     VOID: (
         "Cancelled",

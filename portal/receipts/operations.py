@@ -154,9 +154,9 @@ def _keep_document(database: Database, receipt: Receipt, now: datetime) -> bytes
 
 # Which evidence dates a mark.
 _DATED_BY = {
-    "refunded": FactKind.REFUNDED,
-    "partly_refunded": FactKind.REFUNDED,
-    "charged_back": FactKind.DISPUTE_LOST,
+    "refunded": (FactKind.REFUNDED,),
+    "partly_refunded": (FactKind.REFUNDED, FactKind.DISPUTE_LOST),
+    "charged_back": (FactKind.DISPUTE_LOST,),
 }
 
 
@@ -169,10 +169,11 @@ def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
     if mark in _DATED_BY:
         at = session.scalar(
             sa.select(sa.func.max(Evidence.occurred_at)).where(
-                Evidence.gift_id == receipt.gift_id, Evidence.fact == _DATED_BY[mark].value
+                Evidence.gift_id == receipt.gift_id, Evidence.fact.in_(_DATED_BY[mark])
             )
         )
-    amount = gift.refunded if gift is not None and mark == "partly_refunded" else given
+    # A bank may take more than was left: the receipt's amount is all that it can unsay.
+    amount = min(gift.refunded, given) if gift is not None and mark in _DATED_BY else given
     day = issue_day(snapshot["issuer"]["timezone"], at or receipt.reserved_at)
     with use_locale(receipt.locale):
         return write_marking(

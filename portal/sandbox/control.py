@@ -10,7 +10,8 @@
 | `POST /_control/fail_next_refund` | `count` | the next refunds are pending, then fail |
 | `POST /_control/fail_next_settlement` | `count` | the next bank debits come back unpaid |
 | `POST /_control/refund_fail/<re_…>` | | a refund fails now, even after `succeeded` |
-| `POST /_control/dispute/<ch_…>` | | opens a dispute |
+| `POST /_control/dispute/<ch_…>` | `amount` | opens a dispute of all that is left, or a part |
+| `POST /_control/dispute/<ch_…>` | `prevented` true | one that was settled before it began |
 | `POST /_control/dispute/<dp_…>/close` | `outcome` won or lost | closes it |
 | `POST /_control/payout` | | pays the whole balance out |
 | `POST /_control/deliveries` | `mode` normal or hold | whether new deliveries wait for a release |
@@ -109,7 +110,10 @@ def _close_dispute(world: World, given: Json) -> Json:
 
 
 def _open_dispute(world: World, given: Json) -> Json:
-    dispute = disputes.open_dispute(world, given["id"])
+    if given.get("prevented"):
+        dispute = disputes.prevent_dispute(world, given["id"])
+    else:
+        dispute = disputes.open_dispute(world, given["id"], read_count(given, "amount"))
     if dispute is None:
         raise StripeError(400, "This charge can't be disputed: unpaid, given back, or disputed.")
     return dispute

@@ -23,16 +23,19 @@ _NO_EVIDENCE = dict.fromkeys(
 )
 
 
-def open_dispute(world: World, charge_id: str) -> Json | None:
-    """The donor's bank questions a charge and takes it back, with a fee; None if it can't."""
+def open_dispute(world: World, charge_id: str, amount: int = 0) -> Json | None:
+    """The donor's bank questions a charge and takes it back, with a fee; None if it can't.
+
+    It takes `amount` of it, or all that is left.
+    """
     charge = world.get("charge", charge_id)
-    left = charge["amount"] - charge["amount_refunded"]
-    if charge["disputed"] or charge["status"] != "succeeded" or not left:
+    amount = amount or _left(charge)
+    if not _can_dispute(charge, amount):
         return None
     dispute_id = world.new_id("dp")
-    taken = _book(world, charge, dispute_id, -left, FEE)
+    taken = _book(world, charge, dispute_id, -amount, FEE)
     dispute = world.add(
-        _dispute(world, charge, dispute_id, left) | {"balance_transactions": [taken]}
+        _dispute(world, charge, dispute_id, amount) | {"balance_transactions": [taken]}
     )
     charge["disputed"] = True
     world.save(charge)
@@ -40,6 +43,27 @@ def open_dispute(world: World, charge_id: str) -> Json | None:
     emit(world, "charge.dispute.funds_withdrawn", dispute)
     emit(world, "charge.updated", charge, {"disputed": False})
     return dispute
+
+
+def prevent_dispute(world: World, charge_id: str) -> Json | None:
+    """A question that was settled before it became a dispute: told, and no money moves."""
+    charge = world.get("charge", charge_id)
+    if not _can_dispute(charge, _left(charge)):
+        return None
+    told = _dispute(world, charge, world.new_id("dp"), _left(charge))
+    dispute = world.add(told | {"balance_transactions": [], "status": "prevented"})
+    emit(world, "charge.dispute.created", dispute)
+    emit(world, "charge.dispute.closed", dispute)
+    return dispute
+
+
+def _left(charge: Json) -> int:
+    return int(charge["amount"] - charge["amount_refunded"])
+
+
+def _can_dispute(charge: Json, amount: int) -> bool:
+    is_whole = charge["status"] == "succeeded" and not charge["disputed"]
+    return is_whole and 0 < amount <= _left(charge)
 
 
 def _dispute(world: World, charge: Json, dispute_id: str, amount: int) -> Json:

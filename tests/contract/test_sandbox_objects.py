@@ -174,6 +174,16 @@ def test_disputes_and_payouts(
         assert object_differences(object_.to_dict(for_json=True)) == []
 
 
+def test_a_dispute_over_a_part_and_one_that_was_prevented(
+    client: stripe.StripeClient, sandbox: SandboxProcess, receiver: Receiver
+) -> None:
+    for asked in ({"amount": 1001}, {"prevented": True}):
+        paid_gift(client, sandbox)
+        sandbox.control(f"dispute/{client.v1.charges.list().data[0].id}", **asked)
+    assert [one.status for one in client.v1.disputes.list().data] == ["prevented", "needs_response"]
+    assert walk_all(sandbox, receiver) == []
+
+
 def test_expiry_and_a_second_endpoint(
     client: stripe.StripeClient, sandbox: SandboxProcess, receiver: Receiver
 ) -> None:

@@ -163,3 +163,17 @@ def test_a_debit_that_came_back_after_success_is_told(place: Workplace, post: Po
     letter = post.send("payment_returned", gift.id, "dp_1")
     assert "Votre banque a repris votre don" in letter.header("Subject")
     assert "75,53" in letter.text
+
+
+def test_a_part_that_the_bank_took_back_is_told_as_a_part(place: Workplace, post: Post) -> None:
+    gift = place.gift(place.start().token)
+    claims = [
+        claim(FactKind.PAID, "pi_1", gift.money),
+        claim(FactKind.DISPUTE_LOST, "dp_1", Money(1001, "CAD")),
+    ]
+    with place.database.write() as session:
+        accept(session, place.bench.desk(), gift.id, claims, datetime.now(UTC))
+    letter = post.send("payment_returned", gift.id, "dp_1")
+    subject = letter.header("Subject").replace("\xa0", " ")
+    assert subject == "Votre banque a repris 10,01 $ de votre don"
+    assert "Votre don de 75,53" in letter.text

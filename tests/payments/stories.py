@@ -66,6 +66,20 @@ def give_and_take_back(place: Workplace, sandbox: SandboxProcess, seen: Recorder
     seen.note(sandbox)
 
 
+def lose_a_part(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
+    """Paid by card; a part refunded, a part disputed and lost; on another, nothing came of it."""
+    started = place.start()
+    sandbox.pay(started.url)
+    seen.note(sandbox)
+    charge = find(sandbox, "charges")[0]
+    refund(sandbox, charge["payment_intent"], 1001)
+    dispute = sandbox.control(f"dispute/{charge['id']}", amount=2503)
+    sandbox.control(f"dispute/{dispute['id']}/close", outcome="lost")
+    sandbox.pay(place.start(money=Money(2513, "CAD")).url)
+    sandbox.control(f"dispute/{find(sandbox, 'charges')[0]['id']}", prevented=True)
+    seen.note(sandbox)
+
+
 def give_monthly(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
     """Three months of a monthly gift, then its end; the second is given back."""
     url = place.start(frequency=Frequency.MONTHLY, money=Money(2513, "CAD")).url
@@ -118,6 +132,7 @@ def pay_by_card_and_bank(place: Workplace, sandbox: SandboxProcess, seen: Record
 
 STORIES: dict[str, Callable[[Workplace, SandboxProcess, Recorder], None]] = {
     "give_and_take_back": give_and_take_back,
+    "lose_a_part": lose_a_part,
     "give_monthly": give_monthly,
     "debit_late": debit_late,
     "debit_fails": debit_fails,

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.database import Database
 from portal.gifts.evidence import Claim, Source
-from portal.gifts.lifecycle import FactKind
-from portal.gifts.queries import find_gift_by_reference
+from portal.gifts.lifecycle import FactKind, Status
+from portal.gifts.models import Gift, LedgerEntry
+from portal.gifts.queries import find_gift_by_reference, list_ledger_entries
 from portal.money import Money
 from portal.payments.followups import compare_with_stripe, fetch_fee
 from portal.payments.operations import accept
@@ -166,6 +168,7 @@ def test_a_story_leaves_balanced_books_and_gapless_receipts(told: Told, name: st
     books = told.books()
     payments, amounts = {
         "give_and_take_back": (1, [7553]),
+        "lose_a_part": (2, [2513, 7553]),
         "give_monthly": (3, [2513] * 3),
         "debit_late": (1, [7553]),
         "debit_fails": (0, []),
@@ -173,6 +176,27 @@ def test_a_story_leaves_balanced_books_and_gapless_receipts(told: Told, name: st
     }[name]
     assert books["receipts"] == amounts
     assert sum(key.startswith("gift:") for key, *_ in books["ledger"]) == payments
+
+
+def test_what_is_left_of_each_gift_is_what_the_ledger_holds_as_income(told: Told) -> None:
+    place = told.place()
+    for event in told.events:
+        receive(place, event)
+    place.work_off()
+    with place.database.read() as session:
+        for gift in session.scalars(sa.select(Gift)):
+            left = sum(map(income_of, list_ledger_entries(session, gift.id)))
+            assert left == gift.paid_minor - gift.refunded_minor
+            all_back = gift.status in {Status.REFUNDED, Status.CHARGED_BACK}
+            assert all_back is (gift.paid_minor > 0 and left == 0)
+    place.close()
+
+
+def income_of(entry: LedgerEntry) -> int:
+    """What a movement adds to what was given, or takes off it."""
+    if entry.credit_account.startswith("income:"):
+        return entry.amount_minor
+    return -entry.amount_minor if entry.debit_account.startswith("income:") else 0
 
 
 def test_fees_are_booked_once(told: Told, name: str) -> None:

@@ -81,6 +81,34 @@ def test_payment_taken_back_by_the_bank_is_marked(database: Database):
     assert "PAYMENT REVERSED" in download(database, gift_id, receipt_id)
 
 
+def test_part_taken_by_the_bank_is_marked_with_what_went_back(database: Database):
+    gift_id = book_gift(database)
+    receipt_id = issue(database, gift_id)
+    claim(database, gift_id, FactKind.DISPUTE_LOST, "dp_1", Money(1000, "CAD"))
+    text = download(database, gift_id, receipt_id)
+    assert "$10.00 CAD of this gift went back to its giver, most recently on November 19" in text
+    assert "PAYMENT REVERSED" not in text
+    claim(database, gift_id, FactKind.REFUNDED, "re_1", Money(500, "CAD"))
+    assert "$15.00 CAD of this gift went back" in download(database, gift_id, receipt_id)
+
+
+def test_part_refunded_is_marked_while_the_rest_is_disputed(database: Database):
+    gift_id = book_gift(database)
+    receipt_id = issue(database, gift_id)
+    claim(database, gift_id, FactKind.REFUNDED, "re_1", Money(6795, "CAD"))
+    claim(database, gift_id, FactKind.DISPUTE_OPENED, "dp_1", Money(755, "CAD"))
+    assert "$67.95 CAD of this gift went back" in download(database, gift_id, receipt_id)
+
+
+def test_mark_of_a_gift_taken_back_names_no_more_than_the_receipt(database: Database):
+    gift_id = book_gift(database)
+    receipt_id = issue(database, gift_id)
+    claim(database, gift_id, FactKind.REFUNDED, "re_1", Money(1000, "CAD"))
+    claim(database, gift_id, FactKind.DISPUTE_LOST, "dp_1", Money(7550, "CAD"))
+    text = download(database, gift_id, receipt_id)
+    assert "PAYMENT REVERSED All of this gift, $75.50 CAD, went back" in text
+
+
 def test_cancelled_receipt_never_downloads_clean(database: Database):
     receipt_id = issue(database, book_gift(database))
     render_receipt(database, receipt_id, now=NOW)

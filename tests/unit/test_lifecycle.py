@@ -70,6 +70,35 @@ CASES: list[tuple[str, list[Fact], Status]] = [
         Status.PAID,
     ),
     ("a dispute lost", [fact(K.PAID), fact(K.DISPUTE_LOST, "dp_1")], Status.CHARGED_BACK),
+    (
+        "a part disputed and lost",
+        [fact(K.PAID), fact(K.DISPUTE_OPENED, "dp_1", 51), fact(K.DISPUTE_LOST, "dp_1", 51)],
+        Status.PARTLY_REFUNDED,
+    ),
+    (
+        "a part lost, another in dispute",
+        [fact(K.PAID), fact(K.DISPUTE_LOST, "dp_1", 51), fact(K.DISPUTE_OPENED, "dp_2", 53)],
+        Status.DISPUTED,
+    ),
+    (
+        "partly given back, the rest lost",
+        [fact(K.PAID), fact(K.REFUNDED, "re_1", 51), fact(K.DISPUTE_LOST, "dp_1", AMOUNT - 51)],
+        Status.CHARGED_BACK,
+    ),
+    (
+        "lost in two parts",
+        [
+            fact(K.PAID),
+            fact(K.DISPUTE_LOST, "dp_1", 51),
+            fact(K.DISPUTE_LOST, "dp_2", AMOUNT - 51),
+        ],
+        Status.CHARGED_BACK,
+    ),
+    (
+        "paid twice, one payment lost",
+        [fact(K.PAID), fact(K.PAID, "pi_2"), fact(K.DISPUTE_LOST, "dp_1")],
+        Status.PARTLY_REFUNDED,
+    ),
 ]
 
 
@@ -78,16 +107,44 @@ def test_derives_the_status(story: str, facts: list[Fact], status: Status) -> No
     assert weigh(AMOUNT, facts).status is status
 
 
+# What each payment, refund or dispute is about is the same in all that is said of it.
+MINOR = {
+    "pi_1": AMOUNT,
+    "pi_2": AMOUNT,
+    "re_1": 53,
+    "re_2": AMOUNT - 1_054,
+    "dp_1": 1_001,
+    "dp_2": AMOUNT,
+}
 FACTS = st.lists(
     st.builds(
-        Fact,
+        lambda kind, subject: fact(kind, subject, MINOR[subject]),
         st.sampled_from(FactKind),
-        st.sampled_from(["pi_1", "pi_2", "re_1", "re_2", "dp_1"]),
-        st.just(AMOUNT),
-        st.just("CAD"),
+        st.sampled_from(sorted(MINOR)),
     ),
     max_size=12,
 )
+
+
+def total(facts: list[Fact], kind: FactKind, without: FactKind | None = None) -> int:
+    """What the subjects of one kind of fact come to, less those of another."""
+    left_out = {one.subject for one in facts if one.kind is without}
+    return sum(
+        MINOR[name] for name in {one.subject for one in facts if one.kind is kind} - left_out
+    )
+
+
+@given(FACTS)
+def test_a_gift_is_charged_back_once_losses_and_refunds_reach_what_was_paid(
+    facts: list[Fact],
+) -> None:
+    lost = total(facts, K.DISPUTE_LOST)
+    back = lost + total(facts, K.REFUNDED, without=K.REFUND_FAILED)
+    paid = total(facts, K.PAID, without=K.WITHDRAWN) or AMOUNT
+    standing = weigh(AMOUNT, facts)
+    assert standing.refunded_minor == back
+    assert (standing.status is Status.CHARGED_BACK) is (lost > 0 and back >= paid)
+    assert (standing.status is Status.REFUNDED) is (lost == 0 and back >= paid)
 
 
 @given(FACTS, st.randoms(use_true_random=False))

@@ -117,17 +117,18 @@ def test_written_amount_names_its_currency(money: Money, locale: str, text: str)
 
 
 @pytest.mark.parametrize(
-    ("status", "mark"),
+    ("status", "back", "mark"),
     [
-        (Status.PAID, ""),
-        (Status.DISPUTED, ""),
-        (Status.PARTLY_REFUNDED, "partly_refunded"),
-        (Status.REFUNDED, "refunded"),
-        (Status.CHARGED_BACK, "charged_back"),
+        (Status.PAID, 0, ""),
+        (Status.DISPUTED, 0, ""),
+        (Status.DISPUTED, 6795, "partly_refunded"),
+        (Status.PARTLY_REFUNDED, 1001, "partly_refunded"),
+        (Status.REFUNDED, 7550, "refunded"),
+        (Status.CHARGED_BACK, 7550, "charged_back"),
     ],
 )
-def test_gift_that_did_not_stay_is_marked(status: Status, mark: str):
-    assert receipt_mark(Gift(status=status)) == mark
+def test_gift_that_did_not_stay_is_marked(status: Status, back: int, mark: str):
+    assert receipt_mark(Gift(status=status, refunded_minor=back)) == mark
     assert not mark or mark in TEXTS
 
 
@@ -135,7 +136,9 @@ def test_mark_says_how_much_and_when():
     with use_locale("en"):
         marking = write_marking("partly_refunded", day="4 March 2026", amount="$10.00 CAD")
     assert marking.title == "Partly refunded"
-    assert marking.text.startswith("$10.00 CAD of this gift was refunded, most recently on 4 March")
+    assert marking.text.startswith(
+        "$10.00 CAD of this gift went back to its giver, most recently on 4 March"
+    )
 
 
 def test_cancelled_receipt_says_why():
