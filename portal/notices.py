@@ -17,6 +17,7 @@ from portal.mail import Letter, deliver, register_email
 from portal.messages import render_letter
 from portal.money import Money, format_money
 from portal.payments.followups import Bench
+from portal.payments.plans import find_plan
 from portal.payments.transfers.following import is_wanted
 from portal.payments.transfers.watching import find_watch
 from portal.regions.catalogue import Region
@@ -109,12 +110,19 @@ def _is_processing_moot(_session: Session, gift: Gift, _subject: str) -> bool:
     return gift.status is not Status.PROCESSING
 
 
+def _is_end_moot(session: Session, gift: Gift, subject: str) -> bool:
+    """Whether another subscription took the place of the one that ended."""
+    plan = find_plan(session, gift)
+    return plan is None or plan.stripe_subscription_id != subject
+
+
 # Letters that say what may no longer be so when their turn comes.
 IS_MOOT: dict[str, Callable[[Session, Gift, str], bool]] = {
     "gift_instructions": _are_instructions_moot,
     "gift_reminder": _is_reminder_moot,
     "part_received": _is_part_moot,
     "payment_processing": _is_processing_moot,
+    "monthly_ended": _is_end_moot,
 }
 
 

@@ -29,6 +29,7 @@ from portal.notices import send_notice
 from portal.payments.followups import Bench, compare_with_stripe, fetch_fee, retry_event
 from portal.payments.gateway import StripeRefused, StripeUnavailable
 from portal.payments.statements.working import match_open_lines
+from portal.payments.superseding import settle_plan
 from portal.payments.transfers.following import follow_transfers
 from portal.receipts.operations import send_receipt
 from portal.schema import dbos_url
@@ -84,6 +85,13 @@ def _retry_event(work: Work, subject: Any) -> None:
     retry_event(work.bench, int(subject))
 
 
+def _settle_plan(work: Work, subject: Any) -> None:
+    """`<gift>:<the subscription that was heard of beside its plan's own>`."""
+    gift_id, _subscription = str(subject).split(":")
+    bench = work.bench
+    settle_plan(bench.database, bench.desk(), bench.gateway, int(gift_id), bench.clock.now())
+
+
 def _match_lines(work: Work, _subject: Any) -> None:
     bench = work.bench
     match_open_lines(bench.database, bench.desk(), bench.clock.now())
@@ -94,6 +102,7 @@ TASKS: dict[str, Callable[[Work, Any], None]] = {
     "send_notice": _send_notice,
     "fetch_fee": _fetch_fee,
     "retry_event": _retry_event,
+    "settle_plan": _settle_plan,
     "match_lines": _match_lines,
 }
 

@@ -13,7 +13,7 @@ from portal.codes.queries import find_code
 from portal.database import Database
 from portal.donors.giver import Giver
 from portal.gifts.models import Gift, LedgerEntry, Plan
-from portal.giving.operations import GiftOrder, Started, start_gift
+from portal.giving.operations import GiftOrder, Started, resume_gift, start_gift
 from portal.jobs import Jobs
 from portal.money import Money
 from portal.payments.crowd import Caller
@@ -21,6 +21,7 @@ from portal.payments.events import Outcome, receive_event
 from portal.payments.followups import Bench, retry_event
 from portal.payments.gateway import Gateway, StripeUnavailable
 from portal.payments.models import EventState, StripeEvent
+from portal.payments.superseding import settle_plan
 from portal.receipts.models import Receipt
 from portal.regions.queries import CatalogueCache
 from portal.settings import Settings, load_settings
@@ -54,7 +55,10 @@ class Workplace:
         )
 
     def work_off(self) -> None:
-        """Do what the worker would: try the events that wait, until none gets further."""
+        """Do what the worker would: try the events that wait, until none gets further.
+
+        Then it looks at the plans of which another subscription was heard.
+        """
         for _ in range(3):
             for event_id in self.waiting():
                 try:
@@ -64,6 +68,22 @@ class Workplace:
                 except Exception as error:
                     if type(error).__name__ != "StillWaiting":
                         raise
+        for job in promised_jobs(self.database):
+            if job.startswith("settle_plan-"):
+                self.settle(int(job.removeprefix("settle_plan-").split(":")[0]))
+
+    def settle(self, gift_id: int) -> None:
+        """Let a gift's plan follow one subscription, as the worker would."""
+        desk = self.bench.desk()
+        settle_plan(self.database, desk, self.gateway, gift_id, datetime.now(UTC))
+
+    def resume(self, token: str, now: datetime) -> str:
+        """Press "Continue to payment" on a gift's page; where it leads."""
+        gift = self.gift(token)
+        region = self.bench.catalogue.get().by_slug(gift.region)
+        assert region is not None
+        caller = Caller("visitor")
+        return resume_gift(self.services, self.gateway, region, gift, caller=caller, now=now)
 
     def waiting(self) -> list[int]:
         open_states = (EventState.WAITING, EventState.FAILED)

@@ -21,7 +21,13 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import list_ledger_entries
-from portal.giving.handing_off import hand_off, look_up_return, open_checkout, page_url
+from portal.giving.handing_off import (
+    end_earlier,
+    hand_off,
+    look_up_return,
+    open_checkout,
+    page_url,
+)
 from portal.giving.operations import ATTEMPTS_AN_HOUR, TooManyTries, instruct
 from portal.logs import get_logger
 from portal.money import Money
@@ -120,7 +126,8 @@ def change_mode(
         if key == gift.mode or not gift.status.is_open:
             return page_url(gift)
         raise ModeNotOffered(key)
-    if not _close_checkouts(services, gateway, desk, gift, now):
+    is_closed = _close_checkouts(services, gateway, desk, gift, now)
+    if not is_closed or not end_earlier(services, gateway, gift, now):
         return f"{page_url(gift)}?trouble=1"
     with services.database.write() as session:
         changed = _change(session, services, desk, gift.id, way.mode, now=now)

@@ -22,7 +22,7 @@ from portal.giving.visitors import catalogue, keep_private
 from portal.i18n import set_locale
 from portal.money import Money
 from portal.payments.operations import Desk
-from portal.payments.stopping import find_plan
+from portal.payments.plans import find_plan
 from portal.payments.transfers.proof_types import ACCEPTED
 from portal.payments.transfers.proofs import list_proofs
 from portal.payments.transfers.watching import find_watch

@@ -31,8 +31,9 @@ def tell_story(gift: Gift, arrival: Arrival, transfer: Transfer | None, received
         return tell_part(received, gift.money, gift.money - received)
     if transfer is not None:
         return replace(STORIES[gift.status](gift), can_pay=False)
-    tell = ARRIVALS[arrival] if gift.status is Status.PENDING else STORIES[gift.status]
-    return tell(gift)
+    is_trouble = arrival is Arrival.TROUBLE and gift.status.is_open
+    is_arrival = gift.status is Status.PENDING or is_trouble
+    return (ARRIVALS[arrival] if is_arrival else STORIES[gift.status])(gift)
 
 
 def _offer_payment(gift: Gift) -> Story:

@@ -19,7 +19,9 @@ from portal.payments.events import apply_reading
 from portal.payments.gateway import CheckoutOrder, Gateway, StripeRefused, StripeUnavailable, at
 from portal.payments.models import Checkout
 from portal.payments.operations import Desk
+from portal.payments.plans import find_plan
 from portal.payments.readings import read_checkout
+from portal.payments.superseding import free_plan
 from portal.regions.catalogue import Region
 from portal.settings import Settings
 from portal.web import Services
@@ -34,11 +36,9 @@ def page_url(gift: Gift) -> str:
     return f"/gift/{gift.token}"
 
 
-def open_checkout(
-    session: Session, settings: Settings, gift: Gift, caller: Caller, now: datetime
-) -> Checkout:
-    """The hand-off that still holds, or a new row for one, where `admit` lets it begin."""
-    checkout = session.scalar(
+def find_checkout(session: Session, gift: Gift, now: datetime) -> Checkout | None:
+    """The hand-off of a gift that still holds."""
+    return session.scalar(
         sa.select(Checkout)
         .where(
             Checkout.gift_id == gift.id,
@@ -48,6 +48,21 @@ def open_checkout(
         .order_by(Checkout.id.desc())
         .limit(1)
     )
+
+
+def open_checkout(
+    session: Session, settings: Settings, gift: Gift, caller: Caller, now: datetime
+) -> Checkout | None:
+    """The hand-off that still holds, or a new row for one, where `admit` lets it begin.
+
+    None where the gift's plan follows a subscription: a second would charge beside it.
+    """
+    checkout = find_checkout(session, gift, now)
+    if checkout is not None and checkout.url:
+        return checkout
+    plan = find_plan(session, gift)
+    if plan is not None and plan.stripe_subscription_id is not None:
+        return None
     if checkout is not None:
         return checkout
     admit(session, settings, caller, now)
@@ -61,6 +76,16 @@ def open_checkout(
     session.add(checkout)
     session.flush()
     return checkout
+
+
+def end_earlier(services: Services, gateway: Gateway, gift: Gift, now: datetime) -> bool:
+    """End the subscription of an attempt that failed; False where Stripe can't be asked."""
+    try:
+        free_plan(services.database, gateway, gift.id, now)
+    except (StripeUnavailable, StripeRefused) as error:
+        log.warning("subscription_not_ended", gift_id=gift.id, why=type(error).__name__)
+        return False
+    return True
 
 
 def hand_off(

@@ -22,7 +22,8 @@ from portal.giving.visitors import gateway, hold_to, keep_private
 from portal.i18n import gettext
 from portal.logs import get_logger
 from portal.payments.gateway import StripeRefused, StripeUnavailable
-from portal.payments.stopping import find_plan, stop_plan
+from portal.payments.plans import find_plan
+from portal.payments.stopping import stop_plan
 from portal.regions.catalogue import Region
 from portal.web import billing_origin, guard_public_post, services, utc_now
 

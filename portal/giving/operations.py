@@ -21,7 +21,13 @@ from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, record_event
-from portal.giving.handing_off import hand_off, open_checkout, page_url
+from portal.giving.handing_off import (
+    end_earlier,
+    find_checkout,
+    hand_off,
+    open_checkout,
+    page_url,
+)
 from portal.limits import anonymise
 from portal.logs import get_logger
 from portal.money import Money
@@ -210,16 +216,25 @@ def resume_gift(
     caller: Caller,
     now: datetime,
 ) -> str:
-    """Send the donor of an open gift to Stripe again; one that is paid to its own page."""
+    """Send the donor of an open gift to Stripe again; one that is paid to its own page.
+
+    A monthly gift's earlier subscription is ended first; where that can't be, nothing is handed
+    off.
+    """
     with services.database.write() as session:
         allowed = limits.hit(
             session, "attempts", caller.network, limit=ATTEMPTS_AN_HOUR, seconds=3600, now=now
         )
-        # Stripe's page asks for the whole amount; the rest of a part goes another way.
-        goes_on = gift.status.is_open and gift.status is not Status.PARTLY_PAID and allowed
-        checkout = open_checkout(session, services.settings, gift, caller, now) if goes_on else None
+        held = find_checkout(session, gift, now)
     if not allowed:
         raise TooManyTries
+    is_held = held is not None and bool(held.url)
+    if not is_held and not end_earlier(services, gateway, gift, now):
+        return f"{page_url(gift)}?trouble=1"
+    with services.database.write() as session:
+        # Stripe's page asks for the whole amount; the rest of a part goes another way.
+        goes_on = gift.status.is_open and gift.status is not Status.PARTLY_PAID
+        checkout = open_checkout(session, services.settings, gift, caller, now) if goes_on else None
     if checkout is None:
-        return page_url(gift)
+        return f"{page_url(gift)}?trouble=1" if goes_on else page_url(gift)
     return hand_off(services, gateway, region, gift, checkout, now=now)

@@ -146,11 +146,10 @@ def apply_reading(session: Session, desk: Desk, reading: Reading, now: datetime)
     gift = find_gift(session, reading)
     if gift is None:
         return _without_gift(session, desk, reading, now)
-    if reading.plan is not None:
-        change_plan(session, desk, gift, reading.plan, now)
+    is_followed = reading.plan is None or change_plan(session, desk, gift, reading.plan, now)
     if reading.renewal is not None:
         gift = find_or_add_renewal(session, gift, reading.renewal, now)
-    if reading.renewal_failed:
+    if reading.renewal_failed and is_followed:
         note_failed_renewal(session, desk, gift, reading, now)
     return _book(session, desk, gift, reading, now)
 

@@ -1,4 +1,8 @@
-"""Monthly gifts: the plan behind them, and the gift each paid month makes."""
+"""Monthly gifts: the plan behind them, and the gift each paid month makes.
+
+A plan follows one subscription at Stripe. Every other that names its gift is linked to it, so
+that none can charge a donor unknown; `payments.superseding` ends them.
+"""
 
 from datetime import datetime
 
@@ -6,10 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.codes.pledge import Frequency, Pledge
+from portal.database import insert_new
 from portal.donors.giver import Giver
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import add_gift, lock_gift, record_event
 from portal.money import Money
+from portal.payments.models import StripeLink
 from portal.payments.operations import Desk
 from portal.payments.readings import PlanChange, Reading, Renewal
 
@@ -27,17 +33,32 @@ def find_plan_gift(session: Session, stripe_ids: tuple[str, ...]) -> Gift | None
     )
 
 
+def find_plan(session: Session, gift: Gift) -> Plan | None:
+    """The monthly promise a gift belongs to."""
+    return session.get(Plan, gift.plan_id) if gift.plan_id else None
+
+
+def lock_plan(session: Session, plan_id: int) -> Plan:
+    """A plan's row, held until the transaction ends; the gift's row is always locked before."""
+    wanted = sa.select(Plan).where(Plan.id == plan_id).with_for_update()
+    return session.scalars(wanted.execution_options(populate_existing=True)).one()
+
+
 def change_plan(
     session: Session, desk: Desk, gift: Gift, change: PlanChange, now: datetime
-) -> None:
-    """Bring a gift's plan up to what Stripe says; older news never overwrites newer."""
+) -> bool:
+    """Bring a gift's plan up to what Stripe says; older news never overwrites newer.
+
+    False where it is said of a subscription that the plan does not follow: nothing changes.
+    """
     if gift.plan_id is None:
-        return
-    plan = session.scalars(sa.select(Plan).where(Plan.id == gift.plan_id).with_for_update()).one()
+        return True
+    plan = lock_plan(session, gift.plan_id)
+    if not _follows(session, desk, plan, gift, change.subscription_id):
+        return False
     if change.is_ended and plan.status != "cancelled" and not change.never_began:
         record_event(session, gift, "monthly_ended", now, actor="stripe")
         _promise_letter(session, desk, gift, f"monthly_ended:{gift.id}:{change.subscription_id}")
-    plan.stripe_subscription_id = plan.stripe_subscription_id or change.subscription_id
     plan.stripe_customer_id = plan.stripe_customer_id or change.customer_id
     is_news = plan.stripe_changed_at is None or change.at >= plan.stripe_changed_at
     if change.is_ended:
@@ -49,6 +70,25 @@ def change_plan(
     if is_news:
         plan.stripe_changed_at = change.at
     session.flush()
+    return True
+
+
+def _follows(session: Session, desk: Desk, plan: Plan, gift: Gift, subscription_id: str) -> bool:
+    """Whether a plan follows a subscription: its own, or the first it hears of.
+
+    One heard of beside the plan's own is linked to the gift, and looked at by a job. One that
+    is linked already was ended for another, or waits for that look.
+    """
+    if plan.stripe_subscription_id == subscription_id:
+        return True
+    row = {"stripe_id": subscription_id, "gift_id": gift.id}
+    is_new = bool(insert_new(session, StripeLink, row))
+    if is_new and plan.stripe_subscription_id is None:
+        plan.stripe_subscription_id = subscription_id
+        return True
+    if is_new:
+        desk.jobs.enqueue(session, "settle_plan", f"{gift.id}:{subscription_id}")
+    return False
 
 
 def _follow(plan: Plan, change: PlanChange) -> None:

@@ -74,6 +74,7 @@ HAPPENINGS = {
     "renewal_failed": "Monthly payment failed",
     "monthly_stop_requested": "End of the monthly gift asked for",
     "monthly_ended": "Monthly gift ended",
+    "subscription_ended": "Earlier subscription ended for a new one",
     "unattributed": "Money came without a gift",
     "money_differs": "Other money came than was promised",
 }

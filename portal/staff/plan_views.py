@@ -6,7 +6,8 @@ from flask.typing import ResponseReturnValue
 from portal.gifts.models import Gift, Plan
 from portal.i18n import gettext
 from portal.payments.gateway import StripeRefused, StripeUnavailable
-from portal.payments.stopping import find_plan, stop_plan
+from portal.payments.plans import find_plan
+from portal.payments.stopping import stop_plan
 from portal.payments.webhook import current_desk, current_gateway
 from portal.staff.access import staff
 from portal.staff.acting import current_actor, note_act

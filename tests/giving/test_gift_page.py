@@ -172,6 +172,16 @@ def test_paying_again_leads_to_stripe_or_says_that_it_is_away(
     assert answer.location == f"/gift/{gift.token}?trouble=1"
 
 
+@pytest.mark.parametrize("status", [Status.PENDING, Status.FAILED, Status.EXPIRED])
+def test_an_unpaid_gifts_page_says_that_stripe_is_away(
+    client: CheckedClient, catalogued: Database, status: Status
+) -> None:
+    address = put(catalogued, begin_by_card(client, catalogued), status)
+    page = client.get(f"{address}?trouble=1")
+    assert "We can’t reach the payment page just now" in page.text
+    assert f'action="{address}/pay"' in page.text
+
+
 def test_a_paid_gift_is_not_paid_again(client: CheckedClient, catalogued: Database) -> None:
     gift = begin_by_card(client, catalogued)
     address = put(catalogued, gift, Status.PAID)

@@ -1,6 +1,7 @@
 """Whole stories of gifts, played at the sandbox; the events they made are delivered by tests."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from portal.codes.pledge import Frequency
@@ -112,6 +113,45 @@ def debit_fails(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> No
     seen.note(sandbox)
 
 
+DEBIT_DAYS = 5  # when the sandbox's bank has answered, and before Stripe tries it again
+
+
+def sandbox_now(sandbox: SandboxProcess) -> datetime:
+    return datetime.fromtimestamp(sandbox.look("state")["now"], UTC)
+
+
+def fail_first_month(place: Workplace, sandbox: SandboxProcess) -> str:
+    """A monthly gift whose first bank debit doesn't come; its token."""
+    started = place.start(frequency=Frequency.MONTHLY, mode="bank_debit", money=Money(2513, "CAD"))
+    sandbox.control("fail_next_settlement", count=1)
+    sandbox.submit(started.url, method="bank_debit", name="Ada Eze")
+    sandbox.control("advance", seconds=DEBIT_DAYS * 86_400)
+    return started.token
+
+
+def pay_again(place: Workplace, sandbox: SandboxProcess, token: str) -> None:
+    """The donor goes on from the gift's page, and this debit comes."""
+    url = place.resume(token, sandbox_now(sandbox))
+    sandbox.submit(url, method="bank_debit", name="Ada Eze")
+    sandbox.control("advance", seconds=DEBIT_DAYS * 86_400)
+
+
+def fail_and_pay_again(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
+    """A first month that fails, and a second subscription that takes the first one's place."""
+    token = fail_first_month(place, sandbox)
+    seen.note(sandbox)
+    for event in seen.values():
+        place.receive(event)
+    pay_again(place, sandbox, token)
+    seen.note(sandbox)
+
+
+def pay_again_unheard(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
+    """The same, but Stripe's word of the first comes only when the second has begun."""
+    pay_again(place, sandbox, fail_first_month(place, sandbox))
+    seen.note(sandbox)
+
+
 def pay_by_card_and_bank(place: Workplace, sandbox: SandboxProcess, seen: Recorder) -> None:
     """Paid by card; the bank's file brings two lines for it as well, and one was another's."""
     started = place.start()
@@ -136,5 +176,7 @@ STORIES: dict[str, Callable[[Workplace, SandboxProcess, Recorder], None]] = {
     "give_monthly": give_monthly,
     "debit_late": debit_late,
     "debit_fails": debit_fails,
+    "fail_and_pay_again": fail_and_pay_again,
+    "pay_again_unheard": pay_again_unheard,
     "pay_by_card_and_bank": pay_by_card_and_bank,
 }

@@ -172,6 +172,8 @@ def test_a_story_leaves_balanced_books_and_gapless_receipts(told: Told, name: st
         "give_monthly": (3, [2513] * 3),
         "debit_late": (1, [7553]),
         "debit_fails": (0, []),
+        "fail_and_pay_again": (1, [2513]),
+        "pay_again_unheard": (1, [2513]),
         "pay_by_card_and_bank": (3, [12_553]),
     }[name]
     assert books["receipts"] == amounts
