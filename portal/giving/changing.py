@@ -152,7 +152,8 @@ def _close_checkouts(
         try:
             gateway.expire_checkout(session_id)
         except StripeRefused:
-            look_up_return(services, gateway, desk, gift, session_id=session_id, now=now)
+            if not look_up_return(services, gateway, desk, gift, session_id=session_id, now=now):
+                return False
         except StripeUnavailable:
             log.warning("checkout_not_closed", gift_id=gift.id)
             return False

@@ -171,11 +171,11 @@ def look_up_return(
     *,
     session_id: str,
     now: datetime,
-) -> None:
+) -> bool:
     """The donor is back from Stripe: ask how it went, and book it if we are first.
 
-    A session that is not this gift's is not asked about; when Stripe doesn't answer, the
-    webhook will tell.
+    A session that is not this gift's is not asked about. False where Stripe doesn't answer;
+    then the webhook will tell.
     """
     with services.database.read() as session:
         known = session.scalar(
@@ -184,14 +184,15 @@ def look_up_return(
             )
         )
     if known is None or gift.status.is_received:
-        return
+        return True
     try:
         checkout = gateway.retrieve_checkout(session_id)
-    except (StripeUnavailable, StripeRefused):
-        log.warning("return_not_looked_up", gift_id=gift.id)
-        return
+    except (StripeUnavailable, StripeRefused) as error:
+        log.warning("return_not_looked_up", gift_id=gift.id, why=type(error).__name__)
+        return isinstance(error, StripeRefused)
     reading = read_checkout(checkout, now)
     if reading is None or checkout["livemode"] is not gateway.livemode:
-        return
+        return True
     with services.database.write() as session:
         apply_reading(session, desk, reading, now)
+    return True

@@ -18,6 +18,7 @@ from portal.gifts.operations import lock_gift
 from portal.giving.changing import change_mode
 from portal.payments.crowd import Caller
 from portal.payments.followups import Bench
+from portal.payments.gateway import Gateway
 from portal.payments.operations import accept
 from portal.payments.transfers.following import BATCH, follow_transfers
 from portal.payments.transfers.models import TransferWatch
@@ -189,7 +190,7 @@ def change(place: Workplace, token: str, key: str, bench: Bench | None = None) -
     assert region is not None
     return change_mode(
         place.services,
-        place.gateway,
+        (bench or place.bench).gateway,
         (bench or place.bench).desk(),
         region,
         place.gift(token),
@@ -226,6 +227,30 @@ def test_a_gift_paid_in_another_window_is_not_changed_but_booked(
     assert change(place, begun.token, "interac") == f"/gift/{begun.token}"
     kept = place.gift(begun.token)
     assert (kept.mode, kept.status) == ("card", Status.PAID)
+
+
+def test_while_stripe_falters_a_gift_paid_in_another_window_is_not_changed(
+    place: Workplace, sandbox: SandboxProcess
+) -> None:
+    class Faltering(Gateway):
+        """Stripe says no to closing a session, and then nothing any more."""
+
+        def expire_checkout(self, session_id: str) -> None:
+            try:
+                super().expire_checkout(session_id)
+            finally:
+                sandbox.control("outage", seconds=3600)
+
+    begun = place.start(mode="card")
+    assert sandbox.pay(begun.url).status == 303
+    bench = replace(place.bench, gateway=Faltering(place.services.settings))
+    assert change(place, begun.token, "interac", bench) == f"/gift/{begun.token}?trouble=1"
+    kept = place.gift(begun.token)
+    assert (kept.mode, kept.status) == ("card", Status.PENDING)
+    assert letters(place) == []
+    sandbox.control("outage", seconds=0, requests=0)
+    assert change(place, begun.token, "interac") == f"/gift/{begun.token}"
+    assert place.gift(begun.token).status is Status.PAID
 
 
 def test_a_transfer_becomes_a_card_gift_and_is_handed_to_stripe(
