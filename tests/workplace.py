@@ -77,12 +77,12 @@ class Workplace:
         desk = self.bench.desk()
         settle_plan(self.database, desk, self.gateway, gift_id, datetime.now(UTC))
 
-    def resume(self, token: str, now: datetime) -> str:
+    def resume(self, token: str, now: datetime, network: str = "visitor") -> str:
         """Press "Continue to payment" on a gift's page; where it leads."""
         gift = self.gift(token)
         region = self.bench.catalogue.get().by_slug(gift.region)
         assert region is not None
-        caller = Caller("visitor")
+        caller = Caller(network)
         return resume_gift(self.services, self.gateway, region, gift, caller=caller, now=now)
 
     def waiting(self) -> list[int]:

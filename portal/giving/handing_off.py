@@ -55,6 +55,9 @@ def open_checkout(
 ) -> Checkout | None:
     """The hand-off that still holds, or a new row for one, where `admit` lets it begin.
 
+    The gift must be locked or new, so that two at once open one. The rows of `admit` are locked
+    after the gift's, here as everywhere.
+
     None where the gift's plan follows a subscription: a second would charge beside it.
     """
     checkout = find_checkout(session, gift, now)

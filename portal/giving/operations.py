@@ -20,7 +20,7 @@ from portal.donors.giver import Giver
 from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
-from portal.gifts.operations import add_gift, add_plan, record_event
+from portal.gifts.operations import add_gift, add_plan, lock_gift, record_event
 from portal.giving.handing_off import (
     end_earlier,
     find_checkout,
@@ -143,13 +143,16 @@ def _find_twin(
     if session.get_bind().dialect.name == "postgresql":
         # Two clicks at once: the second waits here until the first gift is committed.
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(int(mark[:15], 16))))
-    twin = session.scalar(
-        sa.select(Gift)
+    twin_id = session.scalar(
+        sa.select(Gift.id)
         .where(Gift.fingerprint == mark, Gift.created_at > now - TWIN_WINDOW)
         .order_by(Gift.id.desc())
         .limit(1)
     )
-    if twin is None or twin.status in {Status.FAILED, Status.EXPIRED}:
+    if twin_id is None:
+        return None
+    twin = lock_gift(session, twin_id)
+    if twin.status in {Status.FAILED, Status.EXPIRED}:
         return None
     if twin.status.is_received or twin.status is Status.PROCESSING:
         if order.again:
@@ -232,9 +235,19 @@ def resume_gift(
     if not is_held and not end_earlier(services, gateway, gift, now):
         return f"{page_url(gift)}?trouble=1"
     with services.database.write() as session:
-        # Stripe's page asks for the whole amount; the rest of a part goes another way.
-        goes_on = gift.status.is_open and gift.status is not Status.PARTLY_PAID
-        checkout = open_checkout(session, services.settings, gift, caller, now) if goes_on else None
+        # Two clicks at once: the second waits here and finds the first one's hand-off.
+        locked = lock_gift(session, gift.id)
+        goes_on = _can_go_on(region, locked)
+        checkout = None
+        if goes_on:
+            checkout = open_checkout(session, services.settings, locked, caller, now)
     if checkout is None:
         return f"{page_url(gift)}?trouble=1" if goes_on else page_url(gift)
-    return hand_off(services, gateway, region, gift, checkout, now=now)
+    return hand_off(services, gateway, region, locked, checkout, now=now)
+
+
+def _can_go_on(region: Region, gift: Gift) -> bool:
+    """Whether Stripe's page may take it: that asks for a whole amount, not the rest of a part."""
+    mode = region.mode(gift.mode)
+    is_stripe = mode is not None and mode.is_stripe
+    return is_stripe and gift.status.is_open and gift.status is not Status.PARTLY_PAID
