@@ -9,7 +9,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.giving.gift_showing import find_gift, show_gift
 from portal.giving.giftpage import Arrival
-from portal.giving.handing_off import look_up_return, page_url
+from portal.giving.handing_off import look_up_return, may_look_up, page_url
 from portal.giving.operations import TooManyTries, resume_gift
 from portal.giving.puzzle import read_caller
 from portal.giving.visitors import catalogue, gateway, keep_private
@@ -29,10 +29,17 @@ def gift(token: str) -> AnyResponse:
     found = find_gift(token)
     session_id = request.args.get("session_id", "")
     if SESSION_ID.fullmatch(session_id):
-        desk = Desk(jobs=services().jobs, catalogue=catalogue())
-        look_up_return(services(), gateway(), desk, found, session_id=session_id, now=utc_now())
+        _look_up(found, session_id)
         return keep_private(redirect(_page_after_return(token), 303))
     return show_gift(found, _read_arrival())
+
+
+def _look_up(found: Gift, session_id: str) -> None:
+    """Ask Stripe how it went, unless that is known or was asked often just now."""
+    if found.status.is_received or not may_look_up(services(), found, utc_now()):
+        return
+    desk = Desk(jobs=services().jobs, catalogue=catalogue())
+    look_up_return(services(), gateway(), desk, found, session_id=session_id, now=utc_now())
 
 
 def _read_arrival() -> Arrival:

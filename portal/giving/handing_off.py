@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal import limits
 from portal.codes.pledge import Frequency
 from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
@@ -29,6 +30,7 @@ from portal.web import Services
 log = get_logger()
 
 CHECKOUT_LIFE = timedelta(hours=23)
+LOOK_UPS_A_MINUTE = 4
 
 
 def page_url(gift: Gift) -> str:
@@ -163,6 +165,17 @@ def _note_trouble(
             )
         record_event(
             session, gift, "hand_off_failed", now, actor="system", why=type(error).__name__
+        )
+
+
+def may_look_up(services: Services, gift: Gift, now: datetime) -> bool:
+    """Whether a donor's return is looked up: few of one gift a minute, as each asks Stripe.
+
+    Nobody is turned away for it: the webhook or the comparison tells the same.
+    """
+    with services.database.write() as session:
+        return limits.hit(
+            session, "returns", gift.reference, limit=LOOK_UPS_A_MINUTE, seconds=60, now=now
         )
 
 
