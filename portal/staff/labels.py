@@ -173,6 +173,8 @@ REASONS = {
     Reason.PAID_ELSEWHERE: "paid elsewhere",
     Reason.CLAIMED_TWICE: "another line claims it too",
     Reason.TAKEN: "another line fits better",
+    Reason.REVERSED: "may have been returned",
+    Reason.TAKEN_BACK: "taken back before",
 }
 PLAN_STATUSES = {
     "pending": "Not begun",

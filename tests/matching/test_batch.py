@@ -1,9 +1,10 @@
 """Lines beside each other: one gift, one line; what comes back pays nothing."""
 
 from datetime import date
+from typing import Any
 
 from portal.money import Money
-from portal.payments.matching.batch import match_all
+from portal.payments.matching.batch import DOUBTED, match_all
 from portal.payments.matching.matcher import Decision, Kind, Matcher
 from portal.payments.matching.scoring import Reason
 from portal.payments.statements.entries import StatementEntry
@@ -12,8 +13,8 @@ from tests.matching.samples import OTHER, REFERENCE, again, gift, line, misread
 TWO_GIFTS = (gift(), gift(2, name="Grace Hopper"))
 
 
-def decide(*entries: StatementEntry, gifts=TWO_GIFTS) -> list[Decision]:
-    return list(match_all(Matcher(gifts), entries))
+def decide(*entries: StatementEntry, gifts=TWO_GIFTS, **more: Any) -> list[Decision]:
+    return list(match_all(Matcher(gifts), entries, **more))
 
 
 def kinds(decisions: list[Decision]) -> list[Kind]:
@@ -84,6 +85,27 @@ def test_a_gift_that_another_line_pays_comes_last_in_suggestions() -> None:
     assert unnamed.kind is Kind.SUGGESTED
     assert [candidate.gift_id for candidate in unnamed.candidates] == [2, 1]
     assert Reason.TAKEN in unnamed.candidates[1].reasons
+
+
+def test_what_is_objected_to_is_no_longer_sure_and_holds_up_no_other_line() -> None:
+    def object_to(at: int, _gift_id: int) -> Reason | None:
+        return Reason.TAKEN_BACK if at == 0 else None
+
+    first, second = decide(line(), again(line()), object_to=object_to)
+    assert (first.kind, second.kind) == (Kind.SUGGESTED, Kind.AUTOMATIC)
+    (candidate,) = first.candidates
+    assert candidate.reasons[-1] is Reason.TAKEN_BACK
+    assert candidate.score == DOUBTED
+
+
+def test_a_gift_that_was_taken_back_comes_last_in_suggestions() -> None:
+    def object_to(_at: int, gift_id: int) -> Reason | None:
+        return Reason.TAKEN_BACK if gift_id == 1 else None
+
+    twins = (gift(), gift(2))
+    (unsure,) = decide(line("offering"), gifts=twins, object_to=object_to)
+    assert [candidate.gift_id for candidate in unsure.candidates] == [2, 1]
+    assert Reason.TAKEN_BACK in unsure.candidates[1].reasons
 
 
 def test_no_lines_no_decisions() -> None:

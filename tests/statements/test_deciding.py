@@ -16,7 +16,9 @@ from portal.payments.statements.deciding import claim_unattributed, confirm_many
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines, reopen_line
 from portal.payments.statements.queries import find_line
+from portal.payments.statements.working import BATCH, match_open_lines
 from portal.receipts.operations import send_receipt
+from portal.staff.reconcile_views import SURE
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 from tests.workplace import make_settings
@@ -233,11 +235,63 @@ def test_undoing_reverses_the_ledger_and_cancels_the_receipt(
 
     with pytest.raises(MatchRefused, match="taken back already"):
         clerk.undo(match.id)
-    assert clerk.match().automatic == 1
+    clerk.confirm(line.id, share(gift, 7553))
     again = clerk.standing(gift)
     assert again is not None
     assert again.number == void.number + 1
     assert void.label in again.snapshot["replaces"]
+    clerk.check()
+
+
+def test_what_a_clerk_took_back_is_never_booked_again_by_itself(clerk: Clerk) -> None:
+    gift = clerk.promise()
+    assert clerk.bring((gift.reference, "75.53")).automatic == 1
+    clerk.undo(clerk.matches()[0].id, "not this giver’s")
+    worked = clerk.bring(("interest", "0.05"))
+    assert (worked.automatic, worked.suggested) == (0, 1)
+    assert clerk.status(gift) is Status.PENDING
+    assert clerk.standing(gift) is None
+    with clerk.place.database.read() as session:
+        line = find_line(session, line_ids(clerk)[0])
+    assert line is not None
+    (suggested,) = line.suggestions
+    assert (suggested.gift.gift_id, suggested.reasons[-1]) == (gift.id, "taken_back")
+    assert suggested.score < SURE
+    clerk.check()
+
+
+def test_a_line_taken_back_from_one_gift_is_booked_for_another_that_it_names(clerk: Clerk) -> None:
+    named, chosen = clerk.promise(), clerk.promise()
+    clerk.keep(rbc((named.reference, "75.53")))
+    (match,) = clerk.confirm(line_ids(clerk)[0], share(chosen, 7553))
+    clerk.undo(match.id, "a slip of the mouse")
+    assert clerk.match().automatic == 1
+    assert (clerk.status(named), clerk.status(chosen)) == (Status.PAID, Status.PENDING)
+    clerk.check()
+
+
+def test_another_line_still_pays_the_gift_that_one_was_taken_back_from(clerk: Clerk) -> None:
+    gift = clerk.promise()
+    clerk.bring((gift.reference, "75.53"))
+    clerk.undo(clerk.matches()[0].id, "a cousin’s transfer")
+    assert clerk.bring((gift.reference, "75.53"), day=DAY + timedelta(days=1)).automatic == 1
+    assert [match.line_id for match in clerk.matches()] == line_ids(clerk)
+    clerk.check()
+
+
+def test_what_is_taken_back_while_lines_are_matched_is_not_booked_again(clerk: Clerk) -> None:
+    gift = clerk.promise()
+    clerk.keep(rbc(*((f"unknown {n}", "1.00") for n in range(BATCH)), (gift.reference, "75.53")))
+    last = line_ids(clerk)[-1]
+
+    def meanwhile(lines: int) -> None:
+        if lines == BATCH:
+            (match,) = clerk.confirm(last, share(gift, 7553))
+            clerk.undo(match.id)
+
+    match_open_lines(clerk.place.database, clerk.desk, NOW, progress=meanwhile)
+    assert clerk.lines()[-1].state is LineState.OPEN
+    assert clerk.status(gift) is Status.PENDING
     clerk.check()
 
 

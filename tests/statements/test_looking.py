@@ -11,6 +11,7 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.money import Money
 from portal.payments.operations import accept
+from portal.payments.statements.booking import Share
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines
 from portal.payments.statements.proof import count_totals, prove
@@ -109,7 +110,7 @@ def test_a_line_and_a_gift_tell_of_each_other_undone_matches_too(clerk: Clerk) -
     gift = clerk.promise()
     clerk.bring((gift.reference, "75.53"))
     clerk.undo(clerk.matches()[0].id, "a mistake")
-    clerk.match()
+    clerk.confirm(clerk.lines()[0].id, Share(gift.id, Money(7553, CAD)))
     with clerk.place.database.read() as session:
         (line,) = list_gift_lines(session, gift.id)
         assert find_line(session, line.line_id) == line

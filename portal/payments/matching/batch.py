@@ -1,7 +1,7 @@
 """Many lines at once: no gift is given to two lines, and no bounced payment to any."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import date
 from typing import NamedTuple
 
@@ -15,6 +15,12 @@ from portal.spilled import Spilled
 # What banks write where a payment has no reference of its own.
 _NO_REFERENCE = frozenset({"", "NOTPROVIDED", "NONREF"})
 _NAMED = frozenset({Reason.REFERENCE_EXACT, Reason.REFERENCE_CORRECTED})
+_COMES_LAST = frozenset({Reason.TAKEN, Reason.TAKEN_BACK})
+# What is doubted is never shown as sure, however well it fits.
+DOUBTED = 0.85
+
+# Why the line at this place may not be booked by itself for this gift, if so.
+Objection = Callable[[int, int], Reason | None]
 
 # By what a payment and its return are known as a pair: a kind of mark and what it says.
 _Mark = tuple[str, str]
@@ -32,9 +38,18 @@ class _Claim(NamedTuple):
     mirrors: tuple[_Mirror, ...]
 
 
-def match_all(matcher: Matcher, entries: Iterable[StatementEntry]) -> Iterator[Decision]:
+def object_to_nothing(_at: int, _gift_id: int) -> None:
+    """Nothing is known of the lines but what they say."""
+
+
+def match_all(
+    matcher: Matcher,
+    entries: Iterable[StatementEntry],
+    object_to: Objection = object_to_nothing,
+) -> Iterator[Decision]:
     """One decision a line, in order. Give it all lines that are open, and debits with them:
-    what is certain of a line by itself may not be so beside the others.
+    what is certain of a line by itself may not be so beside the others, or by what is known
+    of it (`object_to`).
 
     The lines are gone through once; what is decided of each waits on disk for the others.
     """
@@ -48,11 +63,13 @@ def match_all(matcher: Matcher, entries: Iterable[StatementEntry]) -> Iterator[D
             claims.append(_claim(at, entry, decision.candidates[0]))
         elif entry.money.minor < 0:
             debits.update(_mirrors(-entry.money, entry, matcher.gifts_named(entry)))
-    doubts = _reversed(claims, debits)
+    doubts = _reversed(claims, debits) | _objected(claims, object_to)
     doubts |= _claimed_twice(claims, doubts)
     taken = {claim.gift_id for claim in claims if claim.at not in doubts}
     return (
-        _doubt(decision, doubts[at]) if at in doubts else _with_last(decision, taken)
+        _doubt(decision, doubts[at])
+        if at in doubts
+        else _with_last(_with_objections(at, decision, object_to), taken)
         for at, decision in enumerate(decisions)
     )
 
@@ -82,6 +99,12 @@ def _reversed(claims: Iterable[_Claim], debits: set[_Mirror]) -> dict[int, Reaso
     }
 
 
+def _objected(claims: Iterable[_Claim], object_to: Objection) -> dict[int, Reason]:
+    """Lines that are known to be nothing to book for what they are certain of."""
+    found = ((claim.at, object_to(claim.at, claim.gift_id)) for claim in claims)
+    return {at: reason for at, reason in found if reason}
+
+
 def _claimed_twice(claims: Iterable[_Claim], doubts: Container[int]) -> dict[int, Reason]:
     """Of several lines certain of one gift the best keeps it, if it clearly is the best."""
     claimed: set[int] = set()
@@ -104,8 +127,21 @@ def _losers(rivals: list[_Claim]) -> list[_Claim]:
     return ranked if len(payers) > 1 else ranked[1:]
 
 
+def _with_objections(at: int, decision: Decision, object_to: Objection) -> Decision:
+    """Where a line is unsure, what speaks against each gift stands beside it."""
+    if decision.kind is not Kind.SUGGESTED:
+        return decision
+    candidates = tuple(
+        _against(candidate, reason) if (reason := object_to(at, candidate.gift_id)) else candidate
+        for candidate in decision.candidates
+    )
+    return Decision(decision.kind, candidates, decision.settled)
+
+
 def _with_last(decision: Decision, taken: Container[int]) -> Decision:
-    """Where a line is unsure, gifts that another line surely pays come last."""
+    """Where a line is unsure, gifts that another line surely pays come last, and so do those
+    that were taken back from it.
+    """
     if decision.kind is not Kind.SUGGESTED:
         return decision
     candidates = (
@@ -114,15 +150,21 @@ def _with_last(decision: Decision, taken: Container[int]) -> Decision:
         else candidate
         for candidate in decision.candidates
     )
-    ordered = sorted(candidates, key=lambda one: Reason.TAKEN in one.reasons)
+    ordered = sorted(candidates, key=lambda one: not _COMES_LAST.isdisjoint(one.reasons))
     return Decision(decision.kind, tuple(ordered), decision.settled)
 
 
 def _doubt(decision: Decision, reason: Reason) -> Decision:
     """The same first candidate, for a clerk to confirm."""
-    candidates = tuple(_because(candidate, reason) for candidate in decision.candidates)
+    candidates = tuple(_against(candidate, reason) for candidate in decision.candidates)
     return Decision(Kind.SUGGESTED, candidates, decision.settled)
 
 
 def _because(candidate: Candidate, reason: Reason) -> Candidate:
     return Candidate(candidate.gift_id, candidate.score, (*candidate.reasons, reason))
+
+
+def _against(candidate: Candidate, reason: Reason) -> Candidate:
+    """The same with what speaks against it: no longer sure."""
+    lowered = candidate._replace(score=min(candidate.score, DOUBTED))
+    return _because(lowered, reason)

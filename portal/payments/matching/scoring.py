@@ -38,6 +38,7 @@ class Reason(StrEnum):
     CLAIMED_TWICE = "claimed_twice"
     TAKEN = "taken"
     REVERSED = "reversed"
+    TAKEN_BACK = "taken_back"
 
 
 # Reasons that tie a line to this donor or gift, and not merely to its amount or day.

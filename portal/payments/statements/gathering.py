@@ -18,6 +18,7 @@ from portal.payments.matching.matcher import Matcher
 from portal.payments.statements.entries import StatementEntry
 from portal.payments.statements.models import (
     LineState,
+    Match,
     PayerAlias,
     StatementLine,
     TransferNotice,
@@ -52,6 +53,16 @@ def is_long_work(session: Session) -> bool:
 def read_open_lines(session: Session) -> Iterator[tuple[int, StatementEntry]]:
     """Every open line with its id, in order of import."""
     return _read(session, _IS_OPEN)
+
+
+def read_taken_back(session: Session, *conditions: Any) -> set[tuple[int, int]]:
+    """Open lines, each with a gift it was once matched to: somebody said that it isn't its."""
+    rows = session.execute(
+        sa.select(Match.line_id, Match.gift_id)
+        .join(StatementLine, StatementLine.id == Match.line_id)
+        .where(Match.undone_at.is_not(None), _IS_OPEN, *conditions)
+    )
+    return {(line_id, gift_id) for line_id, gift_id in rows}
 
 
 def read_debits(session: Session) -> Iterator[StatementEntry]:

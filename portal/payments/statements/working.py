@@ -14,6 +14,7 @@ from portal.database import Database, table_of
 from portal.gifts.models import Gift
 from portal.payments.matching.batch import match_all
 from portal.payments.matching.matcher import Decision, Kind
+from portal.payments.matching.scoring import Reason
 from portal.payments.operations import Desk
 from portal.payments.statements.booking import (
     Making,
@@ -24,8 +25,13 @@ from portal.payments.statements.booking import (
     mark_matched,
 )
 from portal.payments.statements.entries import StatementEntry
-from portal.payments.statements.gathering import make_matcher, read_debits, read_open_lines
-from portal.payments.statements.models import LineState, StatementLine, Suggestion
+from portal.payments.statements.gathering import (
+    make_matcher,
+    read_debits,
+    read_open_lines,
+    read_taken_back,
+)
+from portal.payments.statements.models import LineState, Match, StatementLine, Suggestion
 
 BATCH = 100
 BY = "system"
@@ -73,8 +79,13 @@ def _decide_all(database: Database, desk: Desk) -> Iterator[Decided]:
             yield entry
         yield from read_debits(session)
 
+    def object_to(at: int, gift_id: int) -> Reason | None:
+        return Reason.TAKEN_BACK if (ids[at], gift_id) in taken_back else None
+
     with database.read() as session:
-        decisions = match_all(make_matcher(session, desk.catalogue), entries(session))
+        taken_back = read_taken_back(session)
+        matcher = make_matcher(session, desk.catalogue)
+        decisions = match_all(matcher, entries(session), object_to)
     return zip(ids, decisions, strict=False)  # the debits, which come last, told of others
 
 
@@ -87,10 +98,13 @@ def _work(
     certain = [one for one in batch if one[1].kind is Kind.AUTOMATIC]
     gifts = lock_gifts(session, [decision.candidates[0].gift_id for _, decision in certain])
     earlier = count_matches(session, [line_id for line_id, _ in certain])
+    taken_back = read_taken_back(session, Match.line_id.in_(earlier)) if earlier else ()
     booked = set()
     for line_id, decision in certain:
         making = _make(decision, earlier.get(line_id, 0), now)
         gift = gifts[decision.candidates[0].gift_id]
+        if (line_id, gift.id) in taken_back:
+            continue
         if _book(session, desk, lines[line_id], gift, making):
             booked.add(line_id)
     if booked:
