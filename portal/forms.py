@@ -15,7 +15,7 @@ from email_validator import EmailNotValidError, validate_email
 from wtforms import BooleanField, Field, Form, StringField
 from wtforms.validators import StopValidation
 
-from portal.i18n import current_locale, gettext
+from portal.i18n import DEFAULT_LOCALE, current_locale, gettext
 from portal.money import AmountError, Money, exponent, parse_amount
 
 OTHER = "other"
@@ -151,8 +151,9 @@ class AmountField(Field):  # type: ignore[misc]  # WTForms carries no types
         return "" if self.text in self.cards else self.text
 
     def read(self, currency: str) -> Money:
-        """The amount, or `AmountError`."""
-        return parse_amount(self.text, currency)
+        """The amount, or `AmountError`; a card's sum has a point whatever the locale."""
+        locale = DEFAULT_LOCALE if self.text in self.cards else current_locale()
+        return parse_amount(self.text, currency, locale)
 
     def pre_validate(self, form: Form) -> None:
         try:

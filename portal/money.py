@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
-from babel.numbers import format_currency, get_currency_symbol
+from babel import Locale
+from babel.numbers import (
+    format_currency,
+    get_currency_symbol,
+    get_decimal_symbol,
+    get_group_symbol,
+)
 
 ZERO_DECIMAL = frozenset(
     "BIF CLP DJF GNF ISK JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF".split()
@@ -32,8 +38,16 @@ STRIPE_MINIMUM_MINOR = (
 MAXIMUM_MINOR = 99_999_999
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_PLAIN = re.compile(r"\d+([.,]\d+)?")
-_GROUPED = re.compile(r"\d{1,3}([ ,.']\d{3})+([.,]\d{1,2})?")
+_ONE_MARK = re.compile(r"(\d+)([.,])(\d+)")
+# By how many figures the groups before the last three go: 1,234,567 or 12,34,567.
+_GROUPED = {
+    step: re.compile(
+        rf"(\d{{1,{step}}}([ ,.'])(?:\d{{{step}}}\2)*\d{{3}})(?:(?!\2)[.,](\d{{1,3}}))?"
+    )
+    for step in (2, 3)
+}
+# Signs everybody knows, taken beside any amount.
+_COMMON_SIGNS = "$€£¥₦₹₩"
 
 
 class CurrencyMismatch(ValueError):
@@ -143,59 +157,100 @@ def currency_symbol(currency: str, locale: str) -> str:
     return str(get_currency_symbol(currency, locale=locale))
 
 
-def parse_amount(text: str, currency: str) -> Money:
-    """Read what a person typed as an amount of `currency`.
+@dataclass(frozen=True, slots=True)
+class NumberSigns:
+    """How a locale writes numbers; `step` figures lie in each group before the last three."""
+
+    decimal: str
+    group: str
+    step: int
+
+
+@lru_cache(maxsize=256)
+def number_signs(locale: str) -> NumberSigns:
+    """1,234.50 has a comma and a point, 1.234,50 the other way round, and 12,34,567 steps by 2."""
+    known = Locale.parse(locale)
+    step = known.currency_formats["standard"].grouping[1]
+    return NumberSigns(get_decimal_symbol(known), get_group_symbol(known), step)
+
+
+@lru_cache(maxsize=1024)
+def list_currency_signs(currency: str, locale: str) -> tuple[str, ...]:
+    """What may stand beside an amount of `currency`, the longest first: CAD, CA$, $."""
+    symbols = {_fold_signs(currency_symbol(currency, known), ".") for known in ("en", locale)}
+    return tuple(sorted({currency, *symbols, *_COMMON_SIGNS}, key=lambda sign: (-len(sign), sign)))
+
+
+def parse_amount(text: str, currency: str, locale: str = "en") -> Money:
+    """Read what a person who reads `locale` typed as an amount of `currency`.
 
     Takes a decimal comma or point, grouping by space, comma, point or apostrophe, digits
     of any script and a currency sign or code around it. Never guesses: what could be read
-    in two ways, or has more decimals than the currency, raises `AmountError`.
+    in two ways, or has more decimals than the currency, raises `AmountError`. One comma or
+    point before three figures means thousands only where the locale groups by it.
     """
-    cleaned = _bare_number(text, currency)
+    signs, digits = number_signs(locale), exponent(currency)
+    cleaned = _bare_number(text, signs, _beside_number(currency, locale))
     if not cleaned:
         raise AmountError(AmountError.EMPTY)
     if cleaned.startswith(("-", "−")):
         raise AmountError(AmountError.NEGATIVE)
-    whole, fraction = _split_decimals(cleaned, exponent(currency))
+    whole, fraction = _split_decimals(cleaned, digits, signs)
     if len(whole) > 12:
         raise AmountError(AmountError.TOO_LARGE)
-    digits = exponent(currency)
     if len(fraction.rstrip("0")) > digits or (fraction and len(fraction) > max(digits, 2)):
         raise AmountError(AmountError.DECIMALS)
     minor = int(whole + fraction[:digits].ljust(digits, "0"))
     return Money(minor, currency)
 
 
-def _bare_number(text: str, currency: str) -> str:
+@lru_cache(maxsize=1024)
+def _beside_number(currency: str, locale: str) -> re.Pattern[str]:
+    """A number, and the currency's sign or code before or after it."""
+    sign = "|".join(re.escape(sign) for sign in list_currency_signs(currency, locale))
+    return re.compile(rf"^(?:{sign})?\s*(.*?)\s*(?:{sign})?$", re.IGNORECASE)
+
+
+def _bare_number(text: str, signs: NumberSigns, beside: re.Pattern[str]) -> str:
     """Digits as ASCII, and without the currency's sign or code around them."""
+    return beside.sub(r"\1", _fold_signs(text, signs.decimal).strip(), count=1)
+
+
+def _fold_signs(text: str, decimal: str) -> str:
+    """Digits of any script as ASCII, any space as one, and Arabic's own marks as what they mean."""
     ascii_digits = "".join(
         str(unicodedata.decimal(char)) if unicodedata.decimal(char, None) is not None else char
         for char in unicodedata.normalize("NFKC", text)
     )
-    spaced = re.sub(r"\s", " ", ascii_digits.replace("٫", ".").replace("٬", ",")).strip()
-    symbol = re.escape(currency_symbol(currency, "en"))
-    pattern = rf"^(?:{currency}|{symbol}|[$€£¥₦₹₩])?\s*(.*?)\s*(?:{currency}|{symbol}|[$€£¥₦₹₩])?$"
-    return re.sub(pattern, r"\1", spaced, flags=re.IGNORECASE)
+    # An apostrophe groups everywhere, as Arabic's own sign does.
+    return re.sub(r"\s", " ", re.sub("[٬’]", "'", ascii_digits.replace("٫", decimal)))
 
 
-def _split_decimals(number: str, digits: int) -> tuple[str, str]:
+def _split_decimals(number: str, digits: int, signs: NumberSigns) -> tuple[str, str]:
     """Whole part and decimals of a written number; grouping marks only where they group."""
-    if _PLAIN.fullmatch(number):
-        whole, mark, fraction = number.replace(",", ".").partition(".")
-        if len(fraction) == 3 and digits != 3 and whole.lstrip("0"):
-            return _three_after_mark(number, whole, fraction)
-        return (whole, fraction) if mark else (number, "")
-    if not _GROUPED.fullmatch(number):
+    if number.isdecimal():
+        return number, ""
+    marked = _ONE_MARK.fullmatch(number)
+    if marked:
+        return _split_at_mark(marked[1], marked[2], marked[3], digits, signs)
+    by_three, by_step = _GROUPED[3], _GROUPED.get(signs.step, _GROUPED[3])
+    grouped = by_three.fullmatch(number) or by_step.fullmatch(number)
+    if not grouped:
         raise AmountError(AmountError.UNCLEAR)
-    groups = re.split(r"[ ,.']", number)
-    marks = re.findall(r"[ ,.']", number)
-    decimals = groups.pop() if len(groups[-1]) != 3 else ""
-    if len(set(marks[: len(groups) - 1])) > 1 or (decimals and marks[-1] == marks[0]):
-        raise AmountError(AmountError.UNCLEAR)
-    return "".join(groups), decimals
+    return re.sub(r"\D", "", grouped[1]), grouped[3] or ""
 
 
-def _three_after_mark(number: str, whole: str, fraction: str) -> tuple[str, str]:
-    """`1,500` is fifteen hundred; `1.505` is three decimals, or a grouping: unclear."""
-    if "," in number and len(whole) <= 3:
+def _split_at_mark(
+    whole: str, mark: str, fraction: str, digits: int, signs: NumberSigns
+) -> tuple[str, str]:
+    """`1,50` is always one and a half; `1,500` is fifteen hundred where a comma groups.
+
+    Elsewhere it may be three decimals or another country's grouping, so it is refused;
+    where the currency has three decimals, only the locale's own decimal sign is clear.
+    """
+    may_group = len(fraction) == 3 and len(whole) <= 3 and whole.strip("0") != ""
+    if not may_group or (digits == 3 and mark == signs.decimal):
+        return whole, fraction
+    if mark == signs.group and digits != 3:
         return whole + fraction, ""
     raise AmountError(AmountError.DECIMALS)

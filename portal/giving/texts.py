@@ -1,5 +1,7 @@
 """How the giving pages write money, currencies and languages."""
 
+import re
+
 from babel import Locale
 from babel.numbers import format_currency, format_percent, get_currency_name
 
@@ -29,6 +31,11 @@ def coded_money(money: Money) -> str:
     return str(
         format_currency(money.decimal, money.currency, format=coded, locale=current_locale())
     )
+
+
+def money_pattern(currency: str) -> str:
+    """Where `coded_money` puts the number, for the form's script: CAD {number}."""
+    return re.sub(r"\d(.*\d)?", "{number}", coded_money(Money(0, currency)))
 
 
 def format_rate(basis_points: int) -> str:

@@ -136,6 +136,16 @@ function minorUnits(text, digits) {
   return Number(match[1] + (match[2] ?? "").padEnd(digits, "0"));
 }
 
+// As the server writes it: the browser's own habits of a locale may be others.
+function writeMoney(minor, { exponent, decimal, group, step, money }) {
+  const digits = Number(exponent);
+  const figures = String(minor).padStart(digits + 1, "0");
+  const cut = figures.length - digits;
+  const between = new RegExp(`\\B(?=(?:\\d{${step}})*\\d{3}$)`, "g");
+  const whole = figures.slice(0, cut).replace(between, group);
+  return fill(money, { number: digits ? whole + decimal + figures.slice(cut) : whole });
+}
+
 // The one formula of portal/regions/fees.py, in whole minor units.
 function coverOf(minor, mode) {
   if (!mode?.dataset.rate) return 0;
@@ -168,7 +178,7 @@ function show({ form }) {
     note.textContent = note.dataset.first;
     return;
   }
-  const money = moneyFormat(form.dataset.locale, texts.currency, digits);
+  const money = (minor) => writeMoney(minor, texts);
   const sentence = fill(monthly ? texts.monthly : texts.once, {
     amount: money(minor),
     fund: fundName(form),
@@ -187,17 +197,6 @@ function holdModes(form, monthly) {
     card.disabled = monthly;
     if (monthly) card.checked = false;
   }
-}
-
-function moneyFormat(locale, currency, digits) {
-  const format = new Intl.NumberFormat(locale, {
-    style: "currency",
-    currency,
-    currencyDisplay: "code",
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
-  return (minor) => format.format(minor / 10 ** digits);
 }
 
 function fundName(form) {

@@ -90,6 +90,13 @@ def test_the_summary_says_what_will_be_given(page: Page) -> None:
     assert page.evaluate("document.activeElement.id") == "code-accepted"
 
 
+def test_the_summary_writes_amounts_as_the_rest_of_the_page(page: Page) -> None:
+    page.goto("/give/de?amount=1500.00")
+    assert summary(page).startswith("1.500,00 EUR to ")
+    page.goto("/give/in?amount=150000.00")
+    assert summary(page).startswith("INR 1,50,000.00 to ")
+
+
 def test_a_set_sum_empties_the_box_and_typing_lets_go_of_it(page: Page) -> None:
     page.goto("/give/ca?amount=75.50")
     page.check("#amount-2", force=True)

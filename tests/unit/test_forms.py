@@ -92,6 +92,25 @@ def test_amount_sentences_speak_french() -> None:
         assert "75,50" in form.amount.errors[0]
 
 
+def test_an_amount_is_read_as_its_reader_writes_it() -> None:
+    with use_locale("en_DE"):
+        form = fill("1.500", currency="EUR")
+        assert form.validate()
+        assert form.amount.data == Money(150_000, "EUR")
+    with use_locale("fr"):
+        form = fill("1,500", currency="EUR")
+        assert not form.validate()
+        assert form.amount.errors == ["Entrez le montant avec 2 décimales au plus, comme 75,50"]
+
+
+def test_a_cards_own_sum_is_plain_whatever_the_locale() -> None:
+    with use_locale("fr"):
+        form = fill("12.500", currency="KWD")
+        form.amount.cards = {"12.500"}
+        assert form.validate()
+        assert form.amount.data == Money(12_500, "KWD")
+
+
 def test_the_summary_has_the_first_error_of_each_field_in_order() -> None:
     form = fill("", name="", email="nobody", fund="yachts")
     assert not form.validate()
