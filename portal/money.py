@@ -188,6 +188,8 @@ def parse_amount(text: str, currency: str, locale: str = "en") -> Money:
     of any script and a currency sign or code around it. Never guesses: what could be read
     in two ways, or has more decimals than the currency, raises `AmountError`. One comma or
     point before three figures means thousands only where the locale groups by it.
+
+    `portal/static/give.js` reads by the same rules, to show what will be given.
     """
     signs, digits = number_signs(locale), exponent(currency)
     cleaned = _bare_number(text, signs, _beside_number(currency, locale))

@@ -9,7 +9,7 @@ from portal.giving.forms import GiftForm
 from portal.giving.offer import ModeCard, Offer, explain_fee
 from portal.giving.texts import format_rate, language_name, money_pattern, short_money
 from portal.i18n import current_locale, gettext, html_lang, language, pick
-from portal.money import number_signs
+from portal.money import list_currency_signs, number_signs
 from portal.regions.catalogue import Region
 
 
@@ -58,6 +58,7 @@ def show_form(form: GiftForm, asked: Asked, support_email: str) -> dict[str, Any
         "news_wording": news_wording(region),
         "static_summary": summarise(offer),
         "number_signs": number_signs(asked.locale),
+        "currency_signs": list_currency_signs(offer.currency, asked.locale),
         "money_pattern": money_pattern(offer.currency),
         "support_email": support_email or region.issuer.email,
     }

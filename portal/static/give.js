@@ -129,11 +129,65 @@ function amountText(form) {
   return own || form.querySelector("input[type=radio][name=amount]:checked")?.value || "";
 }
 
-// Minor units of a plainly typed amount, or null; the server reads the other ways to write one.
-function minorUnits(text, digits) {
-  const match = /^(\d{1,9})(?:[.,](\d{1,3}))?$/.exec(text.replace(/[\s$€£¥₦₹₩]/g, ""));
-  if (!match || (match[2] ?? "").length > digits) return null;
-  return Number(match[1] + (match[2] ?? "").padEnd(digits, "0"));
+// Minor units of what was chosen or typed; 0 for nothing yet, null for what can't be read.
+function readAmount(form, texts) {
+  const text = amountText(form);
+  const how = isCard(form, text) ? { ...texts, decimal: ".", group: "," } : texts;
+  const number = bareNumber(text, how);
+  return number ? minorUnits(number, how) : 0;
+}
+
+// Set sums are written with a point whatever the locale.
+function isCard(form, text) {
+  const cards = form.querySelectorAll("input[type=radio][name=amount]");
+  return [...cards].some((card) => card.value === text);
+}
+
+// The rules of parse_amount in portal/money.py, so that the summary names what the server will
+// charge; null for what the server would refuse. `how` has the locale's and currency's signs.
+function minorUnits(number, how) {
+  const digits = Number(how.exponent);
+  const [whole, fraction] = splitDecimals(number, digits, how) ?? [];
+  if (whole === undefined || whole.length > 12 || fraction.length > Math.max(digits, 2)) return null;
+  if (fraction.replace(/0+$/, "").length > digits) return null;
+  return Number(whole + fraction.slice(0, digits).padEnd(digits, "0"));
+}
+
+// Digits as ASCII, and without the currency's sign or code around them.
+function bareNumber(text, { decimal, signs }) {
+  const folded = text
+    .normalize("NFKC")
+    .replace(/\p{Nd}/gu, digitOf)
+    .replace(/٫/g, decimal)
+    .replace(/[٬’]/g, "'")
+    .replace(/\s/g, " ")
+    .trim();
+  const sign = signs.split("|").map((one) => one.replace(/[^\p{L}\s]/gu, "\\$&")).join("|");
+  return folded.replace(new RegExp(`^(?:${sign})?\\s*(.*?)\\s*(?:${sign})?$`, "i"), "$1");
+}
+
+// Every script's digits stand in a row from zero to nine.
+function digitOf(digit) {
+  let before = 0;
+  while (/\p{Nd}/u.test(String.fromCodePoint(digit.codePointAt(0) - before - 1))) before++;
+  return before % 10;
+}
+
+function splitDecimals(number, digits, { decimal, group, step }) {
+  if (/^\d+$/.test(number)) return [number, ""];
+  const [marked, whole, mark, fraction] = /^(\d+)([.,])(\d+)$/.exec(number) ?? [];
+  if (marked) {
+    const mayGroup = fraction.length === 3 && whole.length <= 3 && /[^0]/.test(whole);
+    if (!mayGroup || (digits === 3 && mark === decimal)) return [whole, fraction];
+    return mark === group && digits !== 3 ? [whole + fraction, ""] : null;
+  }
+  const grouped = splitGroups(number, 3) ?? splitGroups(number, step);
+  return grouped && [grouped[1].replace(/\D/g, ""), grouped[3] ?? ""];
+}
+
+function splitGroups(number, step) {
+  const groups = `(\\d{1,${step}}([ ,.'])(?:\\d{${step}}\\2)*\\d{3})`;
+  return new RegExp(`^${groups}(?:(?!\\2)[.,](\\d{1,3}))?$`).exec(number);
 }
 
 // As the server writes it: the browser's own habits of a locale may be others.
@@ -170,15 +224,14 @@ function show({ form }) {
   note.dataset.first ??= note.textContent;
   const monthly = form.querySelector("[name=frequency]:checked, [name=frequency][type=hidden]")?.value === "monthly";
   holdModes(form, monthly);
-  const digits = Number(texts.exponent);
-  const minor = minorUnits(amountText(form), digits);
+  const minor = readAmount(form, texts);
   note.classList.add("quiet");
   if (!minor) {
-    line.textContent = texts.ask;
+    line.textContent = minor === null ? texts.unread : texts.ask;
     note.textContent = note.dataset.first;
     return;
   }
-  const money = (minor) => writeMoney(minor, texts);
+  const money = (sum) => writeMoney(sum, texts);
   const sentence = fill(monthly ? texts.monthly : texts.once, {
     amount: money(minor),
     fund: fundName(form),

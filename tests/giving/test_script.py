@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 
 from portal.giving.texts import coded_money
 from portal.i18n import use_locale
-from portal.money import Money
+from portal.money import AmountError, Money, parse_amount
 from portal.regions.files import read_catalogue
 from tests.conftest import NEW
 from tests.journeys.browser import ARGUMENTS, find_chromium
@@ -71,6 +71,46 @@ def is_problem(told: ConsoleMessage) -> bool:
     return told.type == "error" and not told.text.startswith("Failed to load resource")
 
 
+TYPED = (
+    *("5", "75.5", "75.50", "1,50", "1.505", "1,505", "0.505", "0,505", "012,345", "1500.505"),
+    *("5,000", "5.000", "12,345", "12.345", "1,500,000", "1.500.000", "1 500", "1'500", "1’500"),
+    *("1\u202f500", "1\u00a0500,50", "1.500,00", "1,500.00", "1 234,5", "1'234.50", "1,234.567"),
+    *("12,34,567", "12,34,567.50", "1,23,456", "1.234.56", "1,2,3", "1 50", "1 234.567", "1 2"),
+    *("５０００", "１，５００", "٥٠", "١٬٢٣٤٫٥٠", "١٬٥٠٠", "١٫٥٠٥", "৫০", "𝟓𝟎", "७५.५०", "10²"),
+    *("$20", "20 €", "CA$20", "$ca 20", "20 EUR", "eur20", "CAD 20", "¥5,000", "5 000 ¥", "₹ 500"),
+    *("R 1 500,50", "20 R", "kr 20", "$", "EUR", "-5", "−5", "$-5", "1e9", "fifty", "NaN", "5,"),
+    *("9" * 12, "9" * 13, "0", "0,00", "50.00", "50.0", "50.000", "1.2345", ".5", ",50", " 20 "),
+)
+# Each address with the currency and the locale its page has.
+READERS = (
+    ("/give/ca", "CAD", "en_CA"),
+    ("/give/ca?lang=fr", "CAD", "fr_CA"),
+    ("/give/de", "EUR", "en_DE"),
+    ("/give/fr", "EUR", "fr_FR"),
+    ("/give/jp", "JPY", "en"),
+    ("/give/jp?lang=fr", "JPY", "fr"),
+    ("/give/in", "INR", "en_IN"),
+    ("/give/za", "ZAR", "en_ZA"),
+)
+TYPE_ALL = """texts => texts.map(text => {
+  const own = document.querySelector("#amount-own");
+  own.value = text;
+  own.dispatchEvent(new Event("input", { bubbles: true }));
+  return document.querySelector("#summary .summary").textContent;
+})"""
+
+
+def say_line(texts: dict[str, str], typed: str, currency: str, locale: str) -> str:
+    """What the summary is to say of `typed`, by the server's own reading and writing."""
+    try:
+        money = parse_amount(typed, currency, locale)
+    except AmountError as error:
+        return texts["ask" if error.reason == AmountError.EMPTY else "unread"]
+    with use_locale(locale):
+        once = texts["once"].replace("{fund}", texts["fund"])
+        return once.replace("{amount}", coded_money(money)) if money else texts["ask"]
+
+
 def summary(page: Page) -> str:
     return page.inner_text("#summary .summary").replace("\u00a0", " ")
 
@@ -95,6 +135,29 @@ def test_the_summary_writes_amounts_as_the_rest_of_the_page(page: Page) -> None:
     assert summary(page).startswith("1.500,00 EUR to ")
     page.goto("/give/in?amount=150000.00")
     assert summary(page).startswith("INR 1,50,000.00 to ")
+
+
+@pytest.mark.parametrize(("address", "currency", "locale"), READERS)
+def test_the_summary_reads_and_writes_as_the_server_does(
+    page: Page, address: str, currency: str, locale: str
+) -> None:
+    page.goto(address)
+    texts = page.evaluate("({ ...document.querySelector('#summary').dataset })")
+    texts["fund"] = page.evaluate(
+        "document.querySelector('[name=fund]').selectedOptions[0].dataset.label"
+    )
+    said = dict(zip(TYPED, page.evaluate(TYPE_ALL, TYPED), strict=True))
+    assert said == {typed: say_line(texts, typed, currency, locale) for typed in TYPED}
+    assert len(set(said.values())) > 10
+
+
+def test_what_cannot_be_read_is_not_taken_for_nothing(page: Page) -> None:
+    page.goto("/give/fr?lang=en")
+    neutral = summary(page)
+    page.fill("#amount-own", "1,500 or so")
+    assert summary(page).startswith("Your gift to ")
+    page.fill("#amount-own", "")
+    assert summary(page) == neutral == "Choose an amount to give."
 
 
 def test_a_set_sum_empties_the_box_and_typing_lets_go_of_it(page: Page) -> None:
