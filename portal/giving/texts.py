@@ -6,7 +6,7 @@ from babel import Locale
 from babel.numbers import format_currency, format_percent, get_currency_name
 
 from portal.i18n import current_locale
-from portal.money import Money, exponent, format_money
+from portal.money import Money, exponent, format_money, number_signs
 
 
 def short_money(money: Money) -> str:
@@ -31,6 +31,14 @@ def coded_money(money: Money) -> str:
     return str(
         format_currency(money.decimal, money.currency, format=coded, locale=current_locale())
     )
+
+
+def copied_money(money: Money) -> str:
+    """An amount to paste into a bank's form, which knows the currency: 75.50, or 75,50.
+
+    With the reader's decimal sign, as the page says it, and no grouping, which forms refuse.
+    """
+    return money.plain().replace(".", number_signs(current_locale()).decimal)
 
 
 def money_pattern(currency: str) -> str:

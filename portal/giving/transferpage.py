@@ -8,7 +8,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.giving.qr import Code, draw_code
 from portal.giving.story import Story
-from portal.giving.texts import coded_money
+from portal.giving.texts import coded_money, copied_money
 from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.payments.transfers.models import ProofFile, TransferWatch
@@ -57,10 +57,14 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """The instructions as the page shows them; `amount` is what is to be sent now."""
+    """The instructions as the page shows them; `amount` is what is to be sent now.
+
+    `copied_amount` is for a person's bank form; links and codes, which machines read, have
+    the plain amount instead.
+    """
 
     amount: str
-    amount_plain: str
+    copied_amount: str
     steps: list[str]
     lines: tuple[Detail, ...]
     link: str
@@ -69,14 +73,14 @@ class Sheet:
 
 def make_sheet(gift: Gift, transfer: Transfer, page: str) -> Sheet:
     """The instructions of one gift; `page` is its whole address, for the code of a phone."""
-    mode, plain = transfer.mode, transfer.due.plain()
+    mode = transfer.mode
     amount = coded_money(transfer.due)
     return Sheet(
         amount=amount,
-        amount_plain=plain,
+        copied_amount=copied_money(transfer.due),
         steps=mode.filled_steps(amount=amount, reference=gift.reference),
         lines=mode.particulars,
-        link=mode.filled_link(amount=plain, reference=gift.reference),
+        link=mode.filled_link(amount=transfer.due.plain(), reference=gift.reference),
         code=draw_code(mode, transfer.due, gift.reference, page),
     )
 

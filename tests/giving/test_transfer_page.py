@@ -1,5 +1,6 @@
 """A gift paid by instructions: what its giver reads, says and sends."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,11 +13,14 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Evidence, Gift, GiftEvent
 from portal.gifts.operations import book_claims, lock_gift
+from portal.giving.transferpage import Transfer, make_sheet
+from portal.i18n import use_locale
 from portal.money import Money
 from portal.payments.transfers.models import TransferWatch
 from tests.conftest import NOW
 from tests.giving.visits import begin, tag_of, text_of
 from tests.pages import CheckedClient
+from tests.unit import samples
 from tests.workplace import promised_jobs
 
 
@@ -135,6 +139,35 @@ def test_a_part_that_came_leaves_the_rest_to_send(
     assert 'data-copy="25.50"' in page.text
     ways = {part for part in ("card", "bank_transfer") if f'value="{part}"' in page.text}
     assert ways == {"bank_transfer"}
+
+
+@pytest.mark.parametrize(("lang", "copied"), [("en", "1500.50"), ("fr", "1500,50")])
+def test_the_amount_is_copied_as_the_readers_bank_writes_it(
+    client: CheckedClient, catalogued: Database, lang: str, copied: str
+) -> None:
+    gift = begin(client, catalogued, amount="1500.50", lang=lang)
+    assert f'data-copy="{copied}"' in client.get(f"/gift/{gift.token}").text
+
+
+def test_a_wallets_link_keeps_the_point_where_the_page_has_a_comma() -> None:
+    gift = Gift(reference="LW7K-3QXD-9")
+    mode = replace(
+        samples.region("ng").mode("wallet_code"),
+        link="https://wallet.example/?sum={amount}&{reference}",
+    )
+    transfer = Transfer(
+        mode=mode,
+        received=Money(0, "EUR"),
+        due=Money(150_050, "EUR"),
+        watch=None,
+        proofs=(),
+        was_taken_back=False,
+        now=NOW,
+    )
+    with use_locale("fr"):
+        sheet = make_sheet(gift, transfer, "https://give.example.org/gift/abc")
+    assert sheet.link == "https://wallet.example/?sum=1500.50&LW7K-3QXD-9"
+    assert sheet.copied_amount == "1500,50"
 
 
 def test_a_part_of_a_card_gift_is_never_charged_in_whole(
