@@ -104,13 +104,13 @@ def find_gift(session: Session, reference: str) -> Gift:
 
 def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
     """A gift's page."""
-    region = current_catalogue().by_slug(file.gift.region)
+    region, names = current_catalogue().by_slug(file.gift.region), current_names()
     return render_template(
         "staff/gift.html",
         file=file,
         gift=file.gift,
-        moments=tell(file, actors),
-        names=current_names(),
+        moments=tell(file, actors, names),
+        names=names,
         mode=region.mode(file.gift.mode) if region else None,
         timezone=timezone_of(file.gift.region),
         refundable=refundable(file.gift),

@@ -1,12 +1,14 @@
 """The staff pages' words for what the tables hold."""
 
+from collections.abc import Mapping
+
 from portal.gifts.ledger import CLEARING, DISPUTES, FEES
 from portal.gifts.lifecycle import Status
 from portal.i18n import gettext, pick
 from portal.payments.matching.scoring import Reason
 from portal.payments.models import EventState
 from portal.payments.statements.models import LineState
-from portal.regions.catalogue import Catalogue
+from portal.regions.catalogue import Catalogue, Texts
 from portal.staff.models import Role
 
 STATUSES = {
@@ -216,10 +218,24 @@ def name_funds(catalogue: Catalogue) -> dict[str, str]:
     }
 
 
-def name_modes(catalogue: Catalogue) -> dict[str, str]:
-    """Every mode of payment of every region by its key, in their order."""
+def name_modes(catalogue: Catalogue) -> dict[tuple[str, str], str]:
+    """Every mode of payment by region and key, called as its givers are told."""
     return {
-        mode.key: pick(mode.label)
-        for region in reversed(tuple(catalogue.regions.values()))
+        (region.slug, mode.key): pick(mode.label)
+        for region in catalogue.regions.values()
         for mode in region.modes
+    }
+
+
+def name_shared_modes(catalogue: Catalogue, common: Mapping[str, Texts]) -> dict[str, str]:
+    """Every mode's name by key alone: what all regions call it, else what `common` does.
+
+    A key that regions call differently and that has no common name has all of its names.
+    """
+    called: dict[str, dict[str, None]] = {}
+    for (_region, key), name in name_modes(catalogue).items():
+        called.setdefault(key, {})[name] = None
+    return {
+        key: pick(common[key]) if len(names) > 1 and key in common else " / ".join(names)
+        for key, names in called.items()
     }

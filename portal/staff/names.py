@@ -1,22 +1,29 @@
 """The catalogue's words for lists and filters, in the reader's language."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 from flask import current_app
 
-from portal.regions.catalogue import Catalogue
+from portal.regions.catalogue import Catalogue, Texts
+from portal.regions.files import read_common_modes
 from portal.regions.queries import CatalogueCache
-from portal.staff.labels import name_funds, name_modes, name_regions
+from portal.staff.labels import name_funds, name_modes, name_regions, name_shared_modes
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Regions, funds and modes by key."""
+    """Regions, funds and modes by key; `modes` are called as lists across regions call them."""
 
     regions: dict[str, str]
     funds: dict[str, str]
     modes: dict[str, str]
+    modes_by_region: dict[tuple[str, str], str]
+
+    def mode(self, region: str, key: str) -> str:
+        """What the givers of a region were told this mode is."""
+        return self.modes_by_region.get((region, key)) or self.modes.get(key, key)
 
 
 def current_cache() -> CatalogueCache:
@@ -29,7 +36,18 @@ def current_catalogue() -> Catalogue:
 
 def current_names() -> Names:
     catalogue = current_catalogue()
-    return Names(name_regions(catalogue), name_funds(catalogue), name_modes(catalogue))
+    return Names(
+        name_regions(catalogue),
+        name_funds(catalogue),
+        name_shared_modes(catalogue, _common_modes()),
+        name_modes(catalogue),
+    )
+
+
+@cache
+def _common_modes() -> dict[str, Texts]:
+    """The common modes' labels by key: a file of the program's own, read once."""
+    return {key: mode["label"] for key, mode in read_common_modes().items()}
 
 
 def timezone_of(region: str) -> str:

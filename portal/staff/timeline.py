@@ -21,6 +21,7 @@ from portal.staff.labels import (
     say,
 )
 from portal.staff.models import AuditEntry
+from portal.staff.names import Names
 from portal.staff.queries import GiftFile
 
 
@@ -39,16 +40,16 @@ class Moment:
     details: tuple[tuple[str, str], ...] = ()
 
 
-def tell(file: GiftFile, names: Mapping[str, str]) -> list[Moment]:
-    """The gift's story, oldest first; `names` are the staff's, by `staff:7`."""
+def tell(file: GiftFile, actors: Mapping[str, str], names: Names) -> list[Moment]:
+    """The gift's story, oldest first; `actors` are the staff's names, by `staff:7`."""
     moments = [
-        *_happenings(file),
+        *_happenings(file, names),
         *(_stripe_moment(event) for event in file.stripe_events),
         *(moment for receipt in file.receipts for moment in _receipt_moments(receipt)),
         *(_mail_moment(email) for email in file.emails),
         *(_act_moment(act) for act in file.acts),
     ]
-    named = (_with_actor(moment, names) for moment in moments)
+    named = (_with_actor(moment, actors) for moment in moments)
     return sorted(named, key=lambda moment: moment.at)
 
 
@@ -57,11 +58,11 @@ def name_actor(actor: str, names: Mapping[str, str]) -> str:
     return names.get(actor) or (say(ACTORS, actor) if actor in ACTORS else actor)
 
 
-def _with_actor(moment: Moment, names: Mapping[str, str]) -> Moment:
-    return replace(moment, actor=name_actor(moment.actor, names))
+def _with_actor(moment: Moment, actors: Mapping[str, str]) -> Moment:
+    return replace(moment, actor=name_actor(moment.actor, actors))
 
 
-def _happenings(file: GiftFile) -> Iterator[Moment]:
+def _happenings(file: GiftFile, names: Names) -> Iterator[Moment]:
     evidence = {one.id: one for one in file.evidence}
     for event in file.events:
         proof = evidence.pop(event.evidence_id, None) if event.evidence_id else None
@@ -71,7 +72,11 @@ def _happenings(file: GiftFile) -> Iterator[Moment]:
             title=say(HAPPENINGS, event.kind),
             actor=event.actor,
             tone=HAPPENING_TONES.get(event.kind, "quiet"),
-            details=(*_event_details(event), *(_proof_details(proof) if proof else ())),
+            details=(
+                *_mode_change(event, file.gift.region, names),
+                *_event_details(event),
+                *(_proof_details(proof) if proof else ()),
+            ),
         )
     for proof in evidence.values():
         yield Moment(
@@ -99,14 +104,17 @@ HAPPENING_TONES = {
 }
 
 
+def _mode_change(event: GiftEvent, region: str, names: Names) -> Iterator[tuple[str, str]]:
+    if event.kind == "mode_changed":
+        yield gettext("Before"), names.mode(region, event.data["from"])
+        yield gettext("After"), names.mode(region, event.data["to"])
+
+
 def _event_details(event: GiftEvent) -> Iterator[tuple[str, str]]:
     if event.why:
         yield gettext("Why"), event.why
     if "amount_minor" in event.data and "currency" in event.data:
         yield gettext("Amount"), _format(event.data["amount_minor"], event.data["currency"])
-    if event.kind == "mode_changed":
-        yield gettext("Before"), str(event.data["from"])
-        yield gettext("After"), str(event.data["to"])
     if "unattributed" in event.data:
         yield gettext("Kept as gift"), str(event.data["unattributed"])
     yield (

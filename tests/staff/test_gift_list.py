@@ -1,5 +1,6 @@
 """Finding gifts: search, filters and pages, on both databases."""
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.money import Money
+from portal.regions.files import read_catalogue
 from portal.staff.filters import GiftFilters, read_filters
 from portal.staff.gift_list import LONGEST_WALK, PAGE, GiftPage, list_gifts
+from portal.staff.labels import name_shared_modes
 from portal.staff.places import Cursor
 from portal.staff.searching import read_search
 from tests.conftest import NOW
@@ -231,6 +234,64 @@ def test_the_page_shows_and_keeps_what_was_asked(
 )
 def test_an_empty_list_says_what_to_do(signed_in: SignedIn, query: str, sentence: str) -> None:
     assert sentence in signed_in("viewer").get(f"/staff/gifts{query}").text
+
+
+MODES = (
+    ("us", "bank_debit", "USD", "Bank account (ACH)"),
+    ("de", "bank_debit", "EUR", "SEPA Direct Debit"),
+    ("ca", "bank_debit", "CAD", "Pre-authorised debit"),
+    ("us", "cheque", "USD", "Check by mail"),
+    ("ca", "cheque", "CAD", "Cheque by post"),
+)
+
+
+def cells(text: str, name: str) -> list[str]:
+    """The texts of a class of cells, in the order of the page."""
+    return re.findall(rf'<td class="{name}">([^<]*)</td>', text)
+
+
+def test_staff_see_the_mode_of_payment_that_the_giver_was_told(
+    catalogued: Database, signed_in: SignedIn
+) -> None:
+    with catalogued.write() as session:
+        gifts = [
+            add_sample(session, NOW, region=region, mode=mode, money=Money(7553, currency))
+            for region, mode, currency, _ in MODES
+        ]
+    browser = signed_in("viewer")
+    seen = cells(browser.get("/staff/gifts").text, "wide")
+    assert [name for name in seen if name in {name for *_, name in MODES}] == [
+        name for *_, name in reversed(MODES)
+    ]
+    for gift, (*_, name) in zip(gifts, MODES, strict=True):
+        assert f"<dd>{name}</dd>" in browser.get(f"/staff/gifts/{gift.reference}").text
+
+
+def options(text: str) -> dict[str, str]:
+    """The modes of payment that the list can be narrowed to."""
+    chooser = re.search(r'<select id="mode".*?</select>', text, re.DOTALL)
+    assert chooser
+    return dict(re.findall(r'<option value="(\w+)"[^>]*>([^<]+)<', chooser[0]))
+
+
+@pytest.mark.parametrize(
+    ("language", "debit", "cheque"),
+    [
+        ("en", "Bank debit", "Cheque by post"),
+        ("fr", "Prélèvement bancaire", "Chèque par la poste"),
+    ],
+)
+def test_a_filter_across_regions_calls_a_mode_by_no_one_region_s_name(
+    signed_in: SignedIn, language: str, debit: str, cheque: str
+) -> None:
+    chosen = options(signed_in("viewer").get(f"/staff/gifts?lang={language}").text)
+    assert (chosen["bank_debit"], chosen["cheque"]) == (debit, cheque)
+    assert "Interac" in chosen["interac"]
+
+
+def test_a_key_with_several_names_and_none_in_common_has_all_of_them() -> None:
+    catalogue = read_catalogue()
+    assert name_shared_modes(catalogue, {})["cheque"] == "Cheque by post / Check by mail"
 
 
 def test_names_can_not_break_the_page(catalogued: Database, signed_in: SignedIn) -> None:

@@ -12,7 +12,7 @@ from portal.database import Database
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
-from portal.gifts.operations import book_claims
+from portal.gifts.operations import book_claims, record_event
 from portal.mail import Email
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
@@ -114,6 +114,18 @@ def test_a_pending_gift_has_an_honest_page(catalogued: Database, signed_in: Sign
     assert "Send the receipt again" not in text
     refund = signed_in("finance").get(f"/staff/gifts/{gift.reference}/refund").text
     assert "There is nothing to refund" in refund
+
+
+def test_a_change_of_mode_is_told_in_the_words_of_the_gift_s_region(
+    catalogued: Database, signed_in: SignedIn
+) -> None:
+    with catalogued.write() as session:
+        gift = add_sample(session, region="us", mode="cheque", money=Money(999, "USD"))
+        change = {"from": "bank_debit", "to": "cheque"}
+        record_event(session, gift, "mode_changed", NOW, actor="donor", data=change)
+    text = signed_in("viewer").get(f"/staff/gifts/{gift.reference}").text
+    assert "<dt>Before</dt><dd>Bank account (ACH)</dd>" in text
+    assert "<dt>After</dt><dd>Check by mail</dd>" in text
 
 
 def test_a_receipt_is_looked_up_by_its_number(
