@@ -22,7 +22,6 @@ from portal.payments.statements.decoding import FILE_LIMIT
 from portal.staff import labels
 from portal.staff.models import Role, StaffUser
 from portal.staff.sessions import find_signed_in
-from portal.staff.timeline import describe_act, name_actor
 from portal.web import services, utc_now
 
 staff = Blueprint("staff", __name__, url_prefix="/staff")
@@ -148,8 +147,6 @@ def page_values() -> dict[str, object]:
         "pick": pick,
         "labelled_roles": [(one.value, gettext(text)) for one, text in labels.ROLES.items()],
         "say": labels.say,
-        "name_actor": name_actor,
-        "describe_act": describe_act,
     }
 
 

@@ -12,6 +12,7 @@ from portal.receipts.marks import receipt_mark
 from portal.receipts.operations import render_receipt
 from portal.receipts.queries import find_receipt
 from portal.staff.access import staff
+from portal.staff.act_subjects import Known
 from portal.staff.acting import note_act
 from portal.staff.export import send_csv, stream_gifts
 from portal.staff.filters import GiftFilters, read_filters
@@ -109,7 +110,7 @@ def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
         "staff/gift.html",
         file=file,
         gift=file.gift,
-        moments=tell(file, actors, names),
+        moments=tell(file, Known(actors, names)),
         names=names,
         mode=region.mode(file.gift.mode) if region else None,
         timezone=timezone_of(file.gift.region),

@@ -1,6 +1,6 @@
 """Reading what one staff page shows, in a fixed number of statements."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from portal.gifts.queries import list_gift_events, list_ledger_entries
 from portal.mail import Email
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
+from portal.payments.statements.models import StatementFile
 from portal.payments.statements.queries import Line, list_gift_lines
 from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import list_proofs
@@ -141,11 +142,27 @@ def list_audit(session: Session, subject: str, before: int | None) -> Sequence[A
     return session.scalars(statement).all()
 
 
-def name_gifts(session: Session, subjects: Sequence[str]) -> dict[str, str]:
+def name_gifts(session: Session, subjects: Collection[str]) -> dict[str, str]:
     """References by subject, for the subjects that are gifts (`gift:12`)."""
-    wanted = {int(one[5:]) for one in subjects if one.startswith("gift:") and one[5:].isdigit()}
+    wanted = _ids(subjects, "gift")
     rows = session.execute(sa.select(Gift.id, Gift.reference).where(Gift.id.in_(wanted)))
     return {f"gift:{gift_id}": reference for gift_id, reference in rows}
+
+
+def name_files(session: Session, subjects: Collection[str]) -> dict[str, str]:
+    """Bank files' names by subject, for the subjects that are files (`file:3`)."""
+    rows = session.execute(
+        sa.select(StatementFile.id, StatementFile.filename).where(
+            StatementFile.id.in_(_ids(subjects, "file"))
+        )
+    )
+    return {f"file:{file_id}": filename for file_id, filename in rows}
+
+
+def _ids(subjects: Collection[str], kind: str) -> set[int]:
+    """The numbers of those subjects that are of a kind."""
+    parts = (one.partition(":") for one in subjects)
+    return {int(which) for found, _, which in parts if found == kind and which.isdecimal()}
 
 
 def count_up_to(session: Session, statement: sa.Select[Any], most: int = MANY) -> int:

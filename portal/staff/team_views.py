@@ -5,9 +5,12 @@ from flask.typing import ResponseReturnValue
 
 from portal.i18n import gettext
 from portal.staff.access import staff
+from portal.staff.act_subjects import Known, name_subject
 from portal.staff.acting import current_actor
+from portal.staff.acts import list_mentioned, tell_act
 from portal.staff.forms import RoleForm, UserForm
 from portal.staff.models import Role, StaffUser
+from portal.staff.names import current_names
 from portal.staff.operations import (
     LastAdmin,
     UserExists,
@@ -17,7 +20,14 @@ from portal.staff.operations import (
     deactivate_user,
 )
 from portal.staff.passwords import WeakPassword
-from portal.staff.queries import PAGE, list_audit, list_users, name_actors, name_gifts
+from portal.staff.queries import (
+    PAGE,
+    list_audit,
+    list_users,
+    name_actors,
+    name_files,
+    name_gifts,
+)
 from portal.web import services, utc_now
 
 
@@ -26,15 +36,15 @@ def audit_log() -> ResponseReturnValue:
     subject = request.args.get("subject", "")[:80]
     with services().database.read() as session:
         entries = list_audit(session, subject, request.args.get("before", type=int))
-        gifts = name_gifts(session, [entry.subject for entry in entries])
-        actors = name_actors(session)
+        mentioned = list_mentioned(entries)
+        called = {**name_gifts(session, mentioned), **name_files(session, mentioned)}
+        known = Known({**called, **name_actors(session)}, current_names())
     return render_template(
         "staff/audit.html",
-        entries=entries[:PAGE],
+        acts=[tell_act(entry, known) for entry in entries[:PAGE]],
         older=entries[PAGE - 1].id if len(entries) > PAGE else None,
         subject=subject,
-        gifts=gifts,
-        actors=actors,
+        subject_name=name_subject(subject, known)[0],
     )
 
 

@@ -10,8 +10,9 @@ from portal.mail import Email
 from portal.money import Money, format_money
 from portal.payments.models import EventState, StripeEvent
 from portal.receipts.models import Receipt
+from portal.staff.act_subjects import Known
+from portal.staff.acts import describe_act, name_actor
 from portal.staff.labels import (
-    ACTORS,
     ACTS,
     EVENT_STATES,
     HAPPENINGS,
@@ -40,22 +41,17 @@ class Moment:
     details: tuple[tuple[str, str], ...] = ()
 
 
-def tell(file: GiftFile, actors: Mapping[str, str], names: Names) -> list[Moment]:
-    """The gift's story, oldest first; `actors` are the staff's names, by `staff:7`."""
+def tell(file: GiftFile, known: Known) -> list[Moment]:
+    """The gift's story, oldest first."""
     moments = [
-        *_happenings(file, names),
+        *_happenings(file, known.names),
         *(_stripe_moment(event) for event in file.stripe_events),
         *(moment for receipt in file.receipts for moment in _receipt_moments(receipt)),
         *(_mail_moment(email) for email in file.emails),
-        *(_act_moment(act) for act in file.acts),
+        *(_act_moment(act, known) for act in file.acts),
     ]
-    named = (_with_actor(moment, actors) for moment in moments)
+    named = (_with_actor(moment, known.called) for moment in moments)
     return sorted(named, key=lambda moment: moment.at)
-
-
-def name_actor(actor: str, names: Mapping[str, str]) -> str:
-    """Who `staff:7`, `donor` or `stripe` is."""
-    return names.get(actor) or (say(ACTORS, actor) if actor in ACTORS else actor)
 
 
 def _with_actor(moment: Moment, actors: Mapping[str, str]) -> Moment:
@@ -185,36 +181,14 @@ def _mail_moment(email: Email) -> Moment:
     )
 
 
-def _act_moment(act: AuditEntry) -> Moment:
+def _act_moment(act: AuditEntry, known: Known) -> Moment:
     return Moment(
         at=act.at,
         kind="staff",
         title=say(ACTS, act.act),
         actor=act.actor,
-        details=tuple(describe_act(act)),
+        details=tuple((one.label, one.text) for one in describe_act(act, known)),
     )
-
-
-DETAIL_LABELS = {
-    "reason": "Why",
-    "amount": "Amount",
-    "sentence": "Answer",
-    "role": "Role",
-    "from": "Before",
-    "to": "After",
-    "event": "Event",
-    "job": "Job",
-    "rows": "Rows",
-    "filters": "Filters",
-    "receipt": "Receipt",
-}
-
-
-def describe_act(act: AuditEntry) -> Iterator[tuple[str, str]]:
-    """The details of an act that are for readers."""
-    for key, label in DETAIL_LABELS.items():
-        if act.detail.get(key):
-            yield gettext(label), str(act.detail[key])
 
 
 def _format(minor: int, currency: str) -> str:

@@ -11,11 +11,12 @@ from portal.gifts.lifecycle import FactKind
 from portal.i18n import TRANSLATIONS
 from portal.paths import PACKAGE, TEMPLATES
 from portal.staff import forms, labels
+from portal.staff.act_subjects import SUBJECTS
+from portal.staff.acts import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, UNSAID
 from portal.staff.mode_form import PROOFS, ModeForm
 from portal.staff.mode_reading import SENTENCES
 from portal.staff.receive_views import ReceiveForm
 from portal.staff.statement_form import BANKS, COLUMNS, MARKS, ORDERS, StatementForm
-from portal.staff.timeline import DETAIL_LABELS
 
 KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
 TABLES = (
@@ -39,6 +40,8 @@ TABLES = (
     PROOFS,
     SENTENCES,
     DETAIL_LABELS,
+    OWN_LABELS,
+    FILTER_LABELS,
 )
 
 FORMS = (
@@ -105,3 +108,66 @@ def recorded() -> set[str]:
 def test_every_line_of_a_gifts_story_has_words() -> None:
     assert len(recorded()) > 10
     assert recorded() | set(FactKind) <= set(labels.HAPPENINGS)
+
+
+AUDITS = {"note_act": 2, "audit": 3}
+
+
+def audits() -> Iterator[tuple[ast.Module, ast.expr, ast.expr]]:
+    """Every call that adds to the audit log: its module, and its subject and detail."""
+    for path in PACKAGE.rglob("*.py"):
+        module = ast.parse(path.read_text())
+        for call in ast.walk(module):
+            place = AUDITS.get(getattr(getattr(call, "func", None), "id", ""))
+            # What only passes another's detail on has none of its own.
+            if isinstance(call, ast.Call) and place is not None and path.stem != "acting":
+                yield module, call.args[place], call.args[place + 1] if place == 2 else call.args[4]
+
+
+def keys_of(node: ast.expr | None, module: ast.Module) -> set[str]:
+    """The keys of a dictionary as code writes it, by a name or a function of the module, too."""
+    match node:
+        case ast.Dict(keys=keys):
+            return {key.value for key in keys if isinstance(key, ast.Constant)}
+        case ast.DictComp(generators=[ast.comprehension(iter=ast.Call(func=ast.Attribute(value)))]):
+            return keys_of(value, module)
+        case ast.Name(id=name):
+            found = [one.value for one in ast.walk(module) if name in targets(one)]
+        case ast.Call(func=ast.Name(id=name)):
+            found = [one for function in functions(module, name) for one in returned(function)]
+        case _:
+            found = []
+    assert found, f"a detail that this test can’t read: {ast.unparse(node) if node else node}"
+    return set().union(*(keys_of(one, module) for one in found))
+
+
+def targets(node: ast.AST) -> set[str]:
+    named = node.targets if isinstance(node, ast.Assign) else []
+    return {target.id for target in named if isinstance(target, ast.Name)}
+
+
+def functions(module: ast.Module, name: str) -> list[ast.FunctionDef]:
+    """Those of a name; for a parameter, all that return a detail."""
+    every = [one for one in ast.walk(module) if isinstance(one, ast.FunctionDef)]
+    called = [one for one in every if one.name == name]
+    return called or [
+        one for one in every if one.returns and ast.unparse(one.returns) == "Document"
+    ]
+
+
+def returned(function: ast.FunctionDef) -> list[ast.expr]:
+    return [one.value for one in ast.walk(function) if isinstance(one, ast.Return) and one.value]
+
+
+def test_every_detail_that_the_audit_log_keeps_has_words() -> None:
+    kept = set().union(*(keys_of(detail, module) for module, _subject, detail in audits()))
+    assert {"amount", "mode", "lines", "gifts", "filters", "state", "once"} <= kept
+    assert sorted(kept - {*DETAIL_LABELS, *UNSAID}) == []
+
+
+def test_every_kind_of_subject_has_a_name() -> None:
+    subjects = [subject for _module, subject, _detail in audits()]
+    texts = [one.values[0] if isinstance(one, ast.JoinedStr) else one for one in subjects]
+    kinds = {str(one.value).partition(":")[0] for one in texts if isinstance(one, ast.Constant)}
+    assert {"gift", "region", "lines"} <= kinds
+    assert sorted(kinds - {*SUBJECTS}) == []

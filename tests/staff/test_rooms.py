@@ -1,7 +1,10 @@
 """The other rooms: overview, what is stuck, the audit log, accounts."""
 
+import html
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +14,7 @@ from portal.database import Database
 from portal.money import Money
 from portal.payments.crowd import CROWD_SECONDS
 from portal.payments.models import EventState, StripeEvent
+from portal.payments.statements.models import StatementFile
 from portal.settings import Settings
 from portal.staff.models import AuditEntry, Role, StaffUser
 from portal.staff.operations import audit
@@ -116,6 +120,120 @@ def test_the_audit_log_is_read_by_pages_and_by_subject(
     assert "?before=" in page
     one = browser.get(f"/staff/audit?subject=gift:{gift.id}").text
     assert one.count("<tr>") == 2
+
+
+ACTS: tuple[tuple[str, str, dict[str, Any], str, str], ...] = (
+    (
+        "refund_request",
+        "gifts",
+        {"amount": "CAD 271.68", "reason": "Twice", "once": "abc-token"},
+        "Gifts|Why: Twice · Amount: CA$271.68",
+        "Dons|Motif\xa0: Twice · Montant\xa0: 271,68\xa0$CA",
+    ),
+    ("user_add", "staff:unknown", {"role": "admin"}, "An unknown account|Role: Administrator", ""),
+    (
+        "user_role",
+        "staff:unknown",
+        {"from": "viewer", "to": "finance"},
+        "An unknown account|Before: Viewer · After: Finance",
+        "Un compte inconnu|Avant\xa0: Lecteur · Après\xa0: Finances",
+    ),
+    (
+        "mode_edit",
+        "region:us",
+        {"mode": "bank_debit"},
+        "United States|Mode of payment: Bank account (ACH)",
+        "États-Unis|Mode de paiement\xa0: Compte bancaire (ACH)",
+    ),
+    (
+        "lines_confirm",
+        "lines",
+        {"lines": list(range(4, 16))},
+        "Bank lines|12 lines: 4, 5, 6, 7, 8, 9, 10, 11 …",
+        "Lignes bancaires|12 lignes\xa0: 4, 5, 6, 7, 8, 9, 10, 11 …",
+    ),
+    ("lines_confirm", "lines", {"lines": [4]}, "Bank lines|1 line: 4", ""),
+    ("line_undo", "line:9", {"match": 77, "reason": "Slip"}, "Bank line 9|Why: Slip", ""),
+    ("expiry_set", "gift:800", {"to": "2027-01-31"}, "Gift 800|Kept open until: 2027-01-31", ""),
+    (
+        "export",
+        "gifts",
+        {"filters": "q=*&status=paid&region=ca&mode=cheque&from=2026-11-01"},
+        "Gifts|Find: * · Status: Paid · Region: Canada · Mode of payment: Cheque by post"
+        " · Begun from: 2026-11-01",
+        "",
+    ),
+    ("export", "gifts", {"filters": ""}, "Gifts|Filters: none", "Dons|Filtres\xa0: aucun"),
+    (
+        "lines_export",
+        "lines",
+        {"state": "all", "from": "2026-11-01", "currency": "CAD"},
+        "Bank lines|From: 2026-11-01 · State: All · Currency: CAD",
+        "",
+    ),
+    ("event_retry", "event:3", {"event": "evt_1"}, "Stripe’s event|Event: evt_1", ""),
+    ("job_retry", "jobs", {"job": "send-1"}, "Jobs|Job: send-1", ""),
+    (
+        "statement_import",
+        "file:41",
+        {"file": 41, "lines": 3, "new": 2},
+        "Bank file 41|File: Bank file 41 · Lines: 3 · New lines: 2",
+        "",
+    ),
+    ("region_restore", "region:zz", {}, "zz|", ""),
+)
+
+
+def logged(text: str) -> list[str]:
+    """Subject and details of every act on the page, as they are read."""
+    rows = re.findall(r"<tr>\s*<td.*?</tr>", text, re.DOTALL)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)[3:] for row in rows]
+    return ["|".join(html.unescape(re.sub("<[^>]+>", "", cell)) for cell in row) for row in cells]
+
+
+def test_the_audit_log_says_what_was_done(catalogued: Database, signed_in: SignedIn) -> None:
+    browser = signed_in("admin")
+    with catalogued.write() as session:
+        for act, subject, detail, *_ in ACTS:
+            audit(session, "system", act, subject, detail, now=NOW)
+    english = logged(browser.get("/staff/audit").text)
+    assert english[: len(ACTS)] == [said for *_, said, _french in reversed(ACTS)]
+    french = logged(browser.get("/staff/audit?lang=fr").text)
+    for said, (*_, wanted) in zip(french, reversed(ACTS), strict=False):
+        assert said == wanted or not wanted
+
+
+def test_the_audit_log_leads_to_what_was_done_something_to(
+    catalogued: Database, signed_in: SignedIn, team: dict[str, int]
+) -> None:
+    with catalogued.write() as session:
+        gift = add_sample(session)
+        row = dict.fromkeys(("sha256", "filename", "format", "account", "imported_by"), "x")
+        counts = {"line_count": 1, "new_count": 1, "imported_at": NOW}
+        file = StatementFile(**{**row, "filename": "november.csv"}, **counts)
+        session.add(file)
+        session.flush()
+        audit(session, "system", "statement_import", f"file:{file.id}", {"file": file.id}, now=NOW)
+        audit(session, "system", "line_match", "line:9", {"gifts": [gift.id]}, now=NOW)
+        audit(session, "system", "line_claim", "line:8", {"gift": gift.id}, now=NOW)
+        audit(session, "system", "mode_edit", "region:ca", {"mode": "card"}, now=NOW)
+        audit(session, "system", "user_deactivate", f"staff:{team['viewer']}", {}, now=NOW)
+    text = signed_in("admin").get("/staff/audit").text
+    for page, name in (
+        (f"/staff/reconcile?file={file.id}&amp;state=all", "november.csv"),
+        (f"/staff/gifts/{gift.reference}", gift.reference),
+        ("/staff/lines/9", "Bank line 9"),
+        ("/staff/regions/ca", "Canada"),
+        ("/staff/regions/ca/modes/card", "Card"),
+        (f"/staff/users#staff-{team['viewer']}", "Sam Viewer"),
+    ):
+        assert f'<a href="{page}">{name}</a>' in text
+    assert f'id="staff-{team["viewer"]}"' in signed_in("admin").get("/staff/users").text
+
+
+@pytest.mark.parametrize("subject", ["gift:²", "line:x", "file:99999999999999999999", "odd"])
+def test_a_subject_that_is_none_breaks_no_audit_log(signed_in: SignedIn, subject: str) -> None:
+    assert "Nothing stands here" in signed_in("admin").get(f"/staff/audit?subject={subject}").text
 
 
 def test_the_audit_log_only_grows(catalogued: Database) -> None:
