@@ -10,8 +10,8 @@ from portal.i18n import gettext, ngettext
 from portal.payments.statements.decoding import read_limited
 from portal.payments.statements.entries import StatementError
 from portal.payments.statements.gathering import is_long_work
-from portal.payments.statements.mapper import Preview, preview
 from portal.payments.statements.operations import Imported, import_statement
+from portal.payments.statements.outcome import count_outcome
 from portal.payments.statements.proof import count_totals
 from portal.payments.statements.queries import list_files
 from portal.payments.statements.working import Worked, match_open_lines
@@ -26,6 +26,7 @@ from portal.staff.statement_form import (
     OWN_COLUMNS,
     StatementForm,
 )
+from portal.staff.statement_look import Look, look_at
 from portal.web import services, utc_now
 
 FILES = 50
@@ -46,7 +47,7 @@ def send_statement() -> ResponseReturnValue:
         document = form.read(content, filename)
     except StatementError as error:
         form.refuse("bank", str(error))
-        return _show(form, 422, _look(form, content))
+        return _show(form, 422, _look(form, content, filename))
     imported = import_statement(
         services().database,
         document,
@@ -59,15 +60,15 @@ def send_statement() -> ResponseReturnValue:
         detail = {"file": imported.file_id, "lines": imported.lines, "new": imported.new}
         note_act(session, "statement_import", f"file:{imported.file_id}", detail)
     _tell(imported)
-    _match()
+    _match(None if imported.is_repeat else imported.file_id)
     return redirect(url_for("staff.reconcile", file=imported.file_id), 303)
 
 
 @staff.post("/statements/preview")
 def preview_statement() -> ResponseReturnValue:
     """What a file would become; nothing is kept."""
-    form, content, _filename = _read_request()
-    seen = None if form["bank"].errors or not content else _look(form, content)
+    form, content, filename = _read_request()
+    seen = None if form["bank"].errors or not content else _look(form, content, filename)
     return _show(form, 422 if form.problems else 200, seen)
 
 
@@ -93,25 +94,28 @@ def _read_request() -> tuple[StatementForm, bytes, str]:
         return form, b"", ""
 
 
-def _look(form: StatementForm, content: bytes) -> Preview | None:
-    """The file's first rows, and the movements its columns make; None for what is no CSV."""
-    currency = form.currency.data.upper() or None
-    try:
-        mapping = form.mapping if not form.errors else None
-        return preview(content, mapping, account=form.account.data, currency=currency)
-    except StatementError:
-        return None
+def _look(form: StatementForm, content: bytes, filename: str) -> Look:
+    """The file as the form would have it read; unread where the form itself is wrong."""
+    is_right = set(form.errors) <= {"bank"}
+    return look_at(content, (lambda: form.read(content, filename)) if is_right else None)
 
 
 def _tell(imported: Imported) -> None:
     if imported.is_repeat:
         flash(gettext("This very file was imported before: nothing changed."))
         return
+    with services().database.read() as session:
+        out = count_outcome(session, imported.file_id).went_out
     flash(ngettext("%(num)s new line is kept.", "%(num)s new lines are kept.", imported.new))
+    if out:
+        flash(gettext("Money out: %(number)s.", number=out))
 
 
-def _match() -> None:
-    """Match now, or leave it to the worker where a page would take too long."""
+def _match(file_id: int | None = None) -> None:
+    """Match now, or leave it to the worker where a page would take too long.
+
+    What came of it is told of a new file's lines, so that the figures come to its lines.
+    """
     with services().database.read() as session:
         is_long = is_long_work(session)
     if is_long:
@@ -120,6 +124,8 @@ def _match() -> None:
         flash(gettext("The lines are being matched. Look again in a minute."))
         return
     worked: Worked = match_open_lines(services().database, current_desk(), utc_now())
+    if file_id is not None:
+        worked = _narrow(worked, file_id)
     flash(
         gettext(
             "Booked by themselves: %(booked)s. With suggestions: %(suggested)s. Without: %(rest)s.",
@@ -130,7 +136,16 @@ def _match() -> None:
     )
 
 
-def _show(form: StatementForm, status: int, seen: Preview | None = None) -> ResponseReturnValue:
+def _narrow(worked: Worked, file_id: int) -> Worked:
+    """What was worked, of one new file's lines; older lines that were booked are told apart."""
+    with services().database.read() as session:
+        outcome = count_outcome(session, file_id)
+    if (older := worked.automatic - outcome.matched) > 0:
+        flash(gettext("Lines of earlier files booked by themselves: %(number)s.", number=older))
+    return Worked(outcome.matched, outcome.suggested, outcome.without)
+
+
+def _show(form: StatementForm, status: int, seen: Look | None = None) -> ResponseReturnValue:
     before = request.args.get("before", type=int)
     with services().database.read() as session:
         files = list_files(session, limit=FILES + 1, before_id=before)

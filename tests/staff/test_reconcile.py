@@ -1,5 +1,6 @@
 """Bank files and their lines as a clerk works through them in the browser."""
 
+import html
 import io
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from flask import Flask
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
+from portal.money import format_money
 from portal.payments.statements.gathering import MOST_LINES_AT_ONCE
 from portal.payments.statements.models import LineState, StatementLine
 from portal.payments.statements.proof import prove
@@ -23,6 +25,7 @@ from tests.giving.visits import give
 from tests.pages import CheckedClient
 from tests.staff.conftest import Browser
 from tests.statements.clerk import rbc
+from tests.statements.samples import read_sample, sample
 from tests.workplace import promised_jobs
 
 SignedIn = Callable[[str], Browser]
@@ -335,6 +338,96 @@ def test_what_is_told_of_amounts_and_would_not_be_read_is_refused_there(
     assert f'href="#{at}"' in answer.text
     assert f'id="{at}-error"' in answer.text
     assert lines(catalogued) == []
+
+
+def look(browser: Browser, content: bytes, name: str, **fields: str) -> str:
+    """What "Look first" shows of a file."""
+    text = _send(browser, f"{IMPORT}/preview", content, name, **fields).text
+    return html.unescape(text[text.index('id="preview"') : text.index("Match open lines again")])
+
+
+def facts(text: str) -> dict[str, str]:
+    return dict(re.findall(r"<dt>([^<]+)</dt><dd[^>]*>([^<]*)</dd>", text))
+
+
+@pytest.mark.parametrize(
+    ("name", "bank", "read_as"),
+    [
+        ("rbc.csv", "", "RBC Royal Bank"),
+        ("td.csv", "td", "TD Canada Trust"),
+        ("mt940.sta", "", "MT940"),
+        ("camt053.xml", "", "camt.053"),
+        ("ofx1.ofx", "", "OFX"),
+    ],
+)
+def test_a_file_is_looked_at_as_its_import_would_read_it(
+    clerk: Browser, catalogued: Database, name: str, bank: str, read_as: str
+) -> None:
+    shown = look(clerk, sample(name), name, bank=bank)
+    entries = [entry for entry in read_sample(name).entries if entry.money]
+    seen = facts(shown)
+    assert (seen["Read as"], seen["Movements"]) == (read_as, str(len(entries)))
+    for entry in entries[:10]:
+        sign = "+" if entry.is_credit else ""
+        amount = f'<td class="number">{sign}{format_money(entry.money, "en")}</td>'
+        assert f'<td class="figures">{entry.booked_on}</td>{amount}' in shown
+        assert f"<td>{entry.payer_name or '–'}</td><td>{entry.message or '–'}</td>" in shown
+    assert lines(catalogued) == []
+
+
+def test_a_look_sums_what_comes_in_and_goes_out_by_currency(clerk: Browser) -> None:
+    content = file_of(("one", "10.00"), ("two", "0.50"), ("three", "-4.25"), ("nothing", "0.00"))
+    both = content + rbc(("four", "7.00"), column="USD", day=DAY).partition(b"\n")[2]
+    seen = facts(look(clerk, both, "november.csv"))
+    assert (seen["Money in"], seen["Money out"]) == ("CA$10.50, $7.00", "CA$4.25")
+    assert (seen["Account"], seen["Movements"]) == ("00012-0012345", "4")
+
+
+@pytest.mark.parametrize(
+    ("fields", "content", "sentence"),
+    [
+        ({}, b"a,b\n1,2\n", "The layout of odd.csv is not known."),
+        ({"bank": "td"}, file_of(("x", "1.00")), "Line 1: The file doesn’t look like one of TD"),
+        ({}, file_of(("x", "1.00"), ("y", "one")), "Line 3: "),
+    ],
+)
+def test_a_look_says_why_a_file_can_not_be_read_and_where(
+    clerk: Browser, fields: dict[str, str], content: bytes, sentence: str
+) -> None:
+    shown = look(clerk, content, "odd.csv", **fields)
+    assert sentence in shown
+    assert "First rows as they stand" in shown
+    assert "Read as" not in shown
+
+
+def test_the_figures_after_an_import_come_to_its_lines(
+    clerk: Browser, promise: Callable[..., Gift]
+) -> None:
+    bring(clerk, file_of(("never promised", "3.21"), ("nor this", "3.22")), "october.csv")
+    clerk.get(WORK)
+    gift, _likely = promise(), promise(amount="20")
+    rows = (gift.reference, "75.50"), ("no word", "20.00"), ("?", "0.99"), ("fee", "-4.25")
+    answer = bring(clerk, file_of(*rows, payer="ADA O’HARA"))
+    text = clerk.get(answer.location).text
+    assert "4 new lines are kept." in text
+    assert "Money out: 1." in text
+    assert "Booked by themselves: 1. With suggestions: 1. Without: 1." in text
+
+
+def test_older_lines_that_an_import_books_are_told_apart(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    gift = promise(amount="75.50")
+    bring(clerk, file_of((gift.reference, "75.00"), payer="ADA O’HARA"), "october.csv")
+    clerk.get(WORK)
+    # The giver promises what came, after it came.
+    with catalogued.write() as session:
+        session.execute(sa.update(Gift).where(Gift.id == gift.id).values(amount_minor=7500))
+    answer = bring(clerk, file_of(("?", "0.99")))
+    text = clerk.get(answer.location).text
+    assert "Lines of earlier files booked by themselves: 1." in text
+    assert "Booked by themselves: 0. With suggestions: 0. Without: 1." in text
+    assert "Money out" not in text
 
 
 def test_the_same_file_again_changes_nothing(clerk: Browser, catalogued: Database) -> None:
