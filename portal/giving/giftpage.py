@@ -122,8 +122,8 @@ def _explain_expiry(gift: Gift) -> Story:
         "wait",
         gettext("This gift was not completed in time"),
         gettext(
-            "We have received nothing for it. You can still give; if you have already sent a "
-            "transfer, it will be matched when it arrives."
+            "We have received nothing for it. You can still give; if you have already sent "
+            "money, it will be matched when it arrives."
         ),
         can_pay=True,
     )

@@ -40,7 +40,7 @@ def draw_code(mode: Mode, due: Money, reference: str, page: str) -> Code:
     if mode.key == "wallet_code" and mode.recipient:
         caption = gettext("Scan with your wallet to get the code.")
         return Code(_svg(segno.make_qr(mode.recipient, error="m"), caption), caption)
-    caption = gettext("Scan to go on from your phone, where your bank’s app is.")
+    caption = gettext("Scan to go on from your phone.")
     return Code(_svg(segno.make_qr(page, error="m"), caption), caption, is_for_desk=True)
 
 

@@ -138,7 +138,7 @@ def tell_part(received: Money, whole: Money, due: Money) -> Story:
 
 def _look_out(transfer: Transfer) -> Story:
     text = (
-        gettext("Thank you for telling us. Please add a picture of the wallet’s confirmation.")
+        gettext("Thank you for telling us. Please add a picture of the confirmation.")
         if transfer.wants_proof
         else gettext("Thank you for telling us. There is nothing more to do.")
     )
@@ -181,7 +181,7 @@ def _wait_for_transfer(mode: Mode) -> Story:
         "wait",
         gettext("One step left: send your gift"),
         gettext(
-            "Your gift by %(mode)s is noted. It is complete once your transfer has arrived.",
+            "Your gift by %(mode)s is noted. It is complete once it has arrived.",
             mode=pick(mode.label),
         ),
     )

@@ -67,6 +67,22 @@ def test_every_mode_shows_its_particulars_and_a_code(
     assert "style=" not in page.text
 
 
+@pytest.mark.parametrize(
+    ("region", "mode"),
+    [("ca", "interac"), ("ca", "bank_transfer"), ("ca", "cheque"), ("ng", "wallet_code")],
+)
+def test_what_every_mode_says_is_true_of_a_cheque_too(
+    client: CheckedClient, catalogued: Database, region: str, mode: str
+) -> None:
+    amount = "7500" if region == "ng" else "75.50"
+    gift = begin(client, catalogued, region=region, mode=mode, amount=amount)
+    words = text_of(client.get(f"/gift/{gift.token}"))
+    assert "is noted. It is complete once it has arrived." in words
+    assert "Your reference " in words
+    assert "When your gift arrives we match it by your reference" in words
+    assert "Scan to go on from your phone, where" not in words
+
+
 def test_the_givers_word_is_noted_once_and_proves_nothing(
     client: CheckedClient, catalogued: Database
 ) -> None:
@@ -273,7 +289,9 @@ def test_what_covers_a_fee_that_is_not_there_is_left_out(
 ) -> None:
     gift = begin(client, catalogued, mode="card", cover_fee="1")
     assert gift.cover_minor == 257
-    assert "less is added for processing" in text_of(client.get(f"/gift/{gift.token}"))
+    told = text_of(client.get(f"/gift/{gift.token}")).replace("\u00a0", " ")
+    assert "CAD 75.50 in all: nothing is added for processing." in told
+    assert "CAD 76.67 in all: less is added for processing." in told
     for mode in ("interac", "card"):
         client.post(f"/gift/{gift.token}/mode", data={"mode": mode})
         with catalogued.read() as session:

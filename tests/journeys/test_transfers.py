@@ -50,7 +50,7 @@ def test_an_e_transfer_is_copied_piece_by_piece_and_then_said_to_be_paid(
     page = visitor.page
     wanted = {
         "Copy Amount": "75.50",
-        "Copy Your reference, for the message": reference,
+        "Copy Your reference": reference,
         "Copy Send to": "partnership@loveworldcan.ca",
     }
     for name, text in wanted.items():
