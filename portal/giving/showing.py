@@ -90,7 +90,7 @@ def list_ways(offer: Offer, asked: Asked) -> list[Way]:
 def explain_cover(offer: Offer) -> str:
     """The formulas of the modes that have a fee, as one hint."""
     cards = [card for card in offer.modes if card.basis_points or card.fixed]
-    return "; ".join(_explain_card(card) for card in cards) + "." if cards else ""
+    return gettext("; ").join(_explain_card(card) for card in cards) + "." if cards else ""
 
 
 def _explain_card(card: ModeCard) -> str:

@@ -14,6 +14,6 @@ async function copy(button) {
   const label = button.firstChild;
   const first = (button.dataset.first ??= label.textContent);
   label.textContent = button.dataset.done;
-  said.textContent = `${button.dataset.done}: ${button.dataset.copy}`;
+  said.textContent = button.dataset.said;
   setTimeout(() => (label.textContent = first), 2000);
 }

@@ -120,6 +120,13 @@ def test_monthly_is_never_chosen_unless_it_was_asked_for(client: CheckedClient) 
     assert "checked" not in tag_of(page, "cover_fee")
 
 
+def test_what_joins_two_texts_is_of_their_language(client: CheckedClient) -> None:
+    assert "$0.30; Pre-authorised debit: 1%" in client.get("/give/ca").text
+    french = client.get("/give/ca?lang=fr").text
+    assert "0,30\u00a0$\u202f; Débit préautorisé\u00a0: 1" in french
+    assert "des nouvelles de l’organisme Sample Ministries Canada." in french
+
+
 def test_nonsense_in_the_address_changes_nothing(client: CheckedClient) -> None:
     page = client.get("/give/ca?currency=XXX&fund=yachts&frequency=hourly&mode=gold&amount=")
     assert page.status_code == 200

@@ -17,6 +17,7 @@ from portal.receipts.marks import TEXTS as MARKS
 from portal.receipts.operations import REPLACED, TAKEN_BACK
 from portal.regions.frequency import Frequency
 from portal.web import ERROR_TEXTS
+from tests.unit.typography import wrong_signs
 
 KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
 FOR_STAFF_ONLY = {"staff", "sandbox", "mailbox"}
@@ -71,6 +72,31 @@ def test_a_translation_has_the_values_of_its_source(french: dict[str, Message]) 
     for text, message in french.items():
         if text:
             assert set(VALUE.findall(text)) == set(VALUE.findall(str(message.string))), text
+
+
+def test_french_signs_stand_behind_the_space_that_is_theirs(french: dict[str, Message]) -> None:
+    sentences = [said for text in filter(None, french) for said in _all(french[text])]
+    assert not [wrong for said in sentences if (wrong := wrong_signs(said))]
+
+
+def _all(message: Message) -> list[str]:
+    """The forms of a text: one, or one for each number."""
+    return [message.string] if isinstance(message.string, str) else list(message.string)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Où\u202f? Ici\u00a0: «\u202fà 12:00\u202f», champ :20:, https://x.org?a", 0),
+        ("Où?", 1),
+        ("Où ?", 1),
+        ("Fait\u00a0; rien", 1),
+        ("Ici\u202f: là", 1),
+        ("« Oui »", 2),
+    ],
+)
+def test_a_sign_is_wrong_without_its_own_space(text: str, count: int) -> None:
+    assert len(wrong_signs(text)) == count
 
 
 def test_nothing_is_fuzzy(french: dict[str, Message]) -> None:
