@@ -503,3 +503,37 @@ def test_a_file_too_long_for_a_page_is_matched_by_the_worker(
     assert status(catalogued, gift) is Status.PENDING
     (job,) = [name for name in promised_jobs(catalogued) if name.startswith("match_lines-")]
     assert job
+
+
+def test_a_payment_returned_in_a_later_file_leads_to_its_take_back(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    gift = promise()
+    bring(clerk, file_of((gift.reference, "75.50"), payer="ADA O’HARA"))
+    bring(clerk, file_of((f"RETURNED NSF {gift.reference}", "-75.50"), ("?", "1.00")), "later.csv")
+    credit, debit, _ = lines(catalogued)
+    shown = clerk.get(WORK).text
+    assert f'href="/staff/lines/{credit.id}#matched"' in shown
+    assert shown.index("-CA$75.50") < shown.index("CA$1.00</td>")
+    assert "Adds up" in shown
+    path = f"/staff/lines/{debit.id}"
+    page = clerk.get(path).text
+    assert f'href="/staff/lines/{credit.id}#matched"' in page
+    assert "Take back" in clerk.get(f"/staff/lines/{credit.id}").text
+    forged = clerk.post(f"{path}/match", page=path, reference=gift.reference, amount="75.50")
+    assert (forged.status_code, "is for no gift" in forged.text) == (422, True)
+    clerk.post(f"{path}/ignore", page=path, reason="Counted elsewhere")
+    assert lines(catalogued)[1].state is LineState.IGNORED
+    assert "-CA$75.50" in clerk.get(f"{WORK}?state=ignored").text
+    clerk.post(f"{path}/reopen", page=path)
+    assert "Money that went out" in clerk.get(WORK).text
+    check(catalogued)
+
+
+def test_money_that_went_out_is_on_no_list_and_can_not_be_opened(
+    clerk: Browser, catalogued: Database
+) -> None:
+    bring(clerk, file_of(("fee", "-2.00"), ("?", "1.00")))
+    debit = lines(catalogued)[0]
+    assert "CA$2.00" not in clerk.get(f"{WORK}?state=all").text
+    assert "Open it again" not in clerk.get(f"/staff/lines/{debit.id}").text

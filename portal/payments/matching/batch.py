@@ -13,7 +13,7 @@ from portal.payments.statements.entries import StatementEntry
 from portal.spilled import Spilled
 
 # What banks write where a payment has no reference of its own.
-_NO_REFERENCE = frozenset({"", "NOTPROVIDED", "NONREF"})
+NO_REFERENCE = frozenset({"", "NOTPROVIDED", "NONREF"})
 _NAMED = frozenset({Reason.REFERENCE_EXACT, Reason.REFERENCE_CORRECTED})
 _COMES_LAST = frozenset({Reason.TAKEN, Reason.TAKEN_BACK})
 # What is doubted is never shown as sure, however well it fits.
@@ -24,7 +24,7 @@ Objection = Callable[[int, int], Reason | None]
 
 # By what a payment and its return are known as a pair: a kind of mark and what it says.
 _Mark = tuple[str, str]
-_Mirror = tuple[Money, _Mark]
+Mirror = tuple[Money, _Mark]
 
 
 class _Claim(NamedTuple):
@@ -35,7 +35,7 @@ class _Claim(NamedTuple):
     at: int
     gift_id: int
     payer: str
-    mirrors: tuple[_Mirror, ...]
+    mirrors: tuple[Mirror, ...]
 
 
 def object_to_nothing(_at: int, _gift_id: int) -> None:
@@ -55,14 +55,14 @@ def match_all(
     """
     decisions = Spilled[Decision]()
     claims = Spilled[_Claim]()
-    debits: set[_Mirror] = set()
+    debits: set[Mirror] = set()
     for at, entry in enumerate(entries):
         decision = matcher.match(entry)
         decisions.append(decision)
         if decision.kind is Kind.AUTOMATIC:
             claims.append(_claim(at, entry, decision.candidates[0]))
         elif entry.money.minor < 0:
-            debits.update(_mirrors(-entry.money, entry, matcher.gifts_named(entry)))
+            debits.update(mirrors(-entry.money, entry, matcher.gifts_named(entry)))
     doubts = _reversed(claims, debits) | _objected(claims, object_to)
     doubts |= _claimed_twice(claims, doubts)
     taken = {claim.gift_id for claim in claims if claim.at not in doubts}
@@ -75,22 +75,25 @@ def match_all(
 
 
 def _claim(at: int, entry: StatementEntry, first: Candidate) -> _Claim:
-    mirrors = tuple(_mirrors(entry.money, entry, [first.gift_id]))
+    marks = tuple(mirrors(entry.money, entry, [first.gift_id]))
     payer = next(iter(payer_keys(entry)), "")
-    return _Claim(-first.score, entry.booked_on, at, first.gift_id, payer, mirrors)
+    return _Claim(-first.score, entry.booked_on, at, first.gift_id, payer, marks)
 
 
-def _mirrors(money: Money, entry: StatementEntry, gift_ids: Iterable[int]) -> Iterator[_Mirror]:
-    """The marks by which a credit of this money and its return would know each other."""
+def mirrors(money: Money, entry: StatementEntry, gifts: Iterable[int | str]) -> Iterator[Mirror]:
+    """The marks by which a credit of this money and its return would know each other.
+
+    `gifts` are those of the line, on both sides by their ids or on both by their references.
+    """
     if entry.interac_reference:
         yield money, ("interac", entry.interac_reference)
-    if entry.bank_reference not in _NO_REFERENCE:
+    if entry.bank_reference not in NO_REFERENCE:
         yield money, ("bank", entry.bank_reference)
-    for gift_id in gift_ids:
-        yield money, ("gift", str(gift_id))
+    for gift in gifts:
+        yield money, ("gift", str(gift))
 
 
-def _reversed(claims: Iterable[_Claim], debits: set[_Mirror]) -> dict[int, Reason]:
+def _reversed(claims: Iterable[_Claim], debits: set[Mirror]) -> dict[int, Reason]:
     """A credit that a debit of the same amount and mark takes back needs a clerk."""
     return {
         claim.at: Reason.REVERSED

@@ -52,7 +52,7 @@ class Making:
 
 
 def lock_line(session: Session, line_id: int) -> StatementLine:
-    """An open line, held against other clerks; `MatchRefused` where it isn't open any more."""
+    """An open credit, held against other clerks; `MatchRefused` where it isn't one any more."""
     line = session.scalars(
         sa.select(StatementLine)
         .where(StatementLine.id == line_id)
@@ -61,6 +61,8 @@ def lock_line(session: Session, line_id: int) -> StatementLine:
     ).one_or_none()
     if line is None or line.state is not LineState.OPEN:
         raise MatchRefused(gettext("This line was decided in the meantime."))
+    if line.amount_minor < 0:
+        raise MatchRefused(gettext("Money that went out is for no gift."))
     return line
 
 

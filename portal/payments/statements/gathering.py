@@ -33,7 +33,8 @@ MOST_GIFTS_AT_ONCE = 20_000
 
 _LINES = table_of(StatementLine).c
 _GIFTS = table_of(Gift).c
-_IS_OPEN = _LINES.state == LineState.OPEN
+# An open debit waits for a clerk, not for a gift.
+_IS_OPEN = sa.and_(_LINES.state == LineState.OPEN, _LINES.amount_minor > 0)
 
 
 def count_open_lines(session: Session) -> int:
@@ -52,7 +53,7 @@ def is_long_work(session: Session) -> bool:
 
 def read_open_lines(session: Session) -> Iterator[tuple[int, StatementEntry]]:
     """Every open line with its id, in order of import."""
-    return _read(session, _IS_OPEN)
+    return read_lines(session, _IS_OPEN)
 
 
 def read_taken_back(session: Session, *conditions: Any) -> set[tuple[int, int]]:
@@ -69,10 +70,10 @@ def read_debits(session: Session) -> Iterator[StatementEntry]:
     """Money that went out since the first open line: a payment may have bounced."""
     first = sa.select(sa.func.min(_LINES.booked_on)).where(_IS_OPEN).scalar_subquery()
     went_out = sa.and_(_LINES.amount_minor < 0, _LINES.booked_on >= first)
-    return (entry for _, entry in _read(session, went_out))
+    return (entry for _, entry in read_lines(session, went_out))
 
 
-def _read(
+def read_lines(
     session: Session, condition: sa.ColumnElement[bool]
 ) -> Iterator[tuple[int, StatementEntry]]:
     """Lines without their raw text, which the matcher doesn't need and memory would."""

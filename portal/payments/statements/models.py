@@ -10,6 +10,9 @@ from portal.database import Base, BigId, Document
 from portal.gifts.models import Gift
 from portal.money import Money
 
+# Who decided where nobody did.
+BY_ITSELF = "system"
+
 
 class LineState(StrEnum):
     """What became of a line: it is in exactly one state, so that totals prove themselves."""

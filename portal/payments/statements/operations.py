@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import Database, Document, insert_new
 from portal.payments.statements.entries import StatementDocument, StatementEntry
-from portal.payments.statements.models import LineState, StatementFile, StatementLine
+from portal.payments.statements.models import BY_ITSELF, LineState, StatementFile, StatementLine
 
 BATCH = 500
 
@@ -116,7 +116,7 @@ def _line_rows(file_id: int, document: StatementDocument) -> Iterator[Document]:
             "raw": entry.raw,
             "state": LineState.OPEN if entry.is_credit else LineState.IGNORED,
             "note": "" if entry.is_credit else "money that went out",
-            "decided_by": "" if entry.is_credit else "system",
+            "decided_by": "" if entry.is_credit else BY_ITSELF,
         }
 
 
@@ -149,13 +149,13 @@ def ignore_lines(
 
 
 def reopen_line(session: Session, line_id: int) -> bool:
-    """Put an ignored line back; whether it was one that came in."""
+    """Put a line back that somebody ignored; whether it was one."""
     result = session.execute(
         sa.update(StatementLine)
         .where(
             StatementLine.id == line_id,
             StatementLine.state == LineState.IGNORED,
-            StatementLine.amount_minor > 0,
+            StatementLine.decided_by != BY_ITSELF,
         )
         .values(state=LineState.OPEN, note="", decided_by="", decided_at=None)
         .returning(StatementLine.id)

@@ -39,7 +39,9 @@ class Totals:
 
 
 def count_totals(session: Session, file_id: int | None = None) -> list[Totals]:
-    """Totals of money that came in, of one file or of all, a currency each."""
+    """Totals of money that came in, of one file or of all, a currency each; a debit that waits
+    for a clerk counts in none.
+    """
     statement = _totals(StatementLine.currency)
     if file_id is not None:
         statement = statement.where(StatementLine.file_id == file_id)

@@ -14,6 +14,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.money import Money
 from portal.payments.statements.models import (
+    BY_ITSELF,
     LineState,
     Match,
     StatementFile,
@@ -21,6 +22,11 @@ from portal.payments.statements.models import (
     Suggestion,
 )
 from portal.payments.statements.proof import Totals, count_totals_by_file
+from portal.payments.statements.returns import returned_line
+
+ABOVE_ALL_SCORES = 101
+# Debits that the import set aside stand on no list; those that may be returns do.
+_IS_FOR_PEOPLE = sa.or_(StatementLine.amount_minor > 0, StatementLine.decided_by != BY_ITSELF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,10 @@ class Matched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line with what is suggested for it, best first, and what it was booked for."""
+    """A line with what is suggested for it, best first, and what it was booked for.
+
+    `returns` is the line that a debit may return.
+    """
 
     line_id: int
     file_id: int
@@ -88,11 +97,12 @@ class Line:
     decided_at: datetime | None
     suggestions: tuple[Suggested, ...] = ()
     matches: tuple[Matched, ...] = ()
+    returns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineFilter:
-    """Which lines to list. Empty means any; both days are included; debits never are."""
+    """Which lines to list. Empty means any; both days are included."""
 
     state: LineState | None = LineState.OPEN
     file_id: int | None = None
@@ -166,14 +176,17 @@ def _file_row(file: StatementFile, totals: Sequence[Totals]) -> FileRow:
 def list_lines(
     session: Session, wanted: LineFilter, *, after: Cursor | None = None, limit: int = 50
 ) -> LinePage:
-    """Lines of money that came in: the surest suggestions first, then in order of import."""
-    best = sa.func.coalesce(Suggestion.score, 0)
+    """Lines that a person decides: what may be a return first, then the surest suggestions,
+    then in order of import.
+    """
+    score = sa.func.coalesce(Suggestion.score, 0)
+    best = sa.case((StatementLine.amount_minor < 0, ABOVE_ALL_SCORES), else_=score)
     statement = (
         sa.select(StatementLine, best)
         .outerjoin(
             Suggestion, sa.and_(Suggestion.line_id == StatementLine.id, Suggestion.rank == 1)
         )
-        .where(*_conditions(wanted))
+        .where(_IS_FOR_PEOPLE, *_conditions(wanted))
         .order_by(best.desc(), StatementLine.id)
         .limit(limit + 1)
     )
@@ -187,18 +200,20 @@ def list_lines(
 
 
 def select_lines(wanted: LineFilter, *columns: Any) -> sa.Select[Any]:
-    """All lines that fit with their files, in order of import, without any bound: to export."""
+    """All lines of money that came in and that fit, with their files, in order of import,
+    without any bound: to export.
+    """
     return (
         sa.select(*columns)
         .select_from(StatementLine)
         .join(StatementFile, StatementFile.id == StatementLine.file_id)
-        .where(*_conditions(wanted))
+        .where(StatementLine.amount_minor > 0, *_conditions(wanted))
         .order_by(StatementLine.id)
     )
 
 
 def _conditions(wanted: LineFilter) -> list[sa.ColumnElement[bool]]:
-    said = [
+    return [
         compare(column, value)
         for column, compare, value in (
             (StatementLine.state, eq, wanted.state),
@@ -209,7 +224,6 @@ def _conditions(wanted: LineFilter) -> list[sa.ColumnElement[bool]]:
         )
         if value is not None
     ]
-    return [StatementLine.amount_minor > 0, *said]
 
 
 def find_line(session: Session, line_id: int) -> Line | None:
@@ -242,6 +256,7 @@ def _dress(session: Session, lines: Sequence[StatementLine]) -> tuple[Line, ...]
             decided_at=line.decided_at,
             suggestions=tuple(suggestions[line.id]),
             matches=tuple(matches[line.id]),
+            returns=returned_line(line.note),
         )
         for line in lines
     )

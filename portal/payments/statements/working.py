@@ -31,10 +31,16 @@ from portal.payments.statements.gathering import (
     read_open_lines,
     read_taken_back,
 )
-from portal.payments.statements.models import LineState, Match, StatementLine, Suggestion
+from portal.payments.statements.models import (
+    BY_ITSELF,
+    LineState,
+    Match,
+    StatementLine,
+    Suggestion,
+)
+from portal.payments.statements.returns import open_returns
 
 BATCH = 100
-BY = "system"
 
 
 @dataclass(slots=True)
@@ -57,6 +63,7 @@ def match_open_lines(
     progress: Callable[[int], Any] = lambda _lines: None,
 ) -> Worked:
     """Match every open line: certain ones are booked by `system`, others get suggestions.
+    Then debits that may return a line which is matched are opened.
 
     `progress` is told after every few how many lines more were done.
     """
@@ -66,6 +73,7 @@ def match_open_lines(
         with database.write() as session:
             _work(session, desk, batch, now=now, worked=worked)
         progress(len(batch))
+    open_returns(database)
     return worked
 
 
@@ -108,7 +116,7 @@ def _work(
         if _book(session, desk, lines[line_id], gift, making):
             booked.add(line_id)
     if booked:
-        mark_matched(session, sorted(booked), BY, now)
+        mark_matched(session, sorted(booked), BY_ITSELF, now)
     left = [decided for decided in batch if decided[0] not in booked]
     _suggest(session, left)
     with_hints = sum(bool(decision.candidates) for _, decision in left)
@@ -130,7 +138,7 @@ def _lock_open(session: Session, line_ids: Sequence[int]) -> dict[int, Statement
 
 def _make(decision: Decision, earlier: int, now: datetime) -> Making:
     reasons = tuple(reason.value for reason in decision.candidates[0].reasons)
-    return Making(by=BY, at=now, reasons=reasons, is_automatic=True, earlier=earlier)
+    return Making(by=BY_ITSELF, at=now, reasons=reasons, is_automatic=True, earlier=earlier)
 
 
 def _book(session: Session, desk: Desk, line: StatementLine, gift: Gift, making: Making) -> bool:
