@@ -18,6 +18,7 @@ from portal.messages import render_letter
 from portal.money import Money, format_money
 from portal.payments.followups import Bench
 from portal.payments.plans import find_plan
+from portal.payments.superseding import list_ended
 from portal.payments.transfers.following import is_wanted
 from portal.payments.transfers.watching import find_watch
 from portal.regions.catalogue import Region
@@ -113,7 +114,7 @@ def _is_processing_moot(_session: Session, gift: Gift, _subject: str) -> bool:
 def _is_end_moot(session: Session, gift: Gift, subject: str) -> bool:
     """Whether another subscription took the place of the one that ended."""
     plan = find_plan(session, gift)
-    return plan is None or plan.stripe_subscription_id != subject
+    return plan is not None and subject in list_ended(session, plan)
 
 
 # Letters that say what may no longer be so when their turn comes.

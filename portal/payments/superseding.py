@@ -31,12 +31,12 @@ def list_living(session: Session, plan: Plan) -> tuple[str, ...]:
         .join(Gift, StripeLink.gift_id == Gift.id)
         .where(Gift.plan_id == plan.id, StripeLink.stripe_id.startswith("sub_", autoescape=True))
     )
-    over = {plan.stripe_subscription_id, *_list_ended(session, plan)}
+    over = {plan.stripe_subscription_id, *list_ended(session, plan)}
     others = sorted(found for found in linked if found not in over)
     return (*others, plan.running) if plan.running else tuple(others)
 
 
-def _list_ended(session: Session, plan: Plan) -> set[str]:
+def list_ended(session: Session, plan: Plan) -> set[str]:
     """Those that were ended for another, by the stories of the plan's gifts."""
     stories = session.scalars(
         sa.select(GiftEvent.data)

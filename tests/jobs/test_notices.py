@@ -15,6 +15,7 @@ from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
 from portal.notices import send_notice
 from portal.payments.operations import accept
+from portal.payments.superseding import note_ended
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch, take_word
 from tests.workplace import Workplace, make_settings, make_workplace, promised_jobs
@@ -93,6 +94,18 @@ def test_the_end_of_a_monthly_gift_is_told_with_what_each_month_was(
     letter = post.send("monthly_ended", gift.id, "sub_1")
     assert "30,07" in letter.text
     assert f"/gift/{gift.token}/monthly" in letter.text
+
+
+def test_the_end_of_a_subscription_that_another_replaced_is_no_end_of_the_gift(
+    place: Workplace, post: Post
+) -> None:
+    started = place.start(frequency=Frequency.MONTHLY, mode="bank_debit", money=Money(2513, "CAD"))
+    gift = place.gift(started.token)
+    with place.database.write() as session:
+        note_ended(session, gift, ["sub_1"], datetime.now(UTC))
+    key = f"monthly_ended:{gift.id}:sub_1"
+    send_notice(post.settings, place.bench, "monthly_ended", gift.id, key=key)
+    assert post.store.list_messages() == []
 
 
 def claim(kind: FactKind, subject: str, money: Money | None = None) -> Claim:
