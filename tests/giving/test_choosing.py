@@ -45,7 +45,7 @@ def test_a_known_visitors_region_comes_first(
 def test_a_language_alone_names_no_region(client: CheckedClient) -> None:
     page = client.get("/", headers={"Accept-Language": "fr"})
     assert "region--yours" not in page.text
-    assert "D’où donnez-vous?" in text_of(page)
+    assert "D’où donnez-vous ?" in text_of(page)
 
 
 @pytest.mark.parametrize("spelling", ["LWCAN", "lwcan", "lw-can", "Lw.Can", "%20LW%20CAN"])

@@ -188,7 +188,7 @@ def test_a_french_reader_is_told_everything_in_french(
         visitor.page.locator("#send").click()
     visitor.look()
     said = visitor.page.locator("button[data-copy]").first.get_attribute("data-said")
-    assert said == "Copié\u00a0: 75.50"
+    assert said == "Copié\u00a0: 75,50"
     visitor.press("J’ai payé")
     assert visitor.heading() == "Nous surveillons l’arrivée de votre don"
     words: Any = visitor.text()

@@ -124,8 +124,8 @@ def test_a_change_of_mode_is_told_in_the_words_of_the_gift_s_region(
         change = {"from": "bank_debit", "to": "cheque"}
         record_event(session, gift, "mode_changed", NOW, actor="donor", data=change)
     text = signed_in("viewer").get(f"/staff/gifts/{gift.reference}").text
-    assert "<dt>Before</dt><dd>Bank account (ACH)</dd>" in text
-    assert "<dt>After</dt><dd>Check by mail</dd>" in text
+    assert "<dt>Before:</dt><dd>Bank account (ACH)</dd>" in text
+    assert "<dt>After:</dt><dd>Check by mail</dd>" in text
 
 
 def test_a_receipt_is_looked_up_by_its_number(
