@@ -5,7 +5,7 @@ from flask import Blueprint, Flask, url_for
 from portal.giving import choosing, gift_views, monthly_views, transfer_views, views
 from portal.giving.pages import PageCache
 from portal.giving.puzzle import ask_for_work
-from portal.giving.texts import coded_money, currency_name, short_money
+from portal.giving.texts import coded_money, currency_name, large_money, short_money
 from portal.i18n import pick
 from portal.payments.crowd import WorkNeeded
 from portal.regions.catalogue import Region
@@ -18,6 +18,7 @@ def set_up_giving(app: Flask) -> None:
         "pick": pick,
         "short_money": short_money,
         "coded_money": coded_money,
+        "large_money": large_money,
         "currency_name": currency_name,
         "theme_url": theme_url,
     }

@@ -46,6 +46,12 @@ def money_pattern(currency: str) -> str:
     return re.sub(r"\d(.*\d)?", "{number}", coded_money(Money(0, currency)))
 
 
+def large_money(money: Money) -> str:
+    """`coded_money` in large letters: where room is narrow, the code has a line of its own."""
+    text, code = coded_money(money), money.currency
+    return text.replace(f"{code}\xa0", f"{code} ").replace(f"\xa0{code}", f" {code}")
+
+
 def format_rate(basis_points: int) -> str:
     """Basis points as a per cent in the reader's way: 2.9%."""
     pattern = Locale.parse(current_locale()).percent_formats[None].pattern
