@@ -48,7 +48,7 @@ def import_file(
 
     CSV of the five large Canadian banks, camt.053, camt.054, MT940, OFX and QFX are
     recognised; for any other CSV, say what its columns mean. A file is kept whole or not at
-    all, and the same file again changes nothing.
+    all, and the same file again changes nothing, unless staff withdrew it.
 
     \b
     Example:
@@ -143,7 +143,10 @@ def _import(settings: Settings, file: Path, reading: Reading) -> None:
         bench.database, document, content, filename=file.name, by=BY, now=now
     )
     if imported.is_repeat:
-        click.echo("This very file was imported before; none of its lines is new.")
+        click.echo(
+            "This very file was imported before; none of its lines is new. If its columns were "
+            "read wrongly, staff can withdraw it on its page, and it can be imported again."
+        )
     else:
         known = imported.lines - imported.new
         click.echo(f"Kept {imported.new} new lines; {known} were known or moved no money.")

@@ -47,6 +47,8 @@ NEEDED = {
     "staff.line": Role.VIEWER,
     "staff.send_statement": Role.FINANCE,
     "staff.preview_statement": Role.FINANCE,
+    "staff.withdrawal": Role.FINANCE,
+    "staff.send_withdrawal": Role.FINANCE,
     "staff.match_again": Role.FINANCE,
     "staff.decide_lines": Role.FINANCE,
     "staff.match_line": Role.FINANCE,

@@ -20,6 +20,7 @@ from portal.staff import (  # noqa: F401 - a room that is imported has its pages
     statement_views,
     team_views,
     transfer_views,
+    withdraw_views,
 )
 from portal.staff.access import csrf, staff
 from portal.staff.recent import Recent

@@ -98,6 +98,12 @@ class StopForm(PortalForm):
     reason = LineField(ask="Enter a reason, for the gift’s story", longest=LONGEST_REASON)
 
 
+class WithdrawForm(PortalForm):
+    """Why a bank's file is withdrawn."""
+
+    reason = LineField(ask="Enter a reason, for the audit log", longest=LONGEST_REASON)
+
+
 class RefundForm(PortalForm):
     """How much, and why; `once` tells a second sending of the same form."""
 

@@ -100,6 +100,7 @@ ACTS = {
     "event_retry": "Tried an event again",
     "job_retry": "Tried a job again",
     "statement_import": "Imported a bank’s file",
+    "file_withdraw": "Withdrew a bank’s file",
     "lines_confirm": "Confirmed bank lines",
     "lines_ignore": "Ignored bank lines",
     "lines_export": "Exported bank lines",
@@ -153,6 +154,7 @@ LINE_STATES = {
     LineState.OPEN: "Open",
     LineState.MATCHED: "Matched",
     LineState.IGNORED: "Ignored",
+    LineState.WITHDRAWN: "Withdrawn",
 }
 REASONS = {
     Reason.REFERENCE_EXACT: "names the reference",

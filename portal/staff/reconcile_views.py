@@ -18,6 +18,7 @@ from portal.staff.access import staff
 from portal.staff.acting import current_actor, note_act
 from portal.staff.export import send_csv, stream_lines
 from portal.staff.forms import read_day, read_reason
+from portal.staff.queries import name_actors
 from portal.web import services, utc_now
 
 LINES = 50
@@ -31,11 +32,13 @@ def reconcile() -> ResponseReturnValue:
         page = list_lines(session, wanted, after=cursor, limit=LINES)
         totals = count_totals(session, wanted.file_id)
         file = find_file(session, wanted.file_id) if wanted.file_id is not None else None
+        actors = name_actors(session)
     return render_template(
         "staff/reconcile.html",
         page=page,
         totals=totals,
         file=file,
+        actors=actors,
         wanted=wanted,
         args=_as_args(wanted),
         is_first=cursor is None,

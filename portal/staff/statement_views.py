@@ -18,6 +18,7 @@ from portal.payments.statements.working import Worked, match_open_lines
 from portal.payments.webhook import current_desk
 from portal.staff.access import staff
 from portal.staff.acting import current_actor, note_act
+from portal.staff.queries import name_actors
 from portal.staff.statement_form import (
     BANKS,
     COLUMNS,
@@ -103,6 +104,7 @@ def _look(form: StatementForm, content: bytes, filename: str) -> Look:
 def _tell(imported: Imported) -> None:
     if imported.is_repeat:
         flash(gettext("This very file was imported before: nothing changed."))
+        flash(gettext("If its columns were read wrongly, withdraw it here and import it again."))
         return
     with services().database.read() as session:
         out = count_outcome(session, imported.file_id).went_out
@@ -150,11 +152,13 @@ def _show(form: StatementForm, status: int, seen: Look | None = None) -> Respons
     with services().database.read() as session:
         files = list_files(session, limit=FILES + 1, before_id=before)
         totals = count_totals(session)
+        actors = name_actors(session)
     shown = render_template(
         "staff/statements.html",
         form=form,
         seen=seen,
         files=files[:FILES],
+        actors=actors,
         older=files[FILES - 1].file_id if len(files) > FILES else None,
         totals=totals,
         banks=_said(BANKS),

@@ -7,7 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
+from portal.payments.statements.withdrawing import withdraw_file
 from tests.commands.test_commands import good, portal
+from tests.conftest import NOW
 from tests.statements.clerk import rbc
 from tests.statements.samples import SAMPLES
 from tests.workplace import make_workplace
@@ -98,6 +100,28 @@ def test_any_other_csv_is_previewed_and_imported_by_its_columns(
     done = portal("statements", "import", str(file), *MAPPING, **ready)
     assert done.returncode == 0, done.stderr
     assert count(ready, "statement_lines") == 2
+
+
+def test_a_file_that_staff_withdrew_is_imported_again(
+    ready: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "other.csv"
+    file.write_bytes(OTHER)
+    assert portal("statements", "import", str(file), *MAPPING, **ready).returncode == 0
+    again = portal("statements", "import", str(file), *MAPPING, "--debit-positive", **ready)
+    assert "imported before" in again.stdout
+    assert "staff can withdraw it" in again.stdout
+    database = Database(ready["PORTAL_DATABASE_URL"])
+    with database.write() as session:
+        withdraw_file(session, 1, why="sign", by="staff:7", now=NOW)
+    database.close()
+    done = portal("statements", "import", str(file), *MAPPING, "--debit-positive", **ready)
+    assert done.returncode == 0, done.stderr
+    assert "Kept 2 new lines" in done.stdout
+    assert "EUR 3.00 came in = 0.00 matched + 3.00 open + 0.00 ignored." in done.stdout
+    check = portal("reconcile", "--check", **ready)
+    assert check.returncode == 0, check.stderr
+    assert "EUR 3.00 came in" in check.stdout
 
 
 @pytest.mark.parametrize(

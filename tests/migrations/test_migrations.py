@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from portal import schema
 from portal.codes.pledge import Frequency, Pledge
-from portal.database import Database, DatabaseUnavailable
+from portal.database import Base, Database, DatabaseUnavailable
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
@@ -186,6 +187,53 @@ def add_matched_line(database: Database) -> None:
                 made_at=NOW,
             )
         )
+
+
+def test_matched_lines_go_down_and_up_below_withdrawals(database: Database) -> None:
+    add_matched_line(database)
+    for _round in range(2):
+        schema.downgrade(database, "20261127_given_names")
+        schema.upgrade(database)
+    schema.check(database)
+    with database.read() as session:
+        file, line = session.get_one(StatementFile, 1), session.get_one(StatementLine, 1)
+        assert (file.sha256, file.withdrawn_at, file.imported_at) == ("s", None, NOW)
+        assert (line.key, line.raw, line.state) == ("k", "a,b,c", "matched")
+        assert session.scalars(sa.select(Match)).one().line_id == 1
+    for statement in ("UPDATE statement_lines SET raw = 'x'", "DELETE FROM statement_files"):
+        with pytest.raises(FORBIDDEN), database.write() as session:
+            session.execute(sa.text(statement))
+    for table in ("statement_files", "statement_lines"):
+        with pytest.raises(FORBIDDEN), database.write() as session:
+            copy_row(session, table, 1)
+
+
+def test_a_withdrawn_file_is_an_unknown_one_with_ignored_lines_below(database: Database) -> None:
+    add_matched_line(database)
+    with database.write() as session:
+        copy_row(session, "statement_files", 1, withdrawn_at=NOW, withdrawn_why="columns")
+        copy_row(session, "statement_lines", 1, file_id=2, state="withdrawn")
+    schema.downgrade(database, "20261127_given_names")
+    with database.read() as session:
+        files = session.execute(sa.text("SELECT sha256 FROM statement_files ORDER BY id"))
+        lines = session.execute(sa.text("SELECT key, state, raw FROM statement_lines ORDER BY id"))
+        assert files.scalars().all() == ["s", "withdrawn-2"]
+        assert [tuple(line) for line in lines] == [
+            ("k", "matched", "a,b,c"),
+            ("withdrawn-2", "ignored", "a,b,c"),
+        ]
+    for statement in ("UPDATE statement_lines SET key = 'x'", "DELETE FROM statement_files"):
+        with pytest.raises(FORBIDDEN), database.write() as session:
+            session.execute(sa.text(statement))
+    schema.upgrade(database)
+
+
+def copy_row(session: Session, name: str, row_id: int, **changes: object) -> None:
+    """Add a row that is like another but for some values."""
+    table = Base.metadata.tables[name]
+    row = session.execute(sa.select(table).where(table.c.id == row_id)).mappings().one()
+    values = {column: value for column, value in row.items() if column != "id"}
+    session.execute(sa.insert(table).values({**values, **changes}))
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ FORMS = (
     forms.UserForm,
     forms.RefundForm,
     forms.StopForm,
+    forms.WithdrawForm,
     ModeForm,
     StatementForm,
     ReceiveForm,

@@ -434,8 +434,67 @@ def test_the_same_file_again_changes_nothing(clerk: Browser, catalogued: Databas
     content = file_of(("x", "1.00"), ("x", "1.00"))
     bring(clerk, content)
     answer = bring(clerk, content, "other-name.csv")
-    assert "imported before: nothing changed" in clerk.get(answer.location).text
+    text = clerk.get(answer.location).text
+    assert "imported before: nothing changed" in text
+    assert "withdraw it here and import it again" in text
     assert len(lines(catalogued)) == 2
+
+
+def test_a_file_read_wrongly_is_withdrawn_and_comes_again(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    gift = promise()
+    told = {"bank": "columns", "column_date": "1", "column_message": "2", "currency": "CAD"}
+    content = f"Date,Details,Out,In\n{DAY},{gift.reference},,75.50\n".encode()
+    wrong = {**told, "column_credit": "3", "column_debit": "4"}
+    shown = clerk.get(bring(clerk, content, "x.csv", **wrong).location).text
+    path = withdrawal_on(shown)
+    assert "Withdraw x.csv" in clerk.get(path).text
+    no_reason = clerk.post(path, reason=" ")
+    assert (no_reason.status_code, 'href="#reason"' in no_reason.text) == (422, True)
+    done = clerk.post(path, reason="In and out swapped")
+    assert (done.status_code, done.location) == (303, IMPORT)
+    listed = clerk.get(IMPORT).text
+    assert "The file is withdrawn. Import it again with the right columns." in listed
+    assert "Withdrawn by Sam Finance: In and out swapped" in listed
+    own = clerk.get(f"{WORK}?file=1&state=withdrawn").text
+    assert "Withdrawn by Sam Finance: In and out swapped" in own
+    assert "Withdraw this file" not in own
+    assert "Withdrawn: In and out swapped" in clerk.get("/staff/lines/1").text
+    assert "withdrawn already" in clerk.post(path, page=IMPORT, reason="Twice").text
+    right = {**told, "column_credit": "4", "column_debit": "3"}
+    assert bring(clerk, content, "x.csv", **right).status_code == 303
+    assert [line.amount_minor for line in lines(catalogued)] == [-7550, 7550]
+    with catalogued.read() as session:
+        act = session.scalars(sa.select(AuditEntry).where(AuditEntry.act == "file_withdraw")).one()
+    assert (act.subject, act.detail["reason"]) == ("file:1", "In and out swapped")
+    check(catalogued)
+
+
+def withdrawal_on(text: str) -> str:
+    found = re.search(r'href="(/staff/statements/\d+/withdraw)"', text)
+    assert found
+    return found[1]
+
+
+def test_a_file_of_which_something_was_booked_says_why_it_stays(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    gift = promise()
+    bring(clerk, file_of((gift.reference, "75.50"), payer="ADA O’HARA"))
+    path = withdrawal_on(clerk.get(f"{WORK}?file=1").text)
+    page = clerk.get(path).text
+    assert "A line of this file is or was booked for a gift" in page
+    assert "Withdraw it" not in page
+    answer = clerk.post(path, page=IMPORT, reason="All the same")
+    assert answer.status_code == 422
+    assert "A line of this file is or was booked for a gift" in answer.text
+    assert status(catalogued, gift) is Status.PAID
+    assert clerk.get("/staff/statements/99/withdraw").status_code == 404
+    with catalogued.read() as session:
+        acts = session.scalars(sa.select(AuditEntry.act)).all()
+    assert "file_withdraw" not in acts
+    check(catalogued)
 
 
 def test_a_file_above_the_limit_is_refused(clerk: Browser, catalogued: Database) -> None:
@@ -458,10 +517,11 @@ def test_a_viewer_looks_and_decides_nothing(
     bring(clerk, file_of(("x", "1.00")))
     viewer = signed_in("viewer")
     line = f"/staff/lines/{lines(catalogued)[0].id}"
-    for path in (IMPORT, WORK, line):
+    for path in (IMPORT, WORK, f"{WORK}?file=1", line):
         page = viewer.get(path)
         assert page.status_code == 200
         assert "Import a file" not in page.text
+        assert "Withdraw this file" not in page.text
     token = {"csrf_token": viewer.token(WORK)}
     for path in (IMPORT, WORK, f"{line}/match", f"{line}/claim", f"{line}/ignore"):
         assert viewer.client.post(path, data=token).status_code == 403

@@ -69,7 +69,8 @@ def read_taken_back(session: Session, *conditions: Any) -> set[tuple[int, int]]:
 def read_debits(session: Session) -> Iterator[StatementEntry]:
     """Money that went out since the first open line: a payment may have bounced."""
     first = sa.select(sa.func.min(_LINES.booked_on)).where(_IS_OPEN).scalar_subquery()
-    went_out = sa.and_(_LINES.amount_minor < 0, _LINES.booked_on >= first)
+    stands = _LINES.state != LineState.WITHDRAWN
+    went_out = sa.and_(_LINES.amount_minor < 0, _LINES.booked_on >= first, stands)
     return (entry for _, entry in read_lines(session, went_out))
 
 

@@ -20,15 +20,28 @@ class LineState(StrEnum):
     OPEN = "open"
     MATCHED = "matched"
     IGNORED = "ignored"
+    WITHDRAWN = "withdrawn"
 
 
 class StatementFile(Base):
-    """One file of a bank's, known by its content: the same file again changes nothing."""
+    """One file of a bank's, known by its content: the same file again changes nothing.
+
+    One that was read wrongly is withdrawn, and may come again.
+    """
 
     __tablename__ = "statement_files"
+    __table_args__ = (
+        sa.Index(
+            "uq_statement_files_standing",
+            "sha256",
+            unique=True,
+            sqlite_where=sa.text("withdrawn_at IS NULL"),
+            postgresql_where=sa.text("withdrawn_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    sha256: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    sha256: Mapped[str] = mapped_column(sa.String(64))
     filename: Mapped[str] = mapped_column(sa.String(200))
     format: Mapped[str] = mapped_column(sa.String(40))
     account: Mapped[str] = mapped_column(sa.String(80))
@@ -36,13 +49,17 @@ class StatementFile(Base):
     new_count: Mapped[int]
     imported_by: Mapped[str] = mapped_column(sa.String(80))
     imported_at: Mapped[datetime]
+    withdrawn_by: Mapped[str] = mapped_column(sa.String(80), default="")
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_why: Mapped[str] = mapped_column(sa.String(300), default="")
 
 
 class StatementLine(Base):
     """One line, raw and read. `key` is its content and which of its equals it is.
 
     A line that comes again in an overlapping file has the same key; two identical lines of
-    one day in one file are the first and the second of their kind, and stay two.
+    one day in one file are the first and the second of their kind, and stay two. Lines that
+    were withdrawn leave their keys to those that come after them.
     """
 
     __tablename__ = "statement_lines"
@@ -50,11 +67,18 @@ class StatementLine(Base):
         sa.Index("ix_statement_lines_state_id", "state", "id"),
         sa.Index("ix_statement_lines_booked_on_id", "booked_on", "id"),
         sa.Index("ix_statement_lines_file_id_position", "file_id", "position"),
+        sa.Index(
+            "uq_statement_lines_standing",
+            "key",
+            unique=True,
+            sqlite_where=sa.text("state <> 'withdrawn'"),
+            postgresql_where=sa.text("state <> 'withdrawn'"),
+        ),
         sa.CheckConstraint("amount_minor <> 0", name="amount_not_zero"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    key: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    key: Mapped[str] = mapped_column(sa.String(64))
     file_id: Mapped[int] = mapped_column(sa.ForeignKey(StatementFile.id))
     position: Mapped[int]
     booked_on: Mapped[date]

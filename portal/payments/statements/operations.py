@@ -1,7 +1,7 @@
 """Keeping a bank's file, every line once; setting lines aside, and opening them again.
 
-A file is kept whole or not at all. A line is open, matched or ignored; whatever is decided
-can be taken back, by a further fact, never by an edit.
+A file is kept whole or not at all. A line is open, matched or ignored, or withdrawn with its
+file; whatever is decided can be taken back, by a further fact, never by an edit.
 """
 
 import hashlib
@@ -40,10 +40,13 @@ def import_statement(
     by: str,
     now: datetime,
 ) -> Imported:
-    """Keep a file and its lines in one transaction; the same content again changes nothing."""
+    """Keep a file and its lines in one transaction; the same content again changes nothing.
+
+    What was withdrawn stands in nobody's way.
+    """
     digest = hashlib.sha256(content).hexdigest()
     with database.write() as session:
-        _take_turns(session)
+        take_turns(session)
         file_row = {
             "sha256": digest,
             "filename": _safe_name(filename),
@@ -57,7 +60,9 @@ def import_statement(
         added = insert_new(session, StatementFile, file_row)
         if not added:
             known = session.scalars(
-                sa.select(StatementFile).where(StatementFile.sha256 == digest)
+                sa.select(StatementFile).where(
+                    StatementFile.sha256 == digest, StatementFile.withdrawn_at.is_(None)
+                )
             ).one()
             return Imported(known.id, known.line_count, 0, is_repeat=True)
         new = _keep_lines(session, added[0], document)
@@ -67,8 +72,8 @@ def import_statement(
         return Imported(added[0], len(document.entries), new, is_repeat=False)
 
 
-def _take_turns(session: Session) -> None:
-    """One import after another: files that overlap would wait for each other's lines.
+def take_turns(session: Session) -> None:
+    """One import or withdrawal after another: files overlap, and would wait for each other.
 
     SQLite lets one writer in at a time as it is.
     """

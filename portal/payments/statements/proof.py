@@ -39,8 +39,9 @@ class Totals:
 
 
 def count_totals(session: Session, file_id: int | None = None) -> list[Totals]:
-    """Totals of money that came in, of one file or of all, a currency each; a debit that waits
-    for a clerk counts in none.
+    """Totals of money that came in, of one file or of all, a currency each.
+
+    A debit that waits for a clerk counts in none, nor does what was withdrawn.
     """
     statement = _totals(StatementLine.currency)
     if file_id is not None:
@@ -76,7 +77,7 @@ def _totals(*keys: Any) -> sa.Select[Any]:
             total(LineState.OPEN),
             total(LineState.IGNORED),
         )
-        .where(amount > 0)
+        .where(amount > 0, state != LineState.WITHDRAWN)
         .group_by(*keys)
         .order_by(*keys)
     )
@@ -165,6 +166,16 @@ def _short_files() -> sa.Select[Any]:
     )
 
 
+def _half_withdrawn() -> sa.Select[Any]:
+    """Files that are withdrawn with lines that are not, or the other way round."""
+    is_withdrawn = StatementLine.state == LineState.WITHDRAWN
+    differing = sa.select(StatementLine.id).where(
+        StatementLine.file_id == StatementFile.id,
+        is_withdrawn != StatementFile.withdrawn_at.is_not(None),
+    )
+    return sa.select(StatementFile.filename).where(differing.exists()).order_by(StatementFile.id)
+
+
 def _unbooked_matches() -> sa.Select[Any]:
     booked = sa.select(Evidence.id).where(
         Evidence.subject == Match.subject,
@@ -242,6 +253,10 @@ def _wrong_receipts() -> sa.Select[Any]:
 CHECKS: tuple[tuple[Callable[[], sa.Select[Any]], str], ...] = (
     (_wrong_lines, "Line %(subject)s: its matches do not come to what they should."),
     (_short_files, "File %(subject)s brought another number of new lines than are kept."),
+    (
+        _half_withdrawn,
+        "File %(subject)s is withdrawn and its lines are not, or the other way round.",
+    ),
     (_unbooked_matches, "Match %(subject)s has no payment in the evidence."),
     (
         _unsure_matches,

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from operator import eq, ge, le
+from operator import eq, ge, le, ne
 from typing import Any
 
 import sqlalchemy as sa
@@ -102,7 +102,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineFilter:
-    """Which lines to list. Empty means any; both days are included."""
+    """Which lines to list. Empty means any; both days are included.
+
+    Lines that were withdrawn are listed only where their state is asked for.
+    """
 
     state: LineState | None = LineState.OPEN
     file_id: int | None = None
@@ -139,6 +142,9 @@ class FileRow:
     new_count: int
     imported_by: str
     imported_at: datetime
+    withdrawn_by: str
+    withdrawn_at: datetime | None
+    withdrawn_why: str
     totals: tuple[Totals, ...] = field(default=())
 
 
@@ -169,6 +175,9 @@ def _file_row(file: StatementFile, totals: Sequence[Totals]) -> FileRow:
         new_count=file.new_count,
         imported_by=file.imported_by,
         imported_at=file.imported_at,
+        withdrawn_by=file.withdrawn_by,
+        withdrawn_at=file.withdrawn_at,
+        withdrawn_why=file.withdrawn_why,
         totals=tuple(totals),
     )
 
@@ -216,7 +225,7 @@ def _conditions(wanted: LineFilter) -> list[sa.ColumnElement[bool]]:
     return [
         compare(column, value)
         for column, compare, value in (
-            (StatementLine.state, eq, wanted.state),
+            (StatementLine.state, eq if wanted.state else ne, wanted.state or LineState.WITHDRAWN),
             (StatementLine.file_id, eq, wanted.file_id),
             (StatementLine.booked_on, ge, wanted.since),
             (StatementLine.booked_on, le, wanted.until),
