@@ -150,8 +150,22 @@ def _import(settings: Settings, file: Path, reading: Reading) -> None:
     else:
         known = imported.lines - imported.new
         click.echo(f"Kept {imported.new} new lines; {known} were known or moved no money.")
+        _warn_of_twins(bench, imported.file_id)
     _match(bench)
     _say_totals(bench, imported.file_id)
+
+
+def _warn_of_twins(bench: "Bench", file_id: int) -> None:
+    from portal.payments.statements.models import StatementLine
+    from portal.payments.statements.twins import find_twins
+
+    with bench.database.read() as session:
+        twins = find_twins(session, StatementLine.file_id == file_id)
+    if twins:
+        click.echo(
+            f"{len(twins)} of them may have been told by an earlier file of another kind, and wait "
+            "for a clerk, who ignores them or withdraws this file if both are of one account."
+        )
 
 
 def _match(bench: "Bench") -> None:

@@ -179,6 +179,7 @@ REASONS = {
     Reason.TAKEN: "another line fits better",
     Reason.REVERSED: "may have been returned",
     Reason.TAKEN_BACK: "taken back before",
+    Reason.TOLD_TWICE: "perhaps told twice",
 }
 PLAN_STATUSES = {
     "pending": "Not begun",

@@ -124,6 +124,19 @@ def test_a_file_that_staff_withdrew_is_imported_again(
     assert "EUR 3.00 came in" in check.stdout
 
 
+def test_an_import_says_how_much_another_export_told(ready: dict[str, str], tmp_path: Path) -> None:
+    mapping = ("--date-column", "1", "--message-column", "2", "--currency", "EUR")
+    for name, content, column in (
+        ("one.csv", b"Date,Text,Sum\n2026-11-20,Roof Fund,1.00\n", "3"),
+        ("two.csv", b"Date,Text,No,Sum\n2026-11-20,ROOF FUND 7,9,1.00\n", "4"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        told = ("--amount-column", column, "--account", name)
+        done = portal("statements", "import", str(tmp_path / name), *mapping, *told, **ready)
+        assert done.returncode == 0, done.stderr
+        assert ("1 of them may have been told by" in done.stdout) is (name == "two.csv")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

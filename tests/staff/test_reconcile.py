@@ -477,6 +477,26 @@ def withdrawal_on(text: str) -> str:
     return found[1]
 
 
+def test_a_line_that_another_export_told_before_says_so(
+    clerk: Browser, promise: Callable[..., Gift], catalogued: Database
+) -> None:
+    gift = promise()
+    bring(clerk, file_of((gift.reference, "75.50"), payer="ADA O’HARA"))
+    content = f"Date,Details,In\n{DAY},Transfer from Ada O’Hara,75.50\n{DAY},Bo,3.00\n".encode()
+    told = {"bank": "columns", "column_date": "1", "column_message": "2", "currency": "CAD"}
+    answer = bring(clerk, content, "all.csv", column_credit="3", **told)
+    text = clerk.get(answer.location).text
+    assert "1 line may have been told by an earlier file of another kind" in text
+    assert text.count("Perhaps told before") == 1
+    first, second, third = lines(catalogued)
+    assert f'href="/staff/lines/{first.id}">by line {first.id}' in text
+    assert "Perhaps told before" in clerk.get(f"/staff/lines/{second.id}").text
+    assert "Perhaps told before" not in clerk.get(f"/staff/lines/{third.id}").text
+    clerk.post(WORK, page=WORK, line=str(second.id), act="ignore", reason="the same")
+    assert "Perhaps told before" not in clerk.get(f"/staff/lines/{second.id}").text
+    check(catalogued)
+
+
 def test_a_file_of_which_something_was_booked_says_why_it_stays(
     clerk: Browser, promise: Callable[..., Gift], catalogued: Database
 ) -> None:

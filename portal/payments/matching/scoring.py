@@ -39,6 +39,7 @@ class Reason(StrEnum):
     TAKEN = "taken"
     REVERSED = "reversed"
     TAKEN_BACK = "taken_back"
+    TOLD_TWICE = "told_twice"
 
 
 # Reasons that tie a line to this donor or gift, and not merely to its amount or day.

@@ -31,6 +31,21 @@ REMEMBERED_REFERENCES = 10_000
 MOST_LINES_AT_ONCE = 2_000
 MOST_GIFTS_AT_ONCE = 20_000
 
+# What the matcher wants to know of a line.
+LINE_COLUMNS = (
+    "id",
+    "position",
+    "booked_on",
+    "amount_minor",
+    "currency",
+    "payer_name",
+    "payer_account",
+    "payer_email",
+    "message",
+    "bank_reference",
+    "interac_reference",
+)
+
 _LINES = table_of(StatementLine).c
 _GIFTS = table_of(Gift).c
 # An open debit waits for a clerk, not for a gift.
@@ -79,21 +94,7 @@ def read_lines(
 ) -> Iterator[tuple[int, StatementEntry]]:
     """Lines without their raw text, which the matcher doesn't need and memory would."""
     rows = session.execute(
-        sa.select(
-            _LINES.id,
-            _LINES.position,
-            _LINES.booked_on,
-            _LINES.amount_minor,
-            _LINES.currency,
-            _LINES.payer_name,
-            _LINES.payer_account,
-            _LINES.payer_email,
-            _LINES.message,
-            _LINES.bank_reference,
-            _LINES.interac_reference,
-        )
-        .where(condition)
-        .order_by(_LINES.id),
+        sa.select(*(_LINES[name] for name in LINE_COLUMNS)).where(condition).order_by(_LINES.id),
         execution_options={"yield_per": READ_BATCH},
     )
     for row in rows:

@@ -65,7 +65,7 @@ class StatementLine(Base):
     __tablename__ = "statement_lines"
     __table_args__ = (
         sa.Index("ix_statement_lines_state_id", "state", "id"),
-        sa.Index("ix_statement_lines_booked_on_id", "booked_on", "id"),
+        sa.Index("ix_statement_lines_booked_on_amount_minor", "booked_on", "amount_minor"),
         sa.Index("ix_statement_lines_file_id_position", "file_id", "position"),
         sa.Index(
             "uq_statement_lines_standing",

@@ -23,6 +23,7 @@ from portal.payments.statements.models import (
 )
 from portal.payments.statements.proof import Totals, count_totals_by_file
 from portal.payments.statements.returns import returned_line
+from portal.payments.statements.twins import find_twins
 
 ABOVE_ALL_SCORES = 101
 # Debits that the import set aside stand on no list; those that may be returns do.
@@ -76,7 +77,7 @@ class Matched:
 class Line:
     """A line with what is suggested for it, best first, and what it was booked for.
 
-    `returns` is the line that a debit may return.
+    `returns` is the line that a debit may return, `twin` one that may be the same payment.
     """
 
     line_id: int
@@ -98,6 +99,7 @@ class Line:
     suggestions: tuple[Suggested, ...] = ()
     matches: tuple[Matched, ...] = ()
     returns: int | None = None
+    twin: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,9 +244,10 @@ def find_line(session: Session, line_id: int) -> Line | None:
 
 
 def _dress(session: Session, lines: Sequence[StatementLine]) -> tuple[Line, ...]:
-    """Lines with what belongs to them, by two queries however many they are."""
+    """Lines with what belongs to them, by a few queries however many they are."""
     line_ids = [line.id for line in lines]
     suggestions, matches = _suggestions(session, line_ids), _matches(session, line_ids)
+    twins = find_twins(session, StatementLine.id.in_(line_ids))
     return tuple(
         Line(
             line_id=line.id,
@@ -266,6 +269,7 @@ def _dress(session: Session, lines: Sequence[StatementLine]) -> tuple[Line, ...]
             suggestions=tuple(suggestions[line.id]),
             matches=tuple(matches[line.id]),
             returns=returned_line(line.note),
+            twin=twins.get(line.id),
         )
         for line in lines
     )

@@ -39,6 +39,7 @@ from portal.payments.statements.models import (
     Suggestion,
 )
 from portal.payments.statements.returns import open_returns
+from portal.payments.statements.twins import find_twins
 
 BATCH = 100
 
@@ -88,10 +89,13 @@ def _decide_all(database: Database, desk: Desk) -> Iterator[Decided]:
         yield from read_debits(session)
 
     def object_to(at: int, gift_id: int) -> Reason | None:
+        if ids[at] in told_before:
+            return Reason.TOLD_TWICE
         return Reason.TAKEN_BACK if (ids[at], gift_id) in taken_back else None
 
     with database.read() as session:
         taken_back = read_taken_back(session)
+        told_before = find_twins(session).keys()
         matcher = make_matcher(session, desk.catalogue)
         decisions = match_all(matcher, entries(session), object_to)
     return zip(ids, decisions, strict=False)  # the debits, which come last, told of others
