@@ -20,6 +20,7 @@ from flask_wtf.csrf import CSRFProtect
 from portal.i18n import gettext, pick, set_locale
 from portal.payments.statements.decoding import FILE_LIMIT
 from portal.staff import labels
+from portal.staff.acts import name_actor
 from portal.staff.models import Role, StaffUser
 from portal.staff.sessions import find_signed_in
 from portal.web import services, utc_now
@@ -149,6 +150,7 @@ def page_values() -> dict[str, object]:
         "pick": pick,
         "labelled_roles": [(one.value, gettext(text)) for one, text in labels.ROLES.items()],
         "say": labels.say,
+        "name_actor": name_actor,
     }
 
 
