@@ -39,7 +39,7 @@ def _withdraw(file_id: int, form: WithdrawForm) -> bool:
             note_act(session, "file_withdraw", f"file:{file_id}", detail)
     except WithdrawalRefused:
         return False
-    flash(gettext("The file is withdrawn. Import it again with the right columns."))
+    flash(gettext("The file is withdrawn. It can be imported again, with the right columns."))
     return True
 
 

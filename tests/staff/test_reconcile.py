@@ -455,7 +455,7 @@ def test_a_file_read_wrongly_is_withdrawn_and_comes_again(
     done = clerk.post(path, reason="In and out swapped")
     assert (done.status_code, done.location) == (303, IMPORT)
     listed = clerk.get(IMPORT).text
-    assert "The file is withdrawn. Import it again with the right columns." in listed
+    assert "The file is withdrawn. It can be imported again, with the right columns." in listed
     assert "Withdrawn by Sam Finance: In and out swapped" in listed
     own = clerk.get(f"{WORK}?file=1&state=withdrawn").text
     assert "Withdrawn by Sam Finance: In and out swapped" in own
