@@ -69,6 +69,12 @@ def table_of(model: type[Base]) -> sa.Table:
     return cast(sa.Table, model.__table__)
 
 
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
+    """An index over the rows that fit a condition, the same on both engines."""
+    fits = sa.text(where)
+    return sa.Index(name, *columns, unique=unique, sqlite_where=fits, postgresql_where=fits)
+
+
 def _insert(dialect: str, model: type[Base]) -> sqlite.Insert | postgresql.Insert:
     """An insert that may say what becomes of a row that is there already."""
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert

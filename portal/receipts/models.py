@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import Base, BigId, Document
+from portal.database import Base, BigId, Document, partial_index
 from portal.money import Money
 
 
@@ -34,12 +34,11 @@ class Receipt(Base):
     __table_args__ = (
         sa.UniqueConstraint("issuer", "year", "number"),
         sa.Index("ix_receipts_gift_id", "gift_id"),
-        sa.Index(
+        partial_index(
             "uq_receipts_live_gift",
             "gift_id",
+            where="voided_at IS NULL",
             unique=True,
-            sqlite_where=sa.text("voided_at IS NULL"),
-            postgresql_where=sa.text("voided_at IS NULL"),
         ),
     )
 

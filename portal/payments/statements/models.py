@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import Base, BigId, Document
+from portal.database import Base, BigId, Document, partial_index
 from portal.gifts.models import Gift
 from portal.money import Money
 
@@ -31,12 +31,11 @@ class StatementFile(Base):
 
     __tablename__ = "statement_files"
     __table_args__ = (
-        sa.Index(
+        partial_index(
             "uq_statement_files_standing",
             "sha256",
+            where="withdrawn_at IS NULL",
             unique=True,
-            sqlite_where=sa.text("withdrawn_at IS NULL"),
-            postgresql_where=sa.text("withdrawn_at IS NULL"),
         ),
     )
 
@@ -67,12 +66,11 @@ class StatementLine(Base):
         sa.Index("ix_statement_lines_state_id", "state", "id"),
         sa.Index("ix_statement_lines_booked_on_amount_minor", "booked_on", "amount_minor"),
         sa.Index("ix_statement_lines_file_id_position", "file_id", "position"),
-        sa.Index(
+        partial_index(
             "uq_statement_lines_standing",
             "key",
+            where="state <> 'withdrawn'",
             unique=True,
-            sqlite_where=sa.text("state <> 'withdrawn'"),
-            postgresql_where=sa.text("state <> 'withdrawn'"),
         ),
         sa.CheckConstraint("amount_minor <> 0", name="amount_not_zero"),
     )
@@ -130,13 +128,12 @@ class Match(Base):
     __tablename__ = "matches"
     __table_args__ = (
         sa.CheckConstraint("amount_minor > 0", name="amount_positive"),
-        sa.Index(
+        partial_index(
             "uq_matches_standing",
             "line_id",
             "gift_id",
+            where="undone_at IS NULL",
             unique=True,
-            sqlite_where=sa.text("undone_at IS NULL"),
-            postgresql_where=sa.text("undone_at IS NULL"),
         ),
     )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import Base, BigId
+from portal.database import Base, BigId, partial_index
 from portal.gifts.models import Gift
 
 
@@ -19,11 +19,10 @@ class TransferWatch(Base):
 
     __tablename__ = "transfer_watches"
     __table_args__ = (
-        sa.Index(
+        partial_index(
             "ix_transfer_watches_next_at",
             "next_at",
-            sqlite_where=sa.text("next_at IS NOT NULL"),
-            postgresql_where=sa.text("next_at IS NOT NULL"),
+            where="next_at IS NOT NULL",
         ),
     )
 
