@@ -15,3 +15,11 @@ def clerk(catalogued: Database, database_url: str) -> Iterator[Clerk]:
     place = make_workplace(database_url, None)
     yield Clerk(place)
     place.close()
+
+
+@pytest.fixture
+def other(clerk: Clerk) -> Iterator[Clerk]:
+    """A colleague with connections of their own."""
+    place = make_workplace(clerk.place.services.settings.database_url, None)
+    yield Clerk(place, by="staff:8")
+    place.close()

@@ -1,6 +1,6 @@
 """Files kept: whole or not at all, once, by however many clerks at once; money never doubled."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +24,6 @@ from portal.payments.statements.working import BATCH, match_open_lines
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 from tests.statements.samples import sample
-from tests.workplace import make_workplace
 
 Result = TypeVar("Result")
 
@@ -39,14 +38,6 @@ def at_once(*works: Callable[[], Result]) -> list[Result]:
 
     with ThreadPoolExecutor(len(works)) as pool:
         return [one.result() for one in [pool.submit(begin, work) for work in works]]
-
-
-@pytest.fixture
-def other(clerk: Clerk) -> Iterator[Clerk]:
-    """A colleague with connections of their own."""
-    place = make_workplace(clerk.place.services.settings.database_url, None)
-    yield Clerk(place, by="staff:8")
-    place.close()
 
 
 def test_the_same_file_again_changes_nothing(clerk: Clerk) -> None:

@@ -1,6 +1,5 @@
 """A file that was read wrongly: withdrawn, kept as evidence, and imported again."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -24,18 +23,9 @@ from portal.payments.statements.reading import read_statement
 from portal.payments.statements.withdrawing import WithdrawalRefused, withdraw_file
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
-from tests.workplace import make_workplace
 
 RIGHT = ColumnMapping(date=0, message=(1,), debit=2, credit=3, decimal_mark=".")
 WRONG = ColumnMapping(date=0, message=(1,), debit=3, credit=2, decimal_mark=".")
-
-
-@pytest.fixture
-def other(clerk: Clerk) -> Iterator[Clerk]:
-    """A colleague with connections of their own."""
-    place = make_workplace(clerk.place.services.settings.database_url, None)
-    yield Clerk(place, by="staff:8")
-    place.close()
 
 
 def two_columns(gift: Gift) -> bytes:
