@@ -156,14 +156,13 @@ def _import(settings: Settings, file: Path, reading: Reading) -> None:
 
 
 def _warn_of_twins(bench: "Bench", file_id: int) -> None:
-    from portal.payments.statements.models import StatementLine
-    from portal.payments.statements.twins import find_twins
+    from portal.payments.statements.twins import count_twins
 
     with bench.database.read() as session:
-        twins = find_twins(session, StatementLine.file_id == file_id)
+        twins = count_twins(session, file_id)
     if twins:
         click.echo(
-            f"{len(twins)} of them may have been told by an earlier file of another kind, and wait "
+            f"{twins} of them may have been told by an earlier file of another kind, and wait "
             "for a clerk, who ignores them or withdraws this file if both are of one account."
         )
 

@@ -10,12 +10,11 @@ from portal.i18n import gettext, ngettext
 from portal.payments.statements.decoding import read_limited
 from portal.payments.statements.entries import StatementError
 from portal.payments.statements.gathering import is_long_work
-from portal.payments.statements.models import StatementLine
 from portal.payments.statements.operations import Imported, import_statement
 from portal.payments.statements.outcome import count_outcome
 from portal.payments.statements.proof import count_totals
 from portal.payments.statements.queries import list_files
-from portal.payments.statements.twins import find_twins
+from portal.payments.statements.twins import count_twins
 from portal.payments.statements.working import Worked, match_open_lines
 from portal.payments.webhook import current_desk
 from portal.staff.access import staff
@@ -110,10 +109,10 @@ def _tell(imported: Imported) -> None:
         return
     with services().database.read() as session:
         out = count_outcome(session, imported.file_id).went_out
-        twins = find_twins(session, StatementLine.file_id == imported.file_id)
+        twins = count_twins(session, imported.file_id)
     flash(ngettext("%(num)s new line is kept.", "%(num)s new lines are kept.", imported.new))
     if twins:
-        flash(_say_twins(len(twins)))
+        flash(_say_twins(twins))
     if out:
         flash(gettext("Money out: %(number)s.", number=out))
 

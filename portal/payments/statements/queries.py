@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from operator import eq, ge, le, ne
+from operator import eq, ge, le
 from typing import Any
 
 import sqlalchemy as sa
@@ -224,10 +224,11 @@ def select_lines(wanted: LineFilter, *columns: Any) -> sa.Select[Any]:
 
 
 def _conditions(wanted: LineFilter) -> list[sa.ColumnElement[bool]]:
-    return [
+    state = StatementLine.state
+    shown = state == wanted.state if wanted.state else state != LineState.WITHDRAWN
+    narrowed = [
         compare(column, value)
         for column, compare, value in (
-            (StatementLine.state, eq if wanted.state else ne, wanted.state or LineState.WITHDRAWN),
             (StatementLine.file_id, eq, wanted.file_id),
             (StatementLine.booked_on, ge, wanted.since),
             (StatementLine.booked_on, le, wanted.until),
@@ -235,6 +236,7 @@ def _conditions(wanted: LineFilter) -> list[sa.ColumnElement[bool]]:
         )
         if value is not None
     ]
+    return [shown, *narrowed]
 
 
 def find_line(session: Session, line_id: int) -> Line | None:

@@ -42,6 +42,11 @@ def find_twins(session: Session, *conditions: sa.ColumnElement[bool]) -> dict[in
     return found
 
 
+def count_twins(session: Session, file_id: int) -> int:
+    """How many open lines of a file an earlier export may have told."""
+    return len(find_twins(session, StatementLine.file_id == file_id))
+
+
 def is_one_payment(one: StatementEntry, other: StatementEntry) -> bool:
     """Whether two lines of one day and amount, told by two exports, may be one payment."""
     if one.interac_reference and other.interac_reference:
