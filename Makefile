@@ -4,35 +4,54 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 JOBS ?= 4
+UV := $(shell command -v uv)
 
 .PHONY: run test check bench lock clean
 
-run: $(VENV)/.ready
-	$(BIN)/portal demo $(ARGS)
+# From the folder itself: what runs the product needs no build.
+run: $(VENV)/.run
+	$(BIN)/python -m portal demo $(ARGS)
 
-test: $(VENV)/.ready
+test: $(VENV)/.prove
 	$(BIN)/pytest -n $(JOBS) $(ARGS)
 
-check: $(VENV)/.ready
+check: $(VENV)/.prove
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m tests.check_migrations
+	$(BIN)/python -m tests.check_advisories
 
-bench: $(VENV)/.ready
+bench: $(VENV)/.prove
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-lock: $(VENV)/.ready
-	$(BIN)/python -m piptools compile --quiet --generate-hashes --all-extras --strip-extras \
-	  --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-options --output-file requirements.lock pyproject.toml
+COMPILE = $(BIN)/python -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+  --no-emit-index-url --no-emit-find-links --no-emit-options
 
-$(VENV)/.ready: requirements.lock pyproject.toml
+lock: $(VENV)/.prove
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+ifdef UV
+INSTALL = VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet
+else
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "portal needs Python 3.11 or newer: make run PYTHON=python3.12"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock | $(BIN)/python
+	$(INSTALL) --require-hashes --requirement requirements.lock
 	touch $@
+
+# All that running needs, and what proving adds, at the same versions.
+$(VENV)/.prove: requirements.lock requirements-dev.lock pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes --requirement requirements-dev.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@ $(VENV)/.run
 
 clean:
 	rm -rf $(VENV) .cache dist build
