@@ -1,11 +1,15 @@
 """The web application, wired together."""
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.clock import Clock, SystemClock
 from portal.database import Database
 from portal.giving.blueprint import set_up_giving
+from portal.giving.pages import PageCache
 from portal.health import blueprint as health
 from portal.jobs import Jobs
 from portal.paths import PACKAGE, TEMPLATES
@@ -14,6 +18,7 @@ from portal.payments.webhook import blueprint as webhooks
 from portal.regions.queries import CatalogueCache
 from portal.settings import Settings
 from portal.staff.blueprint import set_up_staff
+from portal.staff.recent import Recent
 from portal.web import Services, set_up_web
 
 LARGEST_REQUEST_BYTES = 1_000_000
@@ -21,24 +26,44 @@ LARGEST_REQUEST_BYTES = 1_000_000
 
 def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     """Every page of the product over one database; nothing is served before it is called."""
+    app = make_app()
+    furnish(app, settings, clock)
+    return app
+
+
+def make_app() -> Flask:
+    """The routes, hooks and templates alone; it serves nothing until it is furnished."""
     app = Flask("portal", template_folder=str(TEMPLATES), static_folder=str(PACKAGE / "static"))
-    app.secret_key = settings.secret_key.get_secret_value()
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
-    database = Database(settings.database_url, pool_size=settings.threads + 2)
-    app.extensions["portal"] = Services(
-        settings=settings,
-        database=database,
-        clock=clock or SystemClock(),
-        jobs=Jobs(database),
-    )
-    app.extensions["gateway"] = Gateway(settings)
-    app.extensions["catalogue"] = CatalogueCache(database)
     set_up_web(app)
     for blueprint in (webhooks, health):
         app.register_blueprint(blueprint)
     set_up_giving(app)
     set_up_staff(app)
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
     return app
+
+
+def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
+    """Give the app what its pages work with; a second time, all of it anew."""
+    app.wsgi_app = _behind_proxies(app, settings.trusted_proxies)  # type: ignore[method-assign]  # Flask's documented way
+    database = Database(settings.database_url, pool_size=settings.threads + 2)
+    app.secret_key = settings.secret_key.get_secret_value()
+    app.config["SESSION_COOKIE_SECURE"] = settings.is_secure
+    app.extensions |= {
+        "portal": Services(
+            settings=settings,
+            database=database,
+            clock=clock or SystemClock(),
+            jobs=Jobs(database),
+        ),
+        "gateway": Gateway(settings),
+        "catalogue": CatalogueCache(database),
+        "giving_pages": PageCache(),
+        "staff_received": Recent(),
+    }
+
+
+def _behind_proxies(app: Flask, hops: int) -> Callable[..., Iterable[bytes]]:
+    """The app's own entry, which believes so many proxies about who asks."""
+    plain = partial(Flask.wsgi_app, app)
+    return ProxyFix(plain, x_for=hops, x_proto=hops, x_host=hops) if hops else plain

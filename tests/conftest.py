@@ -15,7 +15,6 @@ import psycopg
 import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
-from jinja2.bccache import Bucket, BytecodeCache
 
 from portal import schema
 from portal.clock import FixedClock
@@ -42,23 +41,6 @@ hypothesis.settings.load_profile("portal")
 def speak_english() -> None:
     """No test hears the language of the request that another one made."""
     set_locale("en")
-
-
-class KeptTemplates(BytecodeCache):
-    """Compiled templates for all apps of a test run; compiling them anew takes most of a test."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key] = bucket.bytecode_to_string()
-
-
-TEMPLATES = KeptTemplates()
 
 
 def load_catalogue(database: Database) -> None:
@@ -185,9 +167,28 @@ def _new_postgres(request: pytest.FixtureRequest, _tmp_path: Path) -> str:
 NEW = {"sqlite": _new_sqlite, "postgresql": _new_postgres}
 
 
-@pytest.fixture(params=ENGINES)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole modules with slow tests begin first, so that no process waits for the last of them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+# Pages say the same over either engine; modules here with SQL of its own are marked.
+PAGES = {"giving", "health", "staff"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Both engines, one after the other, for whatever asks a database of its own."""
+    if "database_url" not in metafunc.fixturenames:
+        return
+    is_page = Path(metafunc.module.__file__ or "").parent.name in PAGES
+    is_alone = is_page and not metafunc.definition.get_closest_marker("both_engines")
+    metafunc.parametrize("database_url", ENGINES[:1] if is_alone else ENGINES, indirect=True)
+
+
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A migrated database of its own, of each engine in turn; empty but for a catalogue."""
+    """A migrated database of its own; empty but for a catalogue."""
     return NEW[request.param](request, tmp_path)
 
 
@@ -240,17 +241,27 @@ def settings(database_url: str, settings_values: dict[str, Any]) -> Settings:
     return load_settings(**{**values, "database_url": database_url, **settings_values})
 
 
-@pytest.fixture
-def app(catalogued: Database, settings: Settings, clock: FixedClock) -> Iterator[Flask]:
-    """The whole application over a catalogued database, at a time that stands still."""
-    from portal.app import create_app  # noqa: PLC0415 - pure tests need no web application
+@pytest.fixture(scope="session")
+def building() -> Flask:
+    """The routes and templates of all apps of a process: to compile them takes half a second."""
+    from portal.app import make_app  # noqa: PLC0415 - pure tests need no web application
 
-    app = create_app(settings, clock)
+    app = make_app()
     app.test_client_class = CheckedClient
-    app.jinja_env.bytecode_cache = TEMPLATES
     app.testing = False
-    yield app
-    app.extensions["portal"].database.close()
+    return app
+
+
+@pytest.fixture
+def app(
+    building: Flask, catalogued: Database, settings: Settings, clock: FixedClock
+) -> Iterator[Flask]:
+    """The whole application over a catalogued database, at a time that stands still."""
+    from portal.app import furnish  # noqa: PLC0415 - as above
+
+    furnish(building, settings, clock)
+    yield building
+    building.extensions["portal"].database.close()
 
 
 @pytest.fixture

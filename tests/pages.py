@@ -1,6 +1,8 @@
 """A test client that reads every page it fetches as a careful reviewer would."""
 
+import re
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 import html5lib
@@ -31,8 +33,23 @@ def check_headers(response: TestResponse) -> None:
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+# What differs in pages that are otherwise the same: signed times and tokens, gifts' addresses.
+_SIGNED = re.compile(
+    r'(?<=name="csrf_token" value=")[^"<>]+|(?<=name="ticket" value=")[^"<>]+'
+    r"|(?<=/gift/)[\w-]{16,}"
+)
+
+
 def check_page(html: str) -> None:
-    """Valid HTML, one H1 that the title begins with or names, labelled fields, unique ids."""
+    """Valid HTML, one H1 that the title begins with or names, labelled fields, unique ids.
+
+    The same page is read once: reading takes three times as long as making it.
+    """
+    _check_once(_SIGNED.sub("signed", html))
+
+
+@lru_cache(maxsize=4096)
+def _check_once(html: str) -> None:
     tree = html5lib.HTMLParser(strict=True).parse(html)
     elements = list(tree.iter())
     headings = [element for element in elements if element.tag == f"{HTML}h1"]

@@ -3,7 +3,6 @@
 from flask import Blueprint, Flask, url_for
 
 from portal.giving import choosing, gift_views, monthly_views, transfer_views, views
-from portal.giving.pages import PageCache
 from portal.giving.puzzle import ask_for_work
 from portal.giving.texts import coded_money, currency_name, large_money, short_money
 from portal.i18n import pick
@@ -12,8 +11,7 @@ from portal.regions.catalogue import Region
 
 
 def set_up_giving(app: Flask) -> None:
-    """The giving pages on an app that has its services, gateway and catalogue."""
-    app.extensions["giving_pages"] = PageCache()
+    """The giving pages on an app; it is given its services, gateway and catalogue later."""
     app.jinja_env.globals |= {
         "pick": pick,
         "short_money": short_money,

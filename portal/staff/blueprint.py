@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
-from portal.settings import Settings
 from portal.staff import (  # noqa: F401 - a room that is imported has its pages
     act_views,
     dashboard,
@@ -23,7 +22,6 @@ from portal.staff import (  # noqa: F401 - a room that is imported has its pages
     withdraw_views,
 )
 from portal.staff.access import csrf, staff
-from portal.staff.recent import Recent
 from portal.staff.sessions import LIFETIME
 
 __all__ = ["set_up_staff"]
@@ -34,19 +32,16 @@ def set_up_staff(app: Flask) -> None:
 
     The cookie belongs to /staff alone, so that donors' pages never meet it.
     """
-    settings: Settings = app.extensions["portal"].settings
     app.config.update(
         SESSION_COOKIE_NAME="staff",
         SESSION_COOKIE_PATH="/staff",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.is_secure,
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=LIFETIME,
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    app.extensions["staff_received"] = Recent()
     csrf.init_app(app)
     app.register_blueprint(staff)
     app.add_template_filter(format_moment, "moment")

@@ -14,6 +14,8 @@ from tests.statements.clerk import rbc
 from tests.statements.samples import SAMPLES
 from tests.workplace import make_workplace
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["good"]
 
 RBC = str(SAMPLES / "rbc.csv")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from portal.gifts.models import Gift, Plan
@@ -11,6 +12,8 @@ from tests.demo_process import DemoProcess
 from tests.journeys.browser import PHONE, Visitor
 from tests.journeys.giving import Donor, fill_form, give, pay_by_card
 from tests.journeys.staff import find_gifts
+
+pytestmark = pytest.mark.slow
 
 DAYS = 24 * 3600
 

@@ -22,6 +22,8 @@ from tests.journeys.test_reconcile import import_file
 from tests.statements.clerk import rbc
 from tests.workplace import make_settings
 
+pytestmark = pytest.mark.slow
+
 # Each width and each scheme of colours once; neither depends on the other.
 SIGHTS = ((PHONE, "dark"), (DESKTOP, "light"))
 FORMS = (

@@ -1,7 +1,11 @@
 """Matching holds as much for many lines and gifts as for few: they wait on disk."""
 
+import pytest
+
 from portal.payments.matching.keyed import REMEMBERED_KEYS, REMEMBERED_THINGS
 from tests.matching.timing import measure_matching
+
+pytestmark = pytest.mark.slow
 
 LINES = 2 * max(REMEMBERED_KEYS, REMEMBERED_THINGS)
 BYTES_A_LINE = 300

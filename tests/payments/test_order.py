@@ -31,6 +31,8 @@ from tests.payments.stories import STORIES, Event, Recorder, list_events
 from tests.sandbox_process import SandboxProcess, running_sandbox
 from tests.workplace import Workplace, make_workplace
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Told:

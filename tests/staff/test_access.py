@@ -6,9 +6,13 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
+from portal.app import make_app
 from portal.staff.access import NEEDED, OPEN, local_path
 from portal.staff.models import Role
+from tests.pages import CheckedClient
 from tests.staff.conftest import Browser
+
+pytestmark = pytest.mark.both_engines
 
 Visit = Callable[[], Browser]
 SignedIn = Callable[[str], Browser]
@@ -57,9 +61,17 @@ def test_a_role_reaches_no_further_than_it_may(app: Flask, signed_in: SignedIn, 
         assert "Your role doesn’t reach here" in response.text
 
 
-def test_a_route_that_the_table_forgets_is_shut(app: Flask, signed_in: SignedIn) -> None:
-    app.add_url_rule("/staff/forgotten", "staff.forgotten", lambda: "seen")
-    assert signed_in("admin").get("/staff/forgotten").status_code == 403
+class TestForgotten:
+    @pytest.fixture
+    def building(self) -> Flask:
+        """An app of its own, with a route that the table knows nothing of."""
+        app = make_app()
+        app.test_client_class = CheckedClient
+        app.add_url_rule("/staff/forgotten", "staff.forgotten", lambda: "seen")
+        return app
+
+    def test_a_route_that_the_table_forgets_is_shut(self, signed_in: SignedIn) -> None:
+        assert signed_in("admin").get("/staff/forgotten").status_code == 403
 
 
 def test_every_form_needs_its_token(app: Flask, signed_in: SignedIn) -> None:

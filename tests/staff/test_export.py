@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
@@ -16,6 +17,8 @@ from portal.staff.searching import read_search
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_crowd, add_sample, pay_sample
+
+pytestmark = pytest.mark.both_engines
 
 SignedIn = Callable[[str], Browser]
 

@@ -20,6 +20,8 @@ from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_crowd, add_many, add_sample, pay_sample
 
+pytestmark = pytest.mark.both_engines
+
 SignedIn = Callable[[str], Browser]
 CURRENCIES = ("CAD", "JPY", "USD")
 

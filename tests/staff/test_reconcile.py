@@ -28,6 +28,8 @@ from tests.statements.clerk import rbc
 from tests.statements.samples import read_sample, sample
 from tests.workplace import promised_jobs
 
+pytestmark = pytest.mark.slow
+
 SignedIn = Callable[[str], Browser]
 DAY = NOW.date()
 IMPORT = "/staff/statements"

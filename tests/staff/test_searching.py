@@ -8,6 +8,8 @@ from portal.gifts.references import make_reference
 from portal.money import Money
 from portal.staff.searching import Search, name_orders, read_search
 
+pytestmark = pytest.mark.both_engines
+
 CURRENCIES = ("CAD", "JPY", "KWD")
 
 
