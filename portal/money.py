@@ -46,6 +46,8 @@ _GROUPED = {
     )
     for step in (2, 3)
 }
+# No amount with its sign is longer; what is, isn't looked at.
+LONGEST_AMOUNT = 60
 # Signs everybody knows, taken beside any amount.
 _COMMON_SIGNS = "$€£¥₦₹₩"
 
@@ -191,8 +193,10 @@ def parse_amount(text: str, currency: str, locale: str = "en") -> Money:
 
     `portal/static/give.js` reads by the same rules, to show what will be given.
     """
+    if len(text) > LONGEST_AMOUNT:
+        raise AmountError(AmountError.UNCLEAR)
     signs, digits = number_signs(locale), exponent(currency)
-    cleaned = _bare_number(text, signs, _beside_number(currency, locale))
+    cleaned = _bare_number(text, signs, list_currency_signs(currency, locale))
     if not cleaned:
         raise AmountError(AmountError.EMPTY)
     if cleaned.startswith(("-", "−")):
@@ -206,16 +210,17 @@ def parse_amount(text: str, currency: str, locale: str = "en") -> Money:
     return Money(minor, currency)
 
 
-@lru_cache(maxsize=1024)
-def _beside_number(currency: str, locale: str) -> re.Pattern[str]:
-    """A number, and the currency's sign or code before or after it."""
-    sign = "|".join(re.escape(sign) for sign in list_currency_signs(currency, locale))
-    return re.compile(rf"^(?:{sign})?\s*(.*?)\s*(?:{sign})?$", re.IGNORECASE)
+def _bare_number(text: str, signs: NumberSigns, beside: tuple[str, ...]) -> str:
+    """Digits as ASCII, and without the currency's sign or code before or after them."""
+    folded = _fold_signs(text, signs.decimal).strip()
+    before = next((sign for sign in beside if _begins(folded, sign)), "")
+    bare = folded[len(before) :].strip()
+    after = next((sign for sign in beside if _begins(bare[-len(sign) :], sign)), "")
+    return bare[: len(bare) - len(after)].strip()
 
 
-def _bare_number(text: str, signs: NumberSigns, beside: re.Pattern[str]) -> str:
-    """Digits as ASCII, and without the currency's sign or code around them."""
-    return beside.sub(r"\1", _fold_signs(text, signs.decimal).strip(), count=1)
+def _begins(text: str, sign: str) -> bool:
+    return text[: len(sign)].casefold() == sign.casefold()
 
 
 def _fold_signs(text: str, decimal: str) -> str:

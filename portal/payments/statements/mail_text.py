@@ -11,7 +11,7 @@ BODY_LIMIT = 100_000
 _ADDRESS = re.compile(
     r"\s*(?:(?P<name>\"(?:[^\"\\]|\\.){0,200}\"|[^\"<>,@;:()]{0,200}?)\s*"
     r"<(?P<bracketed>[^<>@\s\",;]{1,64}@[^<>@\s\",;]{1,255})>"
-    r"|(?P<bare>[^<>@\s\",;]{1,64}@[^<>@\s\",;]{1,255}))\s*"
+    r"|(?P<bare>[^<>@\s\",;]{1,64}@[^<>@\s\",;]{1,255}))"
 )
 _BREAKS = frozenset("p div br tr table li h1 h2 h3 h4 td".split())
 _HIDDEN = frozenset(("style", "script", "head", "title"))

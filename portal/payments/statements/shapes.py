@@ -7,7 +7,13 @@ from portal.payments.statements.csv_rows import Row
 from portal.payments.statements.dates import is_date
 
 _AMOUNT = re.compile(r"-?\$?\d[\d,]*(?:\.\d{1,2})?")
-_CARD = re.compile(r"[\dXx]*[*Xx]{4,}[\d]*")
+_CARD_SIGNS = re.compile(r"[\d*Xx]{4,}")
+_HIDDEN_SIGNS = re.compile(r"[*Xx]{4}")
+
+
+def _is_card(cell: str) -> bool:
+    """A card's number with its middle hidden, as 4510XXXXXXXX1234."""
+    return _CARD_SIGNS.fullmatch(cell) is not None and _HIDDEN_SIGNS.search(cell) is not None
 
 
 def _is_amount(cell: str) -> bool:
@@ -23,7 +29,7 @@ KINDS: dict[str, Callable[[str], bool]] = {
     "text": _is_text,
     "amount": _is_amount,
     "amount?": lambda cell: not cell or _is_amount(cell),
-    "card?": lambda cell: not cell or _CARD.fullmatch(cell) is not None,
+    "card?": lambda cell: not cell or _is_card(cell),
 }
 
 
