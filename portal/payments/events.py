@@ -2,12 +2,13 @@
 
 An event is stored, applied and answered in one transaction. What fails inside is undone,
 and the event is then kept with its problem by a transaction of its own, so that the answer
-to Stripe is 2xx once it is stored and a job tries again.
+to Stripe is 2xx once it is stored and a job tries again. What no try can read, because it is
+not as Stripe describes events, waits for a person.
 """
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,7 +19,15 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, lock_gift_of
 from portal.logs import get_logger
-from portal.payments.models import Checkout, EventState, StripeEvent, StripeLink
+from portal.payments.envelopes import Envelope, is_thin, read_envelope
+from portal.payments.models import (
+    HOPELESS,
+    Checkout,
+    EventState,
+    Problem,
+    StripeEvent,
+    StripeLink,
+)
 from portal.payments.operations import Desk, MoneyDiffers, accept_for, accept_unattributed
 from portal.payments.plans import (
     change_plan,
@@ -26,7 +35,7 @@ from portal.payments.plans import (
     find_plan_gift,
     note_failed_renewal,
 )
-from portal.payments.readings import Reading, read_event
+from portal.payments.readings import Reading, UnreadableEvent, read_event
 
 log = get_logger()
 
@@ -43,6 +52,11 @@ class Outcome:
     waits_for: str | None = None
     problem: str = ""
 
+    @property
+    def is_worth_another_try(self) -> bool:
+        """Whether time, or what comes meanwhile, may help."""
+        return self.state not in DONE and self.problem not in HOPELESS
+
 
 DONE = frozenset({EventState.PROCESSED, EventState.IGNORED})
 
@@ -51,21 +65,25 @@ def receive_event(
     database: Database, desk: Desk, event: Document, now: datetime, *, livemode: bool
 ) -> Outcome:
     """Store an event and apply it; one that was applied before changes nothing."""
+    envelope = read_envelope(event, now)
+    event = envelope.payload
 
     def understand(session: Session) -> Outcome:
+        if is_thin(event):
+            return Outcome(EventState.FAILED, problem=Problem.THIN)
         if bool(event.get("livemode")) is not livemode:
-            return Outcome(EventState.FAILED, problem="livemode")
+            return Outcome(EventState.FAILED, problem=Problem.LIVEMODE)
         return _apply(session, desk, event, now)
 
     try:
-        return _keep(database, desk, event, now, understand)
+        return _keep(database, desk, envelope, now, understand)
     except DatabaseUnavailable:
         raise
     except Exception as error:
         # Whatever went wrong, the event must stay and be tried again.
-        log.exception("stripe_event_failed", stripe_event=event.get("id"))
+        log.exception("stripe_event_failed", stripe_event=envelope.stripe_event_id)
         failed = Outcome(EventState.FAILED, problem=type(error).__name__)
-    return _keep(database, desk, event, now, lambda _session: failed)
+    return _keep(database, desk, envelope, now, lambda _session: failed)
 
 
 def reapply_event(
@@ -73,47 +91,39 @@ def reapply_event(
 ) -> Outcome:
     """Try a stored event again."""
     with database.read() as session:
-        event = session.get_one(StripeEvent, event_id).payload
+        kept = session.get_one(StripeEvent, event_id)
+        event = {**kept.payload, "id": kept.stripe_event_id}
     return receive_event(database, desk, event, now, livemode=livemode)
 
 
 def _keep(
     database: Database,
     desk: Desk,
-    event: Document,
+    envelope: Envelope,
     now: datetime,
     understand: Callable[[Session], Outcome],
 ) -> Outcome:
     """Store an event with what becomes of it, unless that is settled already."""
     with database.write() as session:
-        event_id, known = _store(session, event, now)
+        event_id, known = _store(session, envelope, now)
         if known is not None and known.state in DONE:
             return known
         outcome = understand(session)
         _record(session, event_id, outcome)
-        if outcome.state not in DONE and outcome.problem != "livemode":
+        if outcome.is_worth_another_try:
             desk.jobs.enqueue(session, "retry_event", event_id, delay_seconds=RETRY_AFTER_SECONDS)
         return outcome
 
 
-def _store(session: Session, event: Document, now: datetime) -> tuple[int, Outcome | None]:
+def _store(session: Session, envelope: Envelope, now: datetime) -> tuple[int, Outcome | None]:
     """The event's id, and what became of it when it came before."""
-    row = {
-        "stripe_event_id": event["id"],
-        "type": event["type"],
-        "livemode": bool(event.get("livemode")),
-        "api_version": str(event.get("api_version") or ""),
-        "created_at": datetime.fromtimestamp(int(event["created"]), UTC),
-        "received_at": now,
-        "payload": event,
-        "state": EventState.WAITING,
-    }
+    row = {**envelope.columns(), "received_at": now, "state": EventState.WAITING}
     for event_id in insert_new(session, StripeEvent, row):
         return event_id, None
     known = session.scalars(
-        sa.select(StripeEvent).where(StripeEvent.stripe_event_id == event["id"])
+        sa.select(StripeEvent).where(StripeEvent.stripe_event_id == envelope.stripe_event_id)
     ).one()
-    return known.id, Outcome(known.state, known.gift_id)
+    return known.id, Outcome(known.state, known.gift_id, problem=known.problem)
 
 
 def _record(session: Session, event_id: int, outcome: Outcome) -> None:
@@ -135,7 +145,10 @@ _NOTE = (
 
 
 def _apply(session: Session, desk: Desk, event: Document, now: datetime) -> Outcome:
-    reading = read_event(event)
+    try:
+        reading = read_event(event)
+    except UnreadableEvent:
+        return Outcome(EventState.FAILED, problem=Problem.UNREADABLE)
     if reading is None:
         return Outcome(EventState.IGNORED)
     return apply_reading(session, desk, reading, now)
@@ -176,10 +189,10 @@ def _without_gift(session: Session, desk: Desk, reading: Reading, now: datetime)
         why = f"Stripe names the gift {reading.reference}, which is not here"
         gift_id = _book_beside(session, desk, reading.claims, now, why=why, beside=None)
         link(session, desk, reading.links, gift_id, now)
-        return Outcome(EventState.PROCESSED, gift_id, problem="unattributed")
+        return Outcome(EventState.PROCESSED, gift_id, problem=Problem.UNATTRIBUTED)
     if reading.known_by:
         return Outcome(EventState.WAITING, waits_for=reading.known_by[0])
-    return Outcome(EventState.FAILED, problem="no such gift")
+    return Outcome(EventState.FAILED, problem=Problem.NO_GIFT)
 
 
 def _book_beside(
@@ -226,7 +239,19 @@ def link(
     if not new:
         return
     for event_id, payload in session.execute(_WAITING, {"stripe_ids": new}).all():
-        _record(session, event_id, _apply(session, desk, payload, now))
+        _record(session, event_id, _apply_apart(session, desk, payload, now))
+
+
+def _apply_apart(session: Session, desk: Desk, event: Document, now: datetime) -> Outcome:
+    """Apply an event that waited: what fails in it undoes nothing of the one that came."""
+    try:
+        with session.begin_nested():
+            return _apply(session, desk, event, now)
+    except sa.exc.OperationalError:
+        raise
+    except Exception as error:
+        log.exception("stripe_event_failed", stripe_event=event.get("id"))
+        return Outcome(EventState.FAILED, problem=type(error).__name__)
 
 
 _WAITING = (

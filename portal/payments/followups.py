@@ -14,7 +14,7 @@ from portal.logs import get_logger
 from portal.money import Money
 from portal.payments.events import Outcome, apply_reading, reapply_event, receive_event
 from portal.payments.gateway import Gateway, StripeMissing, StripeRefused, at
-from portal.payments.models import Checkout, Comparison, EventState, StripeEvent
+from portal.payments.models import Checkout, Comparison, EventState, Problem, StripeEvent
 from portal.payments.operations import Desk, accept
 from portal.payments.readings import READERS, Reading, read_checkout
 from portal.regions.queries import CatalogueCache
@@ -59,16 +59,24 @@ def fetch_fee(bench: Bench, transaction_id: str, gift_id: int) -> None:
 class StillWaiting(Exception):
     """The event leads to no gift yet; worth another try."""
 
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.problem or "no gift yet")
+        self.outcome = outcome
 
-def retry_event(bench: Bench, event_id: int) -> None:
-    """Apply a stored event again, asking Stripe whose payment it speaks of."""
+
+def retry_event(bench: Bench, event_id: int) -> Outcome:
+    """Apply a stored event again, asking Stripe whose payment it speaks of.
+
+    `StillWaiting` where another try may help; what became of it where none does.
+    """
     with bench.database.read() as session:
         waits_for = session.get_one(StripeEvent, event_id).waits_for
     if waits_for:
         _resolve(bench, event_id, waits_for)
     outcome = _reapply(bench, event_id)
-    if outcome.state in {EventState.WAITING, EventState.FAILED}:
-        raise StillWaiting(outcome.problem or "no gift yet")
+    if outcome.is_worth_another_try:
+        raise StillWaiting(outcome)
+    return outcome
 
 
 def _reapply(bench: Bench, event_id: int) -> Outcome:
@@ -126,7 +134,7 @@ def _set_aside(bench: Bench, event_id: int) -> None:
         session.execute(
             sa.update(StripeEvent)
             .where(StripeEvent.id == event_id, StripeEvent.state == EventState.WAITING)
-            .values(state=EventState.IGNORED, problem="not a gift of this portal")
+            .values(state=EventState.IGNORED, problem=Problem.NOT_A_GIFT)
         )
 
 

@@ -6,7 +6,6 @@ repeat after a crash is the same request to Stripe.
 """
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ import stripe
 from portal.database import Document
 from portal.i18n import html_lang
 from portal.money import Money
+from portal.payments.envelopes import open_body
 from portal.settings import STRIPE_API, Settings
 
 stripe.enable_telemetry = False
@@ -25,8 +25,6 @@ API_VERSION: str = stripe.api_version
 TIMEOUT = (3.05, 20)
 RETRIES = 2
 EVENT_PAGE = 100
-# What every event has, and what storing one takes.
-EVENT_FIELDS = frozenset({"id", "type", "created", "data"})
 # Languages of Stripe's page that keep their region; all others go by language alone.
 _REGIONAL_LOCALES = {"fr-CA", "en-GB", "es-419", "pt-BR", "zh-HK", "zh-TW"}
 _LOCALES = frozenset("de en es fr it ja ko nl pl pt ar".split()) - {"ar"}
@@ -196,13 +194,13 @@ class Gateway:
             return str(self._client.v1.accounts.retrieve_current().id)
 
     def verify_webhook(self, payload: bytes, header: str) -> Document:
-        """The event of a signed delivery, or `ForgedWebhook`."""
+        """What a signed delivery holds, an event or not, or `ForgedWebhook`."""
         for secret in self._webhook_secrets:
             with contextlib.suppress(stripe.SignatureVerificationError):
                 stripe.WebhookSignature.verify_header(
                     payload.decode("utf-8", "replace"), header, secret, 300
                 )
-                return _read_json(payload)
+                return open_body(payload)
         raise ForgedWebhook("no configured secret signed this delivery")
 
 
@@ -270,16 +268,6 @@ def _plain(thing: stripe.StripeObject) -> Document:
 
 def _id_of(reference: Any) -> str:
     return str(reference if isinstance(reference, str) else reference.id)
-
-
-def _read_json(payload: bytes) -> Document:
-    try:
-        event = json.loads(payload)
-    except ValueError as error:
-        raise ForgedWebhook("the signed delivery is no JSON") from error
-    if not isinstance(event, dict) or not event.keys() >= EVENT_FIELDS:
-        raise ForgedWebhook("the signed delivery is no event")
-    return event
 
 
 def at(seconds: Any) -> datetime:

@@ -34,6 +34,21 @@ class EventState(StrEnum):
     FAILED = "failed"
 
 
+class Problem(StrEnum):
+    """Why an event was not booked as it came; what the program stumbled over has its own name."""
+
+    LIVEMODE = "livemode"
+    UNREADABLE = "unreadable"
+    THIN = "thin"
+    NO_GIFT = "no such gift"
+    UNATTRIBUTED = "unattributed"
+    NOT_A_GIFT = "not a gift of this portal"
+
+
+# Trying again changes nothing of these.
+HOPELESS = frozenset({Problem.LIVEMODE, Problem.UNREADABLE, Problem.THIN})
+
+
 class StripeEvent(Base):
     """An event as it came, stored before it is understood, and what became of it.
 

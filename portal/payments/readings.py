@@ -13,6 +13,12 @@ from portal.database import Document
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.money import Money
+from portal.payments.envelopes import LONGEST_ID
+
+# Stripe's amounts have twelve figures at most (https://docs.stripe.com/currencies).
+MOST_MINOR = 10**14
+LONGEST_WORD = 200
+LONGEST_REFERENCE = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,37 +66,49 @@ class Reading:
     fee_of: str | None = None
 
 
+class UnreadableEvent(Exception):
+    """What came under an event's type is not what Stripe describes; no other try reads it."""
+
+
 def read_event(event: Document) -> Reading | None:
-    """What an event says; None where its type, or its object, is none of our business."""
-    reader = READERS.get(str(event.get("type")))
+    """What an event says; None where its type, or its object, is none of our business.
+
+    `UnreadableEvent` where it lacks what it must have, or has something else in its place.
+    """
+    if not isinstance(event.get("type"), str):
+        raise UnreadableEvent("no type")
+    reader = READERS.get(event["type"])
     if reader is None:
         return None
-    return reader(event["data"]["object"], _time(event["created"]))
+    try:
+        return reader(event["data"]["object"], _time(event["created"]))
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError) as error:
+        raise UnreadableEvent(type(error).__name__) from error
 
 
 def read_checkout(session: Document, at: datetime) -> Reading | None:
     """A Checkout Session, from an event or looked up: paid, on its way, or over."""
-    reference = session.get("metadata", {}).get("portal_gift")
+    reference = _reference(session)
     if not reference:
         return None
     payment = _id(session.get("payment_intent")) or _id(session.get("invoice"))
     reading = Reading(
         reference=reference,
-        links=_ids(session["id"], session.get("payment_intent"), session.get("invoice")),
+        links=_ids(_own_id(session), session.get("payment_intent"), session.get("invoice")),
         plan=_plan_of_session(session, at),
         checkout_state=session.get("status"),
     )
     fact = _SESSION_FACTS.get((str(session.get("status")), str(session.get("payment_status"))))
     if fact is None:
         return reading
-    subject = session["id"] if fact is FactKind.EXPIRED else payment
-    money = Money.from_stripe(session["amount_total"], session["currency"])
+    subject = _own_id(session) if fact is FactKind.EXPIRED else payment
+    is_paid = fact is FactKind.PAID
     claim = Claim(
         fact=fact,
-        subject=subject or session["id"],
-        occurred_at=_paid_at(session) or at if fact is FactKind.PAID else at,
-        money=money if fact is FactKind.PAID else None,
-        detail={"object": session["id"]},
+        subject=subject or _own_id(session),
+        occurred_at=_paid_at(session) or at if is_paid else at,
+        money=_money(session["amount_total"], session["currency"]) if is_paid else None,
+        detail={"object": _own_id(session)},
     )
     return replace(reading, claims=(claim,))
 
@@ -139,32 +157,32 @@ def read_failed_checkout(session: Document, at: datetime) -> Reading | None:
     reading = read_checkout(session, at)
     if reading is None:
         return None
-    subject = _id(session.get("payment_intent")) or _id(session.get("invoice")) or session["id"]
+    subject = _id(session.get("payment_intent")) or _id(session.get("invoice")) or _own_id(session)
     claim = Claim(
         fact=FactKind.FAILED,
         subject=subject,
         occurred_at=at,
         why="the bank did not pay",
-        detail={"object": session["id"]},
+        detail={"object": _own_id(session)},
     )
     return replace(reading, claims=(claim,))
 
 
 def read_payment(intent: Document, at: datetime) -> Reading | None:
     """A payment that succeeded and carries our reference; subscriptions' payments don't."""
-    reference = intent.get("metadata", {}).get("portal_gift")
+    reference = _reference(intent)
     if not reference:
         return None
     claim = Claim(
         fact=FactKind.PAID,
-        subject=intent["id"],
+        subject=_own_id(intent),
         occurred_at=at,
-        money=Money.from_stripe(intent["amount_received"], intent["currency"]),
-        detail={"object": intent["id"]},
+        money=_money(intent["amount_received"], intent["currency"]),
+        detail={"object": _own_id(intent)},
     )
     return Reading(
         reference=reference,
-        links=_ids(intent["id"], intent.get("latest_charge")),
+        links=_ids(_own_id(intent), intent.get("latest_charge")),
         claims=(claim,),
     )
 
@@ -174,7 +192,7 @@ def read_charge(charge: Document, _at: datetime) -> Reading | None:
     payment, transaction = _id(charge.get("payment_intent")), _id(charge.get("balance_transaction"))
     if payment is None or transaction is None or not charge.get("paid"):
         return None
-    return Reading(known_by=(payment,), links=(charge["id"],), fee_of=transaction)
+    return Reading(known_by=(payment,), links=(_own_id(charge),), fee_of=transaction)
 
 
 def read_refund(refund: Document, at: datetime) -> Reading | None:
@@ -185,14 +203,14 @@ def read_refund(refund: Document, at: datetime) -> Reading | None:
         return None
     claim = Claim(
         fact=fact,
-        subject=refund["id"],
+        subject=_own_id(refund),
         occurred_at=at,
-        money=Money.from_stripe(refund["amount"], refund["currency"]),
-        why=str(refund.get("failure_reason") or refund.get("reason") or ""),
-        detail={"object": refund["id"], "payment": _id(refund.get("payment_intent"))},
+        money=_money(refund["amount"], refund["currency"]),
+        why=_word(refund.get("failure_reason") or refund.get("reason")),
+        detail={"object": _own_id(refund), "payment": _id(refund.get("payment_intent"))},
     )
     return Reading(
-        reference=(refund.get("metadata") or {}).get("portal_gift"),
+        reference=_reference(refund),
         known_by=known_by,
         claims=(claim,),
     )
@@ -215,11 +233,11 @@ def read_dispute(dispute: Document, at: datetime) -> Reading | None:
         return None
     claim = Claim(
         fact=_DISPUTE_FACTS.get(status, FactKind.DISPUTE_OPENED),
-        subject=dispute["id"],
+        subject=_own_id(dispute),
         occurred_at=at,
-        money=Money.from_stripe(dispute["amount"], dispute["currency"]),
-        why=str(dispute.get("reason") or ""),
-        detail={"object": dispute["id"], "payment": _id(dispute.get("payment_intent"))},
+        money=_money(dispute["amount"], dispute["currency"]),
+        why=_word(dispute.get("reason")),
+        detail={"object": _own_id(dispute), "payment": _id(dispute.get("payment_intent"))},
     )
     return Reading(known_by=known_by, claims=(claim,))
 
@@ -233,20 +251,20 @@ def read_invoice(invoice: Document, at: datetime) -> Reading | None:
     subscription = _id(parent.get("subscription"))
     if subscription is None or not invoice.get("amount_paid"):
         return None
-    money = Money.from_stripe(invoice["amount_paid"], invoice["currency"])
+    money = _money(invoice["amount_paid"], invoice["currency"])
     paid_at = (invoice.get("status_transitions") or {}).get("paid_at")
     is_first = invoice.get("billing_reason") == "subscription_create"
     claim = Claim(
         fact=FactKind.PAID,
-        subject=invoice["id"],
+        subject=_own_id(invoice),
         occurred_at=_time(paid_at) if paid_at else at,
         money=money,
-        detail={"object": invoice["id"]},
+        detail={"object": _own_id(invoice)},
     )
     return Reading(
-        reference=(parent.get("metadata") or {}).get("portal_gift"),
+        reference=_reference(parent),
         known_by=(subscription,),
-        links=(invoice["id"],),
+        links=(_own_id(invoice),),
         claims=(claim,),
         plan=PlanChange(
             subscription_id=subscription,
@@ -254,7 +272,7 @@ def read_invoice(invoice: Document, at: datetime) -> Reading | None:
             status="active",
             customer_id=_id(invoice.get("customer")),
         ),
-        renewal=None if is_first else Renewal(invoice_id=invoice["id"], money=money),
+        renewal=None if is_first else Renewal(invoice_id=_own_id(invoice), money=money),
     )
 
 
@@ -265,7 +283,7 @@ def read_failed_invoice(invoice: Document, at: datetime) -> Reading | None:
     if subscription is None or invoice.get("billing_reason") == "subscription_create":
         return None
     return Reading(
-        reference=(parent.get("metadata") or {}).get("portal_gift"),
+        reference=_reference(parent),
         known_by=(subscription,),
         plan=PlanChange(subscription_id=subscription, at=at, status="past_due"),
         renewal_failed=True,
@@ -283,16 +301,16 @@ def read_invoice_payment(payment: Document, _at: datetime) -> Reading | None:
 
 def read_subscription(subscription: Document, at: datetime) -> Reading | None:
     """A change of a subscription: its status, or an end that was set."""
-    reference = (subscription.get("metadata") or {}).get("portal_gift")
+    reference = _reference(subscription)
     if not reference:
         return None
     cancel_at = subscription.get("cancel_at")
     status = str(subscription.get("status"))
     return Reading(
         reference=reference,
-        known_by=(subscription["id"],),
+        known_by=(_own_id(subscription),),
         plan=PlanChange(
-            subscription_id=subscription["id"],
+            subscription_id=_own_id(subscription),
             at=at,
             status=_PLAN_STATUS.get(status, ""),
             customer_id=_id(subscription.get("customer")),
@@ -314,7 +332,7 @@ def _monthly_money(subscription: Document) -> Money | None:
     total = sum(
         amount * item.get("quantity", 1) for amount, item in zip(amounts, items, strict=True)
     )
-    return Money.from_stripe(total, subscription["currency"]) if total else None
+    return _money(total, subscription["currency"]) if total > 0 else None
 
 
 _PLAN_STATUS = {
@@ -355,11 +373,44 @@ def _subscription_details(invoice: Document) -> Document:
     return details
 
 
+def _reference(thing: Document) -> str | None:
+    """The gift that an object's metadata name; those may be null, empty or another program's."""
+    named = (thing.get("metadata") or {}).get("portal_gift")
+    return named[:LONGEST_REFERENCE] if isinstance(named, str) and named else None
+
+
+def _money(amount: Any, currency: Any) -> Money:
+    """Money as Stripe writes it: a whole number within its limits, more than nothing."""
+    money = Money.from_stripe(amount, currency)
+    if not 0 < money.minor < MOST_MINOR:
+        raise ValueError("no amount of Stripe's")
+    return money
+
+
+def _word(value: Any) -> str:
+    return value[:LONGEST_WORD] if isinstance(value, str) else ""
+
+
 def _id(value: Any) -> str | None:
     """An id, whether Stripe sent it or, expanded, its object."""
-    if isinstance(value, dict):
-        return str(value["id"])
-    return str(value) if value else None
+    found = value["id"] if isinstance(value, dict) else value
+    if not found:
+        return None
+    if not isinstance(found, str) or len(found) > LONGEST_ID or not _is_plain(found):
+        raise ValueError("no id of Stripe's")
+    return found
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _own_id(thing: Document) -> str:
+    """An object's own id, which every one has."""
+    found = _id(thing["id"])
+    if found is None:
+        raise ValueError("an object without an id")
+    return found
 
 
 def _ids(*values: Any) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import cast
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from portal.logs import get_logger
+from portal.payments.envelopes import read_envelope
 from portal.payments.events import receive_event
 from portal.payments.gateway import API_VERSION, ForgedWebhook, Gateway
 from portal.payments.operations import Desk
@@ -40,12 +41,13 @@ def stripe() -> tuple[Response, int]:
     except ForgedWebhook as error:
         log.warning("webhook_forged", why=str(error))
         return _answer("signature"), 400
-    if event.get("api_version") != API_VERSION:
-        log.warning("webhook_version", version=event.get("api_version"), expected=API_VERSION)
+    envelope = read_envelope(event, utc_now())
+    if envelope.api_version != API_VERSION:
+        log.warning("webhook_version", version=envelope.api_version, expected=API_VERSION)
     outcome = receive_event(
         services().database, current_desk(), event, utc_now(), livemode=gateway.livemode
     )
-    log.info("webhook", type=event.get("type"), state=outcome.state, gift_id=outcome.gift_id)
+    log.info("webhook", type=envelope.type, state=outcome.state, gift_id=outcome.gift_id)
     return _answer(outcome.state), 200
 
 

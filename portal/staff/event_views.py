@@ -4,6 +4,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.i18n import gettext
+from portal.payments.events import DONE, Outcome
 from portal.payments.followups import Bench, StillWaiting
 from portal.payments.followups import retry_event as apply_again
 from portal.payments.gateway import StripeUnavailable
@@ -11,6 +12,7 @@ from portal.payments.models import StripeEvent
 from portal.payments.webhook import current_gateway
 from portal.staff.access import staff
 from portal.staff.acting import note_act
+from portal.staff.labels import say_problem
 from portal.staff.names import current_cache
 from portal.staff.queries import PAGE, list_open_events, name_gifts
 from portal.web import services
@@ -61,9 +63,17 @@ def _apply_again(event_id: int) -> str:
         catalogue=current_cache(),
     )
     try:
-        apply_again(bench, event_id)
+        outcome = apply_again(bench, event_id)
     except StillWaiting as error:
-        return gettext("It still can’t be applied: %(why)s.", why=str(error))
+        return _say_why(error.outcome)
     except StripeUnavailable:
         return gettext("Stripe can’t be reached just now. The event stays; try again in a minute.")
-    return gettext("The event is applied.")
+    if outcome.state in DONE and not outcome.problem:
+        return gettext("The event is applied.")
+    return _say_why(outcome)
+
+
+def _say_why(outcome: Outcome) -> str:
+    """Why it was not: it waits, can't be read, or is none of ours."""
+    why = say_problem(outcome.problem) or gettext("Its gift is not known yet.")
+    return gettext("The event is not applied. %(why)s", why=why)

@@ -6,7 +6,7 @@ from portal.gifts.ledger import CLEARING, DISPUTES, FEES
 from portal.gifts.lifecycle import Status
 from portal.i18n import gettext, pick
 from portal.payments.matching.scoring import Reason
-from portal.payments.models import EventState
+from portal.payments.models import EventState, Problem
 from portal.payments.statements.models import LineState
 from portal.regions.catalogue import Catalogue, Texts
 from portal.staff.models import Role
@@ -46,6 +46,17 @@ EVENT_STATES = {
     EventState.IGNORED: "Not needed",
     EventState.WAITING: "Waiting",
     EventState.FAILED: "Failed",
+}
+PROBLEMS = {
+    Problem.LIVEMODE: "It is of Stripe’s other mode: live, where this portal tests, or the reverse."
+    " Nothing was booked.",
+    Problem.UNREADABLE: "Stripe signed it, but it is not as Stripe describes such events. Nothing "
+    "was booked; see in Stripe’s own list what it was about.",
+    Problem.THIN: "It is a thin event, which says that something changed and not what. Set the "
+    "endpoint at Stripe to snapshot payloads.",
+    Problem.NO_GIFT: "It names no gift that is here.",
+    Problem.UNATTRIBUTED: "Its money was booked without a giver.",
+    Problem.NOT_A_GIFT: "It is about no gift of this portal.",
 }
 HAPPENINGS = {
     "started": "Gift begun",
@@ -194,6 +205,16 @@ FREQUENCIES = {"once": "One-off", "monthly": "Monthly"}
 def say(words: dict[str, str], key: str) -> str:
     """The word for `key`, or the key itself made readable where there is none yet."""
     return gettext(words[key]) if key in words else key.replace("_", " ").capitalize()
+
+
+def say_problem(problem: str) -> str:
+    """Why an event was not booked as it came; what the program stumbled over keeps its name."""
+    if not problem or problem in PROBLEMS:
+        return gettext(PROBLEMS[Problem(problem)]) if problem else ""
+    return gettext(
+        "The portal stumbled over it (%(name)s). It was not booked, and is tried again.",
+        name=problem,
+    )
 
 
 def name_account(account: str, funds: dict[str, str]) -> str:

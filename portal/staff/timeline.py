@@ -20,6 +20,7 @@ from portal.staff.labels import (
     SOURCES,
     STATUSES,
     say,
+    say_problem,
 )
 from portal.staff.models import AuditEntry
 from portal.staff.names import Names
@@ -132,7 +133,7 @@ def _stripe_moment(event: StripeEvent) -> Moment:
     state = gettext(EVENT_STATES[event.state])
     details = [(gettext("Event"), event.stripe_event_id), (gettext("State"), state)]
     if event.problem:
-        details.append((gettext("Problem"), event.problem))
+        details.append((gettext("Problem"), say_problem(event.problem)))
     return Moment(
         at=event.received_at,
         kind="stripe",

@@ -23,6 +23,7 @@ TABLES = (
     labels.STATUSES,
     labels.ROLES,
     labels.EVENT_STATES,
+    labels.PROBLEMS,
     labels.HAPPENINGS,
     labels.ACTS,
     labels.MESSAGES,
