@@ -207,7 +207,7 @@ def look_up_return(
         log.warning("return_not_looked_up", gift_id=gift.id, why=type(error).__name__)
         return isinstance(error, StripeRefused)
     reading = read_checkout(checkout, now)
-    if reading is None or checkout["livemode"] is not gateway.livemode:
+    if checkout["livemode"] is not gateway.livemode:
         return True
     with services.database.write() as session:
         apply_reading(session, desk, reading, now)

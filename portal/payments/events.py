@@ -159,12 +159,25 @@ def apply_reading(session: Session, desk: Desk, reading: Reading, now: datetime)
     gift = find_gift(session, reading)
     if gift is None:
         return _without_gift(session, desk, reading, now)
+    if reading.is_once and gift.plan_id is not None:
+        return Outcome(EventState.IGNORED, gift.id)
+    first_heard = _list_unheard(session, reading)
     is_followed = reading.plan is None or change_plan(session, desk, gift, reading.plan, now)
     if reading.renewal is not None:
         gift = find_or_add_renewal(session, gift, reading.renewal, now)
     if reading.renewal_failed and is_followed:
         note_failed_renewal(session, desk, gift, reading, now)
-    return _book(session, desk, gift, reading, now)
+    outcome = _book(session, desk, gift, reading, now)
+    _apply_waiting(session, desk, first_heard, now)
+    return outcome
+
+
+def _list_unheard(session: Session, reading: Reading) -> list[str]:
+    """The subscription of a reading, where nothing was linked to it before."""
+    if reading.plan is None:
+        return []
+    stripe_ids = [reading.plan.subscription_id]
+    return [] if session.scalar(_LINKED, {"stripe_ids": stripe_ids}) else stripe_ids
 
 
 def _book(session: Session, desk: Desk, gift: Gift, reading: Reading, now: datetime) -> Outcome:
@@ -190,6 +203,8 @@ def _without_gift(session: Session, desk: Desk, reading: Reading, now: datetime)
         gift_id = _book_beside(session, desk, reading.claims, now, why=why, beside=None)
         link(session, desk, reading.links, gift_id, now)
         return Outcome(EventState.PROCESSED, gift_id, problem=Problem.UNATTRIBUTED)
+    if not reading.may_wait:
+        return Outcome(EventState.IGNORED, problem=Problem.NOT_A_GIFT)
     if reading.known_by:
         return Outcome(EventState.WAITING, waits_for=reading.known_by[0])
     return Outcome(EventState.FAILED, problem=Problem.NO_GIFT)
@@ -209,17 +224,36 @@ def _book_beside(
 
 
 def find_gift(session: Session, reading: Reading) -> Gift | None:
-    """The gift a reading leads to, locked: what we linked, our reference, then a plan."""
-    if reading.known_by:
-        linked = session.scalar(_LINKED, {"stripe_ids": reading.known_by})
-        if linked is not None:
-            return lock_gift(session, linked)
-    if reading.reference:
-        return lock_gift_of(session, reading.reference)
-    first = find_plan_gift(session, reading.known_by)
-    return None if first is None else lock_gift(session, first.id)
+    """The gift a reading leads to, locked: by the ids we stored, then by what metadata name."""
+    known = _find_known(session, reading.known_by)
+    if known is not None:
+        return lock_gift(session, known)
+    for named in filter(None, (reading.reference, reading.mention)):
+        gift = lock_gift_of(session, named)
+        if gift is not None:
+            return gift
+    return None
 
 
+def _find_known(session: Session, stripe_ids: tuple[str, ...]) -> int | None:
+    """The gift of Stripe's objects: linked, handed off to, or begun with the plan."""
+    if not stripe_ids:
+        return None
+    linked = session.scalar(_LINKED, {"stripe_ids": stripe_ids})
+    if linked is None and stripe_ids[0].startswith("cs_"):
+        linked = session.scalar(_HANDED_OFF, {"stripe_ids": stripe_ids})
+    if linked is None and any(one.startswith("sub_") for one in stripe_ids):
+        first = find_plan_gift(session, stripe_ids)
+        linked = None if first is None else first.id
+    return linked
+
+
+_CHECKOUTS = table_of(Checkout)
+_HANDED_OFF = (
+    sa.select(_CHECKOUTS.c.gift_id)
+    .where(_CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("stripe_ids", expanding=True)))
+    .limit(1)
+)
 _LINKS = table_of(StripeLink).c
 _LINKED = (
     sa.select(_LINKS.gift_id)
@@ -235,10 +269,14 @@ def link(
     if not stripe_ids:
         return
     rows = [{"stripe_id": stripe_id, "gift_id": gift_id} for stripe_id in stripe_ids]
-    new = insert_new(session, StripeLink, *rows)
-    if not new:
+    _apply_waiting(session, desk, insert_new(session, StripeLink, *rows), now)
+
+
+def _apply_waiting(session: Session, desk: Desk, stripe_ids: list[str], now: datetime) -> None:
+    """Apply the events that waited for these objects, or were set aside for want of a gift."""
+    if not stripe_ids:
         return
-    for event_id, payload in session.execute(_WAITING, {"stripe_ids": new}).all():
+    for event_id, payload in session.execute(_WAITING, {"stripe_ids": stripe_ids}).all():
         _record(session, event_id, _apply_apart(session, desk, payload, now))
 
 
@@ -258,7 +296,7 @@ _WAITING = (
     sa.select(_EVENTS.c.id, _EVENTS.c.payload)
     .where(
         _EVENTS.c.waits_for.in_(sa.bindparam("stripe_ids", expanding=True)),
-        _EVENTS.c.state == EventState.WAITING,
+        _EVENTS.c.state.in_((EventState.WAITING, EventState.IGNORED)),
     )
     .order_by(_EVENTS.c.id)
 )
@@ -269,7 +307,6 @@ def _close_checkout(session: Session, reading: Reading) -> None:
     session.execute(_CLOSE, {"stripe_ids": session_ids, "left": reading.checkout_state})
 
 
-_CHECKOUTS = table_of(Checkout)
 _CLOSE = (
     sa.update(_CHECKOUTS)
     .where(

@@ -69,11 +69,10 @@ def retry_event(bench: Bench, event_id: int) -> Outcome:
 
     `StillWaiting` where another try may help; what became of it where none does.
     """
-    with bench.database.read() as session:
-        waits_for = session.get_one(StripeEvent, event_id).waits_for
-    if waits_for:
-        _resolve(bench, event_id, waits_for)
     outcome = _reapply(bench, event_id)
+    if outcome.waits_for:
+        _resolve(bench, event_id, outcome.waits_for)
+        outcome = _reapply(bench, event_id)
     if outcome.is_worth_another_try:
         raise StillWaiting(outcome)
     return outcome
@@ -109,7 +108,7 @@ def _look_up(gateway: Gateway, stripe_id: str) -> Reading | None:
     try:
         if stripe_id.startswith("pi_"):
             intent = gateway.retrieve_payment_intent(stripe_id)
-            if "portal_gift" in intent["metadata"]:
+            if "portal_gift" in (intent.get("metadata") or {}):
                 return _paid_reading("payment_intent.succeeded", intent)
             invoice_id = gateway.find_invoice_of_payment(stripe_id)
         if invoice_id is None or not invoice_id.startswith("in_"):
@@ -186,7 +185,7 @@ def look_up_checkout(bench: Bench, session_id: str) -> bool:
     """Ask Stripe how a hand-off stands and book it; whether anything changed."""
     session = bench.gateway.retrieve_checkout(session_id)
     reading = read_checkout(session, bench.clock.now())
-    if reading is None or session.get("status") == "open":
+    if session.get("status") == "open":
         return False
     with bench.database.write() as transaction:
         apply_reading(transaction, bench.desk(), reading, bench.clock.now())

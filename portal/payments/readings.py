@@ -1,7 +1,8 @@
 """What Stripe's events say, in our words: pure, one function a kind of event.
 
-A reading names the gift (by the reference in our metadata, or by a Stripe object we linked
-to it before) and what is claimed of it. Nothing here looks anything up.
+A reading names the gift (by a Stripe object that is linked to it, or by the reference in our
+metadata, which anybody with the account may have cleared) and what is claimed of it. Nothing
+here looks anything up.
 """
 
 from collections.abc import Callable
@@ -51,12 +52,17 @@ class Renewal:
 class Reading:
     """What one event means for us.
 
-    `reference` or one of `known_by` leads to the gift; `links` are Stripe's ids that are the
-    gift's from now on. `fee_of` is a balance transaction to look the fee up at.
+    One of `known_by` leads to the gift, else `reference`, else `mention`, which other programs
+    write, too; `links` are Stripe's ids that are the gift's from now on. `may_wait` where another
+    event may tell later whose it is, `is_once` where it pays no month of a monthly gift. `fee_of`
+    is a balance transaction to look the fee up at.
     """
 
     reference: str | None = None
+    mention: str | None = None
     known_by: tuple[str, ...] = ()
+    may_wait: bool = True
+    is_once: bool = False
     links: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     plan: PlanChange | None = None
@@ -86,14 +92,15 @@ def read_event(event: Document) -> Reading | None:
         raise UnreadableEvent(type(error).__name__) from error
 
 
-def read_checkout(session: Document, at: datetime) -> Reading | None:
+def read_checkout(session: Document, at: datetime) -> Reading:
     """A Checkout Session, from an event or looked up: paid, on its way, or over."""
     reference = _reference(session)
-    if not reference:
-        return None
     payment = _id(session.get("payment_intent")) or _id(session.get("invoice"))
     reading = Reading(
         reference=reference,
+        mention=_word(session.get("client_reference_id"))[:LONGEST_REFERENCE] or None,
+        known_by=(_own_id(session),),
+        may_wait=reference is not None,
         links=_ids(_own_id(session), session.get("payment_intent"), session.get("invoice")),
         plan=_plan_of_session(session, at),
         checkout_state=session.get("status"),
@@ -152,11 +159,9 @@ def _plan_of_session(session: Document, at: datetime) -> PlanChange | None:
     )
 
 
-def read_failed_checkout(session: Document, at: datetime) -> Reading | None:
+def read_failed_checkout(session: Document, at: datetime) -> Reading:
     """A bank debit that was on its way and didn't come."""
     reading = read_checkout(session, at)
-    if reading is None:
-        return None
     subject = _id(session.get("payment_intent")) or _id(session.get("invoice")) or _own_id(session)
     claim = Claim(
         fact=FactKind.FAILED,
@@ -168,11 +173,9 @@ def read_failed_checkout(session: Document, at: datetime) -> Reading | None:
     return replace(reading, claims=(claim,))
 
 
-def read_payment(intent: Document, at: datetime) -> Reading | None:
-    """A payment that succeeded and carries our reference; subscriptions' payments don't."""
+def read_payment(intent: Document, at: datetime) -> Reading:
+    """A payment that succeeded, of a gift given once; months are told by their invoices."""
     reference = _reference(intent)
-    if not reference:
-        return None
     claim = Claim(
         fact=FactKind.PAID,
         subject=_own_id(intent),
@@ -182,6 +185,9 @@ def read_payment(intent: Document, at: datetime) -> Reading | None:
     )
     return Reading(
         reference=reference,
+        known_by=(_own_id(intent),),
+        may_wait=reference is not None,
+        is_once=True,
         links=_ids(_own_id(intent), intent.get("latest_charge")),
         claims=(claim,),
     )
@@ -299,15 +305,12 @@ def read_invoice_payment(payment: Document, _at: datetime) -> Reading | None:
     return Reading(known_by=(invoice,), links=(intent,))
 
 
-def read_subscription(subscription: Document, at: datetime) -> Reading | None:
+def read_subscription(subscription: Document, at: datetime) -> Reading:
     """A change of a subscription: its status, or an end that was set."""
-    reference = _reference(subscription)
-    if not reference:
-        return None
     cancel_at = subscription.get("cancel_at")
     status = str(subscription.get("status"))
     return Reading(
-        reference=reference,
+        reference=_reference(subscription),
         known_by=(_own_id(subscription),),
         plan=PlanChange(
             subscription_id=_own_id(subscription),

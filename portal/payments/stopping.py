@@ -54,5 +54,4 @@ def _book_end(session: Session, desk: Desk, gift: Gift, ended: Document, now: da
     plan, reading = find_plan(session, gift), read_subscription(ended, now)
     if plan is not None and plan.stripe_subscription_id != ended["id"]:
         note_ended(session, gift, (ended["id"],), now)
-    if reading is not None:
-        apply_reading(session, desk, reading, now)
+    apply_reading(session, desk, reading, now)

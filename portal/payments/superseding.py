@@ -127,8 +127,7 @@ def settle_plan(
     reading = read_subscription(gateway.retrieve_subscription(kept["id"]), now)
     with database.write() as session:
         note_ended(session, lock_gift(session, gift_id), others, now)
-        if reading is not None:
-            apply_reading(session, desk, reading, now)
+        apply_reading(session, desk, reading, now)
 
 
 def _follow_instead(database: Database, gift_id: int, own: str, kept: Document) -> bool:

@@ -115,12 +115,18 @@ def _begin_postgres(request: pytest.FixtureRequest, _folder: Path) -> tuple[str,
 BEGIN: dict[str, Any] = {"sqlite": _begin_sqlite, "postgresql": _begin_postgres}
 
 
-def deliver(told: Told, order: list[int]) -> dict[str, Any]:
+def as_it_came(event: Event) -> Event:
+    return event
+
+
+def deliver(
+    told: Told, order: list[int], change: Callable[[Event], Event] = as_it_came
+) -> dict[str, Any]:
     """The books after events came in this order, and after what never came was looked up."""
     place = told.place()
     # What Stripe lists no longer was redelivered while it tried, for three days.
     for index in [*order, *(set(told.forgotten) - set(order))]:
-        receive(place, told.events[index])
+        receive(place, change(told.events[index]))
     compare_with_stripe(place.bench)
     place.work_off()
     assert not place.waiting(), "an event waits for ever"
@@ -164,6 +170,22 @@ def test_any_order_repetition_and_loss_ends_in_the_same_books(
         st.lists(st.sampled_from(everything), max_size=2 * len(everything)), label="order"
     )
     assert deliver(told, order) == told.books()
+
+
+def _cleared(value: Any, left: dict[str, Any]) -> Any:
+    """The same where somebody cleared all metadata at Stripe; `left` says what is there now."""
+    if isinstance(value, dict):
+        kept = {key: _cleared(inner, left) for key, inner in value.items() if key != "metadata"}
+        return kept | left if "metadata" in value else kept
+    return [_cleared(inner, left) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("told", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("left", [{}, {"metadata": None}, {"metadata": {}}])
+def test_cleared_metadata_end_in_the_same_books(told: Told, left: dict[str, Any]) -> None:
+    everything = list(range(len(told.events)))
+    for order in (everything, everything[::-1]):
+        assert deliver(told, order, lambda event: _cleared(event, left)) == told.books()
 
 
 def test_a_story_leaves_balanced_books_and_gapless_receipts(told: Told, name: str) -> None:

@@ -148,6 +148,15 @@ def tell(place: Workplace, gift: Gift, at: datetime, **subscription: Any) -> Non
     place.receive({**event, "data": {"object": body}})
 
 
+@pytest.mark.parametrize("metadata", [None, {}, {"portal_gift": None}, {"portal_gift": ""}])
+def test_an_end_is_heard_where_the_metadata_were_cleared(
+    place: Workplace, monthly: Gift, metadata: Any
+) -> None:
+    tell(place, monthly, datetime.now(UTC), status="canceled", metadata=metadata)
+    assert plan_of(place.database, monthly).status == "cancelled"
+    assert len(letters(place.database)) == 1
+
+
 def test_an_end_that_was_set_can_be_called_off_and_the_amount_follows(
     place: Workplace, monthly: Gift
 ) -> None:
