@@ -18,7 +18,7 @@ from portal.logs import get_logger
 from portal.payments.crowd import Caller, admit
 from portal.payments.events import apply_reading
 from portal.payments.gateway import CheckoutOrder, Gateway, StripeRefused, StripeUnavailable, at
-from portal.payments.models import Checkout
+from portal.payments.models import Checkout, find_installation
 from portal.payments.operations import Desk
 from portal.payments.plans import find_plan
 from portal.payments.readings import read_checkout
@@ -131,6 +131,8 @@ def _checkout_order(
     services: Services, region: Region, gift: Gift, checkout: Checkout
 ) -> CheckoutOrder:
     mode, fund = region.mode(gift.mode), region.fund(gift.fund)
+    with services.database.read() as session:
+        installation = find_installation(session)
     page = f"{services.settings.base_url}{page_url(gift)}"
     with use_locale(gift.locale):
         what = gettext(
@@ -149,6 +151,7 @@ def _checkout_order(
         success_url=f"{page}?session_id={{CHECKOUT_SESSION_ID}}",
         cancel_url=f"{page}?cancelled=1",
         expires_at=checkout.expires_at,
+        installation=installation,
         allowed_types=mode.stripe_allowed if mode else (),
         excluded_types=mode.stripe_excluded if mode else (),
     )

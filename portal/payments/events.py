@@ -3,7 +3,8 @@
 An event is stored, applied and answered in one transaction. What fails inside is undone,
 and the event is then kept with its problem by a transaction of its own, so that the answer
 to Stripe is 2xx once it is stored and a job tries again. What no try can read, because it is
-not as Stripe describes events, waits for a person.
+not as Stripe describes events, waits for a person. So does what is another's: it names a gift
+of another installation, or came for a connected account.
 """
 
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from portal.payments.models import (
     Problem,
     StripeEvent,
     StripeLink,
+    find_installation,
 )
 from portal.payments.operations import Desk, MoneyDiffers, accept_for, accept_unattributed
 from portal.payments.plans import (
@@ -58,13 +60,22 @@ class Outcome:
         return self.state not in DONE and self.problem not in HOPELESS
 
 
-DONE = frozenset({EventState.PROCESSED, EventState.IGNORED})
+DONE = frozenset({EventState.PROCESSED, EventState.IGNORED, EventState.NOT_OURS})
 
 
 def receive_event(
-    database: Database, desk: Desk, event: Document, now: datetime, *, livemode: bool
+    database: Database,
+    desk: Desk,
+    event: Document,
+    now: datetime,
+    *,
+    livemode: bool,
+    is_claimed: bool = False,
 ) -> Outcome:
-    """Store an event and apply it; one that was applied before changes nothing."""
+    """Store an event and apply it; one that was applied before changes nothing.
+
+    `is_claimed` where a person said that it is ours, whomever it names.
+    """
     envelope = read_envelope(event, now)
     event = envelope.payload
 
@@ -73,27 +84,34 @@ def receive_event(
             return Outcome(EventState.FAILED, problem=Problem.THIN)
         if bool(event.get("livemode")) is not livemode:
             return Outcome(EventState.FAILED, problem=Problem.LIVEMODE)
-        return _apply(session, desk, event, now)
+        return _apply(session, desk, event, now, is_claimed=is_claimed)
 
+    done = DONE - {EventState.NOT_OURS} if is_claimed else DONE
     try:
-        return _keep(database, desk, envelope, now, understand)
+        return _keep(database, desk, envelope, now, understand=understand, done=done)
     except DatabaseUnavailable:
         raise
     except Exception as error:
         # Whatever went wrong, the event must stay and be tried again.
         log.exception("stripe_event_failed", stripe_event=envelope.stripe_event_id)
         failed = Outcome(EventState.FAILED, problem=type(error).__name__)
-    return _keep(database, desk, envelope, now, lambda _session: failed)
+    return _keep(database, desk, envelope, now, understand=lambda _session: failed, done=done)
 
 
 def reapply_event(
-    database: Database, desk: Desk, event_id: int, now: datetime, *, livemode: bool
+    database: Database,
+    desk: Desk,
+    event_id: int,
+    now: datetime,
+    *,
+    livemode: bool,
+    is_claimed: bool = False,
 ) -> Outcome:
     """Try a stored event again."""
     with database.read() as session:
         kept = session.get_one(StripeEvent, event_id)
         event = {**kept.payload, "id": kept.stripe_event_id}
-    return receive_event(database, desk, event, now, livemode=livemode)
+    return receive_event(database, desk, event, now, livemode=livemode, is_claimed=is_claimed)
 
 
 def _keep(
@@ -101,12 +119,14 @@ def _keep(
     desk: Desk,
     envelope: Envelope,
     now: datetime,
+    *,
     understand: Callable[[Session], Outcome],
+    done: frozenset[EventState],
 ) -> Outcome:
     """Store an event with what becomes of it, unless that is settled already."""
     with database.write() as session:
         event_id, known = _store(session, envelope, now)
-        if known is not None and known.state in DONE:
+        if known is not None and known.state in done:
             return known
         outcome = understand(session)
         _record(session, event_id, outcome)
@@ -144,19 +164,29 @@ _NOTE = (
 )
 
 
-def _apply(session: Session, desk: Desk, event: Document, now: datetime) -> Outcome:
+def _apply(
+    session: Session, desk: Desk, event: Document, now: datetime, *, is_claimed: bool = False
+) -> Outcome:
     try:
         reading = read_event(event)
     except UnreadableEvent:
         return Outcome(EventState.FAILED, problem=Problem.UNREADABLE)
     if reading is None:
         return Outcome(EventState.IGNORED)
-    return apply_reading(session, desk, reading, now)
+    # Connected accounts' events name theirs (https://docs.stripe.com/connect/webhooks).
+    if event.get("account") and not is_claimed:
+        return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_ACCOUNT)
+    return apply_reading(session, desk, reading, now, is_claimed=is_claimed)
 
 
-def apply_reading(session: Session, desk: Desk, reading: Reading, now: datetime) -> Outcome:
+def apply_reading(
+    session: Session, desk: Desk, reading: Reading, now: datetime, *, is_claimed: bool = False
+) -> Outcome:
     """Book what was read, for the gift it leads to; wait where it leads to none yet."""
-    gift = find_gift(session, reading)
+    gift = find_known_gift(session, reading)
+    if gift is None and not is_claimed and _is_anothers(session, reading):
+        return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_INSTALLATION)
+    gift = gift or find_named_gift(session, reading)
     if gift is None:
         return _without_gift(session, desk, reading, now)
     if reading.is_once and gift.plan_id is not None:
@@ -223,11 +253,19 @@ def _book_beside(
     return accept_unattributed(session, desk, paid, now, why=why, beside=beside).gift.id
 
 
-def find_gift(session: Session, reading: Reading) -> Gift | None:
-    """The gift a reading leads to, locked: by the ids we stored, then by what metadata name."""
+def _is_anothers(session: Session, reading: Reading) -> bool:
+    """Whether metadata name another installation; what names none may be ours."""
+    return reading.installation is not None and reading.installation != find_installation(session)
+
+
+def find_known_gift(session: Session, reading: Reading) -> Gift | None:
+    """The gift a reading leads to by the ids we stored, locked."""
     known = _find_known(session, reading.known_by)
-    if known is not None:
-        return lock_gift(session, known)
+    return None if known is None else lock_gift(session, known)
+
+
+def find_named_gift(session: Session, reading: Reading) -> Gift | None:
+    """The gift that a reading names, locked."""
     for named in filter(None, (reading.reference, reading.mention)):
         gift = lock_gift_of(session, named)
         if gift is not None:
@@ -296,7 +334,7 @@ _WAITING = (
     sa.select(_EVENTS.c.id, _EVENTS.c.payload)
     .where(
         _EVENTS.c.waits_for.in_(sa.bindparam("stripe_ids", expanding=True)),
-        _EVENTS.c.state.in_((EventState.WAITING, EventState.IGNORED)),
+        _EVENTS.c.state.in_((EventState.WAITING, EventState.IGNORED, EventState.NOT_OURS)),
     )
     .order_by(_EVENTS.c.id)
 )

@@ -78,13 +78,19 @@ def retry_event(bench: Bench, event_id: int) -> Outcome:
     return outcome
 
 
-def _reapply(bench: Bench, event_id: int) -> Outcome:
+def claim_event(bench: Bench, event_id: int) -> Outcome:
+    """Book an event that names another, because a person says that it is ours."""
+    return _reapply(bench, event_id, is_claimed=True)
+
+
+def _reapply(bench: Bench, event_id: int, *, is_claimed: bool = False) -> Outcome:
     return reapply_event(
         bench.database,
         bench.desk(),
         event_id,
         bench.clock.now(),
         livemode=bench.gateway.livemode,
+        is_claimed=is_claimed,
     )
 
 
@@ -96,10 +102,12 @@ def _resolve(bench: Bench, event_id: int, stripe_id: str) -> None:
     """
     reading = _look_up(bench.gateway, stripe_id)
     if reading is None:
-        _set_aside(bench, event_id)
+        _set_aside(bench, event_id, Outcome(EventState.IGNORED, problem=Problem.NOT_A_GIFT))
         return
     with bench.database.write() as session:
-        apply_reading(session, bench.desk(), reading, bench.clock.now())
+        outcome = apply_reading(session, bench.desk(), reading, bench.clock.now())
+    if outcome.state is EventState.NOT_OURS:
+        _set_aside(bench, event_id, outcome)
 
 
 def _look_up(gateway: Gateway, stripe_id: str) -> Reading | None:
@@ -127,13 +135,13 @@ def _paid_reading(event_type: str, thing: Document) -> Reading | None:
     return reader(thing, at(thing["created"])) if is_paid else None
 
 
-def _set_aside(bench: Bench, event_id: int) -> None:
-    """Another program's payment on the same Stripe account: kept, and not ours."""
+def _set_aside(bench: Bench, event_id: int, outcome: Outcome) -> None:
+    """Another's payment on the same Stripe account: kept, and not ours."""
     with bench.database.write() as session:
         session.execute(
             sa.update(StripeEvent)
             .where(StripeEvent.id == event_id, StripeEvent.state == EventState.WAITING)
-            .values(state=EventState.IGNORED, problem=Problem.NOT_A_GIFT)
+            .values(state=outcome.state, problem=outcome.problem)
         )
 
 

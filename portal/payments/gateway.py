@@ -64,6 +64,7 @@ class CheckoutOrder:
     success_url: str
     cancel_url: str
     expires_at: datetime
+    installation: str
     allowed_types: tuple[str, ...] = ()
     excluded_types: tuple[str, ...] = ()
 
@@ -105,14 +106,16 @@ class Gateway:
         with _plain_errors():
             self._client.v1.checkout.sessions.expire(session_id)
 
-    def refund(self, payment_intent: str, money: Money, *, key: str, reference: str) -> Document:
+    def refund(
+        self, payment_intent: str, money: Money, *, key: str, reference: str, installation: str
+    ) -> Document:
         """Give back a part or all of a payment."""
         with _plain_errors():
             refund = self._client.v1.refunds.create(
                 {
                     "payment_intent": payment_intent,
                     "amount": money.stripe_amount,
-                    "metadata": {"portal_gift": reference},
+                    "metadata": name_gift(reference, installation),
                 },
                 {"idempotency_key": key},
             )
@@ -204,13 +207,18 @@ class Gateway:
         raise ForgedWebhook("no configured secret signed this delivery")
 
 
+def name_gift(reference: str, installation: str) -> dict[str, str]:
+    """The metadata of all that we make at Stripe: which gift, and whose."""
+    return {"portal_gift": reference, "portal_installation": installation}
+
+
 def checkout_params(order: CheckoutOrder) -> Document:
     """The request for a Checkout Session.
 
     The gift's reference stands on the session and on what it makes, because Stripe passes
     metadata on to nothing (https://docs.stripe.com/api/metadata).
     """
-    metadata = {"portal_gift": order.reference}
+    metadata = name_gift(order.reference, order.installation)
     price: Document = {
         "currency": order.money.currency.lower(),
         "unit_amount": order.money.stripe_amount,

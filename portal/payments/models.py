@@ -4,10 +4,27 @@ from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, BigId, Document
 from portal.gifts.models import Gift
+
+
+class Installation(Base):
+    """Which installation this is, in the one row that its migration made.
+
+    Several may share an account at Stripe, and hear of each other's gifts.
+    """
+
+    __tablename__ = "installations"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    created_at: Mapped[datetime]
+
+
+def find_installation(session: Session) -> str:
+    """This installation's id, for the metadata of what it makes at Stripe."""
+    return session.scalars(sa.select(Installation.id)).one()
 
 
 class Checkout(Base):
@@ -32,6 +49,7 @@ class EventState(StrEnum):
     IGNORED = "ignored"
     WAITING = "waiting"
     FAILED = "failed"
+    NOT_OURS = "not_ours"
 
 
 class Problem(StrEnum):
@@ -43,6 +61,8 @@ class Problem(StrEnum):
     NO_GIFT = "no such gift"
     UNATTRIBUTED = "unattributed"
     NOT_A_GIFT = "not a gift of this portal"
+    OTHER_INSTALLATION = "another installation"
+    OTHER_ACCOUNT = "another account"
 
 
 # Trying again changes nothing of these.

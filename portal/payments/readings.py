@@ -52,6 +52,8 @@ class Renewal:
 class Reading:
     """What one event means for us.
 
+    `installation` is whose metadata these are, where they say it.
+
     One of `known_by` leads to the gift, else `reference`, else `mention`, which other programs
     write, too; `links` are Stripe's ids that are the gift's from now on. `may_wait` where another
     event may tell later whose it is, `is_once` where it pays no month of a monthly gift. `fee_of`
@@ -60,6 +62,7 @@ class Reading:
 
     reference: str | None = None
     mention: str | None = None
+    installation: str | None = None
     known_by: tuple[str, ...] = ()
     may_wait: bool = True
     is_once: bool = False
@@ -98,6 +101,7 @@ def read_checkout(session: Document, at: datetime) -> Reading:
     payment = _id(session.get("payment_intent")) or _id(session.get("invoice"))
     reading = Reading(
         reference=reference,
+        installation=_installation(session),
         mention=_word(session.get("client_reference_id"))[:LONGEST_REFERENCE] or None,
         known_by=(_own_id(session),),
         may_wait=reference is not None,
@@ -185,6 +189,7 @@ def read_payment(intent: Document, at: datetime) -> Reading:
     )
     return Reading(
         reference=reference,
+        installation=_installation(intent),
         known_by=(_own_id(intent),),
         may_wait=reference is not None,
         is_once=True,
@@ -217,6 +222,7 @@ def read_refund(refund: Document, at: datetime) -> Reading | None:
     )
     return Reading(
         reference=_reference(refund),
+        installation=_installation(refund),
         known_by=known_by,
         claims=(claim,),
     )
@@ -269,6 +275,7 @@ def read_invoice(invoice: Document, at: datetime) -> Reading | None:
     )
     return Reading(
         reference=_reference(parent),
+        installation=_installation(parent),
         known_by=(subscription,),
         links=(_own_id(invoice),),
         claims=(claim,),
@@ -290,6 +297,7 @@ def read_failed_invoice(invoice: Document, at: datetime) -> Reading | None:
         return None
     return Reading(
         reference=_reference(parent),
+        installation=_installation(parent),
         known_by=(subscription,),
         plan=PlanChange(subscription_id=subscription, at=at, status="past_due"),
         renewal_failed=True,
@@ -311,6 +319,7 @@ def read_subscription(subscription: Document, at: datetime) -> Reading:
     status = str(subscription.get("status"))
     return Reading(
         reference=_reference(subscription),
+        installation=_installation(subscription),
         known_by=(_own_id(subscription),),
         plan=PlanChange(
             subscription_id=_own_id(subscription),
@@ -378,8 +387,12 @@ def _subscription_details(invoice: Document) -> Document:
 
 def _reference(thing: Document) -> str | None:
     """The gift that an object's metadata name; those may be null, empty or another program's."""
-    named = (thing.get("metadata") or {}).get("portal_gift")
-    return named[:LONGEST_REFERENCE] if isinstance(named, str) and named else None
+    return _word((thing.get("metadata") or {}).get("portal_gift"))[:LONGEST_REFERENCE] or None
+
+
+def _installation(thing: Document) -> str | None:
+    """The installation that an object's metadata name; the first ones named none."""
+    return _word((thing.get("metadata") or {}).get("portal_installation")) or None
 
 
 def _money(amount: Any, currency: Any) -> Money:

@@ -16,6 +16,7 @@ from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
 from portal.payments.events import apply_reading
 from portal.payments.gateway import Gateway, StripeRefused, StripeUnavailable, at
+from portal.payments.models import find_installation
 from portal.payments.operations import Desk
 from portal.payments.readings import read_refund
 from portal.payments.remainders import count_left, find_intents, list_paid_subjects
@@ -60,10 +61,12 @@ def request_refund(
         if payment is None:
             payment = _refundable_payment(session, gift, intents, wish.money)
             _record_wish(session, gift, wish, payment, now)
-        reference = gift.reference
+        reference, installation = gift.reference, find_installation(session)
     key = _refund_key(reference, wish)
     with _plain_sentences():
-        refund = gateway.refund(payment, wish.money, key=key, reference=reference)
+        refund = gateway.refund(
+            payment, wish.money, key=key, reference=reference, installation=installation
+        )
     reading = read_refund(refund, at(refund["created"]))
     if reading is not None:
         with database.write() as session:

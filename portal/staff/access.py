@@ -69,6 +69,7 @@ NEEDED = {
     "staff.send_stop_monthly": Role.FINANCE,
     "staff.resend_receipt": Role.FINANCE,
     "staff.retry_event": Role.FINANCE,
+    "staff.claim_event": Role.FINANCE,
     "staff.retry_job": Role.FINANCE,
     "staff.audit_log": Role.ADMIN,
     "staff.regions": Role.ADMIN,

@@ -6,29 +6,34 @@ from flask.typing import ResponseReturnValue
 from portal.i18n import gettext
 from portal.payments.events import DONE, Outcome
 from portal.payments.followups import Bench, StillWaiting
+from portal.payments.followups import claim_event as book_anyway
 from portal.payments.followups import retry_event as apply_again
 from portal.payments.gateway import StripeUnavailable
-from portal.payments.models import StripeEvent
+from portal.payments.models import EventState, StripeEvent
 from portal.payments.webhook import current_gateway
 from portal.staff.access import staff
 from portal.staff.acting import note_act
 from portal.staff.labels import say_problem
 from portal.staff.names import current_cache
-from portal.staff.queries import PAGE, list_open_events, name_gifts
+from portal.staff.queries import OPEN_STATES, OTHERS_STATES, PAGE, list_open_events, name_gifts
 from portal.web import services
 
 
 @staff.get("/events")
 def events() -> ResponseReturnValue:
+    """What is stuck; with `?of=others`, what came here and is not ours."""
+    of_others = request.args.get("of") == "others"
+    states = OTHERS_STATES if of_others else OPEN_STATES
     with services().database.read() as session:
-        found = list_open_events(session, request.args.get("before", type=int))
+        found = list_open_events(session, request.args.get("before", type=int), states)
         gifts = name_gifts(session, [f"gift:{one.gift_id}" for one in found if one.gift_id])
     return render_template(
         "staff/events.html",
         events=found[:PAGE],
         older=found[PAGE - 1].id if len(found) > PAGE else None,
         gifts=gifts,
-        jobs=services().jobs.failed(PAGE),
+        of_others=of_others,
+        jobs=[] if of_others else services().jobs.failed(PAGE),
     )
 
 
@@ -39,6 +44,20 @@ def retry_event(event_id: int) -> ResponseReturnValue:
         note_act(session, "event_retry", f"event:{event_id}", {"event": event.stripe_event_id})
     flash(_apply_again(event_id))
     return redirect(url_for("staff.events"), 303)
+
+
+@staff.post("/events/<int:event_id>/claim")
+def claim_event(event_id: int) -> ResponseReturnValue:
+    """Book what names another, on a person's word."""
+    with services().database.write() as session:
+        event = session.get(StripeEvent, event_id) or abort(404)
+        if event.state is not EventState.NOT_OURS:
+            abort(409)
+        note_act(session, "event_claim", f"event:{event_id}", {"event": event.stripe_event_id})
+    outcome = book_anyway(_bench(), event_id)
+    is_booked = outcome.state is EventState.PROCESSED
+    flash(gettext("The event is applied.") if is_booked else _say_why(outcome))
+    return redirect(url_for("staff.events", of="others"), 303)
 
 
 @staff.post("/jobs/<job_id>/retry")
@@ -52,18 +71,21 @@ def retry_job(job_id: str) -> ResponseReturnValue:
     return redirect(url_for("staff.events"), 303)
 
 
-def _apply_again(event_id: int) -> str:
-    """Try the event now; the sentence that says what came of it."""
+def _bench() -> Bench:
     at = services()
-    bench = Bench(
+    return Bench(
         database=at.database,
         jobs=at.jobs,
         clock=at.clock,
         gateway=current_gateway(),
         catalogue=current_cache(),
     )
+
+
+def _apply_again(event_id: int) -> str:
+    """Try the event now; the sentence that says what came of it."""
     try:
-        outcome = apply_again(bench, event_id)
+        outcome = apply_again(_bench(), event_id)
     except StillWaiting as error:
         return _say_why(error.outcome)
     except StripeUnavailable:

@@ -46,6 +46,7 @@ EVENT_STATES = {
     EventState.IGNORED: "Not needed",
     EventState.WAITING: "Waiting",
     EventState.FAILED: "Failed",
+    EventState.NOT_OURS: "Not ours",
 }
 PROBLEMS = {
     Problem.LIVEMODE: "It is of Stripe’s other mode: live, where this portal tests, or the reverse."
@@ -57,6 +58,8 @@ PROBLEMS = {
     Problem.NO_GIFT: "It names no gift that is here.",
     Problem.UNATTRIBUTED: "Its money was booked without a giver.",
     Problem.NOT_A_GIFT: "It is about no gift of this portal.",
+    Problem.OTHER_INSTALLATION: "It names a gift of another installation that shares the account.",
+    Problem.OTHER_ACCOUNT: "It came for a connected account, whose money is not ours.",
 }
 HAPPENINGS = {
     "started": "Gift begun",
@@ -109,6 +112,7 @@ ACTS = {
     "proof_opened": "Opened a proof",
     "expiry_set": "Changed how long the gift is kept open",
     "event_retry": "Tried an event again",
+    "event_claim": "Booked an event of others",
     "job_retry": "Tried a job again",
     "statement_import": "Imported a bank’s file",
     "file_withdraw": "Withdrew a bank’s file",

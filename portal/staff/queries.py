@@ -27,6 +27,7 @@ MANY = 1_000
 MOST_RELATED = 200
 
 OPEN_STATES = (EventState.FAILED, EventState.WAITING)
+OTHERS_STATES = (EventState.NOT_OURS,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +116,12 @@ def name_actors(session: Session) -> dict[str, str]:
     return {f"staff:{user_id}": name for user_id, name in rows}
 
 
-def list_open_events(session: Session, before: int | None) -> Sequence[StripeEvent]:
-    """Stripe's events that failed or wait, newest first; one more than a page."""
+def list_open_events(
+    session: Session, before: int | None, states: tuple[EventState, ...] = OPEN_STATES
+) -> Sequence[StripeEvent]:
+    """Stripe's events in some states, newest first; one more than a page."""
     branches = []
-    for state in OPEN_STATES:
+    for state in states:
         ids = sa.select(StripeEvent.id).where(StripeEvent.state == state)
         ids = ids.where(StripeEvent.id < before) if before is not None else ids
         newest = ids.order_by(StripeEvent.id.desc()).limit(PAGE + 1).subquery()

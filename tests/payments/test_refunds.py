@@ -142,6 +142,7 @@ def pay_again(place: Workplace, sandbox: SandboxProcess, gift: Gift) -> None:
         success_url="http://localhost/",
         cancel_url="http://localhost/",
         expires_at=datetime.fromtimestamp(sandbox.look("state")["now"], UTC) + timedelta(hours=1),
+        installation="",
     )
     sandbox.pay(place.gateway.create_checkout(order)["url"])
     hear(place, sandbox)
