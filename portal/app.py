@@ -16,6 +16,7 @@ from portal.paths import PACKAGE, TEMPLATES
 from portal.payments.gateway import Gateway
 from portal.payments.webhook import blueprint as webhooks
 from portal.regions.queries import CatalogueCache
+from portal.regions.workable import means_of
 from portal.settings import Settings
 from portal.staff.blueprint import set_up_staff
 from portal.staff.recent import Recent
@@ -57,7 +58,7 @@ def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
             jobs=Jobs(database),
         ),
         "gateway": Gateway(settings),
-        "catalogue": CatalogueCache(database),
+        "catalogue": CatalogueCache(database, means_of(settings)),
         "giving_pages": PageCache(),
         "staff_received": Recent(),
     }

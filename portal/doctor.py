@@ -14,6 +14,8 @@ from portal.database import Database, DatabaseUnavailable
 from portal.jobs import DEAD_AFTER, Worker
 from portal.payments.gateway import Gateway, StripeRefused, StripeUnavailable
 from portal.payments.models import EventState, StripeEvent
+from portal.regions.queries import load_catalogue
+from portal.regions.workable import Lack, list_lacks, means_of, narrow
 from portal.schema import is_current
 from portal.settings import Settings
 
@@ -35,6 +37,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings = [*_examine_settings(settings), _examine_database(database)]
     if findings[-1].is_well:
         findings += [_examine_workers(database), _examine_events(database)]
+        findings += _examine_regions(database, settings)
     database.close()
     outside = (_examine_stripe, _examine_mail, _examine_disk, _examine_uploads)
     return [*findings, *(look(settings) for look in outside)]
@@ -82,6 +85,31 @@ def _examine_events(database: Database) -> Finding:
         f"{count} of Stripe's events are not booked: see /staff/events" if count else "all booked"
     )
     return Finding("events", count == 0, text)
+
+
+LACKS = {
+    Lack.OWN_REGION: "the regions are samples; put your own files into a folder, set "
+    "PORTAL_REGIONS and run portal db upgrade",
+    Lack.STRIPE: "PORTAL_STRIPE_SECRET_KEY is empty",
+    Lack.RECIPIENT: "no recipient or account is set",
+}
+
+
+def _examine_regions(database: Database, settings: Settings) -> Iterator[Finding]:
+    """Whether something can be given, and which modes are not offered, and why."""
+    means = means_of(settings)
+    with database.read() as session:
+        catalogue = load_catalogue(session)
+    lacking = list(list_lacks(catalogue, means))
+    is_open = bool(narrow(catalogue, means).open)
+    text = (
+        "giving is set up" if is_open else "nothing can be given: no region has a mode that works"
+    )
+    yield Finding("regions", is_open, text)
+    for lack, why in LACKS.items():
+        found = sorted({f"{region}/{mode}" for kind, region, mode in lacking if kind is lack})
+        if found:
+            yield Finding("modes", False, f"not offered: {', '.join(found)}: {why}")
 
 
 def _examine_stripe(settings: Settings) -> Finding:

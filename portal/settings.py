@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     threads: int = Field(default=16, ge=1, le=512, description="Request threads a web process.")
     workers: int = Field(default=1, ge=1, le=64, description="Web processes.")
     log_format: str = Field(default="json", description="`json` or `text`.")
+    regions: str = Field(
+        default="",
+        description="The folder of your own regions’ files; empty: the samples, for a demo alone.",
+    )
     support_email: str = Field(
         default="", description="Where donors can ask for help; empty: the region's issuer."
     )

@@ -1,5 +1,7 @@
 """Putting an installation together for commands that are not web requests."""
 
+from pathlib import Path
+
 from portal.clock import SystemClock
 from portal.codes.operations import load_sample_codes
 from portal.database import Database
@@ -8,6 +10,7 @@ from portal.payments.followups import Bench
 from portal.payments.gateway import Gateway
 from portal.regions.operations import load_region_files
 from portal.regions.queries import CatalogueCache
+from portal.regions.workable import means_of
 from portal.schema import upgrade
 from portal.settings import Settings
 from portal.staff.models import Role
@@ -21,7 +24,10 @@ def prepare(settings: Settings) -> None:
     upgrade(database)
     now = SystemClock().now()
     with database.write() as session:
-        load_region_files(session, now)
+        if settings.environment == "demo" or not settings.regions:
+            load_region_files(session, now)
+        if settings.regions:
+            load_region_files(session, now, Path(settings.regions))
         if settings.environment == "demo":
             load_sample_codes(session, now)
     database.close()
@@ -35,7 +41,7 @@ def make_work(settings: Settings) -> Work:
         jobs=Jobs(database),
         clock=SystemClock(),
         gateway=Gateway(settings),
-        catalogue=CatalogueCache(database),
+        catalogue=CatalogueCache(database, means_of(settings)),
     )
     return Work(settings=settings, bench=bench)
 

@@ -27,7 +27,7 @@ def chooser() -> Response:
     set_locale(visitor_language())
     regions = catalogue()
     choice = choose_region(regions, country=visitor_country(), languages=visitor_languages())
-    return _show_regions(list(regions.regions.values()), yours=choice.region)
+    return _show_regions(list(regions.open), yours=choice.region)
 
 
 def code(code: str) -> AnyResponse:
@@ -39,8 +39,8 @@ def code(code: str) -> AnyResponse:
     if found is None:
         count_guess()
         refusal = refuse_unknown_code(code)
-        return _show_regions(list(regions.regions.values()), refusal=refusal, status=404)
-    homes = [one for one in regions.regions.values() if one.slug in found.regions]
+        return _show_regions(list(regions.open), refusal=refusal, status=404)
+    homes = [one for one in regions.open if one.slug in found.regions]
     choice = choose_region(
         regions,
         code_regions=found.regions,
@@ -48,7 +48,7 @@ def code(code: str) -> AnyResponse:
         languages=visitor_languages(),
     )
     if choice.region is None:
-        return _show_regions(homes or list(regions.regions.values()), code=found.display)
+        return _show_regions(homes or list(regions.open), code=found.display)
     locale = choose_locale(choice.region, visitor_language())
     asked = Asked(region=choice.region.slug, locale=locale, code=found.code)
     response = redirect(asked.address(), 302)
@@ -60,7 +60,17 @@ def refuse_region() -> Response:
     """The page for a region that is not in the catalogue: all that are."""
     set_locale(visitor_language())
     refusal = refuse_unknown_region(catalogue())
-    return _show_regions(list(catalogue().regions.values()), refusal=refusal, status=404)
+    return _show_regions(list(catalogue().open), refusal=refusal, status=404)
+
+
+def refuse_closed_region() -> Response:
+    """The page for a region in which nothing can be given: the others, or that there is none."""
+    set_locale(visitor_language())
+    if catalogue().open:
+        return _show_regions(list(catalogue().open), status=404)
+    response = current_app.make_response((render_template("giving/not_set_up.html"), 503))
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 def _show_regions(
@@ -71,6 +81,9 @@ def _show_regions(
     refusal: Refusal | None = None,
     status: int = 200,
 ) -> Response:
+    if not catalogue().open:
+        return refuse_closed_region()
+    yours = yours if yours in regions else None
     page = render_template(
         "giving/chooser.html",
         yours=list_regions([yours] if yours else [], code),

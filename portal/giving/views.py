@@ -9,7 +9,7 @@ from portal.codes.policy import Code, Refusal, Terms, decide, open_terms
 from portal.codes.queries import find_code
 from portal.codes.refusals import refuse_unknown_code
 from portal.giving.asked import Asked, read_asked
-from portal.giving.choosing import refuse_region
+from portal.giving.choosing import refuse_closed_region, refuse_region
 from portal.giving.forms import HONEYPOT, GiftForm
 from portal.giving.offer import Offer, make_offer
 from portal.giving.operations import (
@@ -55,6 +55,8 @@ def form(region: str) -> Response:
         place = catalogue().by_slug(region)
         if place is None:
             return refuse_region()
+        if not place.offered:
+            return refuse_closed_region()
         asked = read_asked(place, request.args)
         page = kept.find_meaning(address, asked, version)
         if page is None:
@@ -136,6 +138,8 @@ def give(region: str) -> AnyResponse:
     place = catalogue().by_slug(region)
     if place is None:
         return refuse_region()
+    if not place.offered:
+        return refuse_closed_region()
     asked = read_asked(place, request.form)
     if "remove_code" in request.form:
         asked = replace(asked, code="")

@@ -237,7 +237,8 @@ class Region:
 
     `names` stand alone ("United Kingdom"), `place` stands in a sentence after "from"
     ("the United Kingdom"). The rest of the world has no `countries`. The first locale,
-    currency and fund are the region's default.
+    currency and fund are the region's default. A `sample` is nobody's: it shows what a region's
+    file can say, and takes money in a demo alone.
     """
 
     code: str
@@ -255,6 +256,7 @@ class Region:
     modes: tuple[Mode, ...]
     funds: tuple[Fund, ...]
     welcome: Texts
+    sample: bool = False
 
     def currency(self, code: str) -> CurrencyOption | None:
         """The option for a currency; None where the region doesn't take it."""
@@ -287,6 +289,11 @@ class Catalogue:
     def by_slug(self, slug: str) -> Region | None:
         """The region of an address, whatever its case."""
         return self.regions.get(slug.lower())
+
+    @property
+    def open(self) -> tuple[Region, ...]:
+        """The regions in which something can be given, in order."""
+        return tuple(region for region in self.regions.values() if region.offered)
 
     def by_country(self, country: str) -> Region | None:
         """The region that names this ISO 3166-1 alpha-2 country as its own."""

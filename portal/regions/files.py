@@ -28,6 +28,8 @@ def read_region_documents(folder: Path = DATA) -> dict[str, Document]:
         if parse_region(document, path.name).slug != path.stem:
             raise RegionError(f"{path.name}: slug: is the file's name")
         documents[path.name] = document
+    if not documents:
+        raise RegionError(f"{folder}: holds no region's file, such as ca.toml")
     return documents
 
 
@@ -38,7 +40,9 @@ def read_common_modes(folder: Path = DATA) -> dict[str, Document]:
 
 
 def _read_common(folder: Path) -> Document:
-    return _read(folder / COMMON) if (folder / COMMON).is_file() else {}
+    """What a folder's regions have in common; what ours have where it says nothing of that."""
+    own = folder / COMMON
+    return _read(own if own.is_file() else DATA / COMMON)
 
 
 def read_catalogue(folder: Path = DATA) -> Catalogue:

@@ -45,6 +45,17 @@ def _lock_catalogue(session: Session) -> None:
     session.execute(sa.select(CatalogueState.version).with_for_update())
 
 
+def _is_news(record: RegionRecord, document: Document) -> bool:
+    """What staff edited stays; a sample gives way to the operator's own, and never the reverse."""
+    was_sample, is_sample = bool(record.document.get("sample")), bool(document.get("sample"))
+    if is_sample and not was_sample:
+        # As it was loaded before samples were marked.
+        return {**record.document, "sample": True} == document
+    if record.edited_at is not None:
+        return was_sample and not is_sample
+    return record.document != document
+
+
 def _store_document(session: Session, name: str, document: Document, now: datetime) -> bool:
     """Whether the file said something new about a region that is still the file's."""
     region = parse_region(document, name)
@@ -54,8 +65,9 @@ def _store_document(session: Session, name: str, document: Document, now: dateti
     if record is None:
         record = RegionRecord(slug=region.slug)
         session.add(record)
-    elif record.edited_at is not None or record.document == document:
+    elif not _is_news(record, document):
         return False
+    record.edited_at = None
     record.position, record.document, record.updated_at = region.position, document, now
     session.flush()
     return True

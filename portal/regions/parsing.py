@@ -67,6 +67,7 @@ def _region(fields: Fields) -> Region:
         code=fields.text("code", slug.upper()),
         slug=slug,
         position=fields.integer("position", 1000),
+        sample=fields.flag("sample", False),
         names=fields.texts("names"),
         place=fields.texts("place"),
         countries=_matching(fields, "countries", r"[A-Z]{2}", "ISO 3166 codes such as GB"),

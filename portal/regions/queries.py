@@ -13,6 +13,7 @@ from portal.logs import get_logger
 from portal.regions.catalogue import Catalogue, Region
 from portal.regions.models import CatalogueState, RegionRecord
 from portal.regions.parsing import parse_region
+from portal.regions.workable import Means, narrow
 
 log = get_logger()
 
@@ -43,8 +44,12 @@ def _parse_known(slug: str, document: str) -> Region:
 class CatalogueCache:
     """The catalogue for all threads of a process, at most `seconds` behind the database."""
 
-    def __init__(self, database: Database, *, seconds: float = 1.0) -> None:
+    def __init__(
+        self, database: Database, means: Means | None = None, *, seconds: float = 1.0
+    ) -> None:
+        """With `means`, modes that can't work here are not offered."""
         self._database = database
+        self._means = means
         self._seconds = seconds
         self._kept: Catalogue | None = None
         self._look_again_at = 0.0
@@ -84,4 +89,5 @@ class CatalogueCache:
         with self._database.read() as session:
             if kept is not None and read_version(session) == kept.version:
                 return kept
-            return load_catalogue(session)
+            found = load_catalogue(session)
+        return narrow(found, self._means) if self._means else found

@@ -9,7 +9,7 @@ from portal.gifts.lifecycle import Status
 from portal.money import Money
 from portal.payments.crowd import count_starts
 from portal.staff.access import staff
-from portal.staff.names import all_currencies
+from portal.staff.names import all_currencies, current_cache
 from portal.staff.queries import MANY, count_by_status, count_open_events, sum_received
 from portal.staff.recent import Recent
 from portal.web import services, utc_now
@@ -41,6 +41,7 @@ def dashboard() -> ResponseReturnValue:
         most_jobs=MOST_JOBS,
         many=MANY,
         starts=starts,
+        is_closed=not current_cache().get().open,
         is_crowded=starts >= max(services().settings.free_starts, 1),
     )
 

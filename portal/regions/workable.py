@@ -1,0 +1,79 @@
+"""Which modes of payment can work in this installation, and why others can't: pure.
+
+A mode that can't work is not offered for new gifts; it still serves gifts begun before. None
+needs mail: a gift's own page tells its giver all that the letter does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from portal.regions.catalogue import Catalogue, Mode, Region
+from portal.settings import Settings
+
+RECIPIENT = "{recipient}"
+
+
+class Lack(StrEnum):
+    """What a mode lacks here."""
+
+    OWN_REGION = "own region"
+    STRIPE = "stripe"
+    RECIPIENT = "recipient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What this installation has: a key for Stripe, and whether it may show samples."""
+
+    has_stripe: bool
+    shows_samples: bool
+
+
+def means_of(settings: Settings) -> Means:
+    return Means(has_stripe=settings.has_stripe, shows_samples=settings.environment == "demo")
+
+
+def find_lack(region: Region, mode: Mode, means: Means) -> Lack | None:
+    """What keeps a mode from working here; None where nothing does."""
+    if region.sample and not means.shows_samples:
+        return Lack.OWN_REGION
+    if mode.is_stripe:
+        return None if means.has_stripe else Lack.STRIPE
+    return None if _leads_somewhere(mode) else Lack.RECIPIENT
+
+
+def _leads_somewhere(mode: Mode) -> bool:
+    """Whether a giver learns where the money goes: all places that the texts name are known."""
+    texts = [mode.link, *(text for step in mode.steps for text in step.values())]
+    if any(RECIPIENT in text for text in texts):
+        return bool(mode.recipient.strip())
+    return bool(mode.recipient.strip() or mode.account or mode.details)
+
+
+def narrow(catalogue: Catalogue, means: Means) -> Catalogue:
+    """The catalogue as this installation can keep what it offers."""
+    regions = {slug: _narrow_region(one, means) for slug, one in catalogue.regions.items()}
+    return replace(catalogue, regions=regions)
+
+
+def _narrow_region(region: Region, means: Means) -> Region:
+    modes = tuple(
+        replace(mode, offered=mode.offered and find_lack(region, mode, means) is None)
+        for mode in region.modes
+    )
+    return replace(region, modes=modes)
+
+
+def list_lacks(catalogue: Catalogue, means: Means) -> Iterator[tuple[Lack, str, str]]:
+    """What is lacking, by region and mode, of all that would be offered."""
+    for region in catalogue.regions.values():
+        for mode in region.offered:
+            lack = find_lack(region, mode, means)
+            if lack is not None:
+                yield lack, region.slug, mode.key
+
+
+def has_own(catalogue: Catalogue) -> bool:
+    """Whether one region at least is the operator's own."""
+    return any(not region.sample for region in catalogue.regions.values())
