@@ -5,8 +5,10 @@ import smtplib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
+import requests
 import sqlalchemy as sa
 
 from portal.clock import SystemClock
@@ -14,12 +16,15 @@ from portal.database import Database, DatabaseUnavailable
 from portal.jobs import DEAD_AFTER, Worker
 from portal.payments.gateway import Gateway, StripeRefused, StripeUnavailable
 from portal.payments.models import EventState, StripeEvent
+from portal.proxies import UNKNOWN_PROXY
 from portal.regions.queries import load_catalogue
 from portal.regions.workable import Lack, list_lacks, means_of, narrow
 from portal.schema import is_current
 from portal.settings import Settings
 
 LEAST_FREE_BYTES = 500_000_000
+ASK_SECONDS = 5
+MOST_READ = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,13 @@ def examine(settings: Settings) -> list[Finding]:
         findings += [_examine_workers(database), _examine_events(database)]
         findings += _examine_regions(database, settings)
     database.close()
-    outside = (_examine_stripe, _examine_mail, _examine_disk, _examine_uploads)
+    outside = (
+        _examine_base_address,
+        _examine_stripe,
+        _examine_mail,
+        _examine_disk,
+        _examine_uploads,
+    )
     return [*findings, *(look(settings) for look in outside)]
 
 
@@ -54,6 +65,25 @@ def _examine_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "webhooks", False, "PORTAL_STRIPE_WEBHOOK_SECRETS is empty: no event can be believed"
         )
+
+
+def _examine_base_address(settings: Settings) -> Finding:
+    """Ask the address that donors see, as they do, and say what answered."""
+    asked = f"{settings.base_url}/readyz"
+    try:
+        answer = requests.get(asked, timeout=ASK_SECONDS, allow_redirects=False)
+    except requests.RequestException as error:
+        return Finding("proxy", False, f"{asked} does not answer ({type(error).__name__})")
+    if UNKNOWN_PROXY in answer.text[:MOST_READ]:
+        return Finding(
+            "proxy",
+            False,
+            f"{asked} answers through a proxy, and PORTAL_TRUSTED_PROXIES is 0: set it to how "
+            "many proxies stand in front",
+        )
+    is_ours = answer.status_code == HTTPStatus.OK and '"migrated"' in answer.text[:MOST_READ]
+    what = "as it should" if is_ours else "but not as this portal does"
+    return Finding("proxy", is_ours, f"{asked} answers {answer.status_code}, {what}")
 
 
 def _examine_database(database: Database) -> Finding:

@@ -13,10 +13,21 @@ from portal.gifts.models import Gift
 from portal.jobs import DEAD_AFTER, Worker
 from portal.payments.crowd import count_starts
 from portal.payments.models import EventState, StripeEvent
+from portal.proxies import UNKNOWN_PROXY, is_by_unknown_proxy
 from portal.schema import is_current
 from portal.web import services, utc_now
 
 blueprint = Blueprint("health", __name__)
+INTERNAL = frozenset({"health.ready", "health.metrics"})
+
+
+@blueprint.before_request
+def refuse_unknown_proxy() -> tuple[Response, int] | None:
+    """What is for operations is not told by way of a proxy that the settings don't know of."""
+    if request.endpoint not in INTERNAL or not is_by_unknown_proxy():
+        return None
+    why = "a proxy stands in front: set PORTAL_TRUSTED_PROXIES"
+    return jsonify({"status": UNKNOWN_PROXY, "why": why}), 403
 
 
 @blueprint.get("/healthz")

@@ -41,6 +41,50 @@ def test_numbers_are_for_loopback(client: CheckedClient) -> None:
     assert client.get("/metrics", environ_base=away).status_code == 403
 
 
+PASSED_ON = [
+    {"X-Forwarded-For": "198.51.100.7"},
+    {"X-Forwarded-Proto": "https"},
+    {"X-Forwarded-Host": "give.example.org"},
+    {"X-Forwarded-Port": "443"},
+    {"Forwarded": "for=198.51.100.7;proto=https"},
+]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+class TestUnknownProxy:
+    @pytest.mark.parametrize("headers", PASSED_ON)
+    @pytest.mark.parametrize("path", ["/metrics", "/readyz"])
+    def test_tells_nothing_by_way_of_it(
+        self, client: CheckedClient, path: str, headers: dict[str, str]
+    ) -> None:
+        answer = client.get(path, headers=headers)
+        assert answer.status_code == 403
+        assert "PORTAL_TRUSTED_PROXIES" in answer.json["why"]
+        assert client.get(path).status_code == 200
+        assert client.get("/healthz", headers=headers).status_code == 200
+
+    def test_is_reported_once(
+        self, client: CheckedClient, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for headers in PASSED_ON:
+            client.get("/give/ca", headers=headers)
+        assert capsys.readouterr().out.count("unknown_proxy") == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+class TestKnownProxy:
+    @pytest.fixture
+    def settings_values(self) -> dict[str, Any]:
+        return {"trusted_proxies": 1}
+
+    def test_numbers_are_for_who_stands_behind_it(self, client: CheckedClient) -> None:
+        headers = {"X-Forwarded-For": "127.0.0.1"}
+        assert client.get("/metrics", headers=headers).status_code == 200
+        headers = {"X-Forwarded-For": "198.51.100.7"}
+        assert client.get("/metrics", headers=headers).status_code == 403
+        assert client.get("/readyz", headers=headers).status_code == 200
+
+
 class TestWithToken:
     @pytest.fixture
     def settings_values(self) -> dict[str, Any]:

@@ -1,0 +1,39 @@
+"""Whether a proxy stands in front that the settings don't know of.
+
+Behind one, every visitor seems to come from the proxy's own address, which is often loopback:
+what is for loopback alone would be public, and all visitors would share one network's limits.
+"""
+
+from flask import Flask, current_app, request
+
+from portal.logs import get_logger
+from portal.settings import Settings
+
+log = get_logger()
+
+# RFC 7239, and the headers that came before it.
+STANDARD = "HTTP_FORWARDED"
+CUSTOMARY = "HTTP_X_FORWARDED_"
+REPORTED = "unknown_proxy_reported"
+UNKNOWN_PROXY = "unknown proxy"
+
+
+def watch_for_proxies(app: Flask, settings: Settings) -> None:
+    """Look at every request, unless the settings know of proxies; report the first once."""
+    if settings.trusted_proxies:
+        return
+    app.extensions[REPORTED] = False
+    app.before_request(_report_once)
+
+
+def is_by_unknown_proxy() -> bool:
+    """Whether this request was passed on by somebody that the settings don't know of."""
+    return REPORTED in current_app.extensions and any(
+        name == STANDARD or name.startswith(CUSTOMARY) for name in request.environ
+    )
+
+
+def _report_once() -> None:
+    if not current_app.extensions[REPORTED] and is_by_unknown_proxy():
+        current_app.extensions[REPORTED] = True
+        log.error("unknown_proxy", advice="set PORTAL_TRUSTED_PROXIES to how many stand in front")
