@@ -122,3 +122,60 @@ def test_finds_who_sent_an_e_transfer(text: str, name: str) -> None:
 def test_texts_are_joined_once_each_and_never_endless() -> None:
     assert joined(["a  b", None, " ", "a b", "c"]) == "a b c"
     assert len(joined(["x" * 10_000_000, "y"])) == LONGEST
+
+
+MOVED = ":61:2611021102C1,00NTRFNONREF//B1\n"
+
+
+def with_details(*fields: str) -> str:
+    told = "".join(f":86:{text}\n" for text in fields)
+    return MT940.replace(":61:261102C1,00NTRFNONREF\n", MOVED + told)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("GIFT OF A FRIEND", "LW7K-3QXD-9"),
+        ("GIFT", "/NAME/JANE DOE/REMI/LW7K-3QXD-9/"),
+        ("166?00CREDIT?20GIFT", "?21 LW7K-3QXD-9?32JANE DOE"),
+        ("166?20GIFT?32JANE DOE", "LW7K-3QXD-9"),
+        ("A", "B", "LW7K-3QXD-9"),
+        ("GIFT\nLW7K\n-3QXD-9",),
+        ("GIFT LW7K-3QXD-9\n940 TIMES",),
+    ],
+)
+def test_all_that_is_told_of_a_movement_is_kept(fields: tuple[str, ...]) -> None:
+    (entry,) = read_text(with_details(*fields)).entries
+    assert entry.message.replace(" ", "").count("LW7K-3QXD-9") == 1
+    assert all(part in entry.raw for text in fields for part in text.split("\n"))
+    if "JANE" in "".join(fields):
+        assert entry.payer_name == "JANE DOE"
+
+
+@pytest.mark.parametrize("day", ["261102", "261102    ", "2611021102"])
+@pytest.mark.parametrize("amount", ["1,00", "1,", "0001,00", "000000000000001,00", "0" * 30 + "1,"])
+def test_blanks_for_a_day_and_zeros_before_an_amount_are_read(day: str, amount: str) -> None:
+    text = MT940.replace("261102C1,00", f"{day}C{amount}").replace("CAD1,", "CAD0000000000000001,")
+    (entry,) = read_text(text).entries
+    assert (entry.booked_on.isoformat(), entry.money) == ("2026-11-02", Money(100, "CAD"))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "ABNANL2A\n940\nABNANL2A\n",
+        "{1:F01INGBNL2ABXXX0000000000}\n{2:I940INGBNL2AXXXN}\n{4:\n",
+        "0000 01INGBNL2AXXXX00001\n0000 01INGBNL2AXXXX00001\n940 00\n",
+        ":940:\n",
+        "\n940\n",
+    ],
+)
+@pytest.mark.parametrize("end", ["-\n", "-XXX\n", "-}\n", ""])
+def test_a_bank_s_own_lines_before_each_message_are_passed_over(header: str, end: str) -> None:
+    document = read_text((header + MT940 + end) * 2)
+    assert [entry.money for entry in document.entries] == [Money(100, "CAD")] * 2
+
+
+def test_a_line_of_no_field_is_refused_where_no_message_follows() -> None:
+    assert refusal((MT940 + "-\nCUT OFF\n").encode()).line == 7
+    assert refusal((MT940 + "-\nCUT OFF\n:61:X\n").encode()).line == 7

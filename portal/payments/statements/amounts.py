@@ -59,10 +59,12 @@ def _with_point(number: str, currency: str, decimal_mark: str) -> str:
 def read_plain(text: str, currency: str, *, line: int | None) -> Money:
     """An unsigned amount as standards write it: digits, and decimals after a point.
 
-    Zeros past the currency's own decimals are allowed, as camt has five places.
+    Zeros past the currency's own decimals are allowed, as camt has five places; and before
+    the number, as some banks fill a field of fixed width.
     """
     digits = exponent(currency)
     whole, _, decimals = text.partition(".")
+    whole = whole.lstrip("0") or whole[:1]
     if not _PLAIN.fullmatch(text) or not text.isascii() or len(whole) > MAXIMUM_DIGITS:
         raise _unclear(text, line)
     if len(decimals.rstrip("0")) > digits:

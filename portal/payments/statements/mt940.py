@@ -1,13 +1,20 @@
 """MT940 statements, as SWIFT defines them and as banks write them.
 
-Fields are lines that begin `:61:`; a line without such a tag goes on the field before it.
-Own reader: the `mt-940` package drops what it can't read, and keeps neither lines nor raw text.
+Standard: SWIFT, Category 9 message reference guide, MT 940 Customer Statement Message. Fields
+are lines that begin `:61:`; a line without such a tag goes on the field before it. Variants
+followed: German banks (DFÜ agreement, annex 3: `?20` subfields and SEPA's `EREF+` marks), Dutch
+ones (`/NAME/` codes; ABN AMRO's and ING's own lines before `:20:`, Rabobank's `:940:`), amounts
+padded with zeros, four blanks for the day of entry, and several `:86:` of one movement, which
+belong together.
+Own reader: the `mt-940` package keeps one `:86:` a movement, passes over what it can't read,
+and tells neither the line of an error nor a movement's raw text.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 
 from portal.i18n import gettext
 from portal.money import Money
@@ -20,15 +27,26 @@ from portal.payments.statements.texts import email_in, interac_reference_in, joi
 from portal.spilled import Spilled
 
 _TAG = re.compile(r":(\d{2}[A-Z]?|NS):(.*)", re.DOTALL)
-# SWIFT's envelope around the text block, and the sign that ends a message.
-_ENVELOPE = re.compile(r"\{\d:.*|-\}?.*|\x03|940|\s*", re.DOTALL)
-_BALANCE = re.compile(r"([CD])(\d{6})([A-Z]{3})(\d{1,15},\d{0,3})\s*", re.ASCII)
+# SWIFT's envelope around the text block, and what ends a message: a line that merely begins
+# with a hyphen may be the rest of a reference, cut where the line was full.
+_ENVELOPE = re.compile(r"\{\d:.*")
+_END = re.compile(r"-(?:\}.*|X{3})?\s*|\x03")
+# A bank's own lines before a message: its BIC, the message's type, a session's number.
+_OWN_HEADER = re.compile(
+    r"\s*(?:[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3,4})?|:?940:?(?: ?\d\d)?|\d{4} ?\d\d[A-Z0-9]{8,30})\s*",
+    re.ASCII,
+)
+_HEADER = re.compile(r"[A-Z0-9 ]{1,60}|:940:\s*", re.ASCII)
+LONGEST_HEADER = 10
+_BALANCE = re.compile(r"([CD])(\d{6})([A-Z]{3})(0*\d{1,15},\d{0,3})\s*", re.ASCII)
 _MOVEMENT = re.compile(
-    r"(?P<value>\d{6})(?P<entry>\d{4})?(?P<mark>R?[CD])(?P<funds>[A-Z])?"
-    r"(?P<amount>\d{1,15},\d{0,3})(?P<kind>[A-Z][A-Z0-9]{3})"
+    r"(?P<value>\d{6})(?P<entry>\d{4}|[ ]{4})?(?P<mark>R?[CD])(?P<funds>[A-Z])?"
+    r"(?P<amount>0*\d{1,15},\d{0,3})(?P<kind>[A-Z][A-Z0-9]{3})"
     r"(?P<own>[^\n]*?)(?://(?P<bank>[^\n]*))?(?:\n(?P<more>.*))?",
     re.ASCII | re.DOTALL,
 )
+# How much of a file its kind is told by.
+LOOKED_AT = 2_000
 _NOTHING = frozenset(("NONREF", "NOREF", "KREF+", "EREF+", ""))
 
 
@@ -59,25 +77,60 @@ def read_mt940(text: str, *, account: str = "") -> StatementDocument:
     return reader.document()
 
 
+def is_mt940(text: str) -> bool:
+    """Whether it begins as a file of MT940 does, after whatever lines its bank puts before."""
+    lines = (line for line in text[:LOOKED_AT].splitlines() if line.strip())
+    for line in islice(lines, LONGEST_HEADER):
+        if _untagged(line).startswith(":20:"):
+            return True
+        if not (_ENVELOPE.match(line) or _HEADER.fullmatch(line)):
+            return False
+    return False
+
+
+def _untagged(line: str) -> str:
+    """A line without the envelope that may share it with the first tag: {4::20:..."""
+    return re.sub(r"^(?:\{\d:[^{}]*\}?)*(?=:\d\d)", "", line)
+
+
 def _fields(text: str) -> Iterator[_Field]:
     current: _Field | None = None
+    header = 0  # the line at which a bank's own lines began
     for number, line in enumerate(text.splitlines(), start=1):
-        # The envelope may share a line with the first tag: {4::20:...
-        tagged = _TAG.fullmatch(re.sub(r"^(?:\{\d:[^{}]*\}?)*(?=:\d\d)", "", line))
+        tagged = _TAG.fullmatch(_untagged(line))
         if tagged:
-            if current:
-                yield current
-            current = _Field(tagged[1], [tagged[2]], number)
-        elif _ENVELOPE.fullmatch(line):
-            if current and line.startswith("-"):
-                yield current
-                current = None
+            _check_header(header, tagged[1])
+            yield from _ended(current, is_last=tagged[1] == "20")
+            current, header = _Field(tagged[1], [tagged[2]], number), 0
+        elif _ENVELOPE.match(line) or _END.fullmatch(line):
+            yield from _ended(current, is_last=True)
+            current = None
+        elif not line.strip():
+            continue
         elif current:
             current.lines.append(line)
         else:
-            raise StatementError(gettext("The line belongs to no MT940 field."), number)
-    if current:
-        yield current
+            header = header or number
+            _check_header(0 if _HEADER.fullmatch(line) else number, "")
+    _check_header(header, "")
+    yield from _ended(current)
+
+
+def _check_header(line: int, tag: str) -> None:
+    """Lines of no field are a bank's own only where a message begins after them."""
+    if line and tag != "20":
+        raise StatementError(gettext("The line belongs to no MT940 field."), line)
+
+
+def _ended(last: _Field | None, *, is_last: bool = False) -> Iterator[_Field]:
+    """A field that is whole; a message's last one without the next one's header, where no
+    hyphen stands between.
+    """
+    if last is None:
+        return
+    while is_last and len(last.lines) > 1 and _OWN_HEADER.fullmatch(last.lines[-1]):
+        last.lines.pop()
+    yield last
 
 
 class _Reader:
@@ -86,6 +139,7 @@ class _Reader:
         self._statements: list[_Statement] = []
         self._entries = Spilled[StatementEntry]()
         self._movement: _Field | None = None
+        self._told: list[_Field] = []
         self._take = {
             "20": self._start,
             "25": self._account,
@@ -101,14 +155,14 @@ class _Reader:
         if tag != "20" and not self._statements:
             raise StatementError(gettext("The file doesn’t begin with field :20:."), each.line)
         if tag not in {"86", "NS"}:
-            self._finish_movement(None)
+            self._finish_movement()
         handler = self._take.get(tag)
         if handler:
             handler(each)
 
     def document(self) -> StatementDocument:
         """All of it, proved by its balances."""
-        self._finish_movement(None)
+        self._finish_movement()
         if not self._statements:
             raise StatementError(gettext("The file holds no MT940 statement."))
         for statement in self._statements:
@@ -143,10 +197,13 @@ class _Reader:
         self._movement = each
 
     def _details(self, each: _Field) -> None:
-        self._finish_movement(each)
+        """What a movement's field is; without a movement it is the statement's own."""
+        if self._movement:
+            self._told.append(each)
 
-    def _finish_movement(self, details: _Field | None) -> None:
+    def _finish_movement(self) -> None:
         movement, self._movement = self._movement, None
+        details, self._told = self._told, []
         if movement is None:
             return
         totals = self._statements[-1].totals
@@ -176,13 +233,13 @@ def _amount(text: str, currency: str, line: int) -> Money:
 
 
 def _entry(
-    movement: _Field, details: _Field | None, *, currency: str, account: str, position: int
+    movement: _Field, details: list[_Field], *, currency: str, account: str, position: int
 ) -> StatementEntry:
     found = _MOVEMENT.fullmatch(movement.text)
     if not found:
         raise StatementError(gettext("The movement in field :61: can’t be read."), movement.line)
     money = _amount(found["amount"], currency, movement.line)
-    known = read_details(details.text if details else "")
+    known = read_details([each.text for each in details])
     own = found["own"].strip()
     message = joined((known.message, found["more"], "" if own in _NOTHING else own))
     return StatementEntry(
@@ -197,7 +254,7 @@ def _entry(
         message=message,
         bank_reference=(found["bank"] or "").strip(),
         interac_reference=interac_reference_in(message),
-        raw=_raw(movement) + ("\n" + _raw(details) if details else ""),
+        raw="\n".join(map(_raw, (movement, *details))),
     )
 
 
@@ -210,7 +267,7 @@ def _booked_on(found: re.Match[str], line: int) -> date:
     value = read_date("20" + found["value"], DateOrder.YEAR_FIRST)
     if value is None:
         raise unreadable_date(found["value"], line)
-    if not found["entry"]:
+    if not (found["entry"] or "").strip():
         return value
     days = [
         day

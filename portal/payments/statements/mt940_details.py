@@ -1,6 +1,7 @@
 """Field :86: of MT940: who and why, in one of the three ways banks structure it."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from portal.payments.statements.texts import e_transfer_name, joined
@@ -30,8 +31,29 @@ class Details:
     message: str = ""
 
 
-def read_details(text: str) -> Details:
-    """Understand the field; text in no known structure is all message."""
+def read_details(texts: Sequence[str]) -> Details:
+    """Understand a movement's fields; text in no known structure is all message."""
+    known = [_read_one(text) for text in _continued(texts)]
+    return Details(
+        name=next((each.name for each in known if each.name), ""),
+        account=next((each.account for each in known if each.account), ""),
+        message=joined(each.message for each in known),
+    )
+
+
+def _continued(texts: Iterable[str]) -> list[str]:
+    """The fields, each that begins within another's subfields glued to it."""
+    fields: list[str] = []
+    for text in texts:
+        begun = _SUBFIELDS.match(fields[-1]) if fields else None
+        if begun and re.match(rf"{re.escape(begun['mark'])}\d\d", text):
+            fields[-1] += text
+        else:
+            fields.append(text)
+    return fields
+
+
+def _read_one(text: str) -> Details:
     subfields = _SUBFIELDS.match(text)
     if subfields:
         return _from_subfields(text, subfields["mark"])

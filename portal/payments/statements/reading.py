@@ -10,13 +10,12 @@ from portal.payments.statements.columns import ColumnMapping
 from portal.payments.statements.csv_reading import read_csv
 from portal.payments.statements.decoding import check_size, decode, read_file
 from portal.payments.statements.entries import StatementDocument, StatementError
-from portal.payments.statements.mt940 import read_mt940
+from portal.payments.statements.mt940 import is_mt940, read_mt940
 from portal.payments.statements.ofx import read_ofx
 from portal.payments.statements.presets import CURRENCY, find_preset, fit_preset
 
 _XML = re.compile(r"\s*<(?:\?xml|!|[A-Za-z])", re.IGNORECASE)
 _OFX = re.compile(r"\s*(?:OFXHEADER\s*:|<\?xml[^>]*>\s*<\?OFX|<\?OFX|<OFX\s*>)", re.IGNORECASE)
-_MT940 = re.compile(r"(?:\s|\{\d:[^\n]*|940\s)*:20:")
 
 
 def read_statement(
@@ -78,7 +77,7 @@ def _standard_reader(text: str, content: bytes) -> Callable[[str], StatementDocu
         return lambda account: read_ofx(text, account=account)
     if _XML.match(text):
         return lambda account: read_camt(content, account=account)
-    if _MT940.match(text):
+    if is_mt940(text):
         return lambda account: read_mt940(text, account=account)
     return None
 
