@@ -195,6 +195,7 @@ REASONS = {
     Reason.REVERSED: "may have been returned",
     Reason.TAKEN_BACK: "taken back before",
     Reason.TOLD_TWICE: "perhaps told twice",
+    Reason.CORRECTED: "corrected by the bank",
 }
 PLAN_STATUSES = {
     "pending": "Not begun",

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     REVERSED = "reversed"
     TAKEN_BACK = "taken_back"
     TOLD_TWICE = "told_twice"
+    CORRECTED = "corrected"
 
 
 # Reasons that tie a line to this donor or gift, and not merely to its amount or day.

@@ -15,7 +15,8 @@ class StatementEntry:
     `position` counts from 1: a CSV's line in the file, elsewhere the movement in the file.
     `money` is positive for a credit, negative for a debit. Texts are as the bank wrote them,
     without surrounding space, and empty where the file says nothing. `raw` is the untouched
-    text of the line or element.
+    text of the line or element. `corrects` is the bank reference of an earlier movement that
+    this one replaces.
     """
 
     position: int
@@ -28,6 +29,7 @@ class StatementEntry:
     message: str = ""
     bank_reference: str = ""
     interac_reference: str = ""
+    corrects: str = ""
     raw: str = ""
 
     @property
@@ -41,7 +43,8 @@ class StatementDocument:
     """A whole file. `account` is empty if its movements belong to several, or to none named.
 
     `currency` is empty if there are several. Balances are given where the format has them
-    and the file speaks of one account only.
+    and the file speaks of one account only. `taken_back` are movements that the bank deletes,
+    with their money turned round: they matter where an earlier file brought them.
     """
 
     format: str
@@ -50,6 +53,7 @@ class StatementDocument:
     entries: Sequence[StatementEntry]
     opening_balance: Money | None = None
     closing_balance: Money | None = None
+    taken_back: Sequence[StatementEntry] = ()
 
 
 class StatementError(Exception):

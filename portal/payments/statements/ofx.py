@@ -1,13 +1,17 @@
 """OFX 1 (SGML, unclosed tags) and OFX 2 (XML), and QFX, which is OFX under Intuit's name.
 
-https://www.ofx.net/downloads.html. Read by tags alone: no entity is ever expanded. Own
-reader: `ofxtools` refuses files of real banks that leave an element out, and keeps no raw text.
+Standard: OFX 1.6 and 2.2, chapter 11 (https://www.ofx.net/downloads.html), read by tags alone:
+no entity is ever expanded. Variants followed: Canadian and French banks' files that leave
+required elements out, a decimal comma, unclosed tags in OFX 2, text in CDATA, and corrections
+of earlier movements (`ofx_corrections`).
+Own reader: `ofxtools` refuses files of real banks that leave an element out, and keeps neither
+lines nor raw text.
 """
 
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from portal.i18n import gettext
@@ -16,6 +20,7 @@ from portal.payments.statements.amounts import read_amount, read_currency
 from portal.payments.statements.balances import AccountTotals, document_of
 from portal.payments.statements.dates import DateOrder, read_date, unreadable_date
 from portal.payments.statements.entries import StatementDocument, StatementEntry, StatementError
+from portal.payments.statements.ofx_corrections import DELETE, Correction, Corrections
 from portal.payments.statements.texts import (
     e_transfer_name,
     email_in,
@@ -51,6 +56,7 @@ class _Reader:
         self._text = text
         self._default = account
         self._entries = Spilled[StatementEntry]()
+        self._corrections: Corrections = Corrections()
         self._statements: list[AccountTotals] = []
         self._currency = ""
         self._movement: _Movement | None = None
@@ -68,7 +74,11 @@ class _Reader:
             self._take(token)
         if not self._statements:
             raise StatementError(gettext("The file holds no OFX statement."))
-        return document_of("ofx", self._entries, self._statements, account=self._default)
+        if not self._corrections:
+            return document_of("ofx", self._entries, self._statements, account=self._default)
+        stand = Spilled(self._corrections.apply(self._entries))
+        document = document_of("ofx", stand, self._statements, account=self._default)
+        return replace(document, taken_back=Spilled(self._corrections.taken_back(self._entries)))
 
     def _tokens(self, start: int) -> Iterator[re.Match[str]]:
         end = start
@@ -126,7 +136,7 @@ class _Reader:
                     gettext("The movement doesn’t end."), self._line_at(movement.began)
                 )
             self._movement = None
-            self._entries.append(self._entry(movement, token.end("tag") + 1))
+            self._keep(self._entry(movement, token.end("tag") + 1), movement.values)
         elif token["close"]:
             if movement.inside and movement.inside[-1] == tag:
                 movement.inside.pop()
@@ -138,6 +148,14 @@ class _Reader:
                 raise StatementError(
                     gettext("The movement doesn’t end."), self._line_at(movement.began)
                 )
+
+    def _keep(self, entry: StatementEntry, values: dict[str, str]) -> None:
+        self._entries.append(entry)
+        corrects = values.get("CORRECTFITID", "")
+        if corrects and entry.bank_reference not in {"", corrects}:
+            is_deletion = values.get("CORRECTACTION", "").upper() == DELETE
+            told = Correction(corrects, is_deletion)
+            self._corrections.add(entry.account, entry.bank_reference, told)
 
     def _entry(self, movement: _Movement, end: int) -> StatementEntry:
         values = movement.values

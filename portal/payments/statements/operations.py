@@ -6,10 +6,10 @@ file; whatever is decided can be taken back, by a further fact, never by an edit
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -19,6 +19,8 @@ from portal.payments.statements.entries import StatementDocument, StatementEntry
 from portal.payments.statements.models import BY_ITSELF, LineState, StatementFile, StatementLine
 
 BATCH = 500
+# Begins the note of a line that its bank says instead of an earlier one.
+CORRECTS = "corrects "
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +92,30 @@ def _safe_name(filename: str) -> str:
 
 
 def _keep_lines(session: Session, file_id: int, document: StatementDocument) -> int:
-    rows = _line_rows(file_id, document)
+    known = (entry for entry in document.taken_back if _is_known(session, entry))
+    rows = _line_rows(file_id, document, chain(document.entries, known))
     new = 0
     while batch := list(islice(rows, BATCH)):
         new += len(insert_new(session, StatementLine, *batch))
     return new
 
 
-def _line_rows(file_id: int, document: StatementDocument) -> Iterator[Document]:
+def _is_known(session: Session, entry: StatementEntry) -> bool:
+    """Whether the movement that this one takes back came in an earlier file."""
+    earlier = sa.select(StatementLine.id).where(
+        StatementLine.bank_reference == entry.bank_reference[:80],
+        StatementLine.amount_minor == -entry.money.minor,
+        StatementLine.state != LineState.WITHDRAWN,
+    )
+    return session.scalar(earlier.limit(1)) is not None
+
+
+def _line_rows(
+    file_id: int, document: StatementDocument, entries: Iterable[StatementEntry]
+) -> Iterator[Document]:
     """Rows with their keys; movements of nothing are left out."""
     seen: Counter[str] = Counter()
-    for entry in document.entries:
+    for entry in entries:
         if not entry.money:
             continue
         content = content_key(document, entry)
@@ -120,9 +135,15 @@ def _line_rows(file_id: int, document: StatementDocument) -> Iterator[Document]:
             "interac_reference": entry.interac_reference[:40],
             "raw": entry.raw,
             "state": LineState.OPEN if entry.is_credit else LineState.IGNORED,
-            "note": "" if entry.is_credit else "money that went out",
+            "note": _note(entry),
             "decided_by": "" if entry.is_credit else BY_ITSELF,
         }
+
+
+def _note(entry: StatementEntry) -> str:
+    if not entry.is_credit:
+        return "money that went out"
+    return f"{CORRECTS}{entry.corrects[:80]}" if entry.corrects else ""
 
 
 def content_key(document: StatementDocument, entry: StatementEntry) -> str:

@@ -20,6 +20,7 @@ from portal.payments.matching.references import find_references
 from portal.payments.statements.entries import StatementEntry
 from portal.payments.statements.gathering import LINE_COLUMNS, entry_of
 from portal.payments.statements.models import LineState, StatementFile, StatementLine
+from portal.payments.statements.operations import CORRECTS
 
 READ_BATCH = 2_000
 # Names of one word are too many people's.
@@ -40,6 +41,28 @@ def find_twins(session: Session, *conditions: sa.ColumnElement[bool]) -> dict[in
         if earlier is not None:
             found[line_id] = earlier
     return found
+
+
+def find_corrected(session: Session) -> set[int]:
+    """The open lines that their bank says instead of earlier ones, and those earlier ones."""
+    says = sa.and_(_IS_OPEN_MONEY, StatementLine.note.startswith(CORRECTS))
+    rows = session.execute(sa.select(StatementLine.id, StatementLine.note).where(says)).all()
+    told = {line_id: note.removeprefix(CORRECTS) for line_id, note in rows}
+    if not told:
+        return set()
+    earlier = session.execute(
+        sa.select(StatementLine.id, StatementLine.bank_reference).where(
+            StatementLine.bank_reference.in_(sorted(set(told.values()))),
+            StatementLine.state != LineState.WITHDRAWN,
+        )
+    ).all()
+    known = {reference for _, reference in earlier}
+    return {line_id for line_id, _ in earlier}.union(
+        line_id for line_id, reference in told.items() if reference in known
+    )
+
+
+_IS_OPEN_MONEY = sa.and_(StatementLine.state == LineState.OPEN, StatementLine.amount_minor > 0)
 
 
 def count_twins(session: Session, file_id: int) -> int:

@@ -39,7 +39,7 @@ from portal.payments.statements.models import (
     Suggestion,
 )
 from portal.payments.statements.returns import open_returns
-from portal.payments.statements.twins import find_twins
+from portal.payments.statements.twins import find_corrected, find_twins
 
 BATCH = 100
 
@@ -89,6 +89,8 @@ def _decide_all(database: Database, desk: Desk) -> Iterator[Decided]:
         yield from read_debits(session)
 
     def object_to(at: int, gift_id: int) -> Reason | None:
+        if ids[at] in corrected:
+            return Reason.CORRECTED
         if ids[at] in told_before:
             return Reason.TOLD_TWICE
         return Reason.TAKEN_BACK if (ids[at], gift_id) in taken_back else None
@@ -96,6 +98,7 @@ def _decide_all(database: Database, desk: Desk) -> Iterator[Decided]:
     with database.read() as session:
         taken_back = read_taken_back(session)
         told_before = find_twins(session).keys()
+        corrected = find_corrected(session)
         matcher = make_matcher(session, desk.catalogue)
         decisions = match_all(matcher, entries(session), object_to)
     return zip(ids, decisions, strict=False)  # the debits, which come last, told of others

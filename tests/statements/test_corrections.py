@@ -1,0 +1,82 @@
+"""A bank's correction of a movement is never a second credit, in one file or in a later one."""
+
+import pytest
+
+from portal.gifts.lifecycle import Status
+from portal.payments.statements.models import LineState
+from tests.statements.clerk import DAY, Clerk
+from tests.statements.samples import read_text
+
+
+def ofx(*movements: str) -> str:
+    told = "".join(f"<STMTTRN><DTPOSTED>{DAY:%Y%m%d}{movement}</STMTTRN>" for movement in movements)
+    return f"<OFX><STMTRS><CURDEF>CAD<ACCTID>1<BANKTRANLIST>{told}</BANKTRANLIST></STMTRS></OFX>"
+
+
+def paid(fitid: str, amount: str = "75.53", memo: str = "GIFT") -> str:
+    return f"<TRNAMT>{amount}<FITID>{fitid}<MEMO>{memo}"
+
+
+def corrects(fitid: str, action: str) -> str:
+    return f"<CORRECTFITID>{fitid}<CORRECTACTION>{action}"
+
+
+FIRST = paid("A1")
+DELETED = paid("A2") + corrects("A1", "DELETE")
+REPLACED = paid("A2", "80.00") + corrects("A1", "REPLACE")
+
+
+@pytest.mark.parametrize(
+    ("movements", "amounts"),
+    [
+        ((FIRST, DELETED), []),
+        ((DELETED, FIRST), []),
+        ((FIRST, REPLACED), [8000]),
+        ((REPLACED, FIRST), [8000]),
+        ((FIRST, REPLACED, paid("A3") + corrects("A2", "DELETE")), []),
+        ((FIRST, REPLACED, paid("A3", "9.00") + corrects("A2", "REPLACE")), [900]),
+        ((FIRST, paid("A2") + corrects("A2", "REPLACE")), [7553, 7553]),
+    ],
+)
+def test_a_correction_stands_in_the_place_of_the_first(
+    movements: tuple[str, ...], amounts: list[int]
+) -> None:
+    document = read_text(ofx(*movements))
+    assert [entry.money.minor for entry in document.entries] == amounts
+
+
+@pytest.mark.parametrize("beside", [(), (FIRST,)])
+def test_what_a_later_file_deletes_is_not_booked(clerk: Clerk, beside: tuple[str, ...]) -> None:
+    gift = clerk.promise()
+    clerk.keep(ofx(paid("A1", memo=gift.reference)).encode())
+    clerk.keep(ofx(*beside, DELETED).encode())
+    assert clerk.match().automatic == 0
+    assert clerk.status(gift) is not Status.PAID
+
+
+def test_what_is_deleted_after_it_was_booked_waits_for_a_clerk(clerk: Clerk) -> None:
+    gift = clerk.promise()
+    clerk.keep(ofx(paid("A1", memo=gift.reference)).encode())
+    assert clerk.match().automatic == 1
+    clerk.keep(ofx(DELETED).encode())
+    clerk.match()
+    (debit,) = clerk.lines(LineState.OPEN)
+    assert debit.amount_minor == -7553
+    assert debit.note.startswith("may return line")
+
+
+def test_what_replaces_an_earlier_file_s_movement_is_not_booked(clerk: Clerk) -> None:
+    first, second = clerk.promise(), clerk.promise()
+    clerk.keep(ofx(paid("A1", memo=first.reference)).encode())
+    assert clerk.match().automatic == 1
+    again = paid("A2", memo=second.reference) + corrects("A1", "REPLACE")
+    clerk.keep(ofx(again).encode())
+    assert clerk.match().automatic == 0
+    (line,) = clerk.lines(LineState.OPEN)
+    assert line.note == "corrects A1"
+
+
+def test_a_replacement_of_what_nobody_imported_is_money_like_other(clerk: Clerk) -> None:
+    gift = clerk.promise()
+    clerk.keep(ofx(paid("A2", memo=gift.reference) + corrects("A1", "REPLACE")).encode())
+    assert clerk.match().automatic == 1
