@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from portal.payments.statements.entries import StatementDocument
     from portal.payments.statements.noticing import KeptNotices
 
-BANKS = ("rbc", "td", "bmo", "scotiabank", "cibc")
+BANKS = ("rbc", "td", "bmo", "scotiabank", "cibc", "desjardins", "national")
 BY = "system"
 SHOWN_ROWS = 10
 SHOWN_TEXT = 60
@@ -46,7 +46,7 @@ def import_file(
 ) -> None:
     """Keep a bank's file, book what is certain, and suggest gifts for the rest.
 
-    CSV of the five large Canadian banks, camt.053, camt.054, MT940, OFX and QFX are
+    CSV of the large Canadian banks, camt.053, camt.054, MT940, OFX and QFX are
     recognised; for any other CSV, say what its columns mean. A file is kept whole or not at
     all, and the same file again changes nothing, unless staff withdrew it.
 

@@ -36,6 +36,7 @@ COLUMNS = {
     "payer_account": "Payer’s account",
     "bank_reference": "Bank’s reference",
     "currency": "Currency",
+    "status": "Booked or pending, in a word",
 }
 SEVERAL = "message"
 
@@ -60,6 +61,7 @@ class StatementForm(PortalForm):
     column_payer_account = LineField(longest=80)
     column_bank_reference = LineField(longest=80)
     column_currency = LineField(longest=80)
+    column_status = LineField(longest=80)
     debit_positive = TickField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.statements.csv_rows import Row
-from portal.payments.statements.entries import StatementDocument, StatementEntry, StatementError
+from portal.payments.statements.entries import (
+    SetAside,
+    StatementDocument,
+    StatementEntry,
+    StatementError,
+)
 from portal.payments.statements.mapper import preview
 from portal.payments.statements.presets import PRESETS
 
@@ -32,6 +37,7 @@ class Reading:
     came_in: tuple[Money, ...]
     went_out: tuple[Money, ...]
     first: Sequence[StatementEntry]
+    set_aside: Sequence[SetAside] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +91,7 @@ def _describe(document: StatementDocument) -> Reading:
         came_in=_sums(came_in),
         went_out=_sums(went_out),
         first=first,
+        set_aside=document.set_aside[:SHOWN],
     )
 
 

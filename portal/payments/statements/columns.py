@@ -27,8 +27,8 @@ class ColumnMapping:
     Amounts stand either in `amount` (its sign told by the number and `sign`, or by words in
     `direction`), or in `credit` and `debit`, or in `amounts_by_currency`. `header_rows` and
     `footer_rows` count rows that hold anything; the last header row names the columns.
-    `width` is the number of columns where no header tells it. Empty `decimal_mark` and
-    `delimiter` are found out.
+    `status` says whether a row is booked yet. `width` is the number of columns where no header
+    tells it. Empty `decimal_mark` and `delimiter` are found out.
     """
 
     date: Column
@@ -44,6 +44,7 @@ class ColumnMapping:
     payer_email: Column | None = None
     message: tuple[Column, ...] = ()
     bank_reference: Column | None = None
+    status: Column | None = None
     date_order: DateOrder = DateOrder.AUTO
     decimal_mark: str = ""
     delimiter: str = ""
@@ -69,7 +70,7 @@ class ColumnMapping:
 # The fields of a mapping that are one column each.
 SINGLE = (
     "date amount credit debit direction currency account payer_name payer_account payer_email"
-    " bank_reference"
+    " bank_reference status"
 ).split()
 
 
@@ -88,6 +89,7 @@ class Columns:
     payer_account: int | None
     payer_email: int | None
     bank_reference: int | None
+    status: int | None
     message: tuple[int, ...]
     amounts_by_currency: tuple[tuple[str, int], ...]
     mapping: ColumnMapping

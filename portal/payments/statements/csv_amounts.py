@@ -22,7 +22,7 @@ def row_money(row: Row, columns: Columns, currency: str | None) -> Money:
 
 
 def _currency(row: Row, columns: Columns, currency: str | None) -> str:
-    if columns.currency is not None:
+    if columns.currency is not None and (row.cell(columns.currency) or not currency):
         return read_currency(row.cell(columns.currency), line=row.line)
     if not currency:
         raise StatementError(gettext("The file names no currency. Choose the account’s."))

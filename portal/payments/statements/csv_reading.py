@@ -18,7 +18,12 @@ from portal.payments.statements.dates import (
     read_date,
     unreadable_date,
 )
-from portal.payments.statements.entries import StatementDocument, StatementEntry, StatementError
+from portal.payments.statements.entries import (
+    SetAside,
+    StatementDocument,
+    StatementEntry,
+    StatementError,
+)
 from portal.payments.statements.texts import (
     e_transfer_name,
     email_in,
@@ -29,6 +34,10 @@ from portal.spilled import Spilled
 
 # More rows than this without a date are no footer.
 LONGEST_FOOTER = 20
+
+# What banks say of a row's status; another word is asked about, not guessed.
+BOOKED = frozenset(("", "posted", "booked", "completed", "settled", "comptabilisé", "effectué"))
+PENDING = frozenset(("pending", "authorized", "authorised", "processing", "en attente", "en cours"))
 
 _SUMMARY = re.compile(
     r"\W*(?:(?:sub|grand )?totals?|sous-total|(?:opening|closing|ending|available) balance"
@@ -58,12 +67,15 @@ def read_csv(
 ) -> StatementDocument:
     """Read a whole CSV. Raises StatementError with the line at the first thing unclear."""
     delimiter = mapping.delimiter or find_delimiter(text)
-    columns = _bind_to_file(text, mapping, delimiter)
-    dates, last_line = _survey(_body(text, mapping, delimiter), columns)
+    columns, header = _bind_to_file(text, mapping, delimiter)
+    set_aside = Spilled[SetAside]()
+    body = _booked(_body(text, mapping, delimiter, header), columns, set_aside)
+    dates, last_line = _survey(body, columns)
     reading = _Reading(columns, currency, account, _days(dates, mapping.date_order))
     entries = Spilled[StatementEntry]()
     accounts, currencies = set(), set()
-    for entry in _entries(_body(text, mapping, delimiter), last_line, reading):
+    body = _booked(_body(text, mapping, delimiter, header), columns)
+    for entry in _entries(body, last_line, reading):
         entries.append(entry)
         accounts.add(entry.account)
         currencies.add(entry.money.currency)
@@ -72,25 +84,67 @@ def read_csv(
         account=accounts.pop() if len(accounts) == 1 else "" if accounts else account,
         currency=currencies.pop() if len(currencies) == 1 else "" if currencies else currency or "",
         entries=entries,
+        set_aside=set_aside,
     )
 
 
-def _bind_to_file(text: str, mapping: ColumnMapping, delimiter: str) -> Columns:
+def _booked(
+    rows: Iterator[Row], columns: Columns, set_aside: Spilled[SetAside] | None = None
+) -> Iterator[Row]:
+    """The rows whose status says that they are money; `set_aside` is told of the others."""
+    for row in rows:
+        status = row.cell(columns.status)
+        word = status.casefold()
+        if word in PENDING:
+            if set_aside is not None:
+                set_aside.append(SetAside(row.line, status, row.raw))
+        elif columns.status is None or word in BOOKED:
+            yield row
+        else:
+            raise StatementError(
+                gettext("“%(word)s” says neither booked nor pending.", word=status[:20]), row.line
+            )
+
+
+def _bind_to_file(
+    text: str, mapping: ColumnMapping, delimiter: str
+) -> tuple[Columns, tuple[str, ...]]:
+    """The columns, and the cells that name them."""
     header = list(islice(read_rows(text, delimiter), mapping.header_rows))
     if len(header) < mapping.header_rows:
         raise StatementError(gettext("The file ends within its header."))
     if not header:
-        return bind(mapping, (), None)
-    return bind(mapping, header[-1].cells, header[-1].line)
+        return bind(mapping, (), None), ()
+    return bind(mapping, header[-1].cells, header[-1].line), header[-1].cells
 
 
-def _body(text: str, mapping: ColumnMapping, delimiter: str) -> Iterator[Row]:
+def _body(
+    text: str, mapping: ColumnMapping, delimiter: str, header: tuple[str, ...]
+) -> Iterator[Row]:
     """The rows between header and footer."""
     held: deque[Row] = deque()
-    for row in islice(read_rows(text, delimiter), mapping.header_rows, None):
+    rows = islice(read_rows(text, delimiter), mapping.header_rows, None)
+    for row in _without_headers(rows, header) if header else rows:
         held.append(row)
         if len(held) > mapping.footer_rows:
             yield held.popleft()
+
+
+def _without_headers(rows: Iterator[Row], header: tuple[str, ...]) -> Iterator[Row]:
+    """Rows without the header that stands again before each account's rows, nor what stands
+    above it in one cell.
+    """
+    above: list[Row] = []
+    for row in rows:
+        if row.cells == header:
+            above.clear()
+        elif row.width == 1 and len(above) < LONGEST_FOOTER:
+            above.append(row)
+        else:
+            yield from above
+            above.clear()
+            yield row
+    yield from above
 
 
 def _survey(rows: Iterator[Row], columns: Columns) -> tuple[dict[str, int], int]:

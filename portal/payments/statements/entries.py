@@ -38,6 +38,15 @@ class StatementEntry:
         return self.money.minor > 0
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A line that is no money yet: where it stands, its bank's word for that, and its text."""
+
+    line: int
+    status: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementDocument:
     """A whole file. `account` is empty if its movements belong to several, or to none named.
@@ -45,6 +54,7 @@ class StatementDocument:
     `currency` is empty if there are several. Balances are given where the format has them
     and the file speaks of one account only. `taken_back` are movements that the bank deletes,
     with their money turned round: they matter where an earlier file brought them.
+    `set_aside` are lines that are no money yet: they are shown, and not kept.
     """
 
     format: str
@@ -54,6 +64,7 @@ class StatementDocument:
     opening_balance: Money | None = None
     closing_balance: Money | None = None
     taken_back: Sequence[StatementEntry] = ()
+    set_aside: Sequence[SetAside] = ()
 
 
 class StatementError(Exception):

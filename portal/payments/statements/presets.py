@@ -1,4 +1,10 @@
-"""The CSV layouts of Canada's five large banks, as their sites export them."""
+"""The CSV layouts of Canada's large banks, as their sites export them.
+
+No standard says how a CSV of a bank looks; these follow exports of RBC, TD, BMO (one account or
+several, each with the header again), Scotiabank (without a header, and the newer two with one:
+rows whose status is pending are no money yet), CIBC, Desjardins (fourteen columns without a
+header) and the National Bank (in English and French). No kept library reads them.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +12,7 @@ from itertools import islice
 
 from portal.i18n import gettext
 from portal.payments.statements.columns import ColumnMapping, plain
-from portal.payments.statements.csv_rows import Row, read_rows
+from portal.payments.statements.csv_rows import Row, find_delimiter, read_rows
 from portal.payments.statements.dates import DateOrder, is_date
 from portal.payments.statements.entries import StatementError
 from portal.payments.statements.shapes import fits
@@ -19,12 +25,16 @@ TELLING = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """One bank's layout: known by its `header`, or where it has none by its rows' `shape`."""
+    """One of a bank's layouts: known by its `header`, or where it has none by its rows' `shape`.
+
+    With `optional` columns the header's are in any order, and `status` is bound if it is there.
+    """
 
     name: str
     title: str
     mapping: ColumnMapping
     header: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     shape: str = ""
 
 
@@ -121,8 +131,58 @@ PRESETS = (
             delimiter=",",
         ),
     ),
+    Preset(
+        name="scotiabank",
+        title="Scotiabank",
+        header=("Date", "Description", "Sub-description", "Type of Transaction", "Amount"),
+        optional=("Filter", "Status", "Balance"),
+        mapping=ColumnMapping(
+            date="Date",
+            message=("Description", "Sub-description"),
+            direction="Type of Transaction",
+            amount="Amount",
+            date_order=DateOrder.MONTH_FIRST,
+            decimal_mark=".",
+            delimiter=",",
+        ),
+    ),
+    Preset(
+        name="desjardins",
+        title="Desjardins",
+        shape="text any text date any text any amount? amount? any any any any any",
+        mapping=ColumnMapping(
+            account=1,
+            date=3,
+            message=(5,),
+            bank_reference=6,
+            debit=7,
+            credit=8,
+            header_rows=0,
+            width=14,
+            date_order=DateOrder.YEAR_FIRST,
+            decimal_mark=".",
+            delimiter=",",
+        ),
+    ),
+    Preset(
+        name="national",
+        title="National Bank",
+        header=("Date", "Description", "Debit", "Credit"),
+        optional=("Category", "Balance"),
+        mapping=ColumnMapping(
+            date="Date", message=("Description",), debit="Debit", credit="Credit"
+        ),
+    ),
+    Preset(
+        name="national",
+        title="National Bank",
+        header=("Date", "Description", "Débit", "Crédit"),
+        optional=("Catégorie", "Solde"),
+        mapping=ColumnMapping(
+            date="Date", message=("Description",), debit="Débit", credit="Crédit"
+        ),
+    ),
 )
-BY_NAME = {preset.name: preset for preset in PRESETS}
 
 
 def find_preset(text: str) -> Preset | None:
@@ -133,26 +193,36 @@ def find_preset(text: str) -> Preset | None:
 
 def fit_preset(name: str, text: str) -> Preset:
     """A chosen bank's layout. Raises StatementError if the file has another."""
-    preset = BY_NAME.get(name)
-    if preset is None:
+    layouts = [preset for preset in PRESETS if preset.name == name]
+    if not layouts:
         raise StatementError(gettext("There is no bank layout “%(name)s”.", name=name))
-    fitted = _fitted(preset, text)
+    fitted = next(filter(None, (_fitted(preset, text) for preset in layouts)), None)
     if fitted is None:
         raise StatementError(
-            gettext("The file doesn’t look like one of %(bank)s.", bank=preset.title), 1
+            gettext("The file doesn’t look like one of %(bank)s.", bank=layouts[0].title), 1
         )
     return fitted
 
 
 def _fitted(preset: Preset, text: str) -> Preset | None:
-    start = list(_start(text, preset.mapping.delimiter))
+    start = list(_start(text, preset.mapping.delimiter or find_delimiter(text)))
     if not preset.header:
         return _by_shape(preset, start)
-    wanted = tuple(map(plain, preset.header))
     for number, row in enumerate(start, start=1):
-        if tuple(map(plain, row.cells[: len(wanted)])) == wanted and row.width == len(wanted):
-            return replace(preset, mapping=replace(preset.mapping, header_rows=number))
+        names = [plain(cell) for cell in row.cells[: row.width]]
+        if _is_header(preset, names):
+            status = "Status" if preset.optional and "status" in names else None
+            mapping = replace(preset.mapping, header_rows=number, status=status)
+            return replace(preset, mapping=mapping)
     return None
+
+
+def _is_header(preset: Preset, names: list[str]) -> bool:
+    wanted = [plain(name) for name in preset.header]
+    if not preset.optional:
+        return names == wanted
+    known = {*wanted, *map(plain, preset.optional)}
+    return set(wanted) <= set(names) <= known and len(set(names)) == len(names)
 
 
 def _start(text: str, delimiter: str) -> Iterator[Row]:
@@ -164,9 +234,12 @@ def _start(text: str, delimiter: str) -> Iterator[Row]:
 
 def _by_shape(preset: Preset, start: Sequence[Row]) -> Preset | None:
     """By the first rows that bear a date; a row of names may stand before them."""
-    named = bool(start) and not is_date(start[0].cell(0)) and "date" in plain(start[0].cell(0))
-    telling = [row for row in start[named:] if is_date(row.cell(0))][:TELLING]
-    if not telling or not is_date(start[int(named)].cell(0)):
+    at = preset.mapping.date
+    if not isinstance(at, int) or not start:
+        return None
+    named = not is_date(start[0].cell(at)) and "date" in plain(start[0].cell(at))
+    telling = [row for row in start[named:] if is_date(row.cell(at))][:TELLING]
+    if not telling or not is_date(start[int(named)].cell(at)):
         return None
     if not all(fits(preset.shape, row) for row in telling):
         return None

@@ -25,6 +25,7 @@ def _is_text(cell: str) -> bool:
 
 
 KINDS: dict[str, Callable[[str], bool]] = {
+    "any": lambda _cell: True,
     "date": is_date,
     "text": _is_text,
     "amount": _is_amount,
