@@ -180,6 +180,7 @@ REASONS = {
     Reason.EMAIL_DIFFERS: "another e-mail",
     Reason.ALIAS: "known payer",
     Reason.NAME: "same name",
+    Reason.SURNAME: "last name",
     Reason.NAME_DIFFERS: "another name",
     Reason.AMOUNT: "same amount",
     Reason.AMOUNT_LESS: "less than is due",

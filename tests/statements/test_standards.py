@@ -113,6 +113,17 @@ def test_finds_an_e_mail_address(text: str, email: str) -> None:
         ("E-TRANSFER RECEIVED JANE DOE jane@example.org", "JANE DOE"),
         ("E-TRANSFER RECEIVED LW7K3QXD9", ""),
         ("PAYROLL DEPOSIT", ""),
+        ("INTERAC e-Transfer From: JANE DOE", "JANE DOE"),
+        ("INTERAC e-Transfer From:JANE DOE CA8xKp3Rt", "JANE DOE"),
+        ("Interac e-Transfer: Jane Doe", "Jane Doe"),
+        ("E-TRANSFER RECEIVED FROM: JANE DOE", "JANE DOE"),
+        ("Virement Interac de : Amélie Roy", "Amélie Roy"),
+        ("VIREMENT INTERAC REÇU DE: AMÉLIE ROY", "AMÉLIE ROY"),
+        ("Virement Interac d’Amélie Roy", "Amélie Roy"),
+        ("VIR INTERAC DE AMELIE ROY", "AMELIE ROY"),
+        ("Transfert Interac de Amélie Roy", "Amélie Roy"),
+        ("Virement électronique Interac de Amélie Roy", "Amélie Roy"),
+        ("VIREMENT INTERAC : AMÉLIE ROY", "AMÉLIE ROY"),
     ],
 )
 def test_finds_who_sent_an_e_transfer(text: str, name: str) -> None:

@@ -8,7 +8,7 @@ from portal.payments.matching.candidates import Notice, OpenGift, PayerAlias
 from portal.payments.matching.clues import Clues, PayerBook, read_clues
 from portal.payments.matching.notices import NoticeBook
 from portal.payments.matching.pool import GiftPool, Known
-from portal.payments.matching.scoring import Reason, Score, score
+from portal.payments.matching.scoring import Reason, Score, is_in_time, score
 from portal.payments.statements.entries import StatementEntry
 
 CERTAIN = 0.9
@@ -102,7 +102,7 @@ class Matcher:
         )
         likely = [(found, known) for found, known in ranked if found.value >= LIKELY]
         if not likely:
-            return Decision(Kind.UNMATCHED, (), clues.quotes.settled)
+            return self._by_surname(clues)
         candidates = tuple(
             Candidate(known.gift.gift_id, found.value, found.reasons)
             for found, known in likely[:MOST_CANDIDATES]
@@ -110,6 +110,18 @@ class Matcher:
         if _is_certain(candidates):
             return Decision(Kind.AUTOMATIC, candidates[:1])
         return Decision(Kind.SUGGESTED, candidates, clues.quotes.settled)
+
+    def _by_surname(self, clues: Clues) -> Decision:
+        """The one gift of the amount whose giver's last name stands in the line: a hint that
+        is worth a look, and never more. Another's full name, or another gift, speaks against it.
+        """
+        settled = clues.quotes.settled
+        is_another = clues.names_exactly or (clues.named and len(clues.words) > 1)
+        known = None if is_another else self._pool.of_surname(clues.words, clues.money)
+        if known is None or not is_in_time(clues, known):
+            return Decision(Kind.UNMATCHED, (), settled)
+        hint = Candidate(known.gift.gift_id, LIKELY, (Reason.SURNAME, Reason.AMOUNT))
+        return Decision(Kind.SUGGESTED, (hint,), settled)
 
     def _gather(self, clues: Clues) -> Iterable[Known]:
         """Every gift some clue points to, once."""

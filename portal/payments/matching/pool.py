@@ -64,6 +64,16 @@ class GiftPool:
         for key in _trace_keys(money, words[:_MESSAGE_WORDS]):
             yield from self._unless_many(key, MOST_OF_A_KIND)
 
+    def of_surname(self, words: Words, money: Money) -> Known | None:
+        """The only gift of this amount whose giver's last name is one of the words."""
+        asked = dict.fromkeys(word for word in words[:_MESSAGE_WORDS] if len(word) > 1)
+        found = {
+            one.gift.gift_id: one
+            for word in asked
+            for one in self._gifts.find(_surname_key(money, word), 2)
+        }
+        return next(iter(found.values())) if len(found) == 1 else None
+
     def _unless_many(self, key: str, most: int) -> Sequence[Known]:
         found = self._gifts.find(key, most + 1)
         return found if len(found) <= most else ()
@@ -83,6 +93,7 @@ def _keys(one: Known) -> Iterator[str]:
         name = full_name(one.words)
         yield _name_key(name)
         yield _due_key(one.gift.due, name)
+        yield _surname_key(one.gift.due, one.words[-1])
     yield from _trace_keys(one.gift.due, one.words[:_NAME_WORDS])
 
 
@@ -96,6 +107,10 @@ def _name_key(name: str) -> str:
 
 def _due_key(money: Money, name: str) -> str:
     return f"due {money.minor} {money.currency} {name}"
+
+
+def _surname_key(money: Money, word: str) -> str:
+    return f"surname {money.minor} {money.currency} {word}"
 
 
 def _trace_keys(money: Money, words: Words) -> set[str]:

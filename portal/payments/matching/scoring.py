@@ -25,6 +25,7 @@ class Reason(StrEnum):
     EMAIL_DIFFERS = "email_differs"
     ALIAS = "alias"
     NAME = "name"
+    SURNAME = "surname"
     NAME_DIFFERS = "name_differs"
     AMOUNT = "amount"
     AMOUNT_LESS = "amount_less"
@@ -209,6 +210,11 @@ def score(clues: Clues, known: Known) -> Score:
             if ceiling.reason:
                 reasons.append(ceiling.reason)
     return Score(value, support, tuple(reasons))
+
+
+def is_in_time(clues: Clues, known: Known) -> bool:
+    """Whether the gift was promised before the line's day, as far as zones let that be told."""
+    return _days_after(clues, known) >= _ONE_DAY_BEFORE
 
 
 def _is_foreign(clues: Clues, known: Known) -> bool:

@@ -16,13 +16,19 @@ _EMAIL = re.compile(
 _INTERAC = re.compile(
     r"(?<![A-Za-z0-9])(?:C1|CA(?=[A-Za-z]{0,9}\d))[A-Za-z0-9]{6,10}(?![A-Za-z0-9])"
 )
-_E_TRANSFER = r"(?:INTERAC )?(?:E-?TRANSFER|E-?TRF|E-?TFR|E-?TRNSFR|VIREMENT(?: INTERAC)?)"
+_E_TRANSFER = (
+    r"(?:INTERAC )?(?:E-?TRANSFER|E-?TRF|E-?TFR|E-?TRNSFR|(?:VIREMENT|TRANSFERT|VIR)"
+    r"(?: (?:ÉLECTRONIQUE|ELECTRONIQUE))?(?: INTERAC(?: E-?TRANSFER)?)?)"
+)
 _NAMED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"{_E_TRANSFER}\s*-\s*(?:AUTODEPOSIT|DEPOT AUTOMATIQUE|DÉPÔT AUTOMATIQUE)\s+(?P<name>.+)",
-        rf"{_E_TRANSFER}\s*(?:-\s*)?(?:RECEIVED |RECVD |REÇU |RECU )?(?:FROM|DE|D')\s+(?P<name>.+)",
-        rf"{_E_TRANSFER}\s+(?:RECEIVED|RECVD|REÇU|RECU)\s+(?P<name>.+)",
+        rf"{_E_TRANSFER}\s*(?:-\s*)?(?:(?:RECEIVED|RECVD|REÇU|RECU) )?(?:FROM|DE)\b\s*[:/-]?\s*"
+        r"(?P<name>.+)",
+        rf"{_E_TRANSFER}\s*(?:-\s*)?(?:(?:REÇU|RECU) )?D['’]\s*(?P<name>.+)",
+        rf"{_E_TRANSFER}\s+(?:RECEIVED|RECVD|REÇU|RECU)\s*[:/-]?\s+(?P<name>.+)",
+        rf"{_E_TRANSFER}\s*:\s*(?P<name>.+)",
         rf"INTERNET BANKING {_E_TRANSFER}\s+(?:\d+\s+)?(?P<name>.+)",
     )
 )
