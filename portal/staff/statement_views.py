@@ -61,6 +61,8 @@ def send_statement() -> ResponseReturnValue:
     with services().database.write() as session:
         detail = {"file": imported.file_id, "lines": imported.lines, "new": imported.new}
         note_act(session, "statement_import", f"file:{imported.file_id}", detail)
+    if document.set_aside:
+        flash(_say_set_aside(len(document.set_aside)))
     _tell(imported)
     _match(None if imported.is_repeat else imported.file_id)
     return redirect(url_for("staff.reconcile", file=imported.file_id), 303)
@@ -115,6 +117,14 @@ def _tell(imported: Imported) -> None:
         flash(_say_twins(twins))
     if out:
         flash(gettext("Money out: %(number)s.", number=out))
+
+
+def _say_set_aside(number: int) -> str:
+    return ngettext(
+        "%(num)s entry is not booked by the bank yet, so it was left out.",
+        "%(num)s entries are not booked by the bank yet, so they were left out.",
+        number,
+    )
 
 
 def _say_twins(number: int) -> str:

@@ -79,8 +79,7 @@ def _entry(
         booked_on=booked_on,
         money=money,
         account=account,
-        payer_name=part.text_at(f"{parties}/Nm", f"{parties}/Pty/Nm", f"RltdPties/Ultmt{side}/Nm")
-        or e_transfer_name(message),
+        payer_name=_party(element, part, side, message),
         payer_account=part.text_at(f"{parties}Acct/Id/IBAN", f"{parties}Acct/Id/Othr/Id"),
         payer_email=part.text_at(f"{parties}/CtctDtls/EmailAdr", f"{parties}/Pty/CtctDtls/EmailAdr")
         or email_in(message),
@@ -90,6 +89,21 @@ def _entry(
         interac_reference=interac_reference_in(message),
         raw=raw,
     )
+
+
+def _party(element: Element, part: Element, side: str, message: str) -> str:
+    """The other side's name: its own, in version 8 and later inside `Pty`; else whom it acts
+    for; else the bank's words; and its bank's name as a last resort. Parts that can't be
+    divided have a name where all have the same.
+    """
+    sources = [part] if part is not element else element.all("NtryDtls/TxDtls")
+    parties = (f"RltdPties/{side}", f"RltdPties/Ultmt{side}")
+    paths = [path for party in parties for path in (f"{party}/Nm", f"{party}/Pty/Nm")]
+    names = {each.text_at(*paths) for each in sources} - {""}
+    named = names.pop() if len(names) == 1 else ""
+    agents = {each.text_at(f"RltdAgts/{side}Agt/FinInstnId/Nm") for each in sources} - {""}
+    agent = agents.pop() if len(agents) == 1 and not names else ""
+    return named or e_transfer_name(message) or agent
 
 
 def _message(element: Element, part: Element) -> str:
