@@ -57,7 +57,7 @@ def _content(part: Message) -> str:
     content = payload[:BODY_LIMIT] if isinstance(payload, bytes) else b""
     try:
         return content.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # an unknown name, or one that is no name at all
         return content.decode("utf-8", "replace")
 
 

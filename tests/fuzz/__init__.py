@@ -1,0 +1,1 @@
+"""Readers of what strangers send, fed with damage: `python -m tests.fuzz --seconds 600`."""

@@ -1,0 +1,31 @@
+"""A few damaged samples a target, and all that was ever found."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.checking import check
+from tests.fuzz.mutation import damaged
+from tests.fuzz.targets import TARGETS
+
+# Inputs that once broke a reader: TARGET-DIGEST.
+FOUND = Path(__file__).parent / "found"
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_damage_is_read_or_refused(name: str, data: st.DataObject) -> None:
+    check(TARGETS[name], data.draw(damaged(TARGETS[name].samples)))
+
+
+@pytest.mark.parametrize("found", sorted(FOUND.glob("*-*")), ids=lambda found: found.name)
+def test_what_was_found_stays_mended(found: Path) -> None:
+    check(TARGETS[found.name.partition("-")[0]], found.read_bytes())
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+def test_the_samples_are_read(target: object) -> None:
+    assert all(target.run(sample) for sample in target.samples)  # type: ignore[attr-defined]
