@@ -137,6 +137,10 @@ def _import(settings: Settings, file: Path, reading: Reading) -> None:
 
     content = read_file(file)
     document = reading.read(content, file)
+    for aside in document.set_aside:
+        click.echo(
+            f"Line {aside.line} is no money yet ({aside.status}), and is left out.", err=True
+        )
     bench = make_work(settings).bench
     now = bench.clock.now()
     imported = import_statement(
