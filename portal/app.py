@@ -15,7 +15,7 @@ from portal.jobs import Jobs
 from portal.paths import PACKAGE, TEMPLATES
 from portal.payments.gateway import Gateway
 from portal.payments.webhook import blueprint as webhooks
-from portal.proxies import watch_for_proxies
+from portal.proxies import REPORTED, watch_for_proxies
 from portal.regions.queries import CatalogueCache
 from portal.regions.workable import means_of
 from portal.settings import Settings
@@ -38,7 +38,7 @@ def make_app() -> Flask:
     app = Flask("portal", template_folder=str(TEMPLATES), static_folder=str(PACKAGE / "static"))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
     set_up_web(app)
-    watch_for_proxies(app, settings)
+    watch_for_proxies(app)
     for blueprint in (webhooks, health):
         app.register_blueprint(blueprint)
     set_up_giving(app)
@@ -63,6 +63,7 @@ def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
         "catalogue": CatalogueCache(database, means_of(settings)),
         "giving_pages": PageCache(),
         "staff_received": Recent(),
+        REPORTED: False,
     }
 
 

@@ -7,7 +7,7 @@ what is for loopback alone would be public, and all visitors would share one net
 from flask import Flask, current_app, request
 
 from portal.logs import get_logger
-from portal.settings import Settings
+from portal.web import services
 
 log = get_logger()
 
@@ -18,22 +18,19 @@ REPORTED = "unknown_proxy_reported"
 UNKNOWN_PROXY = "unknown proxy"
 
 
-def watch_for_proxies(app: Flask, settings: Settings) -> None:
+def watch_for_proxies(app: Flask) -> None:
     """Look at every request, unless the settings know of proxies; report the first once."""
-    if settings.trusted_proxies:
-        return
-    app.extensions[REPORTED] = False
     app.before_request(_report_once)
 
 
 def is_by_unknown_proxy() -> bool:
     """Whether this request was passed on by somebody that the settings don't know of."""
-    return REPORTED in current_app.extensions and any(
+    return not services().settings.trusted_proxies and any(
         name == STANDARD or name.startswith(CUSTOMARY) for name in request.environ
     )
 
 
 def _report_once() -> None:
-    if not current_app.extensions[REPORTED] and is_by_unknown_proxy():
+    if not current_app.extensions.get(REPORTED) and is_by_unknown_proxy():
         current_app.extensions[REPORTED] = True
         log.error("unknown_proxy", advice="set PORTAL_TRUSTED_PROXIES to how many stand in front")

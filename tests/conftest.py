@@ -178,8 +178,14 @@ PAGES = {"giving", "health", "staff"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Both engines, one after the other, for whatever asks a database of its own."""
-    if "database_url" not in metafunc.fixturenames:
+    """Both engines, one after the other, for whatever asks a database of its own.
+
+    A test that names its engines itself has them.
+    """
+    named = any(
+        mark.args[0] == "database_url" for mark in metafunc.definition.iter_markers("parametrize")
+    )
+    if named or "database_url" not in metafunc.fixturenames:
         return
     is_page = Path(metafunc.module.__file__ or "").parent.name in PAGES
     is_alone = is_page and not metafunc.definition.get_closest_marker("both_engines")
