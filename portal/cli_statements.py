@@ -125,7 +125,8 @@ def _show(file: Path, reading: Reading) -> None:
             click.echo(f"{row.line}: {'  '.join(cells)}")
         raise error from None
     for entry in document.entries[:SHOWN_ROWS]:
-        text = " / ".join(filter(None, (entry.payer_name, entry.message)))[:SHOWN_TEXT]
+        seen = entry.without_hidden()
+        text = " / ".join(filter(None, (seen.payer_name, seen.message)))[:SHOWN_TEXT]
         click.echo(f"{entry.position}: {entry.booked_on}  {entry.money!s:>16}  {text}")
     click.echo(f"{len(document.entries)} movements as {document.format}; nothing was kept.")
 

@@ -5,7 +5,6 @@ sentence a field, built from a noun ("Enter your first name"). Templates draw th
 the classes here only read and judge.
 """
 
-import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from wtforms.validators import StopValidation
 
 from portal.i18n import DEFAULT_LOCALE, current_locale, gettext
 from portal.money import AmountError, Money, exponent, parse_amount
+from portal.plain import clean_line, shows_letter
 
 OTHER = "other"
 SEND_BUTTON = "send"
@@ -50,21 +50,10 @@ class PortalForm(Form):  # type: ignore[misc]  # WTForms carries no types
         self[name].errors = [*self[name].errors, sentence]
 
 
-def clean_line(text: str | None) -> str:
-    """One line as typed: composed letters, single spaces, no control characters."""
-    composed = unicodedata.normalize("NFC", text or "")
-    visible = "".join(
-        " " if char.isspace() else char
-        for char in composed
-        if char.isspace() or unicodedata.category(char) != "Cc"
-    )
-    return " ".join(visible.split())
-
-
 class LineField(StringField):  # type: ignore[misc]  # WTForms carries no types
     """One line of text. `ask` is the sentence for an empty one; without it, it is optional.
 
-    `longest` is the column's width, in characters.
+    One that is asked for has a letter or a digit. `longest` is the column's width, in characters.
     """
 
     data: str
@@ -77,6 +66,8 @@ class LineField(StringField):  # type: ignore[misc]  # WTForms carries no types
     def pre_validate(self, form: Form) -> None:
         if not self.data and self.ask:
             raise StopValidation(gettext(self.ask))
+        if self.ask and not shows_letter(self.data):
+            raise StopValidation(gettext("Use letters or figures here, not signs alone"))
         if len(self.data) > self.longest:
             raise StopValidation(
                 gettext("Shorten this to %(number)s characters or fewer", number=self.longest)

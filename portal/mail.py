@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, BigId, Database
+from portal.plain import clean_line
 from portal.settings import Settings
 
 TIMEOUT_SECONDS = 20
@@ -141,9 +142,8 @@ def compose(settings: Settings, letter: Letter, *, key: str, at: datetime) -> Em
     message["Message-ID"] = f"<{key}@{domain}>"
     message["Date"] = format_datetime(at)
     message["From"] = formataddr((letter.sender_name, settings.mail_from))
-    # A name may have been typed with line ends, which no header can hold.
-    name = " ".join(letter.recipient_name.split())
-    message["To"] = formataddr((name, letter.recipient))
+    # A name that was kept long ago may hold line ends, which no header can, or overrides.
+    message["To"] = formataddr((clean_line(letter.recipient_name), letter.recipient))
     if letter.reply_to:
         message["Reply-To"] = letter.reply_to
     message["Subject"] = letter.subject

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from portal.i18n import direction, gettext, html_lang, ngettext, use_locale
 from portal.paths import TEMPLATES
+from portal.plain import clean_line, drop_hidden
 
 
 @cache
@@ -37,4 +38,4 @@ def render_letter(message: str, locale: str, **values: object) -> tuple[str, str
             _templates().get_template(f"{message}/{part}").render(given)
             for part in ("subject.txt", "body.txt", "body.html")
         )
-    return " ".join(subject.split()), text.strip() + "\n", html
+    return clean_line(subject), drop_hidden(text).strip() + "\n", drop_hidden(html)

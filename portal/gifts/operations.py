@@ -20,6 +20,7 @@ from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
 from portal.gifts.queries import list_facts
 from portal.gifts.references import make_reference
 from portal.money import Money
+from portal.plain import clean_line
 
 
 def make_token() -> str:
@@ -125,7 +126,7 @@ def record_event(
         "status": gift.status.value,
         "at": now,
         "actor": actor,
-        "why": why,
+        "why": clean_line(why),
         "data": data or {},
     }
     session.execute(_ADD_EVENT, row)

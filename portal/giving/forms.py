@@ -16,9 +16,12 @@ from portal.forms import (
 )
 from portal.giving.offer import Offer
 from portal.i18n import current_locale, gettext, pick
+from portal.receipts.fonts import list_undrawable
 
 HONEYPOT = "fax_number"
 ADDRESS_FIELDS = ("address_line1", "address_line2", "city", "province", "postal_code", "country")
+PRINTED_FIELDS = ("first_name", "last_name", *ADDRESS_FIELDS, "dedication")
+MOST_SIGNS = 5
 PLEDGE_FIELDS = ("amount", "currency", "frequency", "fund", "mode")
 ASK_ADDRESS = {
     "address_line1": "Enter your %(label)s",
@@ -92,9 +95,20 @@ class GiftForm(PortalForm):
     def validate(self, extra_validators: Any = None) -> bool:
         """Judge every field; amounts and choices are then judged by `codes.policy.decide`."""
         super().validate(extra_validators)
+        self._check_signs()
         self._check_postal_code()
         self._check_province()
         return not self.errors
+
+    def _check_signs(self) -> None:
+        """Refuse what a receipt could not show: a name must not lose a part of itself there."""
+        for name in PRINTED_FIELDS:
+            lost = list_undrawable(self[name].data or "") if name in self else ()
+            if lost and not self[name].errors:
+                signs = " ".join(lost[:MOST_SIGNS])
+                self.refuse(
+                    name, gettext("Leave out %(signs)s: a receipt can’t show it", signs=signs)
+                )
 
     def _check_postal_code(self) -> None:
         if "postal_code" not in self or not self.postal_code.data:

@@ -20,6 +20,7 @@ from portal.payments.models import find_installation
 from portal.payments.operations import Desk
 from portal.payments.readings import read_refund
 from portal.payments.remainders import count_left, find_intents, list_paid_subjects
+from portal.plain import clean_line
 
 # Stripe knows a key for at least a day (https://docs.stripe.com/api/idempotent_requests).
 KEY_KEPT = timedelta(hours=23)
@@ -79,7 +80,9 @@ def _plain_sentences() -> Iterator[None]:
     try:
         yield
     except StripeRefused as error:
-        raise RefundRefused(gettext("Stripe refused: %(why)s", why=error.message)) from error
+        raise RefundRefused(
+            gettext("Stripe refused: %(why)s", why=clean_line(error.message))
+        ) from error
     except StripeUnavailable as error:
         raise RefundUnanswered(
             gettext(

@@ -10,6 +10,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from portal.plain import drop_hidden, is_joiner
+
 PACKAGES = (
     "fontpkg_noto_sans",
     "justmytype_intl_rtl",
@@ -34,8 +36,10 @@ FAMILIES = (
     "Noto Sans Ethiopic",
     "Noto Sans CJK JP",
 )
-# Latin with its extensions: Libertinus and Noto Sans have all of it, so nobody need look.
-PLAIN_BELOW = 0x250
+# Latin with its extensions, and its quotes and dashes: the fonts have all of it, so nobody
+# need look.
+PLAIN = ((0x20, 0x24F), (0x2010, 0x2027), (0x2030, 0x203A))
+PICTURES = frozenset(("So", "Sk"))
 
 
 def font_folders() -> list[Path]:
@@ -67,17 +71,35 @@ def _covered() -> frozenset[int]:
 
 
 def drawable(text: str) -> str:
-    """`text` as the fonts can draw it: normal form C, no control signs, no gaps."""
-    normal = unicodedata.normalize("NFC", text)
-    return "".join(_draw(sign) for sign in normal)
+    """`text` as the fonts can draw it: normal form C, nothing hidden, no gaps."""
+    # Once more, since a joiner has lost what it joined where a picture was left out.
+    return drop_hidden("".join(_draw(sign) for sign in drop_hidden(text)))
+
+
+def list_undrawable(text: str) -> tuple[str, ...]:
+    """The signs of a cleaned text that a receipt would leave out, in order and once each."""
+    return tuple(dict.fromkeys(sign for sign in text if _is_lost(sign)))
+
+
+def _is_lost(sign: str) -> bool:
+    """Whether nothing would stand for it; marks and joiners only change their neighbours."""
+    return unicodedata.category(sign)[0] not in "MZ" and not is_joiner(sign) and not _draw(sign)
 
 
 def _draw(sign: str) -> str:
-    if unicodedata.category(sign) in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}:
-        return " " if sign.isspace() else ""
-    if ord(sign) < PLAIN_BELOW or ord(sign) in _covered():
+    if sign.isspace():
+        return " "
+    if _is_plain(sign) or is_joiner(sign):
         return sign
-    return "" if unicodedata.category(sign) == "So" else _in_latin(sign)
+    if unicodedata.category(sign) == "Cn":
+        return ""
+    if ord(sign) in _covered():
+        return sign
+    return "" if unicodedata.category(sign) in PICTURES else _in_latin(sign)
+
+
+def _is_plain(sign: str) -> bool:
+    return any(first <= ord(sign) <= last for first, last in PLAIN)
 
 
 def _in_latin(sign: str) -> str:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from portal.codes.normalise import normalise_code
 from portal.gifts.lifecycle import Status
+from portal.plain import clean_line
 from portal.staff.forms import read_day
 
 
@@ -62,7 +63,7 @@ def read_filters(args: Mapping[str, str], timezones: Mapping[str, str]) -> GiftF
     unclear: dict[str, str] = {}
     status = args.get("status", "").strip()
     return GiftFilters(
-        text=args.get("q", "").strip()[:200],
+        text=clean_line(args.get("q"))[:200],
         status=Status(status) if status in set(Status) else None,
         region=region,
         code=normalise_code(args.get("code", "")),

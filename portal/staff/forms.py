@@ -15,9 +15,9 @@ from portal.forms import (
     EmailField,
     LineField,
     PortalForm,
-    clean_line,
 )
 from portal.i18n import gettext
+from portal.plain import clean_line
 from portal.staff.models import Role
 from portal.staff.passwords import LONGEST
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from portal.database import Document
-from portal.forms import clean_line, explain_amount
+from portal.forms import explain_amount
 from portal.gifts.queries import find_gift_by_reference
 from portal.gifts.references import clean_reference
 from portal.i18n import gettext
@@ -23,6 +23,7 @@ from portal.payments.statements.operations import ignore_lines, reopen_line
 from portal.payments.statements.queries import GiftChoice, Line, choice_of, find_line
 from portal.payments.statements.searching import find_open_gifts
 from portal.payments.webhook import current_desk
+from portal.plain import clean_line
 from portal.staff.access import staff
 from portal.staff.acting import current_actor, note_act
 from portal.staff.forms import read_reason

@@ -10,18 +10,20 @@ from wtforms.validators import StopValidation
 from portal.database import Document
 from portal.forms import ChoiceField, LineField, PortalForm, TickField
 from portal.i18n import gettext
+from portal.plain import drop_hidden
 from portal.regions.accounts import SCHEMES
 
 LANGUAGES = ("en", "fr")
 TEXTS = ("label", "cost", "delay", "limits")
 SPARE_ROWS = 2
 LONGEST = 300
-NO_BREAK = "\N{NO-BREAK SPACE}"
+SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 
 
 def clean_words(text: str | None) -> str:
     """One line as typed, trimmed: French keeps its no-break spaces."""
-    return "".join(char for char in (text or "").strip() if char.isprintable() or char == NO_BREAK)
+    seen = drop_hidden((text or "").strip())
+    return "".join(char for char in seen if not char.isspace() or char in SPACES)
 
 
 class WordsField(LineField):
@@ -43,7 +45,7 @@ class StepsField(TextAreaField):  # type: ignore[misc]  # WTForms carries no typ
 
     @property
     def lines(self) -> list[str]:
-        return [line.strip() for line in (self.data or "").splitlines() if line.strip()]
+        return [line for typed in (self.data or "").splitlines() if (line := clean_words(typed))]
 
 
 class ModeForm(PortalForm):

@@ -83,7 +83,7 @@ def _describe(document: StatementDocument) -> Reading:
         sums = came_in if entry.is_credit else went_out
         sums[entry.money.currency] += abs(entry.money.minor)
         if len(first) < SHOWN:
-            first.append(entry)
+            first.append(entry.without_hidden())
     return Reading(
         name=name_format(document.format),
         accounts=tuple(filter(None, accounts))[:SHOWN_ACCOUNTS],

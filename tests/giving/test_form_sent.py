@@ -366,3 +366,30 @@ def test_a_database_that_fails_keeps_nothing_half(
     )
     assert page.status_code in {500, 503}
     assert not all_gifts(catalogued)
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name", "address_line1", "city"])
+@pytest.mark.parametrize("text", ["\u200b\u3164", "🎉🎊"])
+def test_nobody_gets_no_receipt(
+    client: CheckedClient, catalogued: Database, field: str, text: str
+) -> None:
+    assert give(client, **{field: text}).status_code == 422
+    assert not all_gifts(catalogued)
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name", "city", "dedication"])
+def test_what_a_receipt_can_not_show_is_refused_and_kept(
+    client: CheckedClient, catalogued: Database, field: str
+) -> None:
+    page = give(client, **{field: "Grace 🎉"})
+    assert page.status_code == 422
+    assert "Leave out 🎉: a receipt can’t show it" in text_of(page)
+    assert 'value="Grace 🎉"' in page.text
+    assert not all_gifts(catalogued)
+
+
+def test_nothing_hidden_is_kept_of_a_form(client: CheckedClient, catalogued: Database) -> None:
+    hidden = "\u202eAda\U000e0041\x07"
+    assert give(client, first_name=hidden, last_name=hidden, dedication=hidden).status_code == 303
+    gift = only_gift(catalogued)
+    assert {gift.first_name, gift.last_name, gift.dedication} == {"Ada"}

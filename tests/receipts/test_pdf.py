@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
 from portal.receipts.composition import compose_snapshot
-from portal.receipts.fonts import FAMILIES, drawable
+from portal.receipts.fonts import FAMILIES, PLAIN, _covered, drawable
 from portal.receipts.marks import Marking
 from portal.receipts.pdf import _fonts, render_pdf
 from tests.receipts.samples import NOW, catalogue, make_gift, region
@@ -165,6 +165,15 @@ def test_script_without_a_font_is_written_in_latin_letters():
 
 def test_pictures_and_control_signs_are_left_out():
     assert drawable("Grace\u0000 Okafor🎉\nHall") == "Grace Okafor Hall"
+
+
+def test_nothing_turns_a_line_of_a_receipt_around():
+    assert drawable("Ada \u202erofakO\u2069") == "Ada rofakO"
+
+
+def test_plain_signs_are_all_in_the_fonts():
+    plain = {at for first, last in PLAIN for at in range(first, last + 1)}
+    assert {at for at in plain if chr(at).isprintable()} <= _covered() | {0xA0, 0xAD}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

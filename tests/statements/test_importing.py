@@ -102,6 +102,17 @@ def test_of_a_damaged_file_nothing_is_kept(
     assert not clerk.lines()
 
 
+@pytest.mark.parametrize("hidden", [*"\u202e\u200b\U000e0041"])
+def test_nothing_hidden_is_kept_of_what_a_payer_wrote(clerk: Clerk, hidden: str) -> None:
+    content = rbc((f"For {hidden}Grace", "75.53"), payer=f"ADA{hidden} OKAFOR")
+    assert clerk.keep(content, filename=f"rbc{hidden}.csv").new == 1
+    [line] = clerk.lines()
+    assert line.payer_name == "ADA OKAFOR"
+    assert line.message.endswith("ADA OKAFOR For Grace")
+    assert hidden in line.raw
+    assert clerk.keep(content + b"\n", filename="again.csv").new == 0
+
+
 def test_a_file_of_200_mb_is_refused_unread(tmp_path: Path) -> None:
     huge = tmp_path / "huge.csv"
     with huge.open("wb") as stream:

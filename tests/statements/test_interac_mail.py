@@ -169,6 +169,11 @@ def test_a_header_that_is_missing_is_only_missing(header: str) -> None:
     assert notice.reference == "C1Ab4kQpT9z"
 
 
+def test_nothing_hidden_is_read_of_a_mail() -> None:
+    hidden = changed("LW7K", "\u202e\u200bLW7K")
+    assert read_interac_mail(hidden).message == read_interac_mail(ENGLISH).message
+
+
 def test_a_huge_mail_is_refused() -> None:
     with pytest.raises(UntrustedMail, match="larger"):
         read_interac_mail(ENGLISH + b"x" * MAIL_LIMIT)

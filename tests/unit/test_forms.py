@@ -12,10 +12,10 @@ from portal.forms import (
     LineField,
     PortalForm,
     TickField,
-    clean_line,
 )
 from portal.i18n import use_locale
 from portal.money import Money
+from portal.plain import clean_line
 
 
 class SampleForm(PortalForm):
@@ -159,3 +159,19 @@ def test_a_cleaned_line_is_one_line_and_stays_clean(text: str) -> None:
     assert "\n" not in line
     assert "\x00" not in line
     assert clean_line(line) == line
+
+
+@pytest.mark.parametrize("name", ["🎉", "…", "-", "ʼ", "\u0301", "々"])
+def test_a_name_needs_a_letter_or_a_figure(name: str) -> None:
+    form = fill("5", name=name)
+    assert not form.validate()
+    assert form.name.errors == ["Use letters or figures here, not signs alone"]
+
+
+@pytest.mark.parametrize(
+    "name", ["\u200b", "\u200d\u200c", "\u3164", "\u2800 \u115f", "\u202e", "\ufe0f"]
+)
+def test_a_name_that_shows_nothing_is_no_name(name: str) -> None:
+    form = fill("5", name=name)
+    assert not form.validate()
+    assert form.name.errors == ["Enter your first name"]

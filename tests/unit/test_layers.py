@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parents[2] / "portal"
 ORDER = ("regions", "codes", "donors", "gifts", "receipts", "payments")
 PAGES = ("giving", "account", "partners", "staff")
 KERNEL = (
-    "clock database forms i18n jobs limits logs mail messages money paths proof_of_work proxies"
+    "clock database forms i18n jobs limits logs mail messages money paths plain proof_of_work"
+    " proxies"
     " settings spilled web"
 ).split()
 # Wiring: may import everything.

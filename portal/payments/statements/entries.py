@@ -1,11 +1,23 @@
 """The one shape every bank's file is read into."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from portal.i18n import gettext
 from portal.money import Money
+from portal.plain import clean_line
+
+# The fields in which a bank repeats what a payer wrote.
+TEXTS = (
+    "payer_name",
+    "payer_account",
+    "payer_email",
+    "message",
+    "bank_reference",
+    "interac_reference",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +48,11 @@ class StatementEntry:
     def is_credit(self) -> bool:
         """Whether money came in."""
         return self.money.minor > 0
+
+    def without_hidden(self) -> "StatementEntry":
+        """The same with texts in which everything can be seen; `raw` stays as it came."""
+        texts: dict[str, Any] = {name: clean_line(getattr(self, name)) for name in TEXTS}
+        return replace(self, **texts)
 
 
 @dataclass(frozen=True, slots=True)

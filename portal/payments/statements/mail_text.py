@@ -6,6 +6,8 @@ from email.header import decode_header, make_header
 from email.message import Message
 from html.parser import HTMLParser
 
+from portal.plain import clean_line
+
 BODY_LIMIT = 100_000
 
 _ADDRESS = re.compile(
@@ -20,7 +22,7 @@ _HIDDEN = frozenset(("style", "script", "head", "title"))
 def header_text(mail: Message, name: str) -> str:
     """A header's text on one line; as it stands if it is wrongly encoded."""
     value = str(mail.get(name, ""))
-    return _decoded(value) or " ".join(value.split())
+    return _decoded(value) or clean_line(value)
 
 
 def one_address(mail: Message, name: str) -> tuple[str, str]:
@@ -39,7 +41,7 @@ def _decoded(value: str) -> str:
         value = str(make_header(decode_header(value)))
     except (MessageError, LookupError, ValueError):
         return ""
-    return " ".join(value.split())
+    return clean_line(value)
 
 
 def body_text(mail: Message) -> str:
@@ -91,4 +93,4 @@ def _without_markup(html: str) -> str:
 
 def _spaced(text: str) -> str:
     """Lines with single spaces."""
-    return "\n".join(" ".join(line.split()) for line in text.splitlines()).strip()
+    return "\n".join(clean_line(line) for line in text.splitlines()).strip()

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from portal.database import Database, Document, insert_new
 from portal.payments.statements.entries import StatementDocument, StatementEntry
 from portal.payments.statements.models import BY_ITSELF, LineState, StatementFile, StatementLine
+from portal.plain import clean_line
 
 BATCH = 500
 # Begins the note of a line that its bank says instead of an earlier one.
@@ -53,7 +54,7 @@ def import_statement(
             "sha256": digest,
             "filename": _safe_name(filename),
             "format": document.format,
-            "account": document.account,
+            "account": clean_line(document.account),
             "line_count": len(document.entries),
             "new_count": 0,
             "imported_by": by,
@@ -88,7 +89,7 @@ _ONE_IMPORT = sa.text("LOCK TABLE statement_files IN SHARE ROW EXCLUSIVE MODE")
 
 def _safe_name(filename: str) -> str:
     """The last part of a file's name, for people to read; it is never used as a path."""
-    return filename.replace("\\", "/").rpartition("/")[2][:200]
+    return clean_line(filename.replace("\\", "/").rpartition("/")[2])[:200]
 
 
 def _keep_lines(session: Session, file_id: int, document: StatementDocument) -> int:
@@ -114,25 +115,26 @@ def _line_rows(
     file_id: int, document: StatementDocument, entries: Iterable[StatementEntry]
 ) -> Iterator[Document]:
     """Rows with their keys; movements of nothing are left out."""
-    seen: Counter[str] = Counter()
+    known: Counter[str] = Counter()
     for entry in entries:
         if not entry.money:
             continue
-        content = content_key(document, entry)
-        seen[content] += 1
+        # The key is of the bank's own text: files that were imported long ago had no other.
+        content, seen = content_key(document, entry), entry.without_hidden()
+        known[content] += 1
         yield {
-            "key": hashlib.sha256(f"{content}:{seen[content]}".encode()).hexdigest(),
+            "key": hashlib.sha256(f"{content}:{known[content]}".encode()).hexdigest(),
             "file_id": file_id,
             "position": entry.position,
             "booked_on": entry.booked_on,
             "amount_minor": entry.money.minor,
             "currency": entry.money.currency,
-            "payer_name": entry.payer_name[:200],
-            "payer_account": entry.payer_account[:80],
-            "payer_email": entry.payer_email[:254],
-            "message": entry.message,
-            "bank_reference": entry.bank_reference[:80],
-            "interac_reference": entry.interac_reference[:40],
+            "payer_name": seen.payer_name[:200],
+            "payer_account": seen.payer_account[:80],
+            "payer_email": seen.payer_email[:254],
+            "message": seen.message,
+            "bank_reference": seen.bank_reference[:80],
+            "interac_reference": seen.interac_reference[:40],
             "raw": entry.raw,
             "state": LineState.OPEN if entry.is_credit else LineState.IGNORED,
             "note": _note(entry),
