@@ -20,6 +20,10 @@ from portal.plain import clean_line, shows_letter
 
 OTHER = "other"
 SEND_BUTTON = "send"
+# For an address whose letters before the @ the mail server has no way to write.
+UNREACHABLE = (
+    "Our mail server can’t write to an address with such letters before the @: enter another one"
+)
 
 
 @dataclass(frozen=True, slots=True)

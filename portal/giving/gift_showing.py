@@ -20,6 +20,7 @@ from portal.giving.story import Story
 from portal.giving.transferpage import Transfer, make_sheet
 from portal.giving.visitors import catalogue, keep_private
 from portal.i18n import set_locale
+from portal.mail import has_failing
 from portal.money import Money
 from portal.payments.operations import Desk
 from portal.payments.plans import find_plan
@@ -71,6 +72,7 @@ def show_gift(
         transfer = _transfer(session, found, mode, received, was_taken_back=was_taken_back)
         ways = list_other_ways(session, desk(), region, found) if region else []
         plan = find_plan(session, found)
+        is_mail_failing = has_failing(session, found.id)
     page = f"{services().settings.base_url}{page_url(found)}"
     is_to_send = transfer is not None and found.status.is_open
     g.csp_form_action = ("'self'", checkout_origin(services().settings))
@@ -89,6 +91,7 @@ def show_gift(
         fund=name_fund(found, region),
         mode_name=name_mode(found, mode),
         receipt=receipt,
+        is_mail_failing=is_mail_failing,
         is_monthly=found.plan_id is not None,
         plan=plan,
         plan_story=_tell_plan(plan, region),

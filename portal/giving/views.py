@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from portal.codes.policy import Code, Refusal, Terms, decide, open_terms
 from portal.codes.queries import find_code
 from portal.codes.refusals import refuse_unknown_code
+from portal.forms import UNREACHABLE
 from portal.giving.asked import Asked, read_asked
 from portal.giving.choosing import refuse_closed_region, refuse_region
 from portal.giving.forms import HONEYPOT, GiftForm
@@ -29,6 +30,7 @@ from portal.giving.visitors import (
     page_cache,
 )
 from portal.i18n import gettext, set_locale
+from portal.mail import can_reach
 from portal.money import Money
 from portal.regions.catalogue import Region
 from portal.web import (
@@ -173,6 +175,7 @@ def _check_envelope(form: GiftForm) -> bool:
 def _check_content(form: GiftForm, code: Code | None) -> bool:
     """Whether every field is right and the code's policy allows the gift."""
     form.validate()
+    _check_address(form)
     refusal = form.offer.refusal
     if refusal is None and form.has_pledge:
         verdict = decide(code, form.to_pledge(), utc_now(), catalogue())
@@ -180,6 +183,12 @@ def _check_content(form: GiftForm, code: Code | None) -> bool:
     if refusal is not None:
         form.refuse(refusal.field if refusal.field in form else "code", refusal.sentence)
     return not form.errors
+
+
+def _check_address(form: GiftForm) -> None:
+    """Refuse an address that our mail server says it can't write to."""
+    if not form.email.errors and not can_reach(services().settings, form.email.data):
+        form.refuse("email", gettext(UNREACHABLE))
 
 
 def _start(form: GiftForm, asked: Asked) -> AnyResponse:

@@ -15,6 +15,7 @@ import stripe
 
 from portal.database import Document
 from portal.i18n import html_lang
+from portal.mail import needs_utf8, wire_address
 from portal.money import Money
 from portal.payments.envelopes import open_body
 from portal.settings import STRIPE_API, Settings
@@ -212,6 +213,11 @@ def name_gift(reference: str, installation: str) -> dict[str, str]:
     return {"portal_gift": reference, "portal_installation": installation}
 
 
+def _known_email(address: str) -> Document:
+    """The address as Stripe takes one: in ASCII. Where it has none, Stripe's page asks."""
+    return {} if needs_utf8(address) else {"customer_email": wire_address(address)}
+
+
 def checkout_params(order: CheckoutOrder) -> Document:
     """The request for a Checkout Session.
 
@@ -229,7 +235,7 @@ def checkout_params(order: CheckoutOrder) -> Document:
         "line_items": [{"price_data": price, "quantity": 1}],
         "client_reference_id": order.reference,
         "metadata": metadata,
-        "customer_email": order.email,
+        **_known_email(order.email),
         "locale": stripe_locale(order.locale),
         "success_url": order.success_url,
         "cancel_url": order.cancel_url,

@@ -9,8 +9,15 @@ from portal.gifts.lifecycle import Status
 from portal.money import Money
 from portal.payments.crowd import count_starts
 from portal.staff.access import staff
+from portal.staff.labels import MESSAGES
 from portal.staff.names import all_currencies, current_cache
-from portal.staff.queries import MANY, count_by_status, count_open_events, sum_received
+from portal.staff.queries import (
+    MANY,
+    count_by_status,
+    count_open_events,
+    list_failing_emails,
+    sum_received,
+)
 from portal.staff.recent import Recent
 from portal.web import services, utc_now
 
@@ -22,6 +29,7 @@ SHOWN = (
     Status.DISPUTED,
 )
 MOST_JOBS = 50
+SHOWN_EMAILS = 10
 
 
 @staff.get("/")
@@ -31,12 +39,16 @@ def dashboard() -> ResponseReturnValue:
         counts = count_by_status(session, SHOWN)
         failed_events = count_open_events(session)
         starts = count_starts(session, utc_now())
+        failing_emails = list_failing_emails(session, SHOWN_EMAILS)
     return render_template(
         "staff/dashboard.html",
         as_of=as_of,
         received=received,
         counts=counts,
         failed_events=failed_events,
+        failing_emails=failing_emails,
+        shown_emails=SHOWN_EMAILS,
+        messages=MESSAGES,
         failed_jobs=len(services().jobs.failed(MOST_JOBS)),
         most_jobs=MOST_JOBS,
         many=MANY,

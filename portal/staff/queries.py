@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, defer
 
 from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
-from portal.mail import Email
+from portal.mail import WORRYING_TRIES, Email
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.statements.models import StatementFile
@@ -46,6 +46,11 @@ class GiftFile:
     proofs: Sequence[ProofFile]
     watch: TransferWatch | None
     lines: Sequence[Line]
+
+    @property
+    def failing_emails(self) -> Sequence[Email]:
+        """Letters that did not go out at their second try."""
+        return [email for email in self.emails if email.is_failing]
 
     @property
     def receipt(self) -> Receipt | None:
@@ -191,6 +196,27 @@ def count_by_status(session: Session, statuses: Sequence[Any]) -> dict[Any, int]
         status: count_up_to(session, sa.select(Gift.id).where(Gift.status == status))
         for status in statuses
     }
+
+
+@dataclass(frozen=True, slots=True)
+class FailingMail:
+    """A letter that does not go out: what it is, why not, and the gift it is about, if any."""
+
+    message: str
+    problem: str
+    reference: str | None
+
+
+def list_failing_emails(session: Session, most: int) -> list[FailingMail]:
+    """Letters that failed at their second try, newest first; one more than `most`, if so many."""
+    rows = session.execute(
+        sa.select(Email.message, Email.problem, Gift.reference)
+        .outerjoin(Gift, Gift.id == Email.gift_id)
+        .where(Email.sent_at.is_(None), Email.tries >= WORRYING_TRIES, Email.problem != "")
+        .order_by(Email.id.desc())
+        .limit(most + 1)
+    )
+    return [FailingMail(*row) for row in rows]
 
 
 def count_open_events(session: Session) -> int:

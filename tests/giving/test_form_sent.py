@@ -1,9 +1,13 @@
 """The giving form as it is sent: `POST /give/<region>`."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from aiosmtpd.controller import Controller
 from flask import Flask
 
 from portal.clock import FixedClock
@@ -12,10 +16,13 @@ from portal.donors.models import Consent
 from portal.gifts.models import Gift
 from portal.giving.operations import CARD_GIFTS_AN_HOUR
 from portal.limits import hit
+from portal.mailbox.server import Inbox
+from portal.mailbox.store import MailStore
 from portal.web import client_key
 from tests.conftest import NOW
 from tests.giving.visits import GIVER, give, read_ticket, tag_of, text_of
 from tests.pages import CheckedClient
+from tests.sandbox_process import free_port
 
 
 def all_gifts(database: Database) -> list[Gift]:
@@ -393,3 +400,31 @@ def test_nothing_hidden_is_kept_of_a_form(client: CheckedClient, catalogued: Dat
     assert give(client, first_name=hidden, last_name=hidden, dedication=hidden).status_code == 303
     gift = only_gift(catalogued)
     assert {gift.first_name, gift.last_name, gift.dedication} == {"Ada"}
+
+
+@pytest.fixture
+def plain_mail(tmp_path: Path) -> Iterator[int]:
+    """A mail server without SMTPUTF8; its port."""
+    port = free_port()
+    inbox = Inbox(MailStore(tmp_path / "mail"))
+    controller = Controller(inbox, hostname="127.0.0.1", port=port, enable_SMTPUTF8=False)
+    controller.start()
+    yield port
+    controller.stop()
+
+
+class TestMailServerWithoutUtf8:
+    @pytest.fixture
+    def settings_values(self, plain_mail: int) -> dict[str, Any]:
+        return {"mail_url": f"smtp://127.0.0.1:{plain_mail}"}
+
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+    def test_an_address_that_can_not_be_written_to_is_refused_at_its_field(
+        self, client: CheckedClient, catalogued: Database
+    ) -> None:
+        page = give(client, email="jürgen@example.org")
+        assert page.status_code == 422
+        assert "can’t write to an address with such letters" in text_of(page)
+        assert 'aria-invalid="true"' in tag_of(page, "email")
+        assert give(client, email="donor@münchen.de").status_code == 303
+        assert only_gift(catalogued).email == "donor@münchen.de"

@@ -3,15 +3,31 @@
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope
 
 from portal.database import Database, DatabaseUnavailable
-from portal.mail import Email, Letter, MailNotSent, deliver, register_email
+from portal.mail import (
+    Email,
+    Letter,
+    MailNotSent,
+    can_reach,
+    deliver,
+    has_failing,
+    register_email,
+    wire_address,
+)
+from portal.mailbox.server import Inbox
 from portal.mailbox.store import MailStore
 from portal.settings import Settings, load_settings
 from tests.database_faults import set_connections
+from tests.sandbox_process import free_port
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LETTER = Letter(
@@ -129,3 +145,103 @@ def test_nothing_goes_out_while_it_could_not_be_noted(
     assert deliver(database, settings, email_id, LETTER, NOW)
     assert not deliver(database, settings, email_id, LETTER, NOW)
     assert [message.deliveries for message in mail.list_messages()] == [1]
+
+
+class Picky(Inbox):
+    """A server that knows nobody with an x."""
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, _session: Any, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        if address.startswith("x"):
+            return "550 5.1.1 No mailbox  of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 well"
+
+
+@pytest.fixture(params=[True, False], ids=["with SMTPUTF8", "without SMTPUTF8"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[MailStore, Settings]]:
+    store, port = MailStore(tmp_path / "mail"), free_port()
+    controller = Controller(
+        Picky(store), hostname="127.0.0.1", port=port, enable_SMTPUTF8=request.param
+    )
+    controller.start()
+    yield store, settings_for(port)
+    controller.stop()
+
+
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("address", "domain"),
+    [
+        ("donor@münchen.de", "xn--mnchen-3ya.de"),
+        ("donor@bücher.straße.example", "xn--bcher-kva.xn--strae-oqa.example"),
+        ("donor@例え.テスト", "xn--r8jz45g.xn--zckzah"),
+        ("donor@example.org", "example.org"),
+    ],
+)
+def test_a_domain_beyond_ascii_goes_out_as_servers_know_it(
+    database: Database, server: tuple[MailStore, Settings], address: str, domain: str
+) -> None:
+    mail, settings = server
+    letter = replace(LETTER, recipient=address, recipient_name="Zoë, 李", reply_to=address)
+    assert can_reach(settings, address)
+    assert deliver(database, settings, register(database, letter), letter, NOW)
+    [message] = mail.list_messages()
+    assert message.recipients == [f"donor@{domain}"]
+
+
+@ON_SQLITE
+def test_a_name_beyond_ascii_goes_by_smtputf8_or_is_refused(
+    database: Database, server: tuple[MailStore, Settings], request: pytest.FixtureRequest
+) -> None:
+    mail, settings = server
+    letter = replace(LETTER, recipient="jürgen@münchen.de")
+    email_id = register(database, letter)
+    if "[with " in request.node.name.replace("sqlite-", ""):
+        assert can_reach(settings, letter.recipient)
+        assert deliver(database, settings, email_id, letter, NOW)
+        assert mail.list_messages()[0].recipients == ["jürgen@xn--mnchen-3ya.de"]
+    else:
+        assert not can_reach(settings, letter.recipient)
+        with pytest.raises(MailNotSent):
+            deliver(database, settings, email_id, letter, NOW)
+        assert "SMTPNotSupportedError" in read(database, email_id).problem
+
+
+def test_a_server_that_is_away_refuses_no_address() -> None:
+    assert can_reach(settings_for(9), "jürgen@example.org")
+    assert not wire_address("jürgen@münchen.de").isascii()
+
+
+@ON_SQLITE
+def test_a_failing_mail_shows_from_its_second_try_on_in_the_server_s_words(
+    database: Database, server: tuple[MailStore, Settings]
+) -> None:
+    mail, settings = server
+    letter = replace(LETTER, recipient="xavier@example.org")
+    email_id = register(database, letter)
+    for tries in (1, 2):
+        with pytest.raises(MailNotSent):
+            deliver(database, settings, email_id, letter, NOW)
+        assert read(database, email_id).is_failing == (tries == 2)
+    assert "550 5.1.1 No mailbox of that name" in read(database, email_id).problem
+    assert deliver(database, settings, email_id, LETTER, NOW)
+    told = read(database, email_id)
+    assert (told.is_failing, told.recipient, told.problem) == (False, LETTER.recipient, "")
+    assert len(mail.list_messages()) == 1
+
+
+@ON_SQLITE
+def test_a_message_that_can_not_be_written_shows_too(database: Database) -> None:
+    broken = replace(LETTER, recipient="ama@-.example..org\u00fc")
+    email_id = register(database, broken)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="Label"):
+            deliver(database, settings_for(9), email_id, broken, NOW)
+    assert read(database, email_id).is_failing
+    with database.read() as session:
+        assert not has_failing(session, 1)

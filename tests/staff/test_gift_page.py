@@ -274,3 +274,19 @@ def test_staff_may_read_in_french(french: Browser, paid: Gift) -> None:
     assert '<html lang="fr"' in text
     assert "75,53" in text
     assert "Ce qui s’est passé" in text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("tries", [1, 2])
+def test_a_mail_that_fails_shows_after_its_second_try(
+    signed_in: SignedIn, paid: Gift, catalogued: Database, tries: int
+) -> None:
+    problem = "The mail server did not take it (550 5.1.1 No such mailbox)."
+    with catalogued.write() as session:
+        session.execute(sa.update(Email).values(tries=tries, problem=problem))
+    browser = signed_in("viewer")
+    home, gift = browser.get("/staff/").text, browser.get(f"/staff/gifts/{paid.reference}").text
+    assert (problem in home and paid.reference in home) == (tries == 2)
+    assert (f"does not go out after {tries} tries" in gift) == (tries == 2)
+    page = browser.client.get(f"/gift/{paid.token}").text
+    assert ("did not get through so far" in page) == (tries == 2)

@@ -9,6 +9,7 @@ from babel.messages.catalog import Message
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
+from portal.forms import UNREACHABLE
 from portal.giving.forms import ASK_ADDRESS, GiftForm
 from portal.i18n import TRANSLATIONS, use_locale
 from portal.paths import PACKAGE, TEMPLATES
@@ -47,6 +48,7 @@ def _table_texts() -> Iterator[str]:
     for pair in (*ERROR_TEXTS.values(), *MARKS.values()):
         yield from pair
     yield from ASK_ADDRESS.values()
+    yield UNREACHABLE
     yield from (REPLACED, TAKEN_BACK, *(sentence for _, sentence in CHECKS))
     yield from ("One time", "Every month")
     for field in vars(GiftForm).values():
