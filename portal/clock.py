@@ -1,8 +1,9 @@
 """Time, asked for in one place so that a test or a sandbox can say what time it is."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 
 class Clock(Protocol):
@@ -42,3 +43,8 @@ class FixedClock:
 
     def now(self) -> datetime:
         return self.at
+
+
+def day_in(timezone: str, at: datetime) -> date:
+    """The day that `at` is on the calendar of a place."""
+    return at.astimezone(ZoneInfo(timezone)).date()

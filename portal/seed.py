@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.clock import day_in
 from portal.database import table_of
 from portal.donors.models import Donor
 from portal.gifts.ledger import Accounts, movements
@@ -129,6 +130,7 @@ def _gift_row(
         "refunded_minor": amount if status is Status.REFUNDED else 0,
         "created_at": at,
         "received_at": received,
+        "received_on": day_in(region.issuer.timezone, received) if received else None,
         **dict.fromkeys(
             "address_line1 address_line2 city province postal_code country dedication".split(), ""
         ),

@@ -4,7 +4,7 @@ Evidence, events and ledger entries are only ever added; database triggers
 (migrations) hold that line on both engines.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -57,7 +57,8 @@ class Gift(Base):
     """One gift: what was promised, by whom, and where it stands.
 
     `amount_minor` is all the donor promises; `cover_minor` the part of it that covers the fee.
-    `paid_minor` is what came, nothing taken off; `received_at` when the last of it came;
+    `paid_minor` is what came, nothing taken off; `received_at` when the last of it came,
+    and `received_on` the day that was where its issuer is, as receipts have it;
     `refunded_minor` what went back of it, by refunds and by disputes that were lost.
     """
 
@@ -73,7 +74,7 @@ class Gift(Base):
         sa.Index("ix_gifts_fund_created_at_id", "fund", "created_at", "id"),
         sa.Index("ix_gifts_created_at_id", "created_at", "id"),
         sa.Index("ix_gifts_amount", "currency", "amount_minor", "created_at", "id"),
-        sa.Index("ix_gifts_currency_received_at", "currency", "received_at", "paid_minor"),
+        sa.Index("ix_gifts_currency_received_on", "currency", "received_on", "paid_minor"),
         sa.Index("ix_gifts_email_created_at_id", "email", "created_at", "id"),
         sa.Index("ix_gifts_search_name_created_at_id", "search_name", "created_at", "id"),
         sa.Index("ix_gifts_given_name_created_at_id", "given_name", "created_at", "id"),
@@ -129,6 +130,7 @@ class Gift(Base):
     fingerprint: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime]
     received_at: Mapped[datetime | None]
+    received_on: Mapped[date | None]
 
     @property
     def money(self) -> Money:

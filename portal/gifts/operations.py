@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from portal.clock import day_in
 from portal.codes.pledge import Pledge
 from portal.database import Document, insert_new, table_of
 from portal.donors.giver import Giver
@@ -185,10 +186,18 @@ _LOCK = _LOCKED.where(Gift.id == sa.bindparam("wanted"))
 _LOCK_OF = _LOCKED.where(Gift.reference == sa.bindparam("wanted"))
 
 
-def book_claims(session: Session, gift: Gift, claims: Sequence[Claim], now: datetime) -> Booked:
+def book_claims(
+    session: Session,
+    gift: Gift,
+    claims: Sequence[Claim],
+    now: datetime,
+    *,
+    timezone: str = "UTC",
+) -> Booked:
     """Store claims that are new, post their movements and derive where the gift stands.
 
-    The gift must be locked. Claims that are known change nothing.
+    The gift must be locked. Claims that are known change nothing. `timezone` is the issuer's,
+    whose calendar says on which day the money came.
     """
     before = gift.status
     stored = [(claim, _store(session, gift, claim, now)) for claim in claims]
@@ -197,7 +206,7 @@ def book_claims(session: Session, gift: Gift, claims: Sequence[Claim], now: date
         return Booked(gift, (), before, before)
     standing = weigh(gift.amount_minor, list_facts(session, gift.id))
     _post(session, gift, fresh, now)
-    _update(session, gift, standing, [claim for claim, _ in fresh])
+    _update(session, gift, standing, [claim for claim, _ in fresh], timezone)
     for claim, evidence_id in fresh:
         record_event(
             session,
@@ -247,12 +256,16 @@ def _post(session: Session, gift: Gift, fresh: Sequence[tuple[Claim, int]], now:
         insert_new(session, LedgerEntry, *rows)
 
 
-def _update(session: Session, gift: Gift, standing: Standing, fresh: Sequence[Claim]) -> None:
+def _update(
+    session: Session, gift: Gift, standing: Standing, fresh: Sequence[Claim], timezone: str
+) -> None:
+    received = standing.received_at
     changed: Document = {
         "status": standing.status,
         "paid_minor": standing.paid_minor,
         "refunded_minor": standing.refunded_minor,
-        "received_at": standing.received_at,
+        "received_at": received,
+        "received_on": day_in(timezone, received) if received else None,
         "fee_minor": gift.fee_minor,
         "fee_currency": gift.fee_currency,
     }
@@ -270,6 +283,7 @@ _STANDING = (
     "paid_minor",
     "refunded_minor",
     "received_at",
+    "received_on",
     "fee_minor",
     "fee_currency",
 )

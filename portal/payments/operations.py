@@ -52,7 +52,8 @@ def accept_for(
     for claim in claims:
         if claim.fact is FactKind.PAID and not _fits(claim, gift):
             raise MoneyDiffers(f"{claim.money} for {gift.money}")
-    booked = book_claims(session, gift, claims, now)
+    timezone = region_of(desk, gift).issuer.timezone
+    booked = book_claims(session, gift, claims, now, timezone=timezone)
     if booked.moves_money_in:
         _keep_receipt(session, desk, booked, now)
     for claim in booked.new:

@@ -57,6 +57,8 @@ FILTER_LABELS = {
     "fund": "Fund",
     "from": "Begun from",
     "to": "Begun to",
+    "received_from": "Received from (issuer’s day)",
+    "received_to": "Received to (issuer’s day)",
 }
 
 

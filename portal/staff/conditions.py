@@ -54,8 +54,19 @@ def choose_driving(filters: GiftFilters) -> Equality | None:
 
 def remaining(filters: GiftFilters, driving: Equality | None) -> list[Condition]:
     """The equalities that the walk along `driving` has to compare gift by gift."""
-    return [
+    compared = [
         one.compares(filters)
         for one in EQUALITIES
         if getattr(filters, one.name) and one is not driving
     ]
+    return compared + _received(filters)
+
+
+def _received(filters: GiftFilters) -> list[Condition]:
+    """The days of receiving: no index that a list walks begins with them."""
+    conditions: list[Condition] = []
+    if filters.received_since:
+        conditions.append(Gift.received_on >= filters.received_since)
+    if filters.received_until:
+        conditions.append(Gift.received_on <= filters.received_until)
+    return conditions

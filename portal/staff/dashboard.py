@@ -1,6 +1,7 @@
 """The first page: what came in, what is open, what is stuck."""
 
-from datetime import UTC, datetime
+from calendar import monthrange
+from datetime import UTC, date, datetime
 
 from flask import current_app, render_template
 from flask.typing import ResponseReturnValue
@@ -60,16 +61,17 @@ def dashboard() -> ResponseReturnValue:
 
 def _received() -> tuple[list[Money], datetime]:
     """What came in this month, and as of when: at ten million gifts the sum takes a while."""
-    since = begin_of_month(utc_now())
+    first, last = days_of_month(utc_now())
     recent: Recent[list[Money]] = current_app.extensions["staff_received"]
 
     def add_up() -> list[Money]:
         with services().database.read() as session:
-            return sum_received(session, all_currencies(), since)
+            return sum_received(session, all_currencies(), first, last)
 
-    return recent.get(since, add_up, utc_now())
+    return recent.get(first, add_up, utc_now())
 
 
-def begin_of_month(now: datetime) -> datetime:
-    """The first moment of the month, in UTC as all of the page."""
-    return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def days_of_month(now: datetime) -> tuple[date, date]:
+    """The first and the last day of the month that it is in UTC."""
+    today = now.astimezone(UTC).date()
+    return today.replace(day=1), today.replace(day=monthrange(today.year, today.month)[1])

@@ -1,5 +1,5 @@
 """The columns of the two exports: gifts, and the bank's lines. Times are UTC, amounts in
-major units with a point.
+major units with a point. `received_on` is the day where the issuer is, as on the receipt.
 """
 
 from typing import Any
@@ -23,6 +23,7 @@ def gift_cells(dialect: str) -> list[Cell]:
         Cell("status", sa.cast(Gift.status, sa.String)),
         Cell("created_at_utc", moment(Gift.created_at, dialect)),
         Cell("received_at_utc", moment(Gift.received_at, dialect)),
+        Cell("received_on", Gift.received_on),
         Cell("amount", decimal(Gift.amount_minor, Gift.currency)),
         Cell("received", decimal(Gift.paid_minor, Gift.currency)),
         Cell("currency", Gift.currency),

@@ -15,7 +15,8 @@ from portal.staff.forms import read_day
 class GiftFilters:
     """What to list. Empty means any; `since` and `until` are days, both included.
 
-    Days are those of `timezone`: of the region, where one is chosen, else UTC.
+    They are days on which gifts began, in `timezone`: the region's, where one is chosen, else UTC.
+    `received_since` and `received_until` are days on which money came, by each gift's issuer.
     """
 
     text: str = ""
@@ -26,6 +27,8 @@ class GiftFilters:
     fund: str = ""
     since: date | None = None
     until: date | None = None
+    received_since: date | None = None
+    received_until: date | None = None
     timezone: str = "UTC"
     unclear: Mapping[str, str] = field(default_factory=dict)
 
@@ -53,6 +56,8 @@ class GiftFilters:
             "fund": self.fund,
             "from": self.since.isoformat() if self.since else "",
             "to": self.until.isoformat() if self.until else "",
+            "received_from": self.received_since.isoformat() if self.received_since else "",
+            "received_to": self.received_until.isoformat() if self.received_until else "",
         }
         return {name: text for name, text in (texts | dict(self.unclear)).items() if text}
 
@@ -71,6 +76,8 @@ def read_filters(args: Mapping[str, str], timezones: Mapping[str, str]) -> GiftF
         fund=args.get("fund", "").strip(),
         since=_read_day(args, "from", unclear),
         until=_read_day(args, "to", unclear),
+        received_since=_read_day(args, "received_from", unclear),
+        received_until=_read_day(args, "received_to", unclear),
         timezone=timezones.get(region, "UTC"),
         unclear=unclear,
     )

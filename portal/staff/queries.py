@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -179,11 +179,16 @@ def count_up_to(session: Session, statement: sa.Select[Any], most: int = MANY) -
     return session.scalar(sa.select(sa.func.count()).select_from(bounded)) or 0
 
 
-def sum_received(session: Session, currencies: Sequence[str], since: datetime) -> list[Money]:
-    """What came in since then, by currency: read from one index, one stretch a currency."""
+def sum_received(
+    session: Session, currencies: Sequence[str], first: date, last: date
+) -> list[Money]:
+    """What came in on these days, each gift by its issuer's calendar, by currency.
+
+    Read from one index, one stretch a currency.
+    """
     rows = session.execute(
         sa.select(Gift.currency, sa.func.sum(Gift.paid_minor))
-        .where(Gift.currency.in_(currencies), Gift.received_at >= since)
+        .where(Gift.currency.in_(currencies), Gift.received_on.between(first, last))
         .group_by(Gift.currency)
         .order_by(Gift.currency)
     )

@@ -123,6 +123,17 @@ def test_gifts_of_before_are_found_by_first_names(database: Database) -> None:
         assert session.get_one(Gift, gift_id).given_name == "zoe ann"
 
 
+def test_gifts_of_before_have_their_issuer_s_day(catalogued: Database) -> None:
+    gift_id = add_paid_gift(catalogued)
+    at = datetime(2027, 1, 1, 4, 50, tzinfo=UTC)
+    with catalogued.write() as session:
+        session.execute(sa.update(Gift).values(received_at=at, received_on=None))
+    schema.downgrade(catalogued, "20261130_failing_mail")
+    schema.upgrade(catalogued)
+    with catalogued.read() as session:
+        assert str(session.get_one(Gift, gift_id).received_on) == "2026-12-31"
+
+
 def test_goes_down_to_nothing(database: Database) -> None:
     add_paid_gift(database)
     schema.downgrade(database, "base")

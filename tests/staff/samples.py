@@ -59,10 +59,10 @@ def add_sample(session: Session, at: datetime = NOW, **choices: Any) -> Gift:
 def pay_sample(session: Session, gift: Gift, subject: str, at: datetime = NOW) -> None:
     """Stripe says that it is paid; the receipt gets its number."""
     claim = Claim(fact=FactKind.PAID, subject=subject, occurred_at=at, money=gift.money)
-    book_claims(session, gift, [claim], at)
-    session.add(StripeLink(stripe_id=subject, gift_id=gift.id))
     region = load_catalogue(session).by_slug(gift.region)
     assert region is not None
+    book_claims(session, gift, [claim], at, timezone=region.issuer.timezone)
+    session.add(StripeLink(stripe_id=subject, gift_id=gift.id))
     reserve_receipt(session, gift, region, at)
 
 

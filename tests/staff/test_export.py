@@ -3,16 +3,18 @@
 import csv
 import io
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
 from portal.money import Money
+from portal.receipts.models import Receipt
 from portal.staff.export import LINES, stream_gifts
 from portal.staff.filters import GiftFilters
 from portal.staff.models import AuditEntry
+from portal.staff.queries import sum_received
 from portal.staff.searching import read_search
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
@@ -48,6 +50,7 @@ def test_a_gift_is_one_line_with_all_that_matters(catalogued: Database) -> None:
         "status": "paid",
         "created_at_utc": "2026-11-23 12:00:00",
         "received_at_utc": "2026-11-23 12:02:00",
+        "received_on": "2026-11-23",
         "amount": "75.53",
         "received": "75.53",
         "currency": "CAD",
@@ -102,6 +105,35 @@ def test_filters_and_search_hold_for_the_export(catalogued: Database) -> None:
     assert [row["first_name"] for row in read(catalogued, since=NOW.date())] == ["Ann"]
     assert [row["first_name"] for row in read(catalogued, text="ann@")] == ["Ann"]
     assert read(catalogued, text="75.53", region="us") == []
+
+
+# 23:50 on the last of December in Toronto, and 0:30 on the first of January in Sydney.
+AT_MIDNIGHT = [
+    ("ca", "CAD", datetime(2027, 1, 1, 4, 50, tzinfo=UTC), "2026-12-31", "2027-01-01 04:50:00"),
+    ("au", "AUD", datetime(2026, 12, 31, 13, 30, tzinfo=UTC), "2027-01-01", "2026-12-31 13:30:00"),
+]
+
+
+@pytest.mark.parametrize("case", AT_MIDNIGHT, ids=["Toronto", "Sydney"])
+def test_receipt_and_export_agree_on_the_year(
+    catalogued: Database, case: tuple[str, str, datetime, str, str]
+) -> None:
+    region, currency, at, day, utc = case
+    with catalogued.write() as session:
+        gift = add_sample(session, at, region=region, money=Money(5000, currency))
+        pay_sample(session, gift, "pi_1", at)
+        receipt = session.scalars(sa.select(Receipt)).one()
+    (row,) = read(catalogued)
+    assert (row["received_on"], row["received_at_utc"]) == (day, utc)
+    assert receipt.snapshot["received_on"] == row["received_on"]
+    of_day = date.fromisoformat(day)
+    assert len(read(catalogued, received_since=of_day, received_until=of_day)) == 1
+    assert read(catalogued, received_until=of_day - timedelta(days=1)) == []
+    assert read(catalogued, received_since=of_day + timedelta(days=1)) == []
+    with catalogued.read() as session:
+        assert sum_received(session, [currency], of_day, of_day) == [Money(5000, currency)]
+        other = of_day + timedelta(days=1 if region == "ca" else -1)
+        assert sum_received(session, [currency], other, other) == []
 
 
 def test_there_is_no_cap_and_no_line_is_lost_between_pieces(catalogued: Database) -> None:
