@@ -68,6 +68,8 @@ NEEDED = {
     "staff.stop_monthly": Role.FINANCE,
     "staff.send_stop_monthly": Role.FINANCE,
     "staff.resend_receipt": Role.FINANCE,
+    "staff.contact": Role.FINANCE,
+    "staff.send_contact": Role.FINANCE,
     "staff.retry_event": Role.FINANCE,
     "staff.claim_event": Role.FINANCE,
     "staff.retry_job": Role.FINANCE,

@@ -7,6 +7,7 @@ from flask import Flask
 
 from portal.staff import (  # noqa: F401 - a room that is imported has its pages
     act_views,
+    contact_views,
     dashboard,
     event_views,
     gift_views,

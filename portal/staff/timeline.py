@@ -70,7 +70,7 @@ def _happenings(file: GiftFile, names: Names) -> Iterator[Moment]:
             actor=event.actor,
             tone=HAPPENING_TONES.get(event.kind, "quiet"),
             details=(
-                *_mode_change(event, file.gift.region, names),
+                *_change(event, file.gift.region, names),
                 *_event_details(event),
                 *(_proof_details(proof) if proof else ()),
             ),
@@ -101,10 +101,13 @@ HAPPENING_TONES = {
 }
 
 
-def _mode_change(event: GiftEvent, region: str, names: Names) -> Iterator[tuple[str, str]]:
+def _change(event: GiftEvent, region: str, names: Names) -> Iterator[tuple[str, str]]:
     if event.kind == "mode_changed":
         yield gettext("Before"), names.mode(region, event.data["from"])
         yield gettext("After"), names.mode(region, event.data["to"])
+    if event.kind == "contact_corrected":
+        yield gettext("Before"), event.data["from"] or "–"
+        yield gettext("After"), event.data["to"]
 
 
 def _event_details(event: GiftEvent) -> Iterator[tuple[str, str]]:
