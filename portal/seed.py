@@ -14,9 +14,10 @@ from portal.database import table_of
 from portal.donors.models import Donor
 from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import Fact, FactKind, Status
-from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry
+from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry
 from portal.gifts.operations import fold_name, make_token
 from portal.gifts.references import ALPHABET, LENGTH, check_sign, group
+from portal.gifts.words import list_words
 from portal.payments.followups import Bench
 from portal.regions.catalogue import Catalogue, Region
 
@@ -152,6 +153,12 @@ def _insert(session: Session, gifts: list[dict[str, Any]]) -> None:
     """A batch with its evidence, ledger and story."""
     # Tables, not models: the unit of work would sort the rows by which values they lack.
     session.execute(sa.insert(table_of(Gift)), gifts)
+    words = [
+        {"word": word, "gift_id": gift["id"]}
+        for gift in gifts
+        for word in list_words(gift["first_name"], gift["last_name"], gift["email"])
+    ]
+    session.execute(sa.insert(table_of(GiftWord)), words)
     evidence = [row for gift in gifts for row in _evidence_rows(gift)]
     if not evidence:
         return

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from portal.donors.models import Consent
 from portal.donors.operations import find_or_add_donor
 from portal.gifts.models import Gift, Plan
-from portal.gifts.operations import record_event
+from portal.gifts.operations import keep_words, record_event
 from portal.mail import Email
 
 
@@ -29,6 +29,7 @@ def correct_email(
         data = {"from": one.email, "to": donor.email}
         one.email, one.donor_id = donor.email, donor.id
         record_event(session, one, "contact_corrected", now, actor=actor, why=why, data=data)
+        keep_words(session, one)
         _take_along(session, one, donor.id)
     if gift.plan_id is not None:
         session.execute(sa.update(Plan).where(Plan.id == gift.plan_id).values(donor_id=donor.id))

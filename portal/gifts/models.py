@@ -167,6 +167,19 @@ class Gift(Base):
         return f"{self.first_name} {self.last_name}".strip()
 
 
+class GiftWord(Base):
+    """A word by which a gift's giver is found (`portal.gifts.words`)."""
+
+    __tablename__ = "gift_words"
+    __table_args__ = (
+        sa.Index("ix_gift_words_gift_id_word", "gift_id", "word"),
+        {"sqlite_with_rowid": False},
+    )
+
+    word: Mapped[str] = mapped_column(_by_prefix(60), primary_key=True)
+    gift_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("gifts.id"), primary_key=True)
+
+
 class Evidence(Base):
     """Why something is believed of a gift: Stripe's object, a bank line or a person's word.
 

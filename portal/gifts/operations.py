@@ -17,9 +17,10 @@ from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim
 from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import AFTER_PAYMENT, FactKind, Standing, Status, weigh
-from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
+from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry, Plan
 from portal.gifts.queries import list_facts
 from portal.gifts.references import make_reference
+from portal.gifts.words import list_words
 from portal.money import Money
 from portal.plain import clean_line
 
@@ -93,10 +94,20 @@ def add_gift(
     )
     session.add(gift)
     session.flush()
+    keep_words(session, gift)
     record_event(session, gift, "started", now, actor="donor")
     return gift
 
 
+def keep_words(session: Session, gift: Gift) -> None:
+    """Let a gift be found by its giver's name and address as they are now."""
+    words = list_words(gift.first_name, gift.last_name, gift.email)
+    session.execute(sa.delete(table_of(GiftWord)).where(table_of(GiftWord).c.gift_id == gift.id))
+    if words:
+        session.execute(_ADD_WORDS, [{"word": word, "gift_id": gift.id} for word in words])
+
+
+_ADD_WORDS = sa.insert(table_of(GiftWord))
 _TAKEN = sa.select(sa.exists().where(table_of(Gift).c.reference == sa.bindparam("wanted")))
 
 

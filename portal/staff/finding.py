@@ -4,15 +4,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from portal.gifts.models import Gift, Plan
+from portal.gifts.models import Gift, GiftWord, Plan
 from portal.payments.models import Checkout, StripeEvent, StripeLink
 from portal.receipts.models import Receipt, ReceiptSeries
 from portal.staff.searching import Search
 
 # How many gifts that only begin like the text one search looks at.
 MOST_BEGINNINGS = 1_000
+# How many gifts that have its longest word.
+MOST_WORDED = 5_000
 
 Ids = sa.Select[Any]
 
@@ -47,6 +49,37 @@ def beginning_like(search: Search) -> Iterator[Ids]:
         yield _beginning(Gift.search_name, name)
     if search.given:
         yield _beginning(Gift.given_name, search.given)
+
+
+def having_words(search: Search, most: int | None = MOST_WORDED) -> Iterator[Ids]:
+    """Gifts whose giver's name or address has every word, or words that begin so.
+
+    The longest word is the rarest; of the gifts of each of its spellings, the newest `most` that
+    have just that word and the first `most` whose word begins so are looked through.
+    """
+    words = sorted(filter(None, search.words), key=lambda word: -max(map(len, word)))
+    if not words:
+        return
+    first, *others = words
+    found = united([statement.limit(most) for statement in _driving(first)]).subquery()
+    statement = sa.select(found.c[0]).distinct()
+    for other in others:
+        word = aliased(GiftWord)
+        begins = sa.or_(*(_begins(word.word, spelling) for spelling in sorted(other)))
+        statement = statement.where(sa.exists().where(word.gift_id == found.c[0], begins))
+    yield statement
+
+
+def _driving(spellings: frozenset[str]) -> Iterator[Ids]:
+    """The gifts of one word, along the index; each statement has an order of its own."""
+    word, gift_id = GiftWord.word, GiftWord.gift_id
+    for spelling in sorted(spellings):
+        yield sa.select(gift_id).where(word == spelling).order_by(gift_id.desc())
+        yield sa.select(gift_id).where(_begins(word, spelling)).order_by(word, gift_id)
+
+
+def _begins(column: InstrumentedAttribute[str], prefix: str) -> sa.ColumnElement[bool]:
+    return sa.and_(column >= prefix, column < prefix + "\U0010ffff")
 
 
 def begins_too_many(session: Session, search: Search) -> bool:

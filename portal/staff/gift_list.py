@@ -20,6 +20,7 @@ from portal.staff.finding import (
     Ids,
     beginning_like,
     begins_too_many,
+    having_words,
     known_by,
     same_as,
     united,
@@ -96,7 +97,12 @@ def select_gifts(filters: GiftFilters, search: Search | None, *columns: Any) -> 
     if driving is not None:
         statement = statement.where(driving.equals(filters))
     if search is not None:
-        found = [*known_by(search), *same_as(search), *beginning_like(search)]
+        found = [
+            *known_by(search),
+            *same_as(search),
+            *beginning_like(search),
+            *having_words(search, None),
+        ]
         statement = statement.where(Gift.id.in_(united(found)))
     return statement.order_by(Gift.id)
 
@@ -144,6 +150,7 @@ class _Walk:
                 *known_by(self.search),
                 *(ids.limit(PAGE + 1) for ids in same),
                 *(ids.limit(MOST_BEGINNINGS) for ids in beginning_like(self.search)),
+                *having_words(self.search),
             ]
             statement = statement.where(Gift.id.in_(united(found)))
         ordered: sa.Select[Any] = self.stretch.ordered(statement)

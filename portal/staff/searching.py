@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from portal.gifts.operations import fold_name
 from portal.gifts.references import clean_reference
+from portal.gifts.words import ask_words
 from portal.money import AmountError, Money, parse_amount
 
 LONGEST = 200
@@ -24,7 +25,10 @@ _AMOUNT = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """One reading of the text; exactly one field is set, or `names` with `given` and `email`."""
+    """One reading of the text; exactly one field is set, or `names` with `given` and `email`.
+
+    `words` are the same person's, each in its spellings (`portal.gifts.words`).
+    """
 
     reference: str | None = None
     receipt: tuple[int, int] | None = None
@@ -33,6 +37,7 @@ class Search:
     email: str | None = None
     names: tuple[str, ...] = ()
     given: str = ""
+    words: tuple[frozenset[str], ...] = field(default=(), compare=False)
 
 
 def read_search(text: str, currencies: Iterable[str]) -> Search | None:
@@ -64,8 +69,10 @@ def _as_receipt(text: str, _currencies: Currencies) -> Search | None:
 def _as_person(text: str, _currencies: Currencies) -> Search:
     email = None if " " in text else text.lower()
     if "@" in text:
-        return Search(email=email)
-    return Search(email=email, names=name_orders(text), given=fold_name(text, ""))
+        return Search(email=email, words=ask_words(text) if email else ())
+    return Search(
+        email=email, names=name_orders(text), given=fold_name(text, ""), words=ask_words(text)
+    )
 
 
 # In this order: what is surest first.

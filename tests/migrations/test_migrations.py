@@ -12,8 +12,9 @@ from portal.database import Base, Database, DatabaseUnavailable
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Gift, GiftEvent, LedgerEntry
+from portal.gifts.models import Gift, GiftEvent, GiftWord, LedgerEntry
 from portal.gifts.operations import add_gift, book_claims
+from portal.gifts.words import list_words
 from portal.money import Money
 from portal.payments.statements.models import Match, StatementFile, StatementLine
 from portal.payments.transfers.models import ProofFile
@@ -132,6 +133,19 @@ def test_gifts_of_before_have_their_issuer_s_day(catalogued: Database) -> None:
     schema.upgrade(catalogued)
     with catalogued.read() as session:
         assert str(session.get_one(Gift, gift_id).received_on) == "2026-12-31"
+
+
+def test_gifts_of_before_are_found_by_every_word(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    name = ("Seán Jürgen", "O’Brien-Łuk", "a.b+c@mail.example")
+    with database.write() as session:
+        first, last, email = name
+        session.execute(sa.update(Gift).values(first_name=first, last_name=last, email=email))
+    schema.downgrade(database, "20261201_received_on")
+    schema.upgrade(database)
+    with database.read() as session:
+        words = session.scalars(sa.select(GiftWord.word).where(GiftWord.gift_id == gift_id))
+        assert sorted(words) == list_words(*name)
 
 
 def test_goes_down_to_nothing(database: Database) -> None:

@@ -100,7 +100,7 @@ def three(catalogued: Database) -> dict[str, str]:
 SEARCHES: tuple[tuple[str, list[str]], ...] = (
     ("tremblay", ["zoe"]),
     ("Tremblay Zoe", ["zoe"]),
-    ("ZOË TREMB", []),
+    ("ZOË TREMB", ["zoe"]),
     ("zoë tremblay", ["zoe"]),
     ("tremblay z", ["zoe"]),
     ("kenji mori tanaka", ["kenji"]),
