@@ -7,6 +7,7 @@ filled the table has a copy of these rules: rows of before are found by them.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from anyascii import anyascii
 
@@ -22,17 +23,18 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": 
 _SPELT = re.compile(r"([aou])e")
 
 
-def fold_word(text: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def fold_word(text: str) -> frozenset[str]:
     """How one word may be spelt: `Müller` as muller and mueller, `O'Brien` as obrien."""
     lower = clean_line(text).casefold()
     spellings = (lower, lower.translate(_UMLAUTS))
     folded = {_SIGNS.sub("", anyascii(spelling).casefold()) for spelling in spellings}
-    return {word[:LONGEST_WORD] for word in folded if word}
+    return frozenset(word[:LONGEST_WORD] for word in folded if word)
 
 
 def list_words(first_name: str, last_name: str, email: str) -> list[str]:
     """Every word that finds a giver, sorted; at most some dozens."""
-    found = {word for part in _parts(first_name, last_name) for word in fold_word(part)}
+    found: set[str] = {word for part in _parts(first_name, last_name) for word in fold_word(part)}
     found |= {_SPELT.sub(r"\1", word) for word in found}
     found |= {part[:LONGEST_WORD] for part in _email_parts(email)}
     return sorted(found)[:MOST_WORDS]
@@ -65,4 +67,4 @@ def ask_words(text: str) -> tuple[frozenset[str], ...]:
     if len(words) == 1:
         part = words[0].strip("@").lower()[:LONGEST_WORD]
         return (frozenset({part, *fold_word(words[0])} - {""}),)
-    return tuple(frozenset(found) for word in words if (found := fold_word(word)))
+    return tuple(found for word in words if (found := fold_word(word)))

@@ -14,7 +14,7 @@ from portal.staff.searching import Search
 # How many gifts that only begin like the text one search looks at.
 MOST_BEGINNINGS = 1_000
 # How many gifts that have its longest word.
-MOST_WORDED = 5_000
+MOST_WORDED = 2_000
 
 Ids = sa.Select[Any]
 
