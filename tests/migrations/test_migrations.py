@@ -129,7 +129,7 @@ def test_gifts_of_before_have_their_issuer_s_day(catalogued: Database) -> None:
     at = datetime(2027, 1, 1, 4, 50, tzinfo=UTC)
     with catalogued.write() as session:
         session.execute(sa.update(Gift).values(received_at=at, received_on=None))
-    schema.downgrade(catalogued, "20261130_failing_mail")
+    schema.downgrade(catalogued, "20261127_failing_mail")
     schema.upgrade(catalogued)
     with catalogued.read() as session:
         assert str(session.get_one(Gift, gift_id).received_on) == "2026-12-31"
@@ -141,7 +141,7 @@ def test_gifts_of_before_are_found_by_every_word(database: Database) -> None:
     with database.write() as session:
         first, last, email = name
         session.execute(sa.update(Gift).values(first_name=first, last_name=last, email=email))
-    schema.downgrade(database, "20261201_received_on")
+    schema.downgrade(database, "20261127_received_on")
     schema.upgrade(database)
     with database.read() as session:
         words = session.scalars(sa.select(GiftWord.word).where(GiftWord.gift_id == gift_id))

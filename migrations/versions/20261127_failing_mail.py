@@ -3,15 +3,15 @@
 The column has a constant default, which rewrites nothing. The index holds only mails that did
 not go out; on PostgreSQL building it keeps mails from being written for some seconds.
 
-Revision ID: 20261130_failing_mail
+Revision ID: 20261127_failing_mail
 Revises: 20261129_lines_by_amount
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261130_failing_mail"
-down_revision = "20261129_lines_by_amount"
+revision = "20261127_failing_mail"
+down_revision = "20261127_installation"
 branch_labels = None
 depends_on = None
 

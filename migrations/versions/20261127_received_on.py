@@ -5,8 +5,8 @@ the moment of receiving and the zone of the region's issuer, as receipts do it. 
 totals goes by that day instead of the moment. On PostgreSQL building it keeps gifts from being
 written meanwhile, some seconds for each million.
 
-Revision ID: 20261201_received_on
-Revises: 20261130_failing_mail
+Revision ID: 20261127_received_on
+Revises: 20261127_failing_mail
 """
 
 import json
@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261201_received_on"
-down_revision = "20261130_failing_mail"
+revision = "20261127_received_on"
+down_revision = "20261127_failing_mail"
 branch_labels = None
 depends_on = None
 

@@ -3,8 +3,8 @@
 The table is filled some thousand gifts at a time, and its second index built last. The rules are
 those of the day of this migration; on PostgreSQL nothing is locked but the new table.
 
-Revision ID: 20261202_words
-Revises: 20261201_received_on
+Revision ID: 20261127_words
+Revises: 20261127_received_on
 """
 
 import re
@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from alembic import op
 from anyascii import anyascii
 
-revision = "20261202_words"
-down_revision = "20261201_received_on"
+revision = "20261127_words"
+down_revision = "20261127_received_on"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """An installation has an id of its own, which it writes to Stripe beside each gift's reference.
 
-Revision ID: 20261130_installation
+Revision ID: 20261127_installation
 Revises: 20261129_lines_by_amount
 """
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261130_installation"
+revision = "20261127_installation"
 down_revision = "20261129_lines_by_amount"
 branch_labels = None
 depends_on = None
