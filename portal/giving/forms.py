@@ -18,7 +18,8 @@ from portal.giving.offer import Offer
 from portal.i18n import current_locale, gettext, pick
 from portal.receipts.fonts import list_undrawable
 
-HONEYPOT = "fax_number"
+# A name that no form filler knows: what is filled in here was filled in by a program.
+HONEYPOT = "kx_7"
 ADDRESS_FIELDS = ("address_line1", "address_line2", "city", "province", "postal_code", "country")
 PRINTED_FIELDS = ("first_name", "last_name", *ADDRESS_FIELDS, "dedication")
 MOST_SIGNS = 5

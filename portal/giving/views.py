@@ -160,7 +160,10 @@ def _check_envelope(form: GiftForm) -> bool:
     """Whether the form is ours, fresh enough, and filled in by a person."""
     if request.form.get(HONEYPOT):
         form.form_errors.append(
-            gettext("The last field of the form, “Leave this empty”, must stay empty")
+            gettext(
+                "A program filled in a field that people don’t see. It is empty again and nothing "
+                "was charged: press the button once more"
+            )
         )
     elif not check_ticket(services().settings, request.form.get("ticket", ""), utc_now()):
         form.form_errors.append(

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from portal.database import Document
 from portal.i18n import gettext
 from portal.staff.models import AuditEntry, Role, StaffUser
-from portal.staff.passwords import WeakPassword, hash_password, is_outdated, rehash
+from portal.staff.passwords import hash_password, is_outdated, rehash
 
 
 class UserExists(ValueError):
@@ -54,12 +54,11 @@ def add_user(
     address = clean_email(email)
     if session.scalar(sa.select(StaffUser.id).where(StaffUser.email == address)) is not None:
         raise UserExists
-    _refuse_obvious(password, address)
     user = StaffUser(
         email=address,
         name=name.strip(),
         role=role.value,
-        password_hash=hash_password(password),
+        password_hash=hash_password(password, own=f"{name} {address}"),
         session_key=_new_key(),
         active=True,
         created_at=now,
@@ -104,8 +103,8 @@ def change_password(
     session: Session, user: StaffUser, password: str, actor: str, now: datetime
 ) -> None:
     """Set a new password, which ends all sessions of the account; or `WeakPassword`."""
-    _refuse_obvious(password, user.email)
-    user.password_hash, user.session_key = hash_password(password), _new_key()
+    own = f"{user.name} {user.email}"
+    user.password_hash, user.session_key = hash_password(password, own=own), _new_key()
     audit(session, actor, "password_change", actor_of(user), {}, now=now)
 
 
@@ -136,11 +135,6 @@ def was_asked(session: Session, act: str, subject: str, once: str) -> bool:
 
 def _new_key() -> str:
     return secrets.token_hex(16)
-
-
-def _refuse_obvious(password: str, email: str) -> None:
-    if email.partition("@")[0] in password.lower() and len(email.partition("@")[0]) > 3:
-        raise WeakPassword(gettext("Leave your e-mail address out of your password."))
 
 
 def _keep_an_admin(session: Session, leaving: StaffUser) -> None:

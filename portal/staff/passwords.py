@@ -4,6 +4,7 @@ Parameters are OWASP's second choice (19 MiB, 2 passes), which keeps sign-in nea
 and a worker's memory small.
 """
 
+import re
 import threading
 import unicodedata
 from functools import cache
@@ -16,6 +17,11 @@ from portal.i18n import gettext
 SHORTEST = 12
 LONGEST = 256
 FEWEST_SIGNS = 5
+LONG_WORD = 4
+# Of zxcvbn's marks, 0 to 4, and as much of a password as it takes in reasonable time.
+HARD_TO_GUESS = 3
+MOST_JUDGED = 72
+_WORD = re.compile(r"[^\W_]+")
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # A rush of tries must not take all the worker's memory and cores.
@@ -26,8 +32,11 @@ class WeakPassword(ValueError):
     """The password can't be taken; the text says why."""
 
 
-def hash_password(password: str) -> str:
-    """The argon2id hash of a password; `WeakPassword` where it is too easy."""
+def hash_password(password: str, *, own: str = "") -> str:
+    """The argon2id hash of a password; `WeakPassword` where it is too easy.
+
+    `own` is what everybody knows of its owner: name and e-mail address.
+    """
     normal = _normalise(password)
     if len(normal) < SHORTEST:
         raise WeakPassword(gettext("Use at least %(number)s characters.", number=SHORTEST))
@@ -35,7 +44,26 @@ def hash_password(password: str) -> str:
         raise WeakPassword(gettext("Use at most %(number)s characters.", number=LONGEST))
     if len(set(normal)) < FEWEST_SIGNS:
         raise WeakPassword(gettext("Use more different characters."))
+    _refuse_known(normal.casefold(), set(_WORD.findall(_normalise(own).casefold())))
     return rehash(password)
+
+
+def _refuse_known(password: str, own: set[str]) -> None:
+    """No password that others try first: their owner's words, or one that many people use.
+
+    The lists of common passwords and names are zxcvbn's; its third of four marks stands for
+    more than a hundred million guesses.
+    """
+    # Imported here: its lists take a third of a second that only new passwords need.
+    from zxcvbn import zxcvbn  # noqa: PLC0415
+
+    if any(len(word) >= LONG_WORD and word in password for word in own):
+        raise WeakPassword(gettext("Leave your name and e-mail address out of your password."))
+    found = zxcvbn(password[:MOST_JUDGED], user_inputs=sorted(own))
+    if found["score"] < HARD_TO_GUESS:
+        raise WeakPassword(
+            gettext("Many people use this password, or one much like it. Use a phrase of your own.")
+        )
 
 
 def rehash(password: str) -> str:

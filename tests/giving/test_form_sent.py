@@ -14,6 +14,7 @@ from portal.clock import FixedClock
 from portal.database import Database
 from portal.donors.models import Consent
 from portal.gifts.models import Gift
+from portal.giving.forms import HONEYPOT
 from portal.giving.operations import CARD_GIFTS_AN_HOUR
 from portal.limits import hit
 from portal.mailbox.server import Inbox
@@ -268,13 +269,26 @@ def test_a_ticket_we_did_not_make_makes_no_gift(
     assert not all_gifts(catalogued)
 
 
-def test_a_filled_trap_makes_no_gift_and_says_why(
+# What form fillers know: https://html.spec.whatwg.org/#autofill and Chromium's own names.
+FILLED_BY_BROWSERS = (
+    "name mail tel phone fax address street city zip post company org country url"
+    " user nick birth bday sex card cc pass code title web site home"
+).split()
+
+
+def test_a_filled_trap_makes_no_gift_and_says_to_press_again(
     client: CheckedClient, catalogued: Database
 ) -> None:
-    page = give(client, fax_number="555")
+    page = give(client, **{HONEYPOT: "555"})
     assert page.status_code == 422
-    assert "must stay empty" in text_of(page)
+    assert "press the button once more" in text_of(page)
+    assert "555" not in tag_of(page, HONEYPOT)
     assert not all_gifts(catalogued)
+    assert give(client).status_code == 303
+
+
+def test_no_form_filler_knows_the_traps_name() -> None:
+    assert not [known for known in FILLED_BY_BROWSERS if known in HONEYPOT]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from re import _constants as ops  # type: ignore[attr-defined]  # as the engine itself reads them
 from re import _parser  # type: ignore[attr-defined]
@@ -70,9 +71,9 @@ def _written(tree: ast.Module) -> Iterator[tuple[str, str]]:
             continue
         is_re = isinstance(node.func.value, ast.Name) and node.func.value.id == "re"
         first = node.args[0] if node.args else None
-        if is_re and isinstance(first, ast.Constant) and isinstance(first.value, str):
-            if node.func.attr in METHODS:
-                yield first.value, node.func.attr
+        is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
+        if is_re and is_text and node.func.attr in METHODS:
+            yield first.value, node.func.attr
 
 
 def collect() -> dict[str, tuple[re.Pattern[Any], str]]:
@@ -140,7 +141,7 @@ def _of_nested(given: Any) -> Iterator[str]:
 def hostile(pattern: re.Pattern[Any]) -> list[str]:
     """What the pattern looks for, one and two at a time, the way it stands there."""
     looked_for = list(dict.fromkeys(samples(_parser.parse(pattern.pattern, pattern.flags))))[:12]
-    pairs = [one + two for one, two in zip(looked_for, looked_for[1:], strict=False)]
+    pairs = [one + two for one, two in pairwise(looked_for)]
     return [*looked_for, *pairs, "".join(looked_for)]
 
 
@@ -198,7 +199,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "codes": normalise_code,
     "searches": lambda text: read_search(text, ("CAD", "JPY")),
 }
-UNITS = (" ", "1", ",", "1 ", "1,", "-", "$", "a ", "CAD", "\u200b", "é", "é", "٣", "'")  # noqa: RUF039
+UNITS = (" ", "1", ",", "1 ", "1,", "-", "$", "a ", "CAD", "\u200b", "é", "é", "٣", "'")
 
 
 @pytest.mark.parametrize("unit", UNITS)
