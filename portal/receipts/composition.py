@@ -68,7 +68,7 @@ def _write_replaces(label: str, locale: str) -> str:
     if not label:
         return ""
     with use_locale(locale):
-        return gettext("This receipt cancels and replaces receipt no. %(number)s.", number=label)
+        return gettext("This document cancels and replaces document no. %(number)s.", number=label)
 
 
 def _scheme_fields(scheme: ReceiptScheme, locale: str) -> Document:

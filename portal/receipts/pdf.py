@@ -45,7 +45,7 @@ def render_pdf(snapshot: Document, marking: Marking | None = None) -> bytes:
 def _words(snapshot: Document) -> dict[str, str]:
     """The labels of the page in the current language."""
     return {
-        "number": gettext("Receipt no. %(number)s", number=snapshot["number"]),
+        "number": gettext("No. %(number)s", number=snapshot["number"]),
         "issued": gettext("Issued in %(place)s on %(day)s", **_issue(snapshot)),
         "amount": gettext("Amount received"),
         "received": gettext("Date received"),

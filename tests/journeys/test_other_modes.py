@@ -64,7 +64,7 @@ def test_a_bank_debit_is_receipted_only_once_the_money_has_come(
     (message,) = demo.await_messages(donor.email, 1)
     assert message["subject"] == "Your gift of $120.01 is on its way"
     assert not message["attachments"]
-    assert not visitor.page.get_by_role("link", name="Download the receipt").count()
+    assert not visitor.page.get_by_role("link", name="Acknowledgement of your gift (PDF)").count()
     later(seconds=8 * DAYS)
     message, _ = demo.await_messages(donor.email, 2)
     assert "120.01" in message["text"]
@@ -72,7 +72,7 @@ def test_a_bank_debit_is_receipted_only_once_the_money_has_come(
     visitor.page.reload()
     visitor.look()
     assert visitor.heading() == "Thank you, Adaeze"
-    assert visitor.page.get_by_role("link", name="Download the receipt").is_visible()
+    assert visitor.page.get_by_role("link", name="Acknowledgement of your gift (PDF)").is_visible()
 
 
 def test_a_bank_debit_that_fails_is_told_without_a_receipt(

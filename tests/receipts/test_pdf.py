@@ -41,7 +41,7 @@ def test_page_says_all_that_an_auditor_looks_for():
         issuer.registration_number,
         issuer.address_lines[0],
         issuer.signatory_name,
-        "Receipt no. 2026-000417",
+        "No. 2026-000417",
         "Issued in Toronto, Ontario on November 23, 2026",
         "November 19, 2026",
         "Grace Okafor",
@@ -50,7 +50,7 @@ def test_page_says_all_that_an_auditor_looks_for():
         "Missions",
         "LW7K-3QXD-9",
         "canada.ca/charities-giving",
-        "Receipt no. 2026-000417 · Page 1 of 1",
+        "No. 2026-000417 · Page 1 of 1",
     ):
         assert needed in text
 

@@ -49,7 +49,7 @@ def test_letter_says_what_was_given_and_what_is_attached(
     receipt_id = issue(database, book_gift(database))
     send_receipt(database, mail_settings, receipt_id, NOW)
     message = only_message(inbox)
-    assert message.header("Subject") == "Your gift of $75.50 CAD: receipt 2026-000001"
+    assert message.header("Subject") == "Acknowledgement of your gift: $75.50 CAD, no. 2026-000001"
     assert message.header("To") == "Grace Okafor <grace@example.org>"
     assert message.header("From") == "Sample Ministries Canada <giving@portal.example>"
     assert message.header("Reply-To") == "giving@ca.example.org"
