@@ -14,6 +14,7 @@ log = get_logger()
 # RFC 7239, and the headers that came before it.
 STANDARD = "HTTP_FORWARDED"
 CUSTOMARY = "HTTP_X_FORWARDED_"
+CUSTOMARY_FOR = "HTTP_X_FORWARDED_FOR"
 REPORTED = "unknown_proxy_reported"
 UNKNOWN_PROXY = "unknown proxy"
 
@@ -28,6 +29,15 @@ def is_by_unknown_proxy() -> bool:
     return not services().settings.trusted_proxies and any(
         name == STANDARD or name.startswith(CUSTOMARY) for name in request.environ
     )
+
+
+def read_unknown_proxy() -> str:
+    """Whom a proxy that the settings don't know of names as asking; empty without one.
+
+    Anybody can write it, so it may tell visitors apart and grants nothing.
+    """
+    names = (STANDARD, CUSTOMARY_FOR) if is_by_unknown_proxy() else ()
+    return " ".join(request.environ[name] for name in names if name in request.environ)
 
 
 def _report_once() -> None:

@@ -14,6 +14,7 @@ from portal.database import Database
 from portal.donors.giver import Giver
 from portal.gifts.models import Gift, LedgerEntry, Plan
 from portal.giving.operations import GiftOrder, Started, resume_gift, start_gift
+from portal.giving.twins import Sender
 from portal.jobs import Jobs
 from portal.money import Money
 from portal.payments.crowd import Caller
@@ -181,6 +182,7 @@ def make_order(place: Workplace, **choices: Any) -> GiftOrder:
         "code": None,
         "again": False,
         "caller": Caller("visitor"),
+        "sender": Sender(network="visitor"),
         "cover": None,
         "news_wording": None,
         **choices,
@@ -207,6 +209,7 @@ def make_order(place: Workplace, **choices: Any) -> GiftOrder:
         news_wording=given["news_wording"],
         again=given["again"],
         caller=given["caller"],
+        sender=given["sender"],
     )
 
 

@@ -1,11 +1,9 @@
 """Starting a gift: keep the promise, then hand the donor on.
 
-A form that comes again within ten minutes is known by its content: an unpaid twin is
-resumed, a paid one asks first.
+A form that the same visitor sends again within ten minutes is known: an unpaid twin is
+resumed, a paid one asks first. The same form of anybody else is a gift of their own.
 """
 
-import hashlib
-import hmac
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -28,6 +26,7 @@ from portal.giving.handing_off import (
     open_checkout,
     page_url,
 )
+from portal.giving.twins import Sender, content_number, list_marks, mark_form
 from portal.limits import anonymise
 from portal.logs import get_logger
 from portal.money import Money
@@ -56,7 +55,8 @@ class GiftOrder:
     """A checked form: the pledge before `cover`, who gives, and how they were counted.
 
     `news_wording` is the sentence the donor ticked, or None. `again` means that they were
-    asked and want to give the same once more.
+    asked and want to give the same once more. `sender` is by whom a twin is known, `caller` by
+    whom tries are counted.
     """
 
     region: Region
@@ -67,18 +67,20 @@ class GiftOrder:
     news_wording: str | None
     again: bool
     caller: Caller
+    sender: Sender
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A gift that is kept, and where to send its donor."""
+    """A gift that is kept, where to send its donor, and the mark of the form that began it."""
 
     token: str
     url: str
+    mark: str
 
 
 class GaveAMomentAgo(Exception):
-    """The same form was paid within the last ten minutes."""
+    """The same form of the same visitor was paid within the last ten minutes."""
 
     def __init__(self, token: str) -> None:
         super().__init__(token)
@@ -105,9 +107,10 @@ def start_gift(services: Services, gateway: Gateway, order: GiftOrder, now: date
     if gift is None:
         raise TooManyTries
     log.info("gift_started", gift_id=gift.id, region=gift.region, mode=gift.mode)
-    if checkout is None:
-        return Started(gift.token, page_url(gift))
-    return Started(gift.token, hand_off(services, gateway, order.region, gift, checkout, now=now))
+    url = page_url(gift)
+    if checkout is not None:
+        url = hand_off(services, gateway, order.region, gift, checkout, now=now)
+    return Started(gift.token, url, gift.fingerprint or "")
 
 
 def _goes_to_stripe(order: GiftOrder, gift: Gift) -> bool:
@@ -125,28 +128,31 @@ def _count_try(session: Session, order: GiftOrder, now: datetime) -> bool:
 
 
 def fingerprint(services: Services, order: GiftOrder) -> str:
-    """The same form sent twice has the same fingerprint; it says nothing of its content."""
+    """The same form sent twice from one network has the same mark, which says nothing of it."""
     content = json.dumps(
         [asdict(order.pledge), asdict(order.giver), asdict(order.cover)],
         default=str,
         sort_keys=True,
     )
     secret = services.settings.secret_key.get_secret_value()
-    return hmac.new(secret.encode(), content.encode(), hashlib.sha256).hexdigest()
+    return mark_form(secret, content, order.sender.network)
 
 
 def _find_twin(
     session: Session, services: Services, order: GiftOrder, now: datetime
 ) -> Gift | None:
-    """The gift this very form started a moment ago, unless it is over."""
+    """The gift this visitor started with this very form a moment ago, unless it is over."""
     mark = fingerprint(services, order)
     if session.get_bind().dialect.name == "postgresql":
         # Two clicks at once: the second waits here until the first gift is committed.
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(int(mark[:15], 16))))
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(content_number(mark))))
     twin_id = session.scalar(
         sa.select(Gift.id)
-        .where(Gift.fingerprint == mark, Gift.created_at > now - TWIN_WINDOW)
-        .order_by(Gift.id.desc())
+        .where(
+            Gift.fingerprint.in_(list_marks(mark, order.sender)),
+            Gift.created_at > now - TWIN_WINDOW,
+        )
+        .order_by(Gift.fingerprint.in_(order.sender.told).desc(), Gift.id.desc())
         .limit(1)
     )
     if twin_id is None:

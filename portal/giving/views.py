@@ -21,6 +21,7 @@ from portal.giving.operations import (
 )
 from portal.giving.pages import Page, make_page
 from portal.giving.puzzle import CHANGE, read_caller
+from portal.giving.sending import read_sender, remember_start
 from portal.giving.showing import news_wording, show_form
 from portal.giving.visitors import (
     catalogue,
@@ -207,7 +208,7 @@ def _start(form: GiftForm, asked: Asked) -> AnyResponse:
             )
         )
         return _show_again(form, asked, 429)
-    return redirect(started.url, 303)
+    return keep_private(remember_start(redirect(started.url, 303), started))
 
 
 def _make_order(form: GiftForm) -> GiftOrder:
@@ -224,6 +225,7 @@ def _make_order(form: GiftForm) -> GiftOrder:
         news_wording=news_wording(region) if form.consent_news.data else None,
         again="again" in request.form,
         caller=read_caller(),
+        sender=read_sender(),
     )
 
 
