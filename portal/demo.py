@@ -27,7 +27,7 @@ from portal.settings import Settings, load_settings
 from portal.setup import add_staff, prepare
 from portal.staff.models import StaffUser
 
-READY_SECONDS = 60
+TELL_SECONDS = 5
 STOP_SECONDS = 15
 STAFF_EMAIL = "staff@example.org"
 # Whoever tries the demo is all of its visitors.
@@ -81,6 +81,7 @@ class Place:
             "sandbox": self.url(self.sandbox_port),
             "mailbox": self.url(self.mailbox_port),
             "webhook_secret": self.webhook_secret,
+            "stripe_key": self.stripe_key,
             "data": str(self.data),
             "database": self.database_url,
             "staff": {"email": STAFF_EMAIL, "password": self.staff_password},
@@ -142,8 +143,10 @@ def run_demo(*, port: int, data: Path, as_json: bool) -> int:
     try:
         for child in children:
             child.start(place)
-        if not _wait_until_ready(children, stopping):
-            print(f"portal: a part did not start; see the logs in {data}", file=sys.stderr)
+        try:
+            wait_until_ready(children, data, stopping)
+        except NotReady as error:
+            print(f"portal: {error}", file=sys.stderr)
             return 1
         _announce(place, as_json=as_json)
         _supervise(children, place, stopping)
@@ -260,14 +263,45 @@ def _stop_on_signals() -> Stopping:
     return stopping
 
 
-def _wait_until_ready(children: list[Child], stopping: Stopping) -> bool:
-    deadline = time.monotonic() + READY_SECONDS
+class NotReady(Exception):
+    """The demo can't go on; the text says which part ended, how, and where its log is."""
+
+
+def wait_until_ready(
+    children: list[Child],
+    data: Path,
+    stopping: Stopping,
+    now: Callable[[], float] = time.monotonic,
+) -> None:
+    """Wait for one part after the other, as long as all live: machines may be slow.
+
+    Every few seconds stderr says for what. `NotReady` where a part ended or a stop was asked.
+    """
     for child in children:
+        began = told = now()
         while child.ready_url and not _answers(child.ready_url):
-            if stopping.asked or not child.is_running or time.monotonic() > deadline:
-                return False
+            _check_alive(children, data, stopping)
+            if now() - told >= TELL_SECONDS:
+                told = now()
+                _tell_waiting(child, data, told - began)
             time.sleep(0.1)
-    return True
+    _check_alive(children, data, stopping)
+
+
+def _check_alive(children: list[Child], data: Path, stopping: Stopping) -> None:
+    if stopping.asked:
+        raise NotReady("stopped before everything was ready")
+    for child in children:
+        if child.process is not None and child.process.poll() is not None:
+            raise NotReady(
+                f"the part {child.name!r} ended with code {child.process.returncode} before "
+                f"everything was ready; its log says why: {data / f'{child.name}.log'}"
+            )
+
+
+def _tell_waiting(child: Child, data: Path, seconds: float) -> None:
+    log = data / f"{child.name}.log"
+    print(f"portal: waiting for {child.name} for {seconds:.0f} s (log: {log})", file=sys.stderr)
 
 
 def _answers(url: str) -> bool:

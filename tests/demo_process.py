@@ -121,11 +121,10 @@ def running_demo(data: Path, **environment: str) -> Iterator[DemoProcess]:
 def _read(told: dict[str, Any], process: subprocess.Popen[str]) -> DemoProcess:
     data = Path(told["data"])
     port = urlsplit(told["sandbox"]).port or 0
-    key = json.loads((data / "demo.json").read_text())["stripe_key"]
     return DemoProcess(
         portal=told["portal"],
         mailbox=told["mailbox"],
-        sandbox=SandboxProcess(port, data / "sandbox", process, key),
+        sandbox=SandboxProcess(port, data / "sandbox", process, told["stripe_key"]),
         webhook_secret=told["webhook_secret"],
         data=data,
         database=Database(told["database"]),
