@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import psycopg
 import pytest
+import structlog
 from aiosmtpd.controller import Controller
 from flask import Flask
 
@@ -28,9 +29,20 @@ from portal.settings import Settings, load_settings
 from tests.pages import CheckedClient
 from tests.sandbox_process import free_port
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 SECRET = "a secret that is only ever used by tests, and long enough"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ENGINES = ("sqlite", "postgresql")
+
+# Where rich is installed, structlog writes every local value of a crash: seconds, and pages.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # A property is true or false, not quick or slow; how busy the machine is says nothing of it.
 hypothesis.settings.register_profile("portal", deadline=None)
@@ -210,6 +222,22 @@ def database(database_url: str) -> Iterator[Database]:
 def catalogued(database: Database) -> Database:
     """A database with the regions and the sample codes: they came with its template."""
     return database
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """One Chromium for all tests of a process."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - few tests need it
+
+    from tests.journeys.browser import ARGUMENTS, find_chromium  # noqa: PLC0415
+
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium here: install chromium or google-chrome to run the journeys")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 from werkzeug.serving import make_server
 
 from portal.giving.texts import coded_money
@@ -15,20 +15,11 @@ from portal.i18n import use_locale
 from portal.money import AmountError, Money, parse_amount
 from portal.regions.files import read_catalogue
 from tests.conftest import NEW
-from tests.journeys.browser import ARGUMENTS, find_chromium
 
 pytestmark = pytest.mark.browser
 
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*ARGUMENTS])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
