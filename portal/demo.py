@@ -4,15 +4,14 @@ Starts the Stripe sandbox, a mailbox, the web server and a worker as processes o
 restarts one that dies, and stops them all together.
 """
 
+import http.client
 import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +22,7 @@ from types import FrameType
 import sqlalchemy as sa
 
 from portal.database import Database
+from portal.ports import free_port, is_free
 from portal.settings import Settings, load_settings
 from portal.setup import add_staff, prepare
 from portal.staff.models import StaffUser
@@ -186,24 +186,8 @@ def _free_ports(port: int) -> list[int]:
     """The wanted port, and three more: the next ones, or any that are free."""
     ports = [port]
     for wanted in (port + 1, port + 2, port + 3):
-        ports.append(wanted if _is_free(wanted) and wanted not in ports else _any_port())
+        ports.append(wanted if is_free(wanted) and wanted not in ports else free_port(ports))
     return ports
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
-            return False
-    return True
-
-
-def _any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _prepare(place: Place) -> None:
@@ -308,7 +292,7 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own loopback address
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+    except (OSError, http.client.HTTPException):
         return False
 
 

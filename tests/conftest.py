@@ -24,10 +24,10 @@ from portal.database import Database
 from portal.i18n import set_locale
 from portal.mailbox.server import Inbox
 from portal.mailbox.store import MailStore
+from portal.ports import free_port
 from portal.regions.operations import load_region_files
 from portal.settings import Settings, load_settings
 from tests.pages import CheckedClient
-from tests.sandbox_process import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from portal.database import Database
-from tests.sandbox_process import Answer, SandboxProcess, ask, free_port, wait_until
+from portal.ports import free_port
+from tests.sandbox_process import Answer, SandboxProcess, ask, wait_until
 
 ROOT = Path(__file__).parents[1]
 STOP_SECONDS = 40

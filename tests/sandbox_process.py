@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -15,8 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from portal.ports import free_port
+
 Json = dict[str, Any]
 KEY = "sk_test_for_the_tests"
+
 SECRET = "whsec_for_the_tests"
 _START = """
 import sys, json
@@ -26,13 +28,6 @@ from portal.sandbox.server import serve
 options = json.loads(sys.argv[1])
 serve(SandboxConfig(**options | {"data": Path(options["data"])}))
 """
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 10) -> Any:
@@ -164,7 +159,7 @@ def _answers(sandbox: SandboxProcess) -> bool:
     assert sandbox.process.poll() is None, "the sandbox did not start"
     try:
         return sandbox.request("GET", "/healthz").status == 200
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
 
 

@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal.ports import free_port
 from portal.settings import Settings
 from tests.benchmarks.ground import make_environment
-from tests.sandbox_process import free_port, wait_until
+from tests.sandbox_process import wait_until
 
 TICK = os.sysconf("SC_CLK_TCK")
 

@@ -1,6 +1,7 @@
 """`portal demo` while its parts start: patient with what lives, plain about what died."""
 
 import itertools
+import socket
 import subprocess
 import sys
 import threading
@@ -50,6 +51,22 @@ def slow_page(refusals: int) -> Iterator[str]:
     server.server_close()
 
 
+@contextmanager
+def echo_once() -> Iterator[str]:
+    """A port that says back what it hears, then a page that is ready."""
+
+    def answer() -> None:
+        for ready in (False, True):
+            connection, _ = listener.accept()
+            with connection:
+                heard = connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" if ready else heard)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+
 def test_it_waits_however_long_a_living_part_takes_and_says_for_which(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,6 +77,12 @@ def test_it_waits_however_long_a_living_part_takes_and_says_for_which(
     assert told.out == ""
     assert told.err.count("waiting for web") == 3
     assert str(tmp_path / "web.log") in told.err
+
+
+def test_it_waits_where_something_else_than_a_server_answers_first(tmp_path: Path) -> None:
+    """A port without a server can answer with the very request that it is asked."""
+    with echo_once() as url, part("web", ready_url=url) as web:
+        wait_until_ready([web], tmp_path, Stopping())
 
 
 @pytest.mark.parametrize("dead", ["web", "worker"])

@@ -19,11 +19,11 @@ from portal.giving.operations import CARD_GIFTS_AN_HOUR
 from portal.limits import hit
 from portal.mailbox.server import Inbox
 from portal.mailbox.store import MailStore
+from portal.ports import free_port
 from portal.web import client_key
 from tests.conftest import NOW
 from tests.giving.visits import GIVER, give, read_ticket, tag_of, text_of
 from tests.pages import CheckedClient
-from tests.sandbox_process import free_port
 
 
 def all_gifts(database: Database) -> list[Gift]:

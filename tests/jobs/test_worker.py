@@ -22,9 +22,10 @@ from portal.jobs import HEARTBEAT, QUEUE, Worker
 from portal.mail import Email
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.payments.operations import accept
+from portal.ports import free_port
 from portal.receipts.models import Receipt
 from tests.conftest import SECRET, PostgresServer
-from tests.sandbox_process import free_port, wait_until
+from tests.sandbox_process import wait_until
 from tests.workplace import Workplace, make_workplace
 
 

@@ -25,9 +25,9 @@ from portal.mail import (
 )
 from portal.mailbox.server import Inbox
 from portal.mailbox.store import MailStore
+from portal.ports import free_port
 from portal.settings import Settings, load_settings
 from tests.database_faults import set_connections
-from tests.sandbox_process import free_port
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LETTER = Letter(

@@ -3,28 +3,22 @@
 import json
 import signal
 import smtplib
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
+from portal.ports import free_port
 from tests.mailbox.test_store import make_message
 
 RUN = "import sys; from pathlib import Path; from portal.mailbox.server import main; "
 RUN += "main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))"
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
 
 
 def start(ports: tuple[int, int], folder: Path) -> subprocess.Popen[bytes]:
@@ -36,7 +30,10 @@ def wait_until_it_serves(port: int) -> None:
     """Until it answers: its port is open a little before it heeds signals."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/api/messages", timeout=5):
+        with (
+            suppress(OSError, HTTPException),
+            urlopen(f"http://127.0.0.1:{port}/api/messages", timeout=5),
+        ):
             return
         time.sleep(0.05)
     raise TimeoutError(f"nothing answers on {port}")
@@ -44,7 +41,8 @@ def wait_until_it_serves(port: int) -> None:
 
 @pytest.fixture
 def ports() -> tuple[int, int]:
-    return free_ports()
+    one = free_port()
+    return one, free_port({one})
 
 
 @pytest.fixture

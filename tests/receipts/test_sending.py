@@ -13,6 +13,7 @@ from portal.gifts.models import Gift, GiftEvent
 from portal.mail import Email, MailNotConfigured, MailNotSent
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
+from portal.ports import free_port
 from portal.receipts.models import Receipt
 from portal.receipts.operations import (
     render_receipt,
@@ -22,7 +23,6 @@ from portal.receipts.operations import (
 from portal.settings import Settings
 from tests.receipts.conftest import make_settings
 from tests.receipts.samples import NOW, book_gift, claim, issue
-from tests.sandbox_process import free_port
 
 Inbox = tuple[MailStore, int]
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import stripe
 
+from portal.ports import free_port
 from portal.sandbox.config import SandboxConfig, SandboxRefused
 from tests.pages import check_page
 from tests.sandbox_client import make_client, paid_gift, read_session, start_gift, start_monthly
@@ -18,7 +19,6 @@ from tests.sandbox_process import (
     SECRET,
     Receiver,
     SandboxProcess,
-    free_port,
     running_sandbox,
     wait_until,
 )

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "portal"
 ORDER = ("regions", "codes", "donors", "gifts", "receipts", "payments")
 PAGES = ("giving", "account", "partners", "staff")
 KERNEL = (
-    "clock database forms i18n jobs limits logs mail messages money paths plain proof_of_work"
+    "clock database forms i18n jobs limits logs mail messages money paths plain ports proof_of_work"
     " proxies"
     " settings spilled web"
 ).split()
