@@ -9,18 +9,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal.clock import Clock, SystemClock
 from portal.database import Database
 from portal.giving.blueprint import set_up_giving
-from portal.giving.pages import PageCache
+from portal.giving.form.cache import PageCache
 from portal.health import blueprint as health
 from portal.jobs import Jobs
 from portal.paths import PACKAGE, TEMPLATES
-from portal.payments.gateway import Gateway
+from portal.payments.stripe.gateway import Gateway
 from portal.payments.webhook import blueprint as webhooks
 from portal.proxies import REPORTED, watch_for_proxies
 from portal.regions.queries import CatalogueCache
 from portal.regions.workable import means_of
 from portal.settings import Settings
 from portal.staff.blueprint import set_up_staff
-from portal.staff.recent import Recent
+from portal.staff.dashboard import Recent
 from portal.web import Services, set_up_web
 
 LARGEST_REQUEST_BYTES = 1_000_000

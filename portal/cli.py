@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from portal import __version__
-from portal.cli_statements import check_books, statements
+from portal.commands.statements import check_books, statements
 from portal.settings import Settings, SettingsError, load_settings
 
 
@@ -45,7 +45,7 @@ def demo(port: int, data: Path | None, *, as_json: bool) -> None:
     Example:
       portal demo --port 9000 --data ./demo
     """
-    from portal.demo import run_demo
+    from portal.commands.demo import run_demo
 
     sys.exit(run_demo(port=port, data=data or Path(".data/demo"), as_json=as_json))
 
@@ -74,8 +74,8 @@ def worker(name: str) -> None:
     Example:
       portal worker --name worker-2
     """
+    from portal.commands.installation import make_work
     from portal.logs import set_up_logging
-    from portal.setup import make_work
     from portal.worker import run_worker
 
     settings = load_settings()
@@ -138,7 +138,7 @@ def db_upgrade() -> None:
     Example:
       portal db upgrade
     """
-    from portal.setup import prepare
+    from portal.commands.installation import prepare
 
     prepare(load_settings())
     click.echo("The database is up to date.")
@@ -152,7 +152,7 @@ def doctor() -> None:
     Example:
       portal doctor
     """
-    from portal.doctor import examine
+    from portal.commands.doctor import examine
 
     findings = examine(load_settings())
     for finding in findings:
@@ -177,7 +177,7 @@ def user_add(email: str, name: str, role: str, password: str | None) -> None:
     Example:
       portal user add clerk@example.org --role finance
     """
-    from portal.setup import add_staff
+    from portal.commands.installation import add_staff
 
     if password is None:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -203,9 +203,9 @@ def reconcile(*, check: bool) -> None:
     if check:
         check_books()
         return
-    from portal.payments.followups import compare_with_stripe
-    from portal.payments.gateway import StripeRefused, StripeUnavailable
-    from portal.setup import make_work
+    from portal.commands.installation import make_work
+    from portal.payments.stripe.comparison import compare_with_stripe
+    from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
 
     try:
         counts = compare_with_stripe(make_work(load_settings()).bench)
@@ -230,8 +230,8 @@ def receipts_verify() -> None:
     Example:
       portal receipts verify
     """
+    from portal.commands.installation import make_work
     from portal.receipts.register import verify_register
-    from portal.setup import make_work
 
     with make_work(load_settings()).bench.database.read() as session:
         problems = verify_register(session)
@@ -250,8 +250,8 @@ def receipts_issue() -> None:
     Example:
       portal receipts issue
     """
+    from portal.commands.installation import make_work
     from portal.payments.operations import issue_missing_receipts
-    from portal.setup import make_work
 
     bench = make_work(load_settings()).bench
     count = issue_missing_receipts(bench.database, bench.desk(), bench.clock.now())
@@ -267,8 +267,8 @@ def seed(gifts: int) -> None:
     Example:
       portal seed --gifts 10000
     """
-    from portal.seed import seed_gifts
-    from portal.setup import make_work
+    from portal.commands.installation import make_work
+    from portal.commands.seed import seed_gifts
 
     settings: Settings = load_settings()
     if settings.environment != "demo":

@@ -48,3 +48,11 @@ class FixedClock:
 def day_in(timezone: str, at: datetime) -> date:
     """The day that `at` is on the calendar of a place."""
     return at.astimezone(ZoneInfo(timezone)).date()
+
+
+def read_day(text: str) -> date | None:
+    """A day like 2026-11-23; None for anything else."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None

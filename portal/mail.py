@@ -14,13 +14,17 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import cache
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, BigId, Database, partial_index
-from portal.plain import clean_line
+from portal.i18n import direction, gettext, html_lang, ngettext, use_locale
+from portal.paths import TEMPLATES
+from portal.plain import clean_line, drop_hidden
 from portal.settings import Settings
 
 TIMEOUT_SECONDS = 20
@@ -297,3 +301,31 @@ def _connect(url: str, timeout: float = TIMEOUT_SECONDS) -> smtplib.SMTP:
     if parts.username:
         server.login(unquote(parts.username), unquote(parts.password or ""))
     return server
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES / "email"),
+        autoescape=select_autoescape(("html",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {"_": gettext, "gettext": gettext, "ngettext": ngettext}
+    return environment
+
+
+def render_letter(message: str, locale: str, **values: object) -> tuple[str, str, str]:
+    """Subject, text body and HTML body of `message`.
+
+    A value that a template needs and nobody gave is an error, never an empty place.
+    """
+    with use_locale(locale):
+        given = {**values, "html_lang": html_lang(locale), "direction": direction(locale)}
+        subject, text, html = (
+            _templates().get_template(f"{message}/{part}").render(given)
+            for part in ("subject.txt", "body.txt", "body.html")
+        )
+    return clean_line(subject), drop_hidden(text).strip() + "\n", drop_hidden(html)

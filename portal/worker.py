@@ -25,11 +25,11 @@ from portal.jobs import (
     forget_workers,
 )
 from portal.logs import get_logger
-from portal.notices import send_notice
-from portal.payments.followups import Bench, compare_with_stripe, fetch_fee, retry_event
-from portal.payments.gateway import StripeRefused, StripeUnavailable
-from portal.payments.statements.working import match_open_lines
-from portal.payments.superseding import settle_plan
+from portal.payments.letters import send_notice
+from portal.payments.statements.match_run import match_open_lines
+from portal.payments.stripe.comparison import Bench, compare_with_stripe, fetch_fee, retry_event
+from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
+from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers.following import follow_transfers
 from portal.receipts.operations import send_receipt
 from portal.schema import dbos_url

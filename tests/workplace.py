@@ -7,22 +7,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.clock import SystemClock
-from portal.codes.pledge import Frequency, Pledge
 from portal.codes.policy import Terms, open_terms
 from portal.codes.queries import find_code
+from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
 from portal.donors.giver import Giver
 from portal.gifts.models import Gift, LedgerEntry, Plan
-from portal.giving.operations import GiftOrder, Started, resume_gift, start_gift
-from portal.giving.twins import Sender
+from portal.intake.admission import Caller
+from portal.intake.start import GiftOrder, Started, resume_gift, start_gift
+from portal.intake.twins import Sender
 from portal.jobs import Jobs
 from portal.money import Money
-from portal.payments.crowd import Caller
-from portal.payments.events import Outcome, receive_event
-from portal.payments.followups import Bench, retry_event
-from portal.payments.gateway import Gateway, StripeUnavailable
 from portal.payments.models import EventState, StripeEvent
-from portal.payments.superseding import settle_plan
+from portal.payments.stripe.comparison import Bench, retry_event
+from portal.payments.stripe.events import Outcome, receive_event
+from portal.payments.stripe.gateway import Gateway, StripeUnavailable
+from portal.payments.stripe.subscriptions import settle_plan
 from portal.receipts.models import Receipt
 from portal.regions.queries import CatalogueCache
 from portal.settings import Settings, load_settings

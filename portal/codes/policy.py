@@ -4,10 +4,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from portal.codes.normalise import normalise_code
-from portal.codes.pledge import Pledge
-from portal.codes.refusal import Reason, Refusal
-from portal.codes.refusals import Refuser, refuse_unknown_code, refuse_unknown_region
-from portal.codes.terms import Code, Kind, Terms
+from portal.codes.refusals import (
+    Reason,
+    Refusal,
+    Refuser,
+    refuse_unknown_code,
+    refuse_unknown_region,
+)
+from portal.codes.terms import Code, Kind, Pledge, Terms
 from portal.regions.catalogue import Catalogue, CurrencyOption, Mode, Region
 
 __all__ = ["Code", "Kind", "Reason", "Refusal", "Terms", "decide", "open_terms"]

@@ -5,7 +5,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from portal.regions.catalogue import CurrencyOption, Mode, Texts
+from portal.money import Money
+from portal.regions.catalogue import CurrencyOption, Frequency, Mode, Texts
+
+__all__ = ["Frequency", "Pledge"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pledge:
+    """`money` to `fund` of `region` (its slug), paid by `mode`, so often, with a code or none."""
+
+    money: Money
+    region: str
+    fund: str
+    mode: str
+    frequency: Frequency
+    code: str | None = None
 
 
 class Kind(StrEnum):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.clock import day_in
-from portal.codes.pledge import Pledge
+from portal.codes.terms import Pledge
 from portal.database import Document, insert_new, table_of
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim

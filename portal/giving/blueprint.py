@@ -2,11 +2,14 @@
 
 from flask import Blueprint, Flask, url_for
 
-from portal.giving import choosing, gift_views, monthly_views, transfer_views, views
+from portal.giving.form import views
+from portal.giving.gift import monthly_views, transfer_views
+from portal.giving.gift import views as gift_views
 from portal.giving.puzzle import ask_for_work
+from portal.giving.regions import views as region_views
 from portal.giving.texts import coded_money, currency_name, large_money, short_money
 from portal.i18n import pick
-from portal.payments.crowd import WorkNeeded
+from portal.intake.admission import WorkNeeded
 from portal.regions.catalogue import Region
 
 
@@ -22,10 +25,10 @@ def set_up_giving(app: Flask) -> None:
     }
     app.register_error_handler(WorkNeeded, ask_for_work)
     blueprint = Blueprint("giving", __name__)
-    blueprint.get("/")(choosing.chooser)
+    blueprint.get("/")(region_views.chooser)
     blueprint.get("/give/<region>")(views.form)
     blueprint.post("/give/<region>")(views.give)
-    blueprint.get("/c/<code>")(choosing.code)
+    blueprint.get("/c/<code>")(region_views.code)
     blueprint.get("/gift/<token>")(gift_views.gift)
     blueprint.post("/gift/<token>/pay")(gift_views.pay)
     blueprint.get("/gift/<token>/receipt.pdf")(gift_views.receipt)
@@ -37,7 +40,7 @@ def set_up_giving(app: Flask) -> None:
     blueprint.get("/gift/<token>/monthly")(monthly_views.monthly)
     blueprint.post("/gift/<token>/monthly")(monthly_views.stop_monthly)
     blueprint.post("/gift/<token>/monthly/card")(monthly_views.change_card)
-    blueprint.get("/theme/<region>.css")(choosing.theme)
+    blueprint.get("/theme/<region>.css")(region_views.theme)
     app.register_blueprint(blueprint)
 
 

@@ -3,8 +3,8 @@
 from flask import Response, current_app, g, render_template, request, url_for
 
 from portal.giving.visitors import catalogue, keep_private
+from portal.intake.admission import Caller
 from portal.logs import get_logger
-from portal.payments.crowd import Caller
 from portal.proof_of_work import make_puzzle
 from portal.web import checkout_origin, client_key, services, utc_now
 

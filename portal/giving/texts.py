@@ -1,6 +1,7 @@
 """How the giving pages write money, currencies and languages."""
 
 import re
+from dataclasses import dataclass
 
 from babel import Locale
 from babel.numbers import format_currency, format_percent, get_currency_name
@@ -67,3 +68,14 @@ def currency_name(currency: str) -> str:
 def language_name(locale: str) -> str:
     """A language by its own name, as a switch shows it: English, Français."""
     return str(Locale.parse(locale.partition("_")[0]).get_language_name() or locale).capitalize()
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`sign` is an icon, `tone` its colour; both only repeat the words."""
+
+    sign: str
+    tone: str
+    heading: str
+    text: str
+    can_pay: bool = False

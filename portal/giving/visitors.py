@@ -6,9 +6,13 @@ from flask import abort, current_app, request
 from werkzeug.wrappers import Response
 
 from portal import limits
-from portal.giving.pages import PageCache
+from portal.giving.form.cache import PageCache
 from portal.i18n import language
-from portal.payments.gateway import Gateway
+from portal.intake.start import TWIN_WINDOW, Started
+from portal.intake.twins import Sender, hear_browser, tell_browser
+from portal.limits import anonymise
+from portal.payments.stripe.gateway import Gateway
+from portal.proxies import read_unknown_proxy
 from portal.regions.catalogue import Catalogue
 from portal.web import client_key, services, utc_now
 
@@ -81,3 +85,44 @@ def count_guess() -> None:
 def _count(bucket: str, who: str, an_hour: int) -> bool:
     with services().database.write() as session:
         return limits.hit(session, bucket, who, limit=an_hour, seconds=3600, now=utc_now())
+
+
+COOKIE, COOKIE_PATH = "started", "/give"
+
+
+def read_sender() -> Sender:
+    """Who sent the form, as far as their own gift may be shown to them."""
+    secret = _secret()
+    return Sender(network=_network(secret), told=hear_browser(secret, _cookie()))
+
+
+def _network(secret: str) -> str:
+    """The visitor's network; behind an unknown proxy all seem to come from the proxy's.
+
+    What that proxy says is not believed for limits, but it tells visitors apart.
+    """
+    told = read_unknown_proxy()
+    return anonymise(secret, f"{client_key()} {told}") if told else client_key()
+
+
+def remember_start(response: Answer, started: Started) -> Answer:
+    """Tell the browser which gift it began, for as long as a form is known again."""
+    secret = _secret()
+    response.set_cookie(
+        COOKIE,
+        tell_browser(secret, hear_browser(secret, _cookie()), started.mark),
+        max_age=TWIN_WINDOW,
+        path=COOKIE_PATH,
+        secure=services().settings.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def _cookie() -> str:
+    return request.cookies.get(COOKIE, "")
+
+
+def _secret() -> str:
+    return services().settings.secret_key.get_secret_value()

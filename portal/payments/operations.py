@@ -11,7 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.codes.pledge import Frequency, Pledge
+from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim, Source

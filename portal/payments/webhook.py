@@ -5,10 +5,10 @@ from typing import cast
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from portal.logs import get_logger
-from portal.payments.envelopes import read_envelope
-from portal.payments.events import receive_event
-from portal.payments.gateway import API_VERSION, ForgedWebhook, Gateway
 from portal.payments.operations import Desk
+from portal.payments.stripe.envelopes import read_envelope
+from portal.payments.stripe.events import receive_event
+from portal.payments.stripe.gateway import API_VERSION, ForgedWebhook, Gateway
 from portal.regions.queries import CatalogueCache
 from portal.web import services, utc_now
 

@@ -13,8 +13,7 @@ from portal.database import Document
 from portal.gifts.models import Gift
 from portal.i18n import gettext, language, pick, use_locale
 from portal.money import Money, format_money
-from portal.regions.catalogue import Issuer, ReceiptScheme, Region
-from portal.regions.frequency import Frequency
+from portal.regions.catalogue import Frequency, Issuer, ReceiptScheme, Region
 
 FORMAT = 1
 DEFAULT_ACCENT = "#0f5f57"

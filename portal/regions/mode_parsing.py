@@ -5,10 +5,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from portal.regions.accounts import FIELDS, SCHEMES, Account, Detail, is_nuban, is_number_of
-from portal.regions.catalogue import Mode, Proof, Security, TransferRules
-from portal.regions.fees import Fee
+from portal.regions.catalogue import Fee, Frequency, Mode, Proof, Security, TransferRules
 from portal.regions.fields import Fields
-from portal.regions.frequency import Frequency
 
 # Stable: the values of the form field `mode`, and of the column on every gift.
 MODE_KEYS = (

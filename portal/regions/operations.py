@@ -1,17 +1,22 @@
 """Writing the catalogue."""
 
+import re
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
+from stdnum import luhn
+from stdnum.au import abn
+from stdnum.us import ein
 
 from portal.database import Document, insert_new
 from portal.logs import get_logger
+from portal.regions.catalogue import Issuer
 from portal.regions.files import DATA, read_region_documents
 from portal.regions.models import CatalogueState, RegionRecord
 from portal.regions.parsing import parse_region
-from portal.regions.registration import is_number_doubtful
 
 log = get_logger()
 
@@ -71,3 +76,22 @@ def _store_document(session: Session, name: str, document: Document, now: dateti
     record.position, record.document, record.updated_at = region.position, document, now
     session.flush()
     return True
+
+
+def _is_canadian_charity(number: str) -> bool:
+    """Nine digits with a Luhn check, RR and four digits (`stdnum.ca.bn` refuses RR)."""
+    match = re.fullmatch(r"(\d{9})RR\d{4}", number.replace(" ", "").upper(), flags=re.ASCII)
+    return match is not None and bool(luhn.is_valid(match.group(1)))
+
+
+CHECKS: dict[str, Callable[[str], bool]] = {
+    "ca_rr": _is_canadian_charity,
+    "us_ein": lambda number: bool(ein.is_valid(number)),
+    "au_abn": lambda number: bool(abn.is_valid(number)),
+}
+
+
+def is_number_doubtful(issuer: Issuer) -> bool:
+    """Whether the number fails the check digits of its kind; kinds without a rule never do."""
+    check = CHECKS.get(issuer.registration_kind)
+    return check is not None and not check(issuer.registration_number)

@@ -7,9 +7,8 @@ from typing import Any, TypeVar
 from babel import Locale, UnknownLocaleError
 
 from portal.money import MAXIMUM_MINOR, STRIPE_MINIMUM_MINOR
-from portal.regions.catalogue import CurrencyOption, Fund, Region, TransferRules
+from portal.regions.catalogue import CurrencyOption, Frequency, Fund, Region, TransferRules
 from portal.regions.fields import FieldError, Fields
-from portal.regions.frequency import Frequency
 from portal.regions.mode_parsing import mode_reader, read_rules
 from portal.regions.part_parsing import (
     read_address,

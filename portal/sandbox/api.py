@@ -2,21 +2,57 @@
 
 import json
 import logging
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from portal.sandbox.config import API_VERSION
-from portal.sandbox.errors import ParameterRefused, StripeError
+from portal.sandbox.errors import ParameterRefused, StripeError, parameter_invalid
 from portal.sandbox.expand import expand
 from portal.sandbox.fields import Group
 from portal.sandbox.idempotency import Keys, Stored, fingerprint
-from portal.sandbox.params import decode, listed
 from portal.sandbox.routes import ROUTES, Route
 from portal.sandbox.store import Json
 from portal.sandbox.world import Cause, World, caused_by
+
+_KEY = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+
+
+def decode(pairs: Iterable[tuple[str, str]]) -> Json:
+    """A tree of hashes and texts; lists are hashes of `"0"`, `"1"` until a field reads them."""
+    tree: Json = {}
+    for key, value in pairs:
+        matched = _KEY.fullmatch(key)
+        if not matched:
+            raise parameter_invalid(f"Invalid parameter name: {key}", key)
+        steps = [matched[1], *re.findall(r"\[([^\[\]]*)\]", matched[2])]
+        _place(tree, steps, value, key)
+    return tree
+
+
+def _place(tree: Json, steps: list[str], value: str, key: str) -> None:
+    node: Any = tree
+    for step in steps[:-1]:
+        node = node.setdefault(step or str(len(node)), {})
+        if not isinstance(node, dict):
+            raise parameter_invalid(f"Invalid parameter: {key} is both a value and a hash", key)
+    last = steps[-1] or str(len(node))
+    if last in node:
+        raise parameter_invalid(f"Parameter {key} was sent twice", key)
+    node[last] = value
+
+
+def listed(tree: Any) -> Any:
+    """The tree with its lists as lists, for people and for the request log."""
+    if not isinstance(tree, dict):
+        return tree
+    if tree and all(key.isdigit() for key in tree):
+        return [listed(tree[key]) for key in sorted(tree, key=int)]
+    return {key: listed(value) for key, value in tree.items()}
+
 
 _log = logging.getLogger(__name__)
 

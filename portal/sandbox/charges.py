@@ -1,11 +1,11 @@
 """Charges: one attempt to take money, and the fee that is known a moment later."""
 
 from portal.sandbox.balance import Movement, book, card_fee, debit_fee
+from portal.sandbox.customers import card_checks
 from portal.sandbox.debits import charge_details
 from portal.sandbox.events import emit
 from portal.sandbox.fields import Field, Text
 from portal.sandbox.lists import LISTING, list_page
-from portal.sandbox.payment_methods import card_checks
 from portal.sandbox.store import Json
 from portal.sandbox.world import World
 

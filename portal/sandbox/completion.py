@@ -1,10 +1,8 @@
 """What a submitted pay page does: one attempt at a session's money."""
 
-from portal.sandbox.customers import add_customer
+from portal.sandbox.customers import add_customer, attach_method
 from portal.sandbox.events import emit
-from portal.sandbox.invoice_drafts import draft_invoice
-from portal.sandbox.invoices import finalize_invoice, pay_invoice
-from portal.sandbox.payment_methods import attach_method
+from portal.sandbox.invoices import draft_invoice, finalize_invoice, pay_invoice
 from portal.sandbox.payments import add_intent, attempt, decline
 from portal.sandbox.store import Json
 from portal.sandbox.subscription_life import add_subscription

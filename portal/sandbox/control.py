@@ -31,20 +31,110 @@
 `order` is a list of event ids; one may come twice.
 """
 
+import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal.sandbox import control_faults, deliveries, disputes, payouts, refunds, schedule
-from portal.sandbox.control_faults import read_count, read_number
-from portal.sandbox.control_views import delivery_rows, request_rows, state_of
+from portal.sandbox import balance, deliveries, disputes, refunds, schedule
 from portal.sandbox.errors import StripeError, parameter_invalid
 from portal.sandbox.store import Json
 from portal.sandbox.webhook_endpoints import ensure_own_endpoint
 from portal.sandbox.world import World
+
+
+def read_number(given: Json, name: str, default: float | None = None) -> float:
+    """A number that is not negative; a form's empty field means the default."""
+    value = given.get(name)
+    if value in (None, ""):
+        if default is None:
+            raise parameter_invalid(f"Give {name} as a number.", name)
+        return default
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise parameter_invalid(f"Give {name} as a number.", name) from None
+    if not 0 <= number < 1e10:
+        raise parameter_invalid(f"{name} must not be negative or huge.", name)
+    return number
+
+
+def read_count(given: Json, name: str, default: int = 0) -> int:
+    return int(read_number(given, name, default))
+
+
+def set_delivery_mode(world: World, given: Json) -> Json:
+    """`mode` and any of the counters; what is not given stays as it is."""
+    if "mode" in given:
+        if given["mode"] not in ("normal", "hold"):
+            raise parameter_invalid("mode is normal or hold.", "mode")
+        world.store.set_state("hold", given["mode"] == "hold")
+    for name in ("drop_next", "duplicate_next", "twin_next"):
+        if given.get(name) not in (None, ""):
+            world.store.set_state(name, read_count(given, name))
+    if given.get("delay_seconds") not in (None, ""):
+        world.store.set_state("delay_seconds", read_number(given, "delay_seconds"))
+    return state_of(world)
+
+
+def set_outage(world: World, given: Json) -> Json:
+    """For some seconds, for some requests, or with only the answers lost."""
+    world.store.set_state("outage_until", time.time() + read_number(given, "seconds", 0))
+    world.store.set_state("outage_requests", read_count(given, "requests"))
+    world.store.set_state("lose_answers", read_count(given, "lose_answers"))
+    return state_of(world)
+
+
+def set_latency(world: World, given: Json) -> Json:
+    world.store.set_state("latency_seconds", read_number(given, "ms") / 1000)
+    return state_of(world)
+
+
+_COUNTERS = (
+    "fail_next_renewal fail_next_refund fail_next_settlement drop_next duplicate_next twin_next"
+    " outage_requests lose_answers"
+).split()
+
+
+def state_of(world: World) -> Json:
+    """Clock, faults that wait, and how much there is."""
+    store = world.store
+    kinds = store.rows("SELECT object, count(*) AS n FROM objects GROUP BY object ORDER BY object")
+    states = store.rows("SELECT state, count(*) AS n FROM deliveries GROUP BY state")
+    return {
+        "now": world.now(),
+        "now_text": datetime.fromtimestamp(world.now(), UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "mode": "hold" if store.state("hold", False) else "normal",
+        "delay_seconds": store.state("delay_seconds", 0),
+        "latency_ms": round(float(store.state("latency_seconds", 0)) * 1000),
+        "outage_seconds": max(0, round(float(store.state("outage_until", 0)) - time.time())),
+        "faults": {name: store.state(name, 0) for name in _COUNTERS},
+        "objects": {row["object"]: row["n"] for row in kinds},
+        "deliveries": {row["state"]: row["n"] for row in states},
+        "webhook_url": world.config.webhook_url,
+    }
+
+
+def request_rows(world: World, after: int) -> list[Json]:
+    """API requests as they were sent, oldest first."""
+    rows = world.store.rows("SELECT * FROM requests WHERE seq > ? ORDER BY seq", after)
+    return [dict(row) | {"params": json.loads(row["params"])} for row in rows]
+
+
+def delivery_rows(world: World, limit: int = 1000) -> list[Json]:
+    """Deliveries with their event's type, newest first."""
+    rows = world.store.rows(
+        "SELECT d.*, json_extract(o.body, '$.type') AS type,"
+        " json_extract(o.body, '$.data.object.id') AS subject"
+        " FROM deliveries d JOIN objects o ON o.id = d.event_id ORDER BY d.seq DESC LIMIT ?",
+        limit,
+    )
+    return [dict(row) for row in rows]
+
 
 Act = Callable[[World, Json], Json]
 
@@ -138,8 +228,8 @@ _ACTS: tuple[tuple[str, Act, bool], ...] = (
     ("refund_fail/<id>", lambda world, given: refunds.fail_refund(world, given["id"]), True),
     ("dispute/<id>", _open_dispute, True),
     ("dispute/<id>/close", _close_dispute, True),
-    ("payout", lambda world, given: {"payouts": payouts.pay_out(world)}, True),
-    ("deliveries", control_faults.set_delivery_mode, True),
+    ("payout", lambda world, given: {"payouts": balance.pay_out(world)}, True),
+    ("deliveries", set_delivery_mode, True),
     ("deliveries/release", _release, False),
     ("deliveries/retry", _retry, True),
     (
@@ -147,8 +237,8 @@ _ACTS: tuple[tuple[str, Act, bool], ...] = (
         lambda world, given: {"sent": deliveries.redeliver(world, given["id"])},
         False,
     ),
-    ("outage", control_faults.set_outage, True),
-    ("latency", control_faults.set_latency, True),
+    ("outage", set_outage, True),
+    ("latency", set_latency, True),
     ("drain", _drain, False),
     ("reset", _reset, True),
 )

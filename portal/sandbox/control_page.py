@@ -4,7 +4,7 @@ from flask import Blueprint, render_template
 
 from portal.sandbox import control
 from portal.sandbox.cards import CARDS
-from portal.sandbox.control_views import delivery_rows, state_of
+from portal.sandbox.control import delivery_rows, state_of
 from portal.sandbox.store import Json
 from portal.sandbox.world import World
 

@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from portal.money import Money, format_money
 from portal.sandbox.cards import CARDS, read_card
 from portal.sandbox.completion import fail_authentication, pay_session
+from portal.sandbox.customers import add_card_method, add_debit_method, billing_details
 from portal.sandbox.guard import allow_form_redirect
-from portal.sandbox.payment_methods import add_card_method, add_debit_method, billing_details
 from portal.sandbox.store import Json
 from portal.sandbox.texts import TEXTS, language_of, number_locale
 from portal.sandbox.world import World

@@ -1,7 +1,7 @@
 """A subscription's next periods: draft, an hour later the charge, retries when it fails."""
 
-from portal.sandbox.invoice_drafts import draft_invoice
 from portal.sandbox.invoices import (
+    draft_invoice,
     fail_invoice,
     finalize_invoice,
     invoice_intent,

@@ -4,18 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from portal.sandbox import (
-    account,
     balance,
+    billing_pages,
     charges,
     checkout,
     customers,
     disputes,
     events,
     invoices,
-    payment_methods,
     payments,
-    payouts,
-    portal_sessions,
     prices,
     refunds,
     session_params,
@@ -46,15 +43,15 @@ class Route:
 
 
 ROUTES = (
-    Route("GET", "account", account.retrieve_account),
+    Route("GET", "account", balance.retrieve_account),
     Route("GET", "balance", balance.retrieve_balance),
     Route("GET", "balance_transactions", balance.list_transactions, balance.LIST_TRANSACTIONS),
     Route("GET", "balance_transactions/<id>", balance.retrieve_transaction),
     Route(
         "POST",
         "billing_portal/sessions",
-        portal_sessions.create_portal_session,
-        portal_sessions.CREATE_PORTAL_SESSION,
+        billing_pages.create_portal_session,
+        billing_pages.CREATE_PORTAL_SESSION,
         ("customer",),
     ),
     Route("GET", "charges", charges.list_charges, charges.LIST_CHARGES),
@@ -86,9 +83,9 @@ ROUTES = (
     Route("GET", "invoices/<id>", invoices.retrieve_invoice),
     Route("GET", "payment_intents", payments.list_intents, payments.LIST_INTENTS),
     Route("GET", "payment_intents/<id>", payments.retrieve_intent),
-    Route("GET", "payment_methods/<id>", payment_methods.retrieve_payment_method),
-    Route("GET", "payouts", payouts.list_payouts, payouts.LIST_PAYOUTS),
-    Route("GET", "payouts/<id>", payouts.retrieve_payout),
+    Route("GET", "payment_methods/<id>", customers.retrieve_payment_method),
+    Route("GET", "payouts", balance.list_payouts, balance.LIST_PAYOUTS),
+    Route("GET", "payouts/<id>", balance.retrieve_payout),
     Route("GET", "prices/<id>", prices.retrieve_price),
     Route("GET", "products/<id>", prices.retrieve_product),
     Route("POST", "refunds", refunds.create_refund, refunds.CREATE_REFUND),

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from portal.sandbox.charges import settle_fees
 from portal.sandbox.checkout import close_session
 from portal.sandbox.disputes import open_dispute
+from portal.sandbox.events import emit
+from portal.sandbox.invoices import intent_invoice
+from portal.sandbox.payments import finish_debit
 from portal.sandbox.refunds import fail_refund, succeed_refund
 from portal.sandbox.renewals import (
     DRAFT_SECONDS,
@@ -12,9 +15,40 @@ from portal.sandbox.renewals import (
     end_as_planned,
     renew,
     retry_invoice,
+    settle_invoice,
 )
-from portal.sandbox.settlement import settle_debit
+from portal.sandbox.store import Json
 from portal.sandbox.world import World
+
+
+def settle_debit(world: World, intent_id: str) -> None:
+    intent = world.get("payment_intent", intent_id)
+    fails = world.private(intent["payment_method"])["debit_fails"]
+    paid = not (world.take_fault("fail_next_settlement") or fails)
+    finish_debit(world, intent, paid=paid)
+    invoice = intent_invoice(world, intent_id)
+    if invoice:
+        settle_invoice(world, invoice, paid=paid)
+    session = _session(world, intent_id, invoice)
+    if session and session["payment_status"] == "unpaid":
+        _tell_session(world, session, paid=paid)
+
+
+def _session(world: World, intent_id: str, invoice: Json | None) -> Json | None:
+    """The session that began it; a renewal has none of its own."""
+    found = world.select("checkout.session", payment_intent=intent_id)
+    if invoice and not found:
+        found = world.select("checkout.session", invoice=invoice["id"])
+    return found[0] if found else None
+
+
+def _tell_session(world: World, session: Json, *, paid: bool) -> None:
+    if paid:
+        session["payment_status"] = "paid"
+        world.save(session)
+    ending = "succeeded" if paid else "failed"
+    emit(world, f"checkout.session.async_payment_{ending}", session)
+
 
 _DUE = "SELECT seq, due, kind, object_id FROM tasks WHERE due <= ? ORDER BY due, seq LIMIT 1"
 

@@ -1,13 +1,31 @@
 """A subscription's life: it begins, moves from period to period, changes and ends."""
 
+import calendar
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from portal.sandbox.calendar import period_end
 from portal.sandbox.events import emit
 from portal.sandbox.lists import list_object
 from portal.sandbox.prices import plan_of
 from portal.sandbox.store import Json
 from portal.sandbox.world import World
+
+
+def period_end(anchor: int, interval: str, periods: int) -> int:
+    """When the `periods`-th period after `anchor` (Unix seconds) ends."""
+    start = datetime.fromtimestamp(anchor, UTC)
+    if interval in ("day", "week"):
+        days = periods * (7 if interval == "week" else 1)
+        return int((start + timedelta(days=days)).timestamp())
+    months = periods * (12 if interval == "year" else 1)
+    return int(_plus_months(start, months).timestamp())
+
+
+def _plus_months(start: datetime, months: int) -> datetime:
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return start.replace(year=year, month=month + 1, day=min(start.day, last))
+
 
 _NULLS = dict.fromkeys(
     "application application_fee_percent billing_cycle_anchor_config billing_thresholds cancel_at"

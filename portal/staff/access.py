@@ -18,11 +18,11 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
 
 from portal.i18n import gettext, pick, set_locale
-from portal.payments.statements.decoding import FILE_LIMIT
+from portal.payments.statements.formats.decoding import FILE_LIMIT
+from portal.signin.models import Role, StaffUser
+from portal.signin.sessions import find_signed_in
 from portal.staff import labels
-from portal.staff.acts import name_actor
-from portal.staff.models import Role, StaffUser
-from portal.staff.sessions import find_signed_in
+from portal.staff.audit.words import name_actor
 from portal.web import services, utc_now
 
 staff = Blueprint("staff", __name__, url_prefix="/staff")

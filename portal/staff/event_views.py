@@ -4,15 +4,15 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.i18n import gettext
-from portal.payments.events import DONE, Outcome
-from portal.payments.followups import Bench, StillWaiting
-from portal.payments.followups import claim_event as book_anyway
-from portal.payments.followups import retry_event as apply_again
-from portal.payments.gateway import StripeUnavailable
 from portal.payments.models import EventState, StripeEvent
+from portal.payments.stripe.comparison import Bench, StillWaiting
+from portal.payments.stripe.comparison import claim_event as book_anyway
+from portal.payments.stripe.comparison import retry_event as apply_again
+from portal.payments.stripe.events import DONE, Outcome
+from portal.payments.stripe.gateway import StripeUnavailable
 from portal.payments.webhook import current_gateway
 from portal.staff.access import staff
-from portal.staff.acting import note_act
+from portal.staff.audit.record import note_act
 from portal.staff.labels import say_problem
 from portal.staff.names import current_cache
 from portal.staff.queries import OPEN_STATES, OTHERS_STATES, PAGE, list_open_events, name_gifts

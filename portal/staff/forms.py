@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from wtforms import Form, HiddenField, StringField
@@ -18,8 +17,8 @@ from portal.forms import (
 )
 from portal.i18n import gettext
 from portal.plain import clean_line
-from portal.staff.models import Role
-from portal.staff.passwords import LONGEST
+from portal.signin.models import Role
+from portal.signin.passwords import LONGEST
 
 LONGEST_REASON = 300
 
@@ -37,14 +36,6 @@ def make_once() -> str:
 def read_once(sent: Mapping[str, str]) -> str:
     """The name that came with a form; a new one where none did."""
     return re.sub(r"[^\w-]", "", sent.get("once", ""), flags=re.ASCII)[:24] or make_once()
-
-
-def read_day(text: str) -> date | None:
-    """A day like 2026-11-23; None for anything else."""
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        return None
 
 
 class SecretField(StringField):  # type: ignore[misc]  # WTForms carries no types

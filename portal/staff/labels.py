@@ -9,7 +9,7 @@ from portal.payments.matching.scoring import Reason
 from portal.payments.models import EventState, Problem
 from portal.payments.statements.models import LineState
 from portal.regions.catalogue import Catalogue, Texts
-from portal.staff.models import Role
+from portal.signin.models import Role
 
 STATUSES = {
     Status.PENDING: "Pending",

@@ -20,7 +20,7 @@ from portal.payments.transfers.proofs import list_proofs
 from portal.payments.transfers.watching import find_watch
 from portal.receipts.models import Receipt, ReceiptSeries
 from portal.receipts.queries import list_receipts
-from portal.staff.models import AuditEntry, StaffUser
+from portal.signin.models import AuditEntry, StaffUser
 
 PAGE = 50
 MANY = 1_000
@@ -105,10 +105,6 @@ def list_receipts_of_number(
         .order_by(Receipt.issuer)
     )
     return [(receipt, reference) for receipt, reference in rows]
-
-
-def find_user(session: Session, email: str) -> StaffUser | None:
-    return session.scalar(sa.select(StaffUser).where(StaffUser.email == email))
 
 
 def list_users(session: Session) -> Sequence[StaffUser]:

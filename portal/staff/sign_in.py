@@ -5,13 +5,13 @@ from flask.typing import ResponseReturnValue
 
 from portal.forms import PortalForm
 from portal.i18n import gettext
+from portal.signin.accounts import actor_of, change_password, end_all_sessions
+from portal.signin.attempts import WINDOW_MINUTES, Attempt, TooManyTries, check_password, let_in
+from portal.signin.models import StaffUser
+from portal.signin.passwords import WeakPassword
+from portal.signin.sessions import begin_session, end_session
 from portal.staff.access import current_user, local_path, staff
-from portal.staff.door import WINDOW_MINUTES, Attempt, TooManyTries, check_password, let_in
 from portal.staff.forms import PasswordForm, SignInForm
-from portal.staff.models import StaffUser
-from portal.staff.operations import actor_of, change_password, end_all_sessions
-from portal.staff.passwords import WeakPassword
-from portal.staff.sessions import begin_session, end_session
 from portal.web import client_key, services, utc_now
 
 

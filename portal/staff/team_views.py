@@ -4,14 +4,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.i18n import gettext
-from portal.staff.access import staff
-from portal.staff.act_subjects import Known, name_subject
-from portal.staff.acting import current_actor
-from portal.staff.acts import list_mentioned, tell_act
-from portal.staff.forms import RoleForm, UserForm
-from portal.staff.models import Role, StaffUser
-from portal.staff.names import current_names
-from portal.staff.operations import (
+from portal.signin.accounts import (
     LastAdmin,
     UserExists,
     activate_user,
@@ -19,7 +12,14 @@ from portal.staff.operations import (
     change_role,
     deactivate_user,
 )
-from portal.staff.passwords import WeakPassword
+from portal.signin.models import Role, StaffUser
+from portal.signin.passwords import WeakPassword
+from portal.staff.access import staff
+from portal.staff.audit.record import current_actor
+from portal.staff.audit.subjects import Known, name_subject
+from portal.staff.audit.words import list_mentioned, tell_act
+from portal.staff.forms import RoleForm, UserForm
+from portal.staff.names import current_names
 from portal.staff.queries import (
     PAGE,
     list_audit,

@@ -23,7 +23,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import fold_name
 from portal.payments.matching.candidates import OpenGift
-from portal.payments.statements.entries import StatementEntry
+from portal.payments.statements.formats.entries import StatementEntry
 from tests.benchmarks import table
 from tests.benchmarks.ground import Ground, log_to_nowhere, opened
 from tests.matching.timing import make_entries, make_gifts
@@ -128,9 +128,9 @@ def peak_bytes() -> int:
 
 
 def import_one(url: str, path: Path) -> dict[str, Any]:
+    from portal.payments.statements.formats.reading import read_statement  # noqa: PLC0415
+    from portal.payments.statements.match_run import match_open_lines  # noqa: PLC0415
     from portal.payments.statements.operations import import_statement  # noqa: PLC0415
-    from portal.payments.statements.reading import read_statement  # noqa: PLC0415
-    from portal.payments.statements.working import match_open_lines  # noqa: PLC0415
     from tests.workplace import make_workplace  # noqa: PLC0415
 
     place = make_workplace(url, None)

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from portal.app import create_app
+from portal.commands.installation import add_staff
+from portal.commands.seed import seed_gifts
 from portal.gifts.models import Gift
 from portal.paths import MIGRATIONS, PACKAGE
-from portal.seed import seed_gifts
-from portal.setup import add_staff
 from tests.benchmarks.ground import Ground, make_settings, opened
 from tests.workplace import make_workplace
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.demo import Child, NotReady, Place, Stopping, wait_until_ready
+from portal.commands.demo import Child, NotReady, Place, Stopping, wait_until_ready
 
 README = Path(__file__).parents[2] / "README.md"
 STAY, END = "input()", "raise SystemExit(3)"

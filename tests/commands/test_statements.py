@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
-from portal.payments.statements.withdrawing import withdraw_file
+from portal.payments.statements.operations import withdraw_file
 from tests.commands.test_commands import good, portal
 from tests.conftest import NOW
 from tests.statements.clerk import rbc

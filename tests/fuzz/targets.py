@@ -4,13 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from portal.payments.statements.entries import StatementError
-from portal.payments.statements.interac_mail import (
-    NoTransferMail,
-    UntrustedMail,
-    read_interac_mail,
-)
-from portal.payments.statements.reading import read_statement
+from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.formats.reading import read_statement
+from portal.payments.statements.interac.mail import NoTransferMail, UntrustedMail, read_interac_mail
 
 SAMPLES = Path(__file__).parents[1] / "statements" / "samples"
 MAIL = """From: JANE DOE <notify@payments.interac.ca>

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from portal.codes.models import CodeRecord
 from portal.database import Database
-from portal.giving.pages import PageCache
+from portal.giving.form.cache import PageCache
 from portal.regions.files import read_catalogue
 from portal.regions.queries import CatalogueCache
 from tests.giving.visits import tag_of, text_of

@@ -14,8 +14,8 @@ from portal.clock import FixedClock
 from portal.database import Database
 from portal.donors.models import Consent
 from portal.gifts.models import Gift
-from portal.giving.forms import HONEYPOT
-from portal.giving.operations import CARD_GIFTS_AN_HOUR
+from portal.giving.form.fields import HONEYPOT
+from portal.intake.start import CARD_GIFTS_AN_HOUR
 from portal.limits import hit
 from portal.mailbox.server import Inbox
 from portal.mailbox.store import MailStore

@@ -13,8 +13,7 @@ from werkzeug.test import TestResponse
 from portal.database import Database
 from portal.gifts.models import Gift
 from portal.payments.transfers.models import ProofFile
-from portal.payments.transfers.proof_types import NotAProof, read_media_type
-from portal.payments.transfers.proofs import MOST_PROOFS, read_proof
+from portal.payments.transfers.proofs import MOST_PROOFS, NotAProof, read_media_type, read_proof
 from tests.giving.visits import begin, text_of
 from tests.pages import CheckedClient
 

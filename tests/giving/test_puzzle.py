@@ -14,10 +14,10 @@ from werkzeug.test import TestResponse
 from portal.clock import FixedClock
 from portal.database import Database
 from portal.gifts.models import Gift, GiftEvent
-from portal.giving.operations import LETTERS_AN_HOUR
 from portal.giving.visitors import GUESSES_IN_A_CROWD, GUESSES_OF_ALL
+from portal.intake.admission import Caller, admit
+from portal.intake.start import LETTERS_AN_HOUR
 from portal.limits import hit
-from portal.payments.crowd import Caller, admit
 from portal.payments.models import Checkout
 from portal.proof_of_work import HARDEST, LIFE, derive
 from tests.conftest import NOW

@@ -13,7 +13,7 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Evidence, Gift, GiftEvent
 from portal.gifts.operations import book_claims, lock_gift
-from portal.giving.transferpage import Transfer, make_sheet
+from portal.giving.gift.transfer import Transfer, make_sheet
 from portal.i18n import use_locale
 from portal.money import Money
 from portal.payments.transfers.models import TransferWatch

@@ -12,8 +12,8 @@ from itsdangerous import Signer
 from portal.clock import FixedClock
 from portal.database import Database
 from portal.gifts.models import Gift
-from portal.giving.sending import COOKIE
-from portal.giving.twins import MOST_KEPT
+from portal.giving.visitors import COOKIE
+from portal.intake.twins import MOST_KEPT
 from portal.web import make_ticket
 from tests.conftest import NOW
 from tests.giving.visits import GIVER, give, read_ticket, text_of

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
-from portal.doctor import Finding, _examine_base_address
+from portal.commands.doctor import Finding, _examine_base_address
 from portal.settings import load_settings
 from tests.conftest import SECRET
 

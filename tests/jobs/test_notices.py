@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portal.codes.pledge import Frequency
+from portal.codes.terms import Frequency
 from portal.database import Database
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
@@ -13,9 +13,9 @@ from portal.gifts.models import Plan
 from portal.gifts.operations import book_claims, lock_gift
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
-from portal.notices import send_notice
+from portal.payments.letters import send_notice
 from portal.payments.operations import accept
-from portal.payments.superseding import note_ended
+from portal.payments.stripe.subscriptions import note_ended
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch, take_word
 from tests.workplace import Workplace, make_settings, make_workplace, promised_jobs

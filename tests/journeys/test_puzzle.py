@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from portal.intake.admission import CROWD_SECONDS
 from portal.limits import RateCount
-from portal.payments.crowd import CROWD_SECONDS
 from tests.demo_process import DemoProcess
 from tests.journeys.books import statuses
 from tests.journeys.browser import PHONE, Visitor

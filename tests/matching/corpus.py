@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from portal.gifts.references import ALPHABET, check_sign, clean_reference, group
 from portal.money import Money
 from portal.payments.matching.candidates import Notice, OpenGift, PayerAlias, payer_keys
-from portal.payments.statements.entries import StatementEntry
+from portal.payments.statements.formats.entries import StatementEntry
 
 TODAY = date(2026, 11, 23)
 AMOUNTS = (1000, 2000, 2500, 5000, 7500, 10000, 10000, 15000, 20000, 25000, 50000, 100000)

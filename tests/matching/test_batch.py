@@ -7,7 +7,7 @@ from portal.money import Money
 from portal.payments.matching.batch import DOUBTED, match_all
 from portal.payments.matching.matcher import Decision, Kind, Matcher
 from portal.payments.matching.scoring import Reason
-from portal.payments.statements.entries import StatementEntry
+from portal.payments.statements.formats.entries import StatementEntry
 from tests.matching.samples import OTHER, REFERENCE, again, gift, line, misread
 
 TWO_GIFTS = (gift(), gift(2, name="Grace Hopper"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.payments.matching.keyed import REMEMBERED_KEYS, REMEMBERED_THINGS
+from portal.payments.matching.pool import REMEMBERED_KEYS, REMEMBERED_THINGS
 from tests.matching.timing import measure_matching
 
 pytestmark = pytest.mark.slow

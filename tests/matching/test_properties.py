@@ -19,7 +19,7 @@ from portal.payments.matching.matcher import (
     Matcher,
 )
 from portal.payments.matching.references import find_references
-from portal.payments.statements.entries import StatementEntry
+from portal.payments.statements.formats.entries import StatementEntry
 from tests.matching.samples import misread, neighbour, reference_of
 
 # Few of everything, so that gifts and lines meet, agree and contradict each other.

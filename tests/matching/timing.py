@@ -21,7 +21,7 @@ from portal.money import Money
 from portal.payments.matching.batch import match_all
 from portal.payments.matching.candidates import Notice, OpenGift
 from portal.payments.matching.matcher import Kind, Matcher
-from portal.payments.statements.entries import StatementEntry
+from portal.payments.statements.formats.entries import StatementEntry
 
 TODAY = date(2026, 11, 23)
 SYLLABLES = "an bel cor dan el fon gar hol is jo kan lor mar nel ol per qua ros san tur".split()

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal import schema
-from portal.codes.pledge import Frequency, Pledge
+from portal.codes.terms import Frequency, Pledge
 from portal.database import Base, Database, DatabaseUnavailable
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim

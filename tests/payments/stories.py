@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.codes.pledge import Frequency
+from portal.codes.terms import Frequency
 from portal.money import Money
 from tests.sandbox_process import SandboxProcess
 from tests.workplace import Workplace

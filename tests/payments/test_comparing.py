@@ -7,11 +7,11 @@ import pytest
 from pydantic import SecretStr
 
 from portal.clock import FixedClock
-from portal.codes.pledge import Frequency
+from portal.codes.terms import Frequency
 from portal.gifts.lifecycle import Status
 from portal.money import Money
-from portal.payments.followups import Bench, compare_with_stripe, retry_event
-from portal.payments.gateway import Gateway, StripeRefused, StripeUnavailable
+from portal.payments.stripe.comparison import Bench, compare_with_stripe, retry_event
+from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
 from tests.sandbox_process import SandboxProcess, wait_until
 from tests.workplace import Workplace
 

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from portal.intake.admission import Caller, admit
 from portal.money import Money
-from portal.payments.crowd import Caller, admit
 from portal.payments.models import Checkout
 from tests.payments.stories import find, list_events, sandbox_now
 from tests.sandbox_process import SandboxProcess

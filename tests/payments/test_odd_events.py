@@ -8,9 +8,9 @@ import pytest
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
-from portal.payments.envelopes import BODY
 from portal.payments.models import EventState, Problem, StripeEvent
-from portal.payments.readings import READERS
+from portal.payments.stripe.envelopes import BODY
+from portal.payments.stripe.readings import READERS
 from tests.conftest import NOW
 from tests.pages import CheckedClient
 from tests.payments.test_webhook_http import all_gifts, count, only_event, pending

@@ -1,8 +1,8 @@
 """No two gifts have one reference, however many there are."""
 
+from portal.commands.seed import BATCH, reference_of
 from portal.gifts.operations import free_reference
 from portal.gifts.references import clean_reference
-from portal.seed import BATCH, reference_of
 from tests.workplace import Workplace
 
 

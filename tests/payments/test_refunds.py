@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from portal.codes.pledge import Frequency
+from portal.codes.terms import Frequency
 from portal.gifts.models import Gift
-from portal.giving.operations import resume_gift
+from portal.intake.admission import Caller
+from portal.intake.start import resume_gift
 from portal.money import Money
-from portal.payments.crowd import Caller
-from portal.payments.gateway import CheckoutOrder
-from portal.payments.refunds import RefundRefused, RefundUnanswered, Wish, request_refund
+from portal.payments.stripe.gateway import CheckoutOrder
+from portal.payments.stripe.refunds import RefundRefused, RefundUnanswered, Wish, request_refund
 from tests.payments.stories import Recorder, find
 from tests.sandbox_process import SandboxProcess
 from tests.workplace import Workplace

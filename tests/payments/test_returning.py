@@ -8,7 +8,7 @@ import pytest
 from portal.clock import FixedClock
 from portal.database import Database
 from portal.gifts.models import Gift
-from portal.giving.handing_off import LOOK_UPS_A_MINUTE
+from portal.intake.checkout import LOOK_UPS_A_MINUTE
 from tests.giving.visits import begin
 from tests.pages import CheckedClient
 from tests.payments.stories import find

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from portal.codes.pledge import Frequency
+from portal.codes.terms import Frequency
 from portal.database import Database
 from portal.gifts.models import Gift, GiftEvent, Plan
 from portal.money import Money
-from portal.payments.gateway import StripeRefused, StripeUnavailable
-from portal.payments.stopping import stop_plan
+from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
+from portal.payments.stripe.subscriptions import stop_plan
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess
 from tests.workplace import Workplace, make_workplace, promised_jobs

@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from portal.gifts.models import Gift, GiftEvent, Plan
-from portal.giving.changing import change_mode
-from portal.payments.crowd import Caller
+from portal.intake.admission import Caller
+from portal.intake.change_mode import change_mode
 from portal.payments.models import Checkout
-from portal.payments.stopping import stop_plan
+from portal.payments.stripe.subscriptions import stop_plan
 from tests.payments.stories import (
     fail_first_month,
     find,

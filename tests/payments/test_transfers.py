@@ -15,11 +15,11 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift, LedgerEntry
 from portal.gifts.operations import lock_gift
-from portal.giving.changing import change_mode
-from portal.payments.crowd import Caller
-from portal.payments.followups import Bench
-from portal.payments.gateway import Gateway
+from portal.intake.admission import Caller
+from portal.intake.change_mode import change_mode
 from portal.payments.operations import accept
+from portal.payments.stripe.comparison import Bench
+from portal.payments.stripe.gateway import Gateway
 from portal.payments.transfers.following import BATCH, follow_transfers
 from portal.payments.transfers.models import TransferWatch
 from portal.payments.transfers.schedule import Care

@@ -11,8 +11,8 @@ from flask import Flask
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
-from portal.payments.followups import Bench
 from portal.payments.models import EventState, StripeEvent
+from portal.payments.stripe.comparison import Bench
 from portal.receipts.models import Receipt
 from tests.pages import CheckedClient
 from tests.payments.webhooks import SECRET, deliver, make_event, post, signature

@@ -5,7 +5,7 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-from portal.codes.pledge import Frequency, Pledge
+from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim

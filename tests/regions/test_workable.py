@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 
 from portal.app import create_app
+from portal.commands.doctor import _examine_regions
 from portal.database import Database
-from portal.doctor import _examine_regions
 from portal.regions.files import DATA, read_catalogue
 from portal.regions.operations import load_region_files
 from portal.regions.workable import Lack, Means, find_lack, list_lacks, narrow

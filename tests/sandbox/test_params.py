@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stripe._encode import _api_encode
 
-from portal.sandbox.calendar import period_end
+from portal.sandbox.api import decode, listed
 from portal.sandbox.cards import read_card
 from portal.sandbox.errors import ParameterRefused
-from portal.sandbox.params import decode, listed
+from portal.sandbox.subscription_life import period_end
 
 _names = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True)
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -11,8 +11,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from portal.database import Database
-from portal.staff.models import Role, StaffUser
-from portal.staff.passwords import hash_password
+from portal.signin.models import Role, StaffUser
+from portal.signin.passwords import hash_password
 from tests.conftest import NOW
 from tests.pages import CheckedClient
 

@@ -12,7 +12,7 @@ from portal.gifts.models import Gift, GiftEvent, Plan
 from portal.gifts.operations import add_plan
 from portal.mail import Email
 from portal.receipts.models import Receipt
-from portal.staff.models import AuditEntry
+from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

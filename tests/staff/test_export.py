@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.money import Money
 from portal.receipts.models import Receipt
-from portal.staff.export import LINES, stream_gifts
-from portal.staff.filters import GiftFilters
-from portal.staff.models import AuditEntry
+from portal.records.export.stream import LINES, stream_gifts
+from portal.records.listing.filters import GiftFilters
+from portal.records.listing.search import read_search
+from portal.signin.models import AuditEntry
 from portal.staff.queries import sum_received
-from portal.staff.searching import read_search
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_crowd, add_sample, pay_sample

@@ -11,12 +11,12 @@ from portal.gifts.lifecycle import FactKind
 from portal.i18n import TRANSLATIONS
 from portal.paths import PACKAGE, TEMPLATES
 from portal.staff import forms, labels
-from portal.staff.act_subjects import SUBJECTS
-from portal.staff.acts import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, UNSAID
-from portal.staff.mode_form import PROOFS, ModeForm
-from portal.staff.mode_reading import SENTENCES
-from portal.staff.receive_views import ReceiveForm
-from portal.staff.statement_form import BANKS, COLUMNS, MARKS, ORDERS, StatementForm
+from portal.staff.audit.subjects import SUBJECTS
+from portal.staff.audit.words import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, UNSAID
+from portal.staff.gifts.receive_views import ReceiveForm
+from portal.staff.regions.mode_form import PROOFS, ModeForm
+from portal.staff.regions.mode_reading import SENTENCES
+from portal.staff.statements.form import BANKS, COLUMNS, MARKS, ORDERS, StatementForm
 
 KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
 TABLES = (

@@ -10,12 +10,12 @@ import pytest
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.money import Money
+from portal.records.listing.cursor import Cursor
+from portal.records.listing.filters import GiftFilters, read_filters
+from portal.records.listing.page import LONGEST_WALK, PAGE, GiftPage, list_gifts
+from portal.records.listing.search import read_search
 from portal.regions.files import read_catalogue
-from portal.staff.filters import GiftFilters, read_filters
-from portal.staff.gift_list import LONGEST_WALK, PAGE, GiftPage, list_gifts
 from portal.staff.labels import name_shared_modes
-from portal.staff.places import Cursor
-from portal.staff.searching import read_search
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_crowd, add_many, add_sample, pay_sample

@@ -18,7 +18,7 @@ from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.receipts.models import Receipt
 from portal.receipts.operations import void_receipt
-from portal.staff.models import AuditEntry
+from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

@@ -13,7 +13,7 @@ from portal.database import Database
 from portal.regions.catalogue import Region
 from portal.regions.operations import load_region_files
 from portal.regions.queries import load_catalogue
-from portal.staff.models import AuditEntry
+from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient

@@ -9,7 +9,7 @@ from portal.database import Database
 from portal.donors.operations import find_or_add_donor
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_plan
-from portal.staff.models import AuditEntry
+from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

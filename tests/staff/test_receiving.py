@@ -12,7 +12,7 @@ from portal.clock import FixedClock
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
-from portal.payments.statements.proof import prove
+from portal.payments.books import prove
 from portal.receipts.models import Receipt
 from portal.receipts.register import verify_register
 from tests.conftest import NOW

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from portal.staff.recent import Recent
+from portal.staff.dashboard import Recent
 from tests.conftest import NOW
 
 LATER = NOW + timedelta(minutes=1)

@@ -14,12 +14,12 @@ from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.money import format_money
-from portal.payments.statements.gathering import MOST_LINES_AT_ONCE
+from portal.payments.books import prove
+from portal.payments.statements.loading import MOST_LINES_AT_ONCE
 from portal.payments.statements.models import LineState, StatementLine
-from portal.payments.statements.proof import prove
 from portal.receipts.models import Receipt
 from portal.receipts.register import verify_register
-from portal.staff.models import AuditEntry
+from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient

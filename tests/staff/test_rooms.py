@@ -11,13 +11,13 @@ import sqlalchemy as sa
 
 from portal import limits
 from portal.database import Database
+from portal.intake.admission import CROWD_SECONDS
 from portal.money import Money
-from portal.payments.crowd import CROWD_SECONDS
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.statements.models import StatementFile
 from portal.settings import Settings
-from portal.staff.models import AuditEntry, Role, StaffUser
-from portal.staff.operations import audit
+from portal.signin.accounts import audit
+from portal.signin.models import AuditEntry, Role, StaffUser
 from portal.staff.queries import PAGE
 from tests.conftest import NOW
 from tests.staff.conftest import PASSWORD, Browser

@@ -10,9 +10,9 @@ from flask import Flask
 
 from portal.clock import FixedClock
 from portal.database import Database
-from portal.staff.door import TRIES_BY_ACCOUNT, WINDOW_MINUTES
-from portal.staff.models import AuditEntry, StaffUser
-from portal.staff.operations import activate_user, change_password, deactivate_user
+from portal.signin.accounts import activate_user, change_password, deactivate_user
+from portal.signin.attempts import TRIES_BY_ACCOUNT, WINDOW_MINUTES
+from portal.signin.models import AuditEntry, StaffUser
 from tests.conftest import NOW
 from tests.staff.conftest import PASSWORD, Browser
 

@@ -16,7 +16,7 @@ from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import keep_proof
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch
-from portal.staff.models import AuditEntry
+from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import text_of
 from tests.staff.conftest import Browser

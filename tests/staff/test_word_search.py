@@ -4,11 +4,11 @@ import pytest
 
 from portal.database import Database
 from portal.gifts.words import MOST_WORDS, fold_word, list_words
-from portal.staff.export import stream_gifts
-from portal.staff.filters import GiftFilters
-from portal.staff.gift_list import list_gifts
-from portal.staff.places import Cursor
-from portal.staff.searching import read_search
+from portal.records.export.stream import stream_gifts
+from portal.records.listing.cursor import Cursor
+from portal.records.listing.filters import GiftFilters
+from portal.records.listing.page import list_gifts
+from portal.records.listing.search import read_search
 from tests.staff.samples import add_sample
 
 GIVERS = (

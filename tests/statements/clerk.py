@@ -10,14 +10,14 @@ import sqlalchemy as sa
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, LedgerEntry
+from portal.payments.books import prove
 from portal.payments.operations import Desk
 from portal.payments.statements.booking import Share
-from portal.payments.statements.deciding import confirm_match, undo_match
+from portal.payments.statements.decisions import confirm_match, undo_match
+from portal.payments.statements.formats.reading import read_statement
+from portal.payments.statements.match_run import Worked, match_open_lines
 from portal.payments.statements.models import LineState, Match, StatementLine
 from portal.payments.statements.operations import Imported, import_statement
-from portal.payments.statements.proof import prove
-from portal.payments.statements.reading import read_statement
-from portal.payments.statements.working import Worked, match_open_lines
 from portal.receipts.models import Receipt
 from portal.receipts.register import verify_register
 from tests.conftest import NOW

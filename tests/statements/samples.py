@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from portal.payments.statements.entries import StatementDocument, StatementError
-from portal.payments.statements.reading import read_statement
+from portal.payments.statements.formats.entries import StatementDocument, StatementError
+from portal.payments.statements.formats.reading import read_statement
 
 SAMPLES = Path(__file__).parent / "samples"
 NAMES = (

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.money import Money
-from portal.payments.statements.columns import (
+from portal.payments.statements.formats.columns import (
     ColumnMapping,
     Sign,
     mapping_from_dict,
     mapping_to_dict,
 )
-from portal.payments.statements.dates import DateOrder
-from portal.payments.statements.entries import StatementError
-from portal.payments.statements.mapper import preview
-from portal.payments.statements.presets import PRESETS
+from portal.payments.statements.formats.dates import DateOrder
+from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.formats.mapper import preview
+from portal.payments.statements.formats.presets import PRESETS
 from tests.statements.samples import read_text, refusal, sample
 
 FRENCH = ColumnMapping(

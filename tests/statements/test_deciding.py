@@ -9,16 +9,16 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift, GiftEvent
 from portal.money import Money
-from portal.notices import send_notice
+from portal.payments.letters import send_notice
 from portal.payments.operations import accept
 from portal.payments.statements.booking import MatchRefused, Share
-from portal.payments.statements.deciding import claim_unattributed, confirm_many, settle_gift
+from portal.payments.statements.decisions import claim_unattributed, confirm_many, settle_gift
+from portal.payments.statements.match_run import BATCH, match_open_lines
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines, reopen_line
 from portal.payments.statements.queries import find_line
-from portal.payments.statements.working import BATCH, match_open_lines
 from portal.receipts.operations import send_receipt
-from portal.staff.reconcile_views import SURE
+from portal.staff.statements.lines_views import SURE
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 from tests.workplace import make_settings

@@ -3,11 +3,11 @@
 import csv
 import io
 
-from portal.payments.statements.deciding import claim_unattributed
+from portal.payments.statements.decisions import claim_unattributed
 from portal.payments.statements.models import LineState
 from portal.payments.statements.queries import LineFilter
-from portal.staff.export import stream_gifts, stream_lines
-from portal.staff.filters import GiftFilters
+from portal.records.export.stream import stream_gifts, stream_lines
+from portal.records.listing.filters import GiftFilters
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from portal.money import Money
-from portal.payments.statements.reading import read_statement, read_statement_file
+from portal.payments.statements.formats.reading import read_statement, read_statement_file
 from tests.statements.clerk import rbc
 from tests.statements.samples import NAMES, SAMPLES, read_sample, sample
 

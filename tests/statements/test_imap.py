@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 import trustme
 
-from portal.payments.statements.imap import (
+from portal.payments.statements.interac.imap import (
     Fetched,
     ImapAccount,
     ImapError,
     ImapMark,
     fetch_mails,
 )
-from portal.payments.statements.interac_mail import MAIL_LIMIT
-from portal.payments.statements.mailboxes import read_notices
+from portal.payments.statements.interac.mail import MAIL_LIMIT
+from portal.payments.statements.interac.mailboxes import read_notices
 from tests.statements.imap_server import PASSWORD, USER, ImapFolder, serving
 from tests.statements.samples import sample
 

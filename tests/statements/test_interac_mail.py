@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.money import Money
-from portal.payments.statements.entries import StatementError
-from portal.payments.statements.interac_mail import (
+from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.interac.authentication import Authentication
+from portal.payments.statements.interac.mail import (
     MAIL_LIMIT,
     NoTransferMail,
     UntrustedMail,
     read_interac_mail,
 )
-from portal.payments.statements.mail_authentication import Authentication
-from portal.payments.statements.mailboxes import MBOX_LIMIT, read_mails, read_notices
+from portal.payments.statements.interac.mailboxes import MBOX_LIMIT, read_mails, read_notices
 from tests.statements.samples import sample
 
 SERVER = "mail.example.org"

@@ -10,11 +10,11 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.money import Money
+from portal.payments.books import count_totals, prove
 from portal.payments.operations import accept
 from portal.payments.statements.booking import Share
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines
-from portal.payments.statements.proof import count_totals, prove
 from portal.payments.statements.queries import (
     Cursor,
     LineFilter,

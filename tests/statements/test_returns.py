@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.money import Money
+from portal.payments.books import count_totals
 from portal.payments.statements.booking import MatchRefused, Share
-from portal.payments.statements.deciding import claim_unattributed
-from portal.payments.statements.entries import StatementDocument, StatementEntry
+from portal.payments.statements.decisions import claim_unattributed
+from portal.payments.statements.formats.entries import StatementDocument, StatementEntry
 from portal.payments.statements.models import LineState, StatementLine
 from portal.payments.statements.operations import ignore_lines, import_statement, reopen_line
-from portal.payments.statements.proof import count_totals
 from portal.payments.statements.queries import Line, LineFilter, list_lines
 from portal.payments.statements.returns import find_returns
 from tests.conftest import NOW

@@ -3,7 +3,7 @@
 import pytest
 
 from portal.money import Money
-from portal.payments.statements.texts import (
+from portal.payments.statements.formats.texts import (
     LONGEST,
     e_transfer_name,
     email_in,

@@ -9,12 +9,16 @@ from portal.money import Money
 from portal.payments.matching.batch import DOUBTED
 from portal.payments.matching.scoring import Reason
 from portal.payments.statements.booking import Share
-from portal.payments.statements.entries import StatementDocument, StatementEntry
+from portal.payments.statements.duplicates import find_twins, is_one_payment
+from portal.payments.statements.formats.entries import StatementDocument, StatementEntry
 from portal.payments.statements.models import LineState
-from portal.payments.statements.operations import ignore_lines, import_statement, reopen_line
+from portal.payments.statements.operations import (
+    ignore_lines,
+    import_statement,
+    reopen_line,
+    withdraw_file,
+)
 from portal.payments.statements.queries import Line, LineFilter, list_lines
-from portal.payments.statements.twins import find_twins, is_one_payment
-from portal.payments.statements.withdrawing import withdraw_file
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk
 

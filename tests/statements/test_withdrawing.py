@@ -7,20 +7,21 @@ import sqlalchemy as sa
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
+from portal.payments.books import count_totals, prove
 from portal.payments.statements.booking import MatchRefused, Share
-from portal.payments.statements.columns import ColumnMapping
-from portal.payments.statements.deciding import confirm_match
+from portal.payments.statements.decisions import confirm_match
+from portal.payments.statements.formats.columns import ColumnMapping
+from portal.payments.statements.formats.reading import read_statement
 from portal.payments.statements.models import LineState, StatementFile, Suggestion
 from portal.payments.statements.operations import (
     Imported,
+    WithdrawalRefused,
     ignore_lines,
     import_statement,
     reopen_line,
+    withdraw_file,
 )
-from portal.payments.statements.proof import count_totals, prove
 from portal.payments.statements.queries import LineFilter, find_file, list_lines
-from portal.payments.statements.reading import read_statement
-from portal.payments.statements.withdrawing import WithdrawalRefused, withdraw_file
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.codes.pledge import Frequency, Pledge
 from portal.codes.policy import Code, Kind
+from portal.codes.terms import Frequency, Pledge
 from portal.money import Money
 from portal.regions.files import read_catalogue
 

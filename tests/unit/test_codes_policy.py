@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from portal.codes.policy import Reason, Refusal, Terms, decide, open_terms
-from portal.codes.refusal import NextWay
+from portal.codes.refusals import NextWay
 from portal.i18n import use_locale
 from portal.money import Money
 from tests.unit.samples import CATALOGUE, NOW, make_code, make_pledge, region

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.codes.normalise import normalise_code
-from portal.codes.pledge import Frequency, Pledge
 from portal.codes.policy import Code, Kind, Reason, Refusal, Terms, decide, open_terms
+from portal.codes.terms import Frequency, Pledge
 from portal.money import Money
 from tests.unit.samples import CATALOGUE, NOW, make_code, region
 

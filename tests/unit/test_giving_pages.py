@@ -7,10 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from portal.giving.asked import choose_locale, read_asked
-from portal.giving.pages import LIFE_SECONDS, MOST_ADDRESSES, MOST_PAGES, Page, PageCache, make_page
+from portal.giving.form.address import choose_locale, read_asked
+from portal.giving.form.cache import (
+    LIFE_SECONDS,
+    MOST_ADDRESSES,
+    MOST_PAGES,
+    Page,
+    PageCache,
+    make_page,
+)
+from portal.giving.regions.accent import accent_sheet, contrast, parse_colour
 from portal.giving.texts import coded_money, format_rate, short_money
-from portal.giving.theme import accent_sheet, contrast, parse_colour
 from portal.i18n import use_locale
 from portal.money import Money
 from portal.regions.files import read_catalogue

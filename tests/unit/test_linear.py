@@ -25,14 +25,14 @@ from portal.codes.normalise import normalise_code
 from portal.forms import clean_line
 from portal.gifts.references import clean_reference
 from portal.money import AmountError, parse_amount
-from portal.staff.searching import read_search
+from portal.records.listing.search import read_search
 
 LENGTHS = (250, 500, 1_000, 2_000, 4_000, 8_000)
 FLOOR_SECONDS = 0.05
 MOST_GROWTH = 2.5
 ENDS = ("", "\x00", "1", " !")
 METHODS = ("search", "match", "fullmatch", "sub", "split", "findall", "finditer")
-SPARED = ("portal.sandbox", "portal.mailbox", "portal.seed", "portal.__main__")
+SPARED = ("portal.sandbox", "portal.mailbox", "portal.commands.seed", "portal.__main__")
 
 
 def _modules() -> Iterator[str]:

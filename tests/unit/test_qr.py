@@ -8,7 +8,7 @@ import segno
 import zxingcpp
 from PIL import Image
 
-from portal.giving import qr
+from portal.giving.gift import qr
 from portal.money import Money
 from tests.unit.samples import region
 

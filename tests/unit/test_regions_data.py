@@ -12,7 +12,7 @@ from stripe.params.checkout import SessionCreateParams
 from portal.i18n import language
 from portal.money import MAXIMUM_MINOR, STRIPE_MINIMUM_MINOR
 from portal.regions.files import DATA, read_region_documents
-from portal.regions.registration import CHECKS, is_number_doubtful
+from portal.regions.operations import CHECKS, is_number_doubtful
 from tests.unit.samples import CATALOGUE, region
 from tests.unit.typography import wrong_signs
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.money import Money
-from portal.regions.fees import Fee, cover_fee
+from portal.regions.catalogue import Fee, cover_fee
 from tests.unit.samples import region
 
 amounts = st.integers(0, 10**12)

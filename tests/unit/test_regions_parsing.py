@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from portal.regions.files import DATA, read_catalogue, read_region_documents
+from portal.regions.operations import is_number_doubtful
 from portal.regions.parsing import RegionError, parse_region
-from portal.regions.registration import is_number_doubtful
 
 CANADA = read_region_documents()["ca.toml"]
 

@@ -10,13 +10,13 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
 from portal.forms import UNREACHABLE
-from portal.giving.forms import ASK_ADDRESS, GiftForm
+from portal.giving.form.fields import ASK_ADDRESS, GiftForm
 from portal.i18n import TRANSLATIONS, use_locale
 from portal.paths import PACKAGE, TEMPLATES
-from portal.payments.statements.proof import CHECKS
+from portal.payments.books import CHECKS
 from portal.receipts.marks import TEXTS as MARKS
 from portal.receipts.operations import REPLACED, TAKEN_BACK
-from portal.regions.frequency import Frequency
+from portal.regions.catalogue import Frequency
 from portal.web import ERROR_TEXTS
 from tests.unit.typography import wrong_signs
 

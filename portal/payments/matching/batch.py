@@ -9,7 +9,7 @@ from portal.money import Money
 from portal.payments.matching.candidates import payer_keys
 from portal.payments.matching.matcher import Candidate, Decision, Kind, Matcher
 from portal.payments.matching.scoring import Reason
-from portal.payments.statements.entries import StatementEntry
+from portal.payments.statements.formats.entries import StatementEntry
 from portal.spilled import Spilled
 
 # What banks write where a payment has no reference of its own.

@@ -5,7 +5,7 @@ from datetime import date
 
 from portal.money import Money
 from portal.payments.matching.names import fold_words, full_name
-from portal.payments.statements.entries import StatementEntry
+from portal.payments.statements.formats.entries import StatementEntry
 
 # What the tables keep of a payer's key.
 _LONGEST_KEY = 200

@@ -6,11 +6,10 @@ from datetime import date
 
 from portal.money import Money
 from portal.payments.matching.candidates import Notice, PayerAlias, payer_keys
-from portal.payments.matching.keyed import Keyed
 from portal.payments.matching.names import Words, fold_words
-from portal.payments.matching.pool import GiftPool
+from portal.payments.matching.pool import GiftPool, Keyed
 from portal.payments.matching.references import Quotes, Reading
-from portal.payments.statements.entries import StatementEntry
+from portal.payments.statements.formats.entries import StatementEntry
 
 NOTHING_QUOTED = Quotes({})
 # A payer who paid for more donors than this is an agency, and says little of any.

@@ -15,8 +15,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Database, Document, insert_new
-from portal.payments.statements.entries import StatementDocument, StatementEntry
-from portal.payments.statements.models import BY_ITSELF, LineState, StatementFile, StatementLine
+from portal.i18n import gettext
+from portal.payments.statements.formats.entries import StatementDocument, StatementEntry
+from portal.payments.statements.models import (
+    BY_ITSELF,
+    LineState,
+    Match,
+    StatementFile,
+    StatementLine,
+    Suggestion,
+)
 from portal.plain import clean_line
 
 BATCH = 500
@@ -189,3 +197,92 @@ def reopen_line(session: Session, line_id: int) -> bool:
         .returning(StatementLine.id)
     )
     return result.first() is not None
+
+
+class WithdrawalRefused(Exception):
+    """The file has to stand; the text is for the clerk."""
+
+
+def withdraw_file(session: Session, file_id: int, *, why: str, by: str, now: datetime) -> int:
+    """Take a file and its lines out of all that counts; how many lines it had.
+
+    Raises WithdrawalRefused where it has to stand.
+    """
+    take_turns(session)
+    line_ids = _lock_lines(session, file_id)
+    hindrance = find_hindrance(session, file_id)
+    if hindrance:
+        raise WithdrawalRefused(hindrance)
+    session.execute(
+        sa.update(StatementFile)
+        .where(StatementFile.id == file_id)
+        .values(withdrawn_at=now, withdrawn_by=by, withdrawn_why=why)
+    )
+    session.execute(
+        sa.update(StatementLine)
+        .where(StatementLine.file_id == file_id)
+        .values(state=LineState.WITHDRAWN, note=why, decided_by=by, decided_at=now)
+    )
+    of_file = sa.select(StatementLine.id).where(StatementLine.file_id == file_id)
+    session.execute(sa.delete(Suggestion).where(Suggestion.line_id.in_(of_file)))
+    return len(line_ids)
+
+
+def _lock_lines(session: Session, file_id: int) -> list[int]:
+    """The file's lines, held so that none is matched meanwhile."""
+    lines = (
+        sa.select(StatementLine.id)
+        .where(StatementLine.file_id == file_id)
+        .order_by(StatementLine.id)
+        .with_for_update()
+    )
+    return list(session.scalars(lines))
+
+
+def find_hindrance(session: Session, file_id: int) -> str:
+    """Why a file can't be withdrawn, in a sentence; empty where it can."""
+    file = session.get(StatementFile, file_id)
+    if file is None or file.withdrawn_at is not None:
+        return gettext("This file was withdrawn already.")
+    matched = sa.select(Match.id).join(StatementLine).where(StatementLine.file_id == file_id)
+    if session.scalar(matched.limit(1)) is not None:
+        return gettext(
+            "A line of this file is or was booked for a gift, so the file has to stay."
+            " Put right its lines one by one."
+        )
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many of a file's lines are in each state; together they are all of its lines."""
+
+    matched: int
+    suggested: int
+    without: int
+    ignored: int
+    went_out: int
+
+
+def count_outcome(session: Session, file_id: int) -> Outcome:
+    """Count a file's lines; one whose movement an earlier file brought is that file's."""
+    came_in, state = StatementLine.amount_minor > 0, StatementLine.state
+    is_open = sa.and_(came_in, state == LineState.OPEN)
+    has_gift = sa.exists().where(Suggestion.line_id == StatementLine.id)
+    row = session.execute(
+        sa.select(
+            *(
+                sa.func.count().filter(condition)
+                for condition in (
+                    sa.and_(came_in, state == LineState.MATCHED),
+                    sa.and_(is_open, has_gift),
+                    sa.and_(is_open, ~has_gift),
+                    sa.and_(came_in, state == LineState.IGNORED),
+                    ~came_in,
+                )
+            )
+        )
+        .select_from(StatementLine)
+        .where(StatementLine.file_id == file_id)
+    ).one()
+    return Outcome(*(int(count) for count in row))

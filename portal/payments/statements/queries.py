@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.money import Money
+from portal.payments.books import Totals, count_totals_by_file
+from portal.payments.statements.duplicates import find_twins
 from portal.payments.statements.models import (
     BY_ITSELF,
     LineState,
@@ -21,9 +23,7 @@ from portal.payments.statements.models import (
     StatementLine,
     Suggestion,
 )
-from portal.payments.statements.proof import Totals, count_totals_by_file
 from portal.payments.statements.returns import returned_line
-from portal.payments.statements.twins import find_twins
 
 ABOVE_ALL_SCORES = 101
 # Debits that the import set aside stand on no list; those that may be returns do.

@@ -19,8 +19,8 @@ from portal.database import Database
 from portal.gifts.models import Gift
 from portal.payments.matching.batch import NO_REFERENCE, Mirror, mirrors
 from portal.payments.matching.references import find_references
-from portal.payments.statements.entries import StatementEntry
-from portal.payments.statements.gathering import read_lines
+from portal.payments.statements.formats.entries import StatementEntry
+from portal.payments.statements.loading import read_lines
 from portal.payments.statements.models import BY_ITSELF, LineState, Match, StatementLine
 
 LOOKED_UP = 500

@@ -10,7 +10,7 @@ from portal.gifts.operations import fold_name
 from portal.gifts.references import ALPHABET, LENGTH, clean_reference, group
 from portal.money import AmountError, Money, parse_amount
 from portal.payments.matching.references import find_references
-from portal.payments.statements.gathering import OPEN, is_for_someone
+from portal.payments.statements.loading import OPEN, is_for_someone
 from portal.payments.statements.queries import GiftChoice, choice_of
 
 SHORTEST_REFERENCE = 3

@@ -13,8 +13,8 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
-from portal.payments.followups import Bench
 from portal.payments.operations import accept_for
+from portal.payments.stripe.comparison import Bench
 from portal.payments.transfers.models import TransferWatch
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import find_watch

@@ -1,0 +1,187 @@
+"""`portal doctor`: look at everything an installation leans on, and say what is wrong."""
+
+import shutil
+import smtplib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import requests
+import sqlalchemy as sa
+
+from portal.clock import SystemClock
+from portal.database import Database, DatabaseUnavailable
+from portal.jobs import DEAD_AFTER, Worker
+from portal.payments.models import EventState, StripeEvent
+from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
+from portal.proxies import UNKNOWN_PROXY
+from portal.regions.queries import load_catalogue
+from portal.regions.workable import Lack, list_lacks, means_of, narrow
+from portal.schema import is_current
+from portal.settings import Settings
+
+LEAST_FREE_BYTES = 500_000_000
+ASK_SECONDS = 5
+MOST_READ = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at, and what was found."""
+
+    what: str
+    is_well: bool
+    text: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every finding, the good ones too."""
+    database = Database(settings.database_url)
+    findings = [*_examine_settings(settings), _examine_database(database)]
+    if findings[-1].is_well:
+        findings += [_examine_workers(database), _examine_events(database)]
+        findings += _examine_regions(database, settings)
+    database.close()
+    outside = (
+        _examine_base_address,
+        _examine_stripe,
+        _examine_mail,
+        _examine_disk,
+        _examine_uploads,
+    )
+    return [*findings, *(look(settings) for look in outside)]
+
+
+def _examine_settings(settings: Settings) -> Iterator[Finding]:
+    is_secure = settings.is_secure or settings.environment == "demo"
+    yield Finding(
+        "address",
+        is_secure,
+        settings.base_url if is_secure else "PORTAL_BASE_URL should begin with https://",
+    )
+    if settings.has_stripe and not settings.stripe_webhook_secrets:
+        yield Finding(
+            "webhooks", False, "PORTAL_STRIPE_WEBHOOK_SECRETS is empty: no event can be believed"
+        )
+
+
+def _examine_base_address(settings: Settings) -> Finding:
+    """Ask the address that donors see, as they do, and say what answered."""
+    asked = f"{settings.base_url}/readyz"
+    try:
+        answer = requests.get(asked, timeout=ASK_SECONDS, allow_redirects=False)
+    except requests.RequestException as error:
+        return Finding("proxy", False, f"{asked} does not answer ({type(error).__name__})")
+    if UNKNOWN_PROXY in answer.text[:MOST_READ]:
+        return Finding(
+            "proxy",
+            False,
+            f"{asked} answers through a proxy, and PORTAL_TRUSTED_PROXIES is 0: set it to how "
+            "many proxies stand in front",
+        )
+    is_ours = answer.status_code == HTTPStatus.OK and '"migrated"' in answer.text[:MOST_READ]
+    what = "as it should" if is_ours else "but not as this portal does"
+    return Finding("proxy", is_ours, f"{asked} answers {answer.status_code}, {what}")
+
+
+def _examine_database(database: Database) -> Finding:
+    try:
+        current = is_current(database)
+    except (sa.exc.SQLAlchemyError, DatabaseUnavailable) as error:
+        return Finding("database", False, f"can't be opened ({type(error).__name__})")
+    text = database.url.get_backend_name() if current else "not up to date: run portal db upgrade"
+    return Finding("database", current, text)
+
+
+def _examine_workers(database: Database) -> Finding:
+    since = SystemClock().now() - DEAD_AFTER
+    with database.read() as session:
+        count = session.scalar(sa.select(sa.func.count()).where(Worker.seen_at > since)) or 0
+    return Finding(
+        "worker", count > 0, f"{count} running" if count else "none runs: start portal worker"
+    )
+
+
+def _examine_events(database: Database) -> Finding:
+    open_states = (EventState.WAITING, EventState.FAILED)
+    with database.read() as session:
+        count = (
+            session.scalar(sa.select(sa.func.count()).where(StripeEvent.state.in_(open_states)))
+            or 0
+        )
+    text = (
+        f"{count} of Stripe's events are not booked: see /staff/events" if count else "all booked"
+    )
+    return Finding("events", count == 0, text)
+
+
+LACKS = {
+    Lack.OWN_REGION: "the regions are samples; put your own files into a folder, set "
+    "PORTAL_REGIONS and run portal db upgrade",
+    Lack.STRIPE: "PORTAL_STRIPE_SECRET_KEY is empty",
+    Lack.RECIPIENT: "no recipient or account is set",
+}
+
+
+def _examine_regions(database: Database, settings: Settings) -> Iterator[Finding]:
+    """Whether something can be given, and which modes are not offered, and why."""
+    means = means_of(settings)
+    with database.read() as session:
+        catalogue = load_catalogue(session)
+    lacking = list(list_lacks(catalogue, means))
+    is_open = bool(narrow(catalogue, means).open)
+    text = (
+        "giving is set up" if is_open else "nothing can be given: no region has a mode that works"
+    )
+    yield Finding("regions", is_open, text)
+    for lack, why in LACKS.items():
+        found = sorted({f"{region}/{mode}" for kind, region, mode in lacking if kind is lack})
+        if found:
+            yield Finding("modes", False, f"not offered: {', '.join(found)}: {why}")
+
+
+def _examine_stripe(settings: Settings) -> Finding:
+    if not settings.has_stripe:
+        return Finding("stripe", False, "PORTAL_STRIPE_SECRET_KEY is empty: no card can be taken")
+    try:
+        account = Gateway(settings).check_account()
+    except (StripeUnavailable, StripeRefused) as error:
+        return Finding("stripe", False, f"the key did not work ({error})")
+    return Finding("stripe", True, f"{account}, {'live' if settings.is_live else 'test'} mode")
+
+
+def _examine_mail(settings: Settings) -> Finding:
+    parts = urlsplit(settings.mail_url)
+    if not parts.hostname:
+        return Finding("mail", False, "PORTAL_MAIL_URL is empty: no receipt can be sent")
+    connect: Callable[..., smtplib.SMTP] = (
+        smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
+    )
+    try:
+        with connect(parts.hostname, parts.port or 25, timeout=10) as server:
+            server.noop()
+    except (OSError, smtplib.SMTPException) as error:
+        return Finding("mail", False, f"the mail server does not answer ({type(error).__name__})")
+    return Finding("mail", True, f"{parts.hostname} answers")
+
+
+def _examine_disk(settings: Settings) -> Finding:
+    path = settings.sqlite_path
+    if path is None:
+        return Finding("disk", True, "the database is elsewhere")
+    free = shutil.disk_usage(path.parent).free
+    return Finding(
+        "disk", free > LEAST_FREE_BYTES, f"{free // 1_000_000} MB free beside the database"
+    )
+
+
+def _examine_uploads(settings: Settings) -> Finding:
+    folder = settings.uploads_path
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return Finding("uploads", True, f"{folder} can be written")
+    except OSError as error:
+        return Finding("uploads", False, f"{folder} can't be written ({type(error).__name__})")

@@ -1,0 +1,243 @@
+"""Made-up gifts for a demo: booked like real ones, with ledger and story, in bulk."""
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.clock import day_in
+from portal.database import table_of
+from portal.donors.models import Donor
+from portal.gifts.ledger import Accounts, movements
+from portal.gifts.lifecycle import Fact, FactKind, Status
+from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry
+from portal.gifts.operations import fold_name, make_token
+from portal.gifts.references import ALPHABET, LENGTH, check_sign, group
+from portal.gifts.words import list_words
+from portal.payments.stripe.comparison import Bench
+from portal.regions.catalogue import Catalogue, Region
+
+BATCH = 2_000
+# No multiple of 31, the number of signs: so no two products are the same modulo its powers.
+SCATTER = 527_182_818_459
+FIRST_NAMES = (
+    "Ada Amina Anaïs Chidi Chloé Daniel Efua Emeka Fatou Grace Hannah Ifeoma Jean Joy Kofi "
+    "Liam Lucía Mei Mateo Naomi Noah Olu Priya Ruth Samuel Sofia Thandi Yuki Zoë Wanjiru"
+).split()
+LAST_NAMES = (
+    "Adeyemi Bélanger Campbell Dlamini Eze Fournier Gagnon Hughes Ibrahim Jones Kamau Kim "
+    "Leblanc Mensah Müller Nguyen Okafor Patel Quirke Roy Schmidt Tanaka Tremblay Walker"
+).split()
+FATES = (
+    (Status.PAID, 80),
+    (Status.PENDING, 8),
+    (Status.EXPIRED, 6),
+    (Status.REFUNDED, 3),
+    (Status.PROCESSING, 2),
+    (Status.FAILED, 1),
+)
+FACTS_OF = {
+    Status.PAID: (FactKind.PAID,),
+    Status.REFUNDED: (FactKind.PAID, FactKind.REFUNDED),
+    Status.PROCESSING: (FactKind.PROCESSING,),
+    Status.FAILED: (FactKind.PROCESSING, FactKind.FAILED),
+    Status.EXPIRED: (FactKind.EXPIRED,),
+    Status.PENDING: (),
+}
+
+
+def seed_gifts(bench: Bench, count: int, progress: Callable[[int], Any]) -> None:
+    """Add `count` gifts spread over the last two years, oldest first."""
+    chance = random.Random(count)  # noqa: S311 - made-up data needs no secrets
+    now = bench.clock.now()
+    catalogue = bench.catalogue.get()
+    with bench.database.write() as session:
+        donors = _add_donors(session, min(count, 500), now)
+        last = session.scalar(sa.select(sa.func.max(Gift.id))) or 0
+    todo = iter(range(count))
+    while numbers := list(islice(todo, BATCH)):
+        rows = [
+            _gift_row(
+                chance,
+                catalogue,
+                donors,
+                last + number + 1,
+                now - timedelta(days=730) * (count - number) / count,
+            )
+            for number in numbers
+        ]
+        with bench.database.write() as session:
+            _insert(session, rows)
+        progress(len(numbers))
+    _advance_sequences(bench)
+
+
+def _add_donors(session: Session, count: int, now: datetime) -> list[tuple[int, str, str, str]]:
+    """Some made-up people: id, names and address, each an address at example.org."""
+    people = []
+    offset = session.scalar(sa.select(sa.func.max(Donor.id))) or 0
+    for number in range(count):
+        first = FIRST_NAMES[number % len(FIRST_NAMES)]
+        last = LAST_NAMES[number % len(LAST_NAMES)]
+        email = f"donor{offset + number}@example.org"
+        donor = Donor(email=email, created_at=now)
+        session.add(donor)
+        session.flush()
+        people.append((donor.id, first, last, email))
+    return people
+
+
+def _gift_row(
+    chance: random.Random,
+    catalogue: Catalogue,
+    donors: list[tuple[int, str, str, str]],
+    number: int,
+    at: datetime,
+) -> dict[str, Any]:
+    region: Region = chance.choice(list(catalogue.regions.values()))
+    currency = chance.choice(region.currencies)
+    mode = chance.choice(region.offered)
+    donor_id, first, last, email = chance.choice(donors)
+    statuses, weights = zip(*FATES, strict=True)
+    status: Status = chance.choices(statuses, weights)[0]
+    amount = chance.choice(currency.presets_minor) + chance.choice((0, 0, 50, 125))
+    received = at + timedelta(minutes=3) if FactKind.PAID in FACTS_OF[status] else None
+    return {
+        "id": number,
+        "token": make_token(),
+        "reference": reference_of(number),
+        "donor_id": donor_id,
+        "region": region.slug,
+        "fund": chance.choice(region.funds).key,
+        "code": "LWCAN" if region.slug == "ca" and number % 2 else None,
+        "partner": None,
+        "mode": mode.key,
+        "frequency": "once",
+        "amount_minor": amount,
+        "cover_minor": 0,
+        "currency": currency.currency,
+        "first_name": first,
+        "last_name": last,
+        "email": email,
+        "search_name": fold_name(first, last),
+        "given_name": fold_name(first, ""),
+        "locale": region.locales[0],
+        "status": status,
+        "paid_minor": amount if received else 0,
+        "refunded_minor": amount if status is Status.REFUNDED else 0,
+        "created_at": at,
+        "received_at": received,
+        "received_on": day_in(region.issuer.timezone, received) if received else None,
+        **dict.fromkeys(
+            "address_line1 address_line2 city province postal_code country dedication".split(), ""
+        ),
+        "anonymous": False,
+    }
+
+
+def reference_of(number: int) -> str:
+    """A reference for each number and none for two, as scattered as chance's."""
+    left = number * SCATTER % len(ALPHABET) ** (LENGTH - 1)
+    body = ""
+    for _ in range(LENGTH - 1):
+        left, value = divmod(left, len(ALPHABET))
+        body += ALPHABET[value]
+    return group(body + check_sign(body))
+
+
+def _insert(session: Session, gifts: list[dict[str, Any]]) -> None:
+    """A batch with its evidence, ledger and story."""
+    # Tables, not models: the unit of work would sort the rows by which values they lack.
+    session.execute(sa.insert(table_of(Gift)), gifts)
+    words = [
+        {"word": word, "gift_id": gift["id"]}
+        for gift in gifts
+        for word in list_words(gift["first_name"], gift["last_name"], gift["email"])
+    ]
+    session.execute(sa.insert(table_of(GiftWord)), words)
+    evidence = [row for gift in gifts for row in _evidence_rows(gift)]
+    if not evidence:
+        return
+    ids = session.scalars(
+        sa.insert(table_of(Evidence)).returning(_EVIDENCE_ID, sort_by_parameter_order=True),
+        evidence,
+    ).all()
+    by_id = {gift["id"]: gift for gift in gifts}
+    pairs = list(zip(evidence, ids, strict=True))
+    ledger = [row for proof, key in pairs for row in _ledger_rows(by_id, proof, key)]
+    session.execute(sa.insert(table_of(LedgerEntry)), ledger)
+    events = [_event_row(by_id, proof, key) for proof, key in pairs]
+    session.execute(sa.insert(table_of(GiftEvent)), events)
+
+
+_EVIDENCE_ID = table_of(Evidence).c.id
+
+
+def _evidence_rows(gift: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for fact in FACTS_OF[gift["status"]]:
+        prefix = "re" if fact is FactKind.REFUNDED else "pi"
+        subject = f"{prefix}_seed{gift['token'].replace('-', 'x').replace('_', 'x')}"
+        has_money = fact in {FactKind.PAID, FactKind.REFUNDED}
+        yield {
+            "key": f"{fact}:{subject}",
+            "gift_id": gift["id"],
+            "source": "stripe",
+            "fact": fact.value,
+            "subject": subject,
+            "amount_minor": gift["amount_minor"] if has_money else None,
+            "currency": gift["currency"] if has_money else None,
+            "occurred_at": gift["received_at"] or gift["created_at"],
+            "recorded_at": gift["received_at"] or gift["created_at"],
+            "actor": "seed",
+            "detail": {},
+        }
+
+
+def _ledger_rows(
+    gifts: dict[int, dict[str, Any]], evidence: dict[str, Any], evidence_id: int
+) -> Iterator[dict[str, Any]]:
+    fund = gifts[evidence["gift_id"]]["fund"]
+    fact = Fact(
+        FactKind(evidence["fact"]),
+        evidence["subject"],
+        evidence["amount_minor"] or 0,
+        evidence["currency"] or "",
+    )
+    for movement in movements(fact, Accounts("stripe", fund)):
+        yield {
+            "key": movement.key,
+            "gift_id": evidence["gift_id"],
+            "evidence_id": evidence_id,
+            "debit_account": movement.debit,
+            "credit_account": movement.credit,
+            "amount_minor": movement.money.minor,
+            "currency": movement.money.currency,
+            "booked_at": evidence["recorded_at"],
+        }
+
+
+def _event_row(
+    gifts: dict[int, dict[str, Any]], evidence: dict[str, Any], evidence_id: int
+) -> dict[str, Any]:
+    return {
+        "gift_id": evidence["gift_id"],
+        "evidence_id": evidence_id,
+        "kind": evidence["fact"],
+        "status": gifts[evidence["gift_id"]]["status"].value,
+        "at": evidence["recorded_at"],
+        "actor": "seed",
+        "why": "",
+        "data": {},
+    }
+
+
+def _advance_sequences(bench: Bench) -> None:
+    """Gifts were numbered by us; PostgreSQL's own counter must go on after them."""
+    if bench.database.is_sqlite:
+        return
+    with bench.database.write() as session:
+        session.execute(sa.text("SELECT setval('gifts_id_seq', (SELECT max(id) FROM gifts))"))

@@ -1,0 +1,262 @@
+"""`portal statements`: money that comes by bank file, from import to receipt."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from portal.commands.columns import mapping_options, read_mapping
+from portal.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from portal.payments.statements.formats.columns import ColumnMapping
+    from portal.payments.statements.formats.entries import StatementDocument
+    from portal.payments.statements.interac.keeping import KeptNotices
+    from portal.payments.stripe.comparison import Bench
+
+
+BANKS = ("rbc", "td", "bmo", "scotiabank", "cibc", "desjardins", "national")
+BY = "system"
+SHOWN_ROWS = 10
+SHOWN_TEXT = 60
+
+
+@click.group()
+def statements() -> None:
+    """Bank statements, and what they say of gifts."""
+
+
+@statements.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--preset", type=click.Choice(BANKS), help="The bank, where it isn’t recognised.")
+@click.option("--account", default="", help="The account, where the file names none.")
+@click.option("--currency", default=None, help="The currency, where the file names none.")
+@click.option("--preview", is_flag=True, help="Show what would be read; keep nothing.")
+@mapping_options
+def import_file(
+    file: Path,
+    preset: str | None,
+    account: str,
+    currency: str | None,
+    *,
+    preview: bool,
+    **options: Any,
+) -> None:
+    """Keep a bank's file, book what is certain, and suggest gifts for the rest.
+
+    CSV of the large Canadian banks, camt.053, camt.054, MT940, OFX and QFX are
+    recognised; for any other CSV, say what its columns mean. A file is kept whole or not at
+    all, and the same file again changes nothing, unless staff withdrew it.
+
+    \b
+    Example:
+      portal statements import november.csv
+      portal statements import other.csv --preview --date-column 1 --date-first day \\
+        --amount-column Amount --name-column 3 --message-column Details --currency CAD
+    """
+    mapping = read_mapping(options)
+    if mapping is not None and preset is not None:
+        raise click.UsageError("Give --preset or columns, not both.")
+    reading = Reading(preset, mapping, account, currency)
+    with _plain_errors():
+        if preview:
+            _show(file, reading)
+        else:
+            _import(load_settings(), file, reading)
+
+
+class Reading:
+    """How a file is to be read."""
+
+    def __init__(
+        self,
+        preset: str | None,
+        mapping: "ColumnMapping | None",
+        account: str,
+        currency: str | None,
+    ) -> None:
+        self._preset, self.mapping = preset, mapping
+        self.account, self.currency = account, currency.upper() if currency else None
+
+    def read(self, content: bytes, file: Path) -> "StatementDocument":
+        from portal.payments.statements.formats.reading import read_statement
+
+        return read_statement(
+            content,
+            filename=file.name,
+            preset=self._preset,
+            mapping=self.mapping,
+            account=self.account,
+            currency=self.currency,
+        )
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Whatever a file, a mailbox or the database refuses, in one sentence."""
+    from portal.database import DatabaseUnavailable
+    from portal.payments.statements.formats.entries import StatementError
+    from portal.payments.statements.interac.imap import ImapError
+
+    try:
+        yield
+    except (StatementError, ImapError) as error:
+        raise click.ClickException(str(error)) from None
+    except DatabaseUnavailable:
+        raise click.ClickException(
+            "The database can’t be used now. What is kept stays kept; run this again."
+        ) from None
+
+
+def _show(file: Path, reading: Reading) -> None:
+    """The first rows as they stand, or the first movements where they can be read."""
+    from portal.payments.statements.formats.decoding import read_file
+    from portal.payments.statements.formats.entries import StatementError
+    from portal.payments.statements.formats.mapper import preview
+
+    content = read_file(file)
+    try:
+        document = reading.read(content, file)
+    except StatementError as error:
+        for row in preview(content, None, rows=SHOWN_ROWS).rows:
+            cells = (f"[{number}] {cell}" for number, cell in enumerate(row.cells, start=1))
+            click.echo(f"{row.line}: {'  '.join(cells)}")
+        raise error from None
+    for entry in document.entries[:SHOWN_ROWS]:
+        seen = entry.without_hidden()
+        text = " / ".join(filter(None, (seen.payer_name, seen.message)))[:SHOWN_TEXT]
+        click.echo(f"{entry.position}: {entry.booked_on}  {entry.money!s:>16}  {text}")
+    click.echo(f"{len(document.entries)} movements as {document.format}; nothing was kept.")
+
+
+def _import(settings: Settings, file: Path, reading: Reading) -> None:
+    from portal.commands.installation import make_work
+    from portal.payments.statements.formats.decoding import read_file
+    from portal.payments.statements.operations import import_statement
+
+    content = read_file(file)
+    document = reading.read(content, file)
+    for aside in document.set_aside:
+        click.echo(
+            f"Line {aside.line} is no money yet ({aside.status}), and is left out.", err=True
+        )
+    bench = make_work(settings).bench
+    now = bench.clock.now()
+    imported = import_statement(
+        bench.database, document, content, filename=file.name, by=BY, now=now
+    )
+    if imported.is_repeat:
+        click.echo(
+            "This very file was imported before; none of its lines is new. If its columns were "
+            "read wrongly, staff can withdraw it on its page, and it can be imported again."
+        )
+    else:
+        known = imported.lines - imported.new
+        click.echo(f"Kept {imported.new} new lines; {known} were known or moved no money.")
+        _warn_of_twins(bench, imported.file_id)
+    _match(bench)
+    _say_totals(bench, imported.file_id)
+
+
+def _warn_of_twins(bench: "Bench", file_id: int) -> None:
+    from portal.payments.statements.duplicates import count_twins
+
+    with bench.database.read() as session:
+        twins = count_twins(session, file_id)
+    if twins:
+        click.echo(
+            f"{twins} of them may have been told by an earlier file of another kind, and wait "
+            "for a clerk, who ignores them or withdraws this file if both are of one account."
+        )
+
+
+def _match(bench: "Bench") -> None:
+    from portal.payments.statements.loading import count_open_lines
+    from portal.payments.statements.match_run import match_open_lines
+
+    with bench.database.read() as session:
+        waiting = count_open_lines(session)
+    with click.progressbar(length=waiting, label="Matching", file=sys.stderr) as bar:
+        worked = match_open_lines(
+            bench.database, bench.desk(), bench.clock.now(), progress=bar.update
+        )
+    click.echo(
+        f"Booked {worked.automatic}; gifts are suggested for {worked.suggested} lines; "
+        f"{worked.unmatched} lines have none."
+    )
+
+
+def _say_totals(bench: "Bench", file_id: int | None) -> None:
+    from portal.payments.books import count_totals
+
+    with bench.database.read() as session:
+        totals = count_totals(session, file_id)
+    for each in totals:
+        click.echo(
+            f"{each.received} came in = {each.matched.plain()} matched + {each.open.plain()} open"
+            f" + {each.ignored.plain()} ignored."
+        )
+
+
+@statements.command("notices")
+@click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--imap", is_flag=True, help="Fetch from PORTAL_NOTICES_IMAP_URL.")
+def notices(path: Path | None, *, imap: bool) -> None:
+    """Keep Interac's notification mails, which help to match the bank's lines.
+
+    PATH is an mbox, a Maildir, a folder of .eml files or one of them. A notice never books
+    money: only the bank's own line does.
+
+    \b
+    Example:
+      portal statements notices ./november.mbox
+      portal statements notices --imap
+    """
+    if (path is None) is not imap:
+        raise click.UsageError("Give a PATH, or --imap.")
+    settings = load_settings()
+    if imap and not settings.notices_imap_url.get_secret_value():
+        raise click.ClickException("No mailbox is set: set PORTAL_NOTICES_IMAP_URL.")
+    from portal.commands.installation import make_work
+
+    bench = make_work(settings).bench
+    with _plain_errors():
+        kept = _keep_notices(bench, settings, path)
+        for key, reason in kept.refused.items():
+            click.echo(f"Mail {key}: {reason}", err=True)
+        click.echo(f"Kept {kept.new} new notices; {len(kept.refused)} mails were refused.")
+        if kept.new:
+            _match(bench)
+
+
+def _keep_notices(bench: "Bench", settings: Settings, path: Path | None) -> "KeptNotices":
+    from portal.payments.statements.interac.keeping import fetch_notices, keep_notices, read_account
+    from portal.payments.statements.interac.mailboxes import read_mails
+
+    server, now = settings.trusted_mail_server, bench.clock.now()
+    if path is None:
+        account = read_account(settings.notices_imap_url.get_secret_value())
+        return fetch_notices(bench.database, account, now, trusted_server=server)
+    mails = read_mails(path)
+    with bench.database.write() as session:
+        return keep_notices(session, mails, now, trusted_server=server)
+
+
+def check_books() -> None:
+    """Totals of all statements, and a sentence for whatever does not add up; 1 if any."""
+    from portal.commands.installation import make_work
+    from portal.payments.books import prove
+
+    with _plain_errors():
+        bench = make_work(load_settings()).bench
+        _say_totals(bench, None)
+        with bench.database.read() as session:
+            problems = prove(session)
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        sys.exit(1)
+    click.echo("Statements, matches, ledger, gifts and receipts add up.")

@@ -1,0 +1,1 @@
+"""The giving form: from an address to a pledge."""

@@ -1,0 +1,186 @@
+"""The giving form: its stable field names, read and judged, and the pledge it makes."""
+
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from portal.codes.terms import Frequency, Pledge
+from portal.donors.giver import Giver
+from portal.forms import (
+    AmountField,
+    ChoiceField,
+    EmailField,
+    LineField,
+    PortalForm,
+    TickField,
+)
+from portal.giving.form.offer import Offer
+from portal.i18n import current_locale, gettext, pick
+from portal.receipts.fonts import list_undrawable
+
+# A name that no form filler knows: what is filled in here was filled in by a program.
+HONEYPOT = "kx_7"
+ADDRESS_FIELDS = ("address_line1", "address_line2", "city", "province", "postal_code", "country")
+PRINTED_FIELDS = ("first_name", "last_name", *ADDRESS_FIELDS, "dedication")
+MOST_SIGNS = 5
+PLEDGE_FIELDS = ("amount", "currency", "frequency", "fund", "mode")
+ASK_ADDRESS = {
+    "address_line1": "Enter your %(label)s",
+    "address_line2": "Enter your %(label)s",
+    "city": "Enter your %(label)s",
+    "province": "Choose your %(label)s",
+    "postal_code": "Enter your %(label)s",
+}
+
+
+class GiftForm(PortalForm):
+    """One gift as typed. `offer` says what may be chosen; its labels stand in templates."""
+
+    amount = AmountField()
+    currency = ChoiceField(ask="Choose one of the currencies listed here")
+    frequency = ChoiceField(ask="Choose to give one time or every month")
+    fund = ChoiceField(ask="Choose one of the funds listed here")
+    code = LineField(longest=60)
+    mode = ChoiceField(ask="Select your preferred mode of payment")
+    first_name = LineField(ask="Enter your first name")
+    last_name = LineField(ask="Enter your last name")
+    email = EmailField(ask="Enter your e-mail address", longest=254)
+    address_line1 = LineField(longest=200)
+    address_line2 = LineField(longest=200)
+    city = LineField()
+    province = LineField()
+    postal_code = LineField(longest=20)
+    country = LineField(longest=2)
+    dedication = LineField(longest=300)
+    anonymous = TickField()
+    cover_fee = TickField()
+    consent_news = TickField()
+
+    def __init__(self, sent: MultiDict[str, str], offer: Offer) -> None:
+        super().__init__(sent, **_first_values(offer))
+        self.offer = offer
+        self.amount.currency = offer.currency
+        self.amount.cards = frozenset(money.plain() for money in offer.cards)
+        if not self.amount.sent and offer.suggested is not None:
+            self.amount.sent = (offer.suggested.plain(),)
+        self._set_options()
+        self._set_address()
+
+    def _set_options(self) -> None:
+        offer = self.offer
+        modes = [card.mode.key for card in offer.modes]
+        self.currency.options = offer.currencies
+        self.frequency.options = tuple(Frequency)
+        self.fund.options = [fund.key for fund in offer.funds]
+        self.mode.options = modes
+        self.frequency.anchor = f"frequency-{offer.frequency}"
+        self.mode.anchor = f"mode-{modes[0]}" if modes else "modes"
+        if len(modes) == 1 and not self.mode.data:
+            self.mode.data = modes[0]
+
+    def _set_address(self) -> None:
+        region = self.offer.region
+        if not region.receipt.needs_address:
+            for name in ADDRESS_FIELDS:
+                del self[name]
+            return
+        labels = region.address.labels
+        for name, ask in ASK_ADDRESS.items():
+            if name not in labels:
+                del self[name]
+            elif name in region.address.required:
+                self[name].ask = gettext(ask, label=_inside(pick(labels[name])))
+        if self.country.data.upper() not in region.countries:
+            self.country.data = next(iter(region.countries), "")
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Judge every field; amounts and choices are then judged by `codes.policy.decide`."""
+        super().validate(extra_validators)
+        self._check_signs()
+        self._check_postal_code()
+        self._check_province()
+        return not self.errors
+
+    def _check_signs(self) -> None:
+        """Refuse what a receipt could not show: a name must not lose a part of itself there."""
+        for name in PRINTED_FIELDS:
+            lost = list_undrawable(self[name].data or "") if name in self else ()
+            if lost and not self[name].errors:
+                signs = " ".join(lost[:MOST_SIGNS])
+                self.refuse(
+                    name, gettext("Leave out %(signs)s: a receipt can’t show it", signs=signs)
+                )
+
+    def _check_postal_code(self) -> None:
+        if "postal_code" not in self or not self.postal_code.data:
+            return
+        address = self.offer.region.address
+        clean = address.clean_postal_code(self.postal_code.data)
+        if clean is not None:
+            self.postal_code.data = clean
+        elif not self.postal_code.errors:
+            self.refuse(
+                "postal_code",
+                gettext(
+                    "Enter a %(label)s like %(example)s",
+                    label=_inside(pick(address.postal_label)),
+                    example=address.postal_example,
+                ),
+            )
+
+    def _check_province(self) -> None:
+        if "province" not in self or not self.province.data:
+            return
+        address = self.offer.region.address
+        if not address.provinces:
+            return
+        province = address.province(self.province.data)
+        if province is not None:
+            self.province.data = province.code
+        else:
+            self.refuse("province", gettext("Choose one from the list"))
+
+    @property
+    def has_pledge(self) -> bool:
+        """Whether what was promised can be judged, however the rest of the form is."""
+        return not any(self[name].errors for name in PLEDGE_FIELDS)
+
+    def to_pledge(self) -> Pledge:
+        """What was promised, once the form is valid."""
+        return Pledge(
+            money=self.amount.data,
+            region=self.offer.region.slug,
+            fund=self.fund.data,
+            mode=self.mode.data,
+            frequency=Frequency(self.frequency.data),
+            code=self.offer.terms.code,
+        )
+
+    def to_giver(self) -> Giver:
+        """Who gives, once the form is valid."""
+        address = {name: self[name].data for name in ADDRESS_FIELDS if name in self}
+        return Giver(
+            first_name=self.first_name.data,
+            last_name=self.last_name.data,
+            email=self.email.data,
+            locale=current_locale(),
+            dedication=self.dedication.data,
+            anonymous=self.anonymous.data,
+            consent_news=self.consent_news.data,
+            **address,
+        )
+
+
+def _first_values(offer: Offer) -> dict[str, str]:
+    """What is chosen before anybody chose."""
+    return {
+        "currency": offer.currency,
+        "frequency": offer.frequency,
+        "fund": offer.fund,
+        "country": next(iter(offer.region.countries), ""),
+    }
+
+
+def _inside(label: str) -> str:
+    """A label as it stands inside a sentence: `postal code`, but `ZIP code`."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label

@@ -1,0 +1,132 @@
+"""Everything the form's template shows, gathered from a region, an offer and a form."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from portal.giving.form.address import Asked
+from portal.giving.form.fields import GiftForm
+from portal.giving.form.offer import ModeCard, Offer, explain_fee
+from portal.giving.texts import format_rate, language_name, money_pattern, short_money
+from portal.i18n import current_locale, gettext, html_lang, language, pick
+from portal.money import list_currency_signs, number_signs
+from portal.regions.catalogue import Region
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One entry of the language switch."""
+
+    tag: str
+    name: str
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A link to another way to give."""
+
+    label: str
+    href: str
+
+
+def news_wording(region: Region) -> str:
+    """The sentence a donor ticks to get news: shown, and kept with the consent."""
+    return gettext(
+        "Send me news of %(issuer)s by e-mail. I can stop it at any time.",
+        issuer=region.issuer.legal_name,
+    )
+
+
+def show_form(form: GiftForm, asked: Asked, support_email: str) -> dict[str, Any]:
+    """The template's values; the same for every visitor of the same address."""
+    offer = form.offer
+    region = offer.region
+    return {
+        "form": form,
+        "offer": offer,
+        "region": region,
+        "region_name": pick(region.names),
+        "issuer": region.issuer,
+        "languages": list_languages(asked, region),
+        "regions_href": f"/?lang={language(asked.locale)}&choose=1",
+        "ways": list_ways(offer, asked),
+        "address": f"/give/{region.slug}",
+        "action": f"/give/{region.slug}",
+        "cover_hint": explain_cover(offer),
+        "news_wording": news_wording(region),
+        "static_summary": summarise(offer),
+        "number_signs": number_signs(asked.locale),
+        "currency_signs": list_currency_signs(offer.currency, asked.locale),
+        "money_pattern": money_pattern(offer.currency),
+        "support_email": support_email or region.issuer.email,
+    }
+
+
+def list_languages(asked: Asked, region: Region) -> list[Language]:
+    return [
+        Language(
+            tag=html_lang(locale),
+            name=language_name(locale),
+            href=asked.address(locale=locale),
+            current=locale == asked.locale,
+        )
+        for locale in region.locales
+    ]
+
+
+def list_ways(offer: Offer, asked: Asked) -> list[Way]:
+    """Where else a refused code may be used; giving here without it is a button."""
+    ways = offer.refusal.next_ways if offer.refusal else ()
+    speech = language(asked.locale)
+    return [
+        Way(way.label, f"/give/{way.region}?code={way.code}&lang={speech}")
+        for way in ways
+        if way.code
+    ]
+
+
+def explain_cover(offer: Offer) -> str:
+    """The formulas of the modes that have a fee, as one hint."""
+    cards = [card for card in offer.modes if card.basis_points or card.fixed]
+    return gettext("; ").join(_explain_card(card) for card in cards) + "." if cards else ""
+
+
+def _explain_card(card: ModeCard) -> str:
+    rate = [format_rate(card.basis_points)] if card.basis_points else []
+    fixed = [short_money(card.fixed)] if card.fixed else []
+    return explain_fee(card, [*rate, *fixed], short_money(card.cap) if card.cap else "")
+
+
+def summarise(offer: Offer) -> str:
+    """The line beside the button before anything is chosen, and without script."""
+    issuer = offer.region.issuer.legal_name
+    if offer.code:
+        return gettext("Your gift to %(issuer)s, with %(code)s", issuer=issuer, code=offer.code)
+    return gettext("Your gift to %(issuer)s", issuer=issuer)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionCard:
+    """One region as the chooser shows it; `sign` is empty for the rest of the world."""
+
+    name: str
+    sign: str
+    currencies: str
+    href: str
+
+
+def list_regions(regions: list[Region], code: str = "") -> list[RegionCard]:
+    """Regions as cards that lead to their forms, with a code where there is one."""
+    speech = language(current_locale())
+    return [
+        RegionCard(
+            name=pick(region.names),
+            sign=region.code if region.countries else "",
+            currencies=", ".join(option.currency for option in region.currencies),
+            href=f"/give/{region.slug}?"
+            + urlencode([*([("code", code)] if code else []), ("lang", speech)]),
+        )
+        for region in regions
+    ]

@@ -1,0 +1,231 @@
+"""Choosing a region, the giving form, and a code's short address."""
+
+from dataclasses import replace
+
+from flask import Response, current_app, g, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from portal.codes.policy import Code, Refusal, Terms, decide, open_terms
+from portal.codes.queries import find_code
+from portal.codes.refusals import refuse_unknown_code
+from portal.forms import UNREACHABLE
+from portal.giving.form.address import Asked, read_asked
+from portal.giving.form.cache import Page, make_page
+from portal.giving.form.fields import HONEYPOT, GiftForm
+from portal.giving.form.offer import Offer, make_offer
+from portal.giving.form.page import news_wording, show_form
+from portal.giving.puzzle import CHANGE, read_caller
+from portal.giving.regions.views import refuse_closed_region, refuse_region
+from portal.giving.visitors import (
+    catalogue,
+    count_guess,
+    gateway,
+    keep_private,
+    page_cache,
+    read_sender,
+    remember_start,
+)
+from portal.i18n import gettext, set_locale
+from portal.intake.start import GaveAMomentAgo, GiftOrder, TooManyTries, start_gift
+from portal.mail import can_reach
+from portal.money import Money
+from portal.regions.catalogue import Region
+from portal.web import (
+    check_ticket,
+    checkout_origin,
+    content_policy,
+    guard_public_post,
+    make_ticket,
+    services,
+    utc_now,
+)
+
+PUBLIC = "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
+RELOADING = frozenset({"apply_code", "apply_currency", "apply_fund", "remove_code", CHANGE})
+
+
+def form(region: str) -> Response:
+    """The giving form, from the cache of pages wherever possible."""
+    kept, version = page_cache(), catalogue().version
+    environ = request.environ
+    address = (environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+    page = kept.find(address, version)
+    if page is None:
+        place = catalogue().by_slug(region)
+        if place is None:
+            return refuse_region()
+        if not place.offered:
+            return refuse_closed_region()
+        asked = read_asked(place, request.args)
+        page = kept.find_meaning(address, asked, version)
+        if page is None:
+            page = _make_form_page(place, asked, version)
+            kept.keep(address, asked, page)
+    return _answer(page)
+
+
+def _answer(page: Page) -> Response:
+    environ = request.environ
+    encoded = page.packed if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") else page.plain
+    if page.tag in environ.get("HTTP_IF_NONE_MATCH", ""):
+        return Response(status=304, headers=encoded.unchanged)
+    return Response(encoded.body, headers=encoded.headers)
+
+
+def _make_form_page(region: Region, asked: Asked, version: int) -> Page:
+    set_locale(asked.locale)
+    _code, offer = _make_offer(region, asked)
+    body = _render_form(GiftForm(asked.form_data(), offer), asked)
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": content_policy(_form_actions(), "'none'"),
+        "Cache-Control": PUBLIC,
+        "Content-Language": asked.locale.replace("_", "-"),
+    }
+    return make_page(body.encode(), headers, version=version, now=page_cache().clock())
+
+
+def _form_actions() -> tuple[str, ...]:
+    return "'self'", checkout_origin(services().settings)
+
+
+def _make_offer(region: Region, asked: Asked) -> tuple[Code | None, Offer]:
+    """The code that was asked for, if there is one, and what may be given with it."""
+    now, regions = utc_now(), catalogue()
+    own = open_terms(None, region, now, regions)
+    if isinstance(own, Refusal):
+        raise TypeError("a region's own terms are never refused")
+    code: Code | None = None
+    judged: Terms | Refusal = own
+    if asked.code:
+        with services().database.read() as session:
+            code = find_code(session, asked.code)
+        if code is None:
+            count_guess()
+        judged = _judge(code, asked.code, region)
+    offer = make_offer(
+        region,
+        own,
+        judged,
+        fund=asked.fund,
+        currency=asked.currency,
+        frequency=asked.frequency,
+    )
+    return code, offer
+
+
+def _judge(code: Code | None, typed: str, region: Region) -> Terms | Refusal:
+    if code is None:
+        return refuse_unknown_code(typed, region)
+    return open_terms(code, region, utc_now(), catalogue())
+
+
+def _render_form(form: GiftForm, asked: Asked, twin: str = "") -> str:
+    settings = services().settings
+    return render_template(
+        "giving/form.html",
+        ticket=make_ticket(settings, utc_now()),
+        twin=twin,
+        **show_form(form, asked, settings.support_email),
+    )
+
+
+def give(region: str) -> AnyResponse:
+    """A form that was sent: judged, kept as a gift, and handed on."""
+    guard_public_post()
+    g.csp_form_action = _form_actions()
+    place = catalogue().by_slug(region)
+    if place is None:
+        return refuse_region()
+    if not place.offered:
+        return refuse_closed_region()
+    asked = read_asked(place, request.form)
+    if "remove_code" in request.form:
+        asked = replace(asked, code="")
+    set_locale(asked.locale)
+    code, offer = _make_offer(place, asked)
+    form = GiftForm(request.form, offer)
+    if RELOADING & request.form.keys():
+        form.code.data = asked.code and form.code.data
+        return _show_again(form, asked, 200)
+    if not (_check_envelope(form) and _check_content(form, code)):
+        return _show_again(form, asked, 422)
+    return _start(form, asked)
+
+
+def _check_envelope(form: GiftForm) -> bool:
+    """Whether the form is ours, fresh enough, and filled in by a person."""
+    if request.form.get(HONEYPOT):
+        form.form_errors.append(
+            gettext(
+                "A program filled in a field that people don’t see. It is empty again and nothing "
+                "was charged: press the button once more"
+            )
+        )
+    elif not check_ticket(services().settings, request.form.get("ticket", ""), utc_now()):
+        form.form_errors.append(
+            gettext(
+                "This page was open for too long. Nothing was charged: check your entries "
+                "and send them again"
+            )
+        )
+    return not form.form_errors
+
+
+def _check_content(form: GiftForm, code: Code | None) -> bool:
+    """Whether every field is right and the code's policy allows the gift."""
+    form.validate()
+    _check_address(form)
+    refusal = form.offer.refusal
+    if refusal is None and form.has_pledge:
+        verdict = decide(code, form.to_pledge(), utc_now(), catalogue())
+        refusal = verdict if isinstance(verdict, Refusal) else None
+    if refusal is not None:
+        form.refuse(refusal.field if refusal.field in form else "code", refusal.sentence)
+    return not form.errors
+
+
+def _check_address(form: GiftForm) -> None:
+    """Refuse an address that our mail server says it can't write to."""
+    if not form.email.errors and not can_reach(services().settings, form.email.data):
+        form.refuse("email", gettext(UNREACHABLE))
+
+
+def _start(form: GiftForm, asked: Asked) -> AnyResponse:
+    try:
+        started = start_gift(services(), gateway(), _make_order(form), utc_now())
+    except GaveAMomentAgo as twin:
+        return _show_again(form, asked, 409, twin=f"/gift/{twin.token}")
+    except TooManyTries:
+        form.form_errors.append(
+            gettext(
+                "Many gifts were started from your connection within an hour, so we pause "
+                "here. Nothing was charged: choose another mode of payment, or try again in an hour"
+            )
+        )
+        return _show_again(form, asked, 429)
+    return keep_private(remember_start(redirect(started.url, 303), started))
+
+
+def _make_order(form: GiftForm) -> GiftOrder:
+    pledge, region = form.to_pledge(), form.offer.region
+    mode = region.mode(pledge.mode)
+    wants_cover = form.cover_fee.data and mode is not None
+    nothing = Money(0, pledge.money.currency)
+    return GiftOrder(
+        region=region,
+        terms=form.offer.terms,
+        pledge=pledge,
+        giver=form.to_giver(),
+        cover=mode.cover(pledge.money) if mode and wants_cover else nothing,
+        news_wording=news_wording(region) if form.consent_news.data else None,
+        again="again" in request.form,
+        caller=read_caller(),
+        sender=read_sender(),
+    )
+
+
+def _show_again(form: GiftForm, asked: Asked, status: int, twin: str = "") -> Response:
+    response = current_app.make_response(_render_form(form, asked, twin))
+    response.status_code = status
+    return keep_private(response)

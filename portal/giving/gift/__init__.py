@@ -1,0 +1,1 @@
+"""One gift's page for its donor."""

@@ -1,0 +1,166 @@
+"""A gift's page put together from all that is known of the gift."""
+
+import re
+from datetime import datetime
+
+from flask import abort, current_app, g, render_template
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from portal.forms import Problem
+from portal.gifts.lifecycle import FactKind, weigh
+from portal.gifts.models import Gift, Plan
+from portal.gifts.queries import find_gift_by_token, list_facts
+from portal.giving.form.address import Asked, choose_locale
+from portal.giving.gift.monthly import tell_plan
+from portal.giving.gift.transfer import Transfer, make_sheet
+from portal.giving.gift.words import Arrival, name_fund, name_mode, tell_story
+from portal.giving.texts import Story
+from portal.giving.visitors import catalogue, keep_private
+from portal.i18n import set_locale
+from portal.intake.change_mode import list_other_ways
+from portal.intake.checkout import page_url
+from portal.mail import has_failing
+from portal.money import Money
+from portal.payments.operations import Desk
+from portal.payments.stripe.plans import find_plan
+from portal.payments.transfers.proofs import ACCEPTED, list_proofs
+from portal.payments.transfers.watching import find_watch
+from portal.receipts.queries import find_receipt
+from portal.regions.catalogue import Mode, Region
+from portal.web import checkout_origin, services, utc_now
+
+TOKEN = re.compile(r"[\w-]{1,32}", re.ASCII)
+
+
+def find_gift(token: str) -> Gift:
+    """The gift of an address, its language set; a page that isn't there otherwise."""
+    if not TOKEN.fullmatch(token):
+        abort(404)
+    with services().database.read() as session:
+        found = find_gift_by_token(session, token)
+    if found is None:
+        abort(404)
+    set_locale(found.locale)
+    return found
+
+
+def desk() -> Desk:
+    return Desk(jobs=services().jobs, catalogue=catalogue())
+
+
+def region_and_mode(found: Gift) -> tuple[Region | None, Mode | None]:
+    """Where a gift belongs, and how it is paid, as far as the catalogue still knows."""
+    regions = catalogue()
+    region = regions.by_slug(found.region) or regions.rest
+    return region, region.mode(found.mode) if region else None
+
+
+def show_gift(
+    found: Gift,
+    arrival: Arrival = Arrival.NONE,
+    *,
+    problem: Problem | None = None,
+    status: int = 200,
+) -> Response:
+    """The page; `problem` is what was wrong with what was just sent from it."""
+    region, mode = region_and_mode(found)
+    with services().database.read() as session:
+        receipt = find_receipt(session, found.id) if found.status.is_received else None
+        received, was_taken_back = _count(session, found)
+        transfer = _transfer(session, found, mode, received, was_taken_back=was_taken_back)
+        ways = list_other_ways(session, desk(), region, found) if region else []
+        plan = find_plan(session, found)
+        is_mail_failing = has_failing(session, found.id)
+    page = f"{services().settings.base_url}{page_url(found)}"
+    is_to_send = transfer is not None and found.status.is_open
+    g.csp_form_action = ("'self'", checkout_origin(services().settings))
+    return render_page(
+        "giving/gift.html",
+        found,
+        tell_story(found, arrival, transfer, received),
+        status=status,
+        mode=mode,
+        transfer=transfer if is_to_send else None,
+        sheet=make_sheet(found, transfer, page) if transfer and is_to_send else None,
+        ways=ways,
+        problem=problem,
+        accepted=ACCEPTED,
+        most_megabytes=services().settings.upload_megabytes,
+        fund=name_fund(found, region),
+        mode_name=name_mode(found, mode),
+        receipt=receipt,
+        is_mail_failing=is_mail_failing,
+        is_monthly=found.plan_id is not None,
+        plan=plan,
+        plan_story=_tell_plan(plan, region),
+        day=_day_of(found),
+        reload_url=page_url(found),
+        form_url=form_url(found, region) if region else "",
+    )
+
+
+def render_page(
+    template: str, found: Gift, story: Story, *, status: int = 200, **values: object
+) -> Response:
+    """One of a gift's own pages: its story at the top, its issuer at the foot, kept by nobody."""
+    region, _ = region_and_mode(found)
+    html = render_template(
+        template,
+        gift=found,
+        story=story,
+        region=region,
+        issuer=region.issuer if region else None,
+        support_email=support_email(region),
+        **values,
+    )
+    return keep_private(current_app.make_response((html, status)))
+
+
+def _count(session: Session, found: Gift) -> tuple[Money, bool]:
+    """What has come so far, and whether all that came was taken back."""
+    facts = list_facts(session, found.id)
+    received = Money(weigh(found.amount_minor, facts).paid_minor, found.currency)
+    withdrawn = any(fact.kind is FactKind.WITHDRAWN for fact in facts)
+    return received, withdrawn and not received
+
+
+def _transfer(
+    session: Session, found: Gift, mode: Mode | None, received: Money, *, was_taken_back: bool
+) -> Transfer | None:
+    if mode is None or mode.is_stripe:
+        return None
+    return Transfer(
+        mode=mode,
+        received=received,
+        due=found.money - received if received < found.money else found.money,
+        watch=find_watch(session, found.id),
+        proofs=list_proofs(session, found.id),
+        was_taken_back=was_taken_back,
+        now=utc_now(),
+    )
+
+
+def support_email(region: Region | None) -> str:
+    return services().settings.support_email or (region.issuer.email if region else "")
+
+
+def _tell_plan(plan: Plan | None, region: Region | None) -> Story | None:
+    return tell_plan(plan, region.issuer.timezone if region else "UTC") if plan else None
+
+
+def form_url(found: Gift, region: Region, **choices: str) -> str:
+    """The form with this gift's choices, but for code and mode where `choices` don't say them."""
+    asked = Asked(
+        region=region.slug,
+        locale=choose_locale(region, found.locale),
+        amount=(found.money - found.cover).plain(),
+        currency=found.currency,
+        fund=found.fund,
+        frequency=found.frequency,
+    )
+    return asked.address(**choices)
+
+
+def _day_of(found: Gift) -> datetime:
+    return found.received_at or found.created_at

@@ -1,0 +1,186 @@
+"""What a gift's page says while it is to be paid by instructions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Gift
+from portal.giving.gift.qr import Code, draw_code
+from portal.giving.texts import Story, coded_money, copied_money
+from portal.i18n import gettext, pick
+from portal.money import Money
+from portal.payments.transfers.models import ProofFile, TransferWatch
+from portal.payments.transfers.proofs import MOST_PROOFS
+from portal.regions.catalogue import Detail, Mode, Proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Where a transfer stands: `due` is what is still open, `received` what has come.
+
+    `was_taken_back` says that money once noted for the gift was another's or went back.
+    """
+
+    mode: Mode
+    received: Money
+    due: Money
+    watch: TransferWatch | None
+    proofs: Sequence[ProofFile]
+    was_taken_back: bool
+    now: datetime
+
+    @property
+    def is_said_paid(self) -> bool:
+        return self.watch is not None and self.watch.word_at is not None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it was sent, as far as we know: what is left is to wait for it."""
+        return self.is_said_paid and not self.received
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time we gave has run out."""
+        return self.watch is not None and self.watch.expires_at <= self.now
+
+    @property
+    def takes_proofs(self) -> bool:
+        return self.mode.proof is not Proof.NONE and len(self.proofs) < MOST_PROOFS
+
+    @property
+    def wants_proof(self) -> bool:
+        """Whether a proof is asked for and none came yet."""
+        return self.mode.proof is Proof.WANTED and not self.proofs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """The instructions as the page shows them; `amount` is what is to be sent now.
+
+    `copied_amount` is for a person's bank form; links and codes, which machines read, have
+    the plain amount instead.
+    """
+
+    amount: str
+    copied_amount: str
+    steps: list[str]
+    lines: tuple[Detail, ...]
+    link: str
+    code: Code
+
+
+def make_sheet(gift: Gift, transfer: Transfer, page: str) -> Sheet:
+    """The instructions of one gift; `page` is its whole address, for the code of a phone."""
+    mode = transfer.mode
+    amount = coded_money(transfer.due)
+    return Sheet(
+        amount=amount,
+        copied_amount=copied_money(transfer.due),
+        steps=mode.filled_steps(amount=amount, reference=gift.reference),
+        lines=mode.particulars,
+        link=mode.filled_link(amount=transfer.due.plain(), reference=gift.reference),
+        code=draw_code(mode, transfer.due, gift.reference, page),
+    )
+
+
+def tell_transfer(gift: Gift, transfer: Transfer) -> Story:
+    """The state of an open gift that is paid by instructions, in words."""
+    if gift.status is Status.PARTLY_PAID:
+        return tell_part(transfer.received, gift.money, transfer.due)
+    if transfer.is_said_paid:
+        return _look_out(transfer)
+    if transfer.is_over:
+        return _explain_late()
+    if transfer.was_taken_back:
+        return _explain_taken_back()
+    return _wait_for_transfer(transfer.mode)
+
+
+def tell_reminders(gift: Gift, *, are_stopped: bool) -> Story:
+    """Whether the reminders of a gift go on, as their own page says it."""
+    if are_stopped:
+        return Story(
+            "check",
+            "good",
+            gettext("No more reminders will come"),
+            gettext(
+                "You hear from us again about the gift %(reference)s only when its money arrives.",
+                reference=gift.reference,
+            ),
+        )
+    return Story(
+        "mail",
+        "",
+        gettext("Stop the reminders of this gift?"),
+        gettext(
+            "The gift %(reference)s stays as it is, and you can still send it.",
+            reference=gift.reference,
+        ),
+    )
+
+
+def tell_part(received: Money, whole: Money, due: Money) -> Story:
+    return Story(
+        "clock",
+        "wait",
+        gettext("A part of your gift has arrived"),
+        gettext(
+            "%(received)s of %(whole)s has arrived; %(due)s is still open. You can send the "
+            "rest with the same reference.",
+            received=coded_money(received),
+            whole=coded_money(whole),
+            due=coded_money(due),
+        ),
+    )
+
+
+def _look_out(transfer: Transfer) -> Story:
+    text = (
+        gettext("Thank you for telling us. Please add a picture of the confirmation.")
+        if transfer.wants_proof
+        else gettext("Thank you for telling us. There is nothing more to do.")
+    )
+    return Story(
+        "clock",
+        "wait",
+        gettext("We are looking out for your gift"),
+        f"{text} "
+        + gettext("As soon as the money has arrived, this page says so and you get a receipt."),
+    )
+
+
+def _explain_late() -> Story:
+    return Story(
+        "clock",
+        "wait",
+        gettext("We have not seen your gift in time"),
+        gettext(
+            "It is set aside, and nothing is owed. If you have sent it already, or still wish "
+            "to, use the same reference: it will be matched when it arrives."
+        ),
+    )
+
+
+def _explain_taken_back() -> Story:
+    return Story(
+        "back",
+        "wait",
+        gettext("We are waiting for your gift again"),
+        gettext(
+            "A payment was noted for it and taken back: it belonged to another gift, or the "
+            "bank returned it. If you believe that this is wrong, please write to us."
+        ),
+    )
+
+
+def _wait_for_transfer(mode: Mode) -> Story:
+    return Story(
+        "clock",
+        "wait",
+        gettext("One step left: send your gift"),
+        gettext(
+            "Your gift by %(mode)s is noted. It is complete once it has arrived.",
+            mode=pick(mode.label),
+        ),
+    )

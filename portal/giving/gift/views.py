@@ -1,0 +1,98 @@
+"""One gift's page for its giver, behind an address nobody can guess."""
+
+import re
+
+from flask import Response, abort, current_app, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Gift
+from portal.giving.gift.page import find_gift, show_gift
+from portal.giving.gift.words import Arrival
+from portal.giving.puzzle import read_caller
+from portal.giving.visitors import catalogue, gateway, keep_private
+from portal.intake.checkout import look_up_return, may_look_up, page_url
+from portal.intake.start import TooManyTries, resume_gift
+from portal.payments.operations import Desk
+from portal.receipts.marks import receipt_mark
+from portal.receipts.models import Receipt
+from portal.receipts.operations import render_receipt
+from portal.receipts.queries import find_receipt
+from portal.regions.catalogue import Mode
+from portal.web import guard_public_post, services, utc_now
+
+SESSION_ID = re.compile(r"cs_\w{1,120}", re.ASCII)
+
+
+def gift(token: str) -> AnyResponse:
+    """Where a gift stands and what is next; a return from Stripe is looked up first."""
+    found = find_gift(token)
+    session_id = request.args.get("session_id", "")
+    if SESSION_ID.fullmatch(session_id):
+        _look_up(found, session_id)
+        return keep_private(redirect(_page_after_return(token), 303))
+    return show_gift(found, _read_arrival())
+
+
+def _look_up(found: Gift, session_id: str) -> None:
+    """Ask Stripe how it went, unless that is known or was asked often just now."""
+    if found.status.is_received or not may_look_up(services(), found, utc_now()):
+        return
+    desk = Desk(jobs=services().jobs, catalogue=catalogue())
+    look_up_return(services(), gateway(), desk, found, session_id=session_id, now=utc_now())
+
+
+def _read_arrival() -> Arrival:
+    named = (one for one in Arrival if one and request.args.get(one) == "1")
+    return next(named, Arrival.NONE)
+
+
+def _page_after_return(token: str) -> str:
+    """The gift's page; while no word of a payment has come, one that asks for patience."""
+    found = find_gift(token)
+    page = page_url(found)
+    return f"{page}?{Arrival.RETURNED}=1" if found.status is Status.PENDING else page
+
+
+def pay(token: str) -> AnyResponse:
+    """Hand the donor of an unpaid gift to the payment page once more."""
+    guard_public_post()
+    found = find_gift(token)
+    region = catalogue().by_slug(found.region)
+    if region is None or not _is_paid_by_stripe(region.mode(found.mode)):
+        return keep_private(redirect(page_url(found), 303))
+    try:
+        url = resume_gift(
+            services(),
+            gateway(),
+            region,
+            found,
+            caller=read_caller(),
+            now=utc_now(),
+        )
+    except TooManyTries:
+        abort(429)
+    return keep_private(redirect(url, 303))
+
+
+def _is_paid_by_stripe(mode: Mode | None) -> bool:
+    return mode is not None and mode.is_stripe
+
+
+def receipt(token: str) -> Response:
+    """The receipt as PDF, marked where the gift did not stay as it was."""
+    found = find_gift(token)
+    stored = _find_receipt(found)
+    if stored is None:
+        abort(404)
+    pdf = render_receipt(services().database, stored.id, now=utc_now(), mark=receipt_mark(found))
+    response = current_app.response_class(pdf, mimetype="application/pdf")
+    response.headers.set("Content-Disposition", "inline", filename=f"receipt-{stored.label}.pdf")
+    return keep_private(response)
+
+
+def _find_receipt(found: Gift) -> Receipt | None:
+    if not found.status.is_received:
+        return None
+    with services().database.read() as session:
+        return find_receipt(session, found.id)

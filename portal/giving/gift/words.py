@@ -1,0 +1,204 @@
+"""What one gift's page says, from where the gift stands: a sign, a heading, what is next."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Gift
+from portal.giving.gift.transfer import Transfer, tell_part, tell_transfer
+from portal.giving.texts import Story, coded_money
+from portal.i18n import gettext, pick
+from portal.money import Money
+from portal.regions.catalogue import Mode, Region
+
+
+class Arrival(StrEnum):
+    """How the donor came to the page; in the address, so that nothing private is kept."""
+
+    NONE = ""
+    TROUBLE = "trouble"
+    CANCELLED = "cancelled"
+    RETURNED = "returned"
+
+
+def tell_story(gift: Gift, arrival: Arrival, transfer: Transfer | None, received: Money) -> Story:
+    """What to tell the giver, in the current language; `received` is what has come so far."""
+    if transfer is not None and gift.status.is_open:
+        return tell_transfer(gift, transfer)
+    if gift.status is Status.PARTLY_PAID:
+        return tell_part(received, gift.money, gift.money - received)
+    if transfer is not None:
+        return replace(STORIES[gift.status](gift), can_pay=False)
+    is_trouble = arrival is Arrival.TROUBLE and gift.status.is_open
+    is_arrival = gift.status is Status.PENDING or is_trouble
+    return (ARRIVALS[arrival] if is_arrival else STORIES[gift.status])(gift)
+
+
+def _offer_payment(gift: Gift) -> Story:
+    return Story(
+        "card",
+        "",
+        gettext("Your gift is ready to be paid"),
+        gettext("Nothing has been charged yet. Continue to our payment page to complete it."),
+        can_pay=True,
+    )
+
+
+def _explain_trouble(gift: Gift) -> Story:
+    return Story(
+        "alert",
+        "wait",
+        gettext("We can’t reach the payment page just now"),
+        gettext(
+            "Nothing was charged, and your gift is kept. Wait a minute, then try again from "
+            "this page."
+        ),
+        can_pay=True,
+    )
+
+
+def _explain_cancelled(gift: Gift) -> Story:
+    return Story(
+        "back",
+        "wait",
+        gettext("You have not paid yet"),
+        gettext(
+            "You came back before paying, and nothing was charged. Your gift is kept: you can "
+            "go on from here."
+        ),
+        can_pay=True,
+    )
+
+
+def _wait_for_word(gift: Gift) -> Story:
+    return Story(
+        "clock",
+        "wait",
+        gettext("We are waiting for word of your payment"),
+        gettext(
+            "If you have paid, don’t pay again: the confirmation is on its way and this page "
+            "will show it, usually within a minute."
+        ),
+        can_pay=True,
+    )
+
+
+def _thank(gift: Gift) -> Story:
+    name = gift.first_name
+    heading = gettext("Thank you, %(name)s", name=name) if name else gettext("Thank you")
+    return Story("check", "good", heading, gettext("Your gift has arrived."))
+
+
+def _explain_processing(gift: Gift) -> Story:
+    return Story(
+        "clock",
+        "wait",
+        gettext("Your gift is on its way"),
+        gettext(
+            "Your bank is moving the money, which takes some working days. There is nothing "
+            "more to do: we write to you as soon as it has arrived, or if it could not be taken."
+        ),
+    )
+
+
+def _explain_failure(gift: Gift) -> Story:
+    return Story(
+        "alert",
+        "bad",
+        gettext("The payment did not go through"),
+        gettext(
+            "Your bank or card refused it, so we have received nothing. You can try again, "
+            "with the same or another card or account."
+        ),
+        can_pay=True,
+    )
+
+
+def _explain_expiry(gift: Gift) -> Story:
+    return Story(
+        "clock",
+        "wait",
+        gettext("This gift was not completed in time"),
+        gettext(
+            "We have received nothing for it. You can still give; if you have already sent "
+            "money, it will be matched when it arrives."
+        ),
+        can_pay=True,
+    )
+
+
+def _explain_part_refund(gift: Gift) -> Story:
+    return Story(
+        "back",
+        "wait",
+        gettext("Part of your gift was refunded"),
+        gettext(
+            "%(refunded)s went back to you; %(left)s remains given. Thank you.",
+            refunded=coded_money(gift.refunded),
+            left=coded_money(gift.money - gift.refunded),
+        ),
+    )
+
+
+def _explain_refund(gift: Gift) -> Story:
+    return Story(
+        "back",
+        "wait",
+        gettext("Your gift was refunded"),
+        gettext(
+            "%(refunded)s went back the way it came. Banks take up to ten working days to show it.",
+            refunded=coded_money(gift.refunded),
+        ),
+    )
+
+
+def _explain_dispute(gift: Gift) -> Story:
+    return Story(
+        "alert",
+        "wait",
+        gettext("Your bank is asking about this gift"),
+        gettext(
+            "It was reported to your bank as a payment in question. If that was a mistake, tell "
+            "your bank, or write to us and we will help."
+        ),
+    )
+
+
+def _explain_chargeback(gift: Gift) -> Story:
+    return Story(
+        "back",
+        "wait",
+        gettext("Your bank took this gift back"),
+        gettext("The money was returned to you through your bank. Write to us with any question."),
+    )
+
+
+Teller = Callable[[Gift], Story]
+
+ARRIVALS: dict[Arrival, Teller] = {
+    Arrival.NONE: _offer_payment,
+    Arrival.TROUBLE: _explain_trouble,
+    Arrival.CANCELLED: _explain_cancelled,
+    Arrival.RETURNED: _wait_for_word,
+}
+
+STORIES: dict[Status, Teller] = {
+    Status.PROCESSING: _explain_processing,
+    Status.FAILED: _explain_failure,
+    Status.EXPIRED: _explain_expiry,
+    Status.PAID: _thank,
+    Status.PARTLY_REFUNDED: _explain_part_refund,
+    Status.REFUNDED: _explain_refund,
+    Status.DISPUTED: _explain_dispute,
+    Status.CHARGED_BACK: _explain_chargeback,
+}
+
+
+def name_fund(gift: Gift, region: Region | None) -> str:
+    fund = region.fund(gift.fund) if region else None
+    return pick(fund.names) if fund else gift.fund
+
+
+def name_mode(gift: Gift, mode: Mode | None) -> str:
+    return pick(mode.label) if mode else gift.mode

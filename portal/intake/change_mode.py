@@ -1,0 +1,208 @@
+"""Another mode of payment for the same gift, never a second gift.
+
+The terms are those that held when the gift was promised. A change never makes a gift dearer:
+what was added for processing is lowered to the new mode's fee or left out, and never added
+again, because nobody was asked about it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from portal import limits
+from portal.codes.policy import Terms, decide
+from portal.codes.queries import find_code
+from portal.codes.terms import Frequency, Pledge
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Gift, Plan
+from portal.gifts.operations import lock_gift, record_event
+from portal.gifts.queries import list_ledger_entries
+from portal.intake.admission import Caller
+from portal.intake.checkout import end_earlier, hand_off, look_up_return, open_checkout, page_url
+from portal.intake.start import ATTEMPTS_AN_HOUR, TooManyTries, instruct
+from portal.logs import get_logger
+from portal.money import Money
+from portal.payments.models import Checkout
+from portal.payments.operations import Desk
+from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
+from portal.payments.transfers.watching import end_watch, reopen
+from portal.regions.catalogue import Mode, Region
+from portal.web import Services
+
+log = get_logger()
+
+
+class ModeNotOffered(Exception):
+    """The gift can't be paid so: its region, code, currency or rhythm doesn't allow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWay:
+    """Another mode, and what the whole gift would be with it."""
+
+    mode: Mode
+    total: Money
+
+
+def list_other_ways(session: Session, desk: Desk, region: Region, gift: Gift) -> list[OtherWay]:
+    """The modes a gift that is still open may change to, in the order its terms show them."""
+    if not gift.status.is_open:
+        return []
+    code = find_code(session, gift.code) if gift.code else None
+    is_part = gift.status is Status.PARTLY_PAID
+    ways = []
+    fund = region.fund(gift.fund)
+    for mode in _in_order(region, (code and code.modes) or (fund.modes if fund else ())):
+        terms = decide(code, _pledge(gift, mode), gift.created_at, desk.catalogue)
+        if mode.key != gift.mode and isinstance(terms, Terms) and not (is_part and mode.is_stripe):
+            ways.append(OtherWay(mode, _total(session, gift, mode)))
+    return ways
+
+
+def _in_order(region: Region, keys: Sequence[str]) -> list[Mode]:
+    """The region's modes, in a code's or a fund's order where it has one."""
+    found = [region.mode(key) for key in keys] if keys else list(region.modes)
+    return [mode for mode in found if mode is not None]
+
+
+def _pledge(gift: Gift, mode: Mode) -> Pledge:
+    return Pledge(
+        money=gift.money - gift.cover,
+        region=gift.region,
+        fund=gift.fund,
+        mode=mode.key,
+        frequency=Frequency(gift.frequency),
+        code=gift.code,
+    )
+
+
+def _total(session: Session, gift: Gift, mode: Mode) -> Money:
+    """The gift by another mode: with no more for processing than was promised.
+
+    Once money was booked for a gift, even if it was taken back, its amount stays.
+    """
+    if not gift.cover_minor or list_ledger_entries(session, gift.id):
+        return gift.money
+    given = gift.money - gift.cover
+    return given + min(gift.cover, mode.cover(given))
+
+
+def change_mode(
+    services: Services,
+    gateway: Gateway,
+    desk: Desk,
+    region: Region,
+    gift: Gift,
+    *,
+    key: str,
+    caller: Caller,
+    now: datetime,
+) -> str:
+    """Let a gift be paid by the mode `key`; where its donor goes next.
+
+    What is open at Stripe is closed first, so that nobody pays twice; where Stripe can't be
+    asked nothing changes. `ModeNotOffered`, `TooManyTries` and `WorkNeeded` change nothing
+    either.
+    """
+    with services.database.write() as session:
+        allowed = limits.hit(
+            session, "attempts", caller.network, limit=ATTEMPTS_AN_HOUR, seconds=3600, now=now
+        )
+        ways = list_other_ways(session, desk, region, gift)
+    if not allowed:
+        raise TooManyTries
+    way = next((way for way in ways if way.mode.key == key), None)
+    if way is None:
+        if key == gift.mode or not gift.status.is_open:
+            return page_url(gift)
+        raise ModeNotOffered(key)
+    is_closed = _close_checkouts(services, gateway, desk, gift, now)
+    if not is_closed or not end_earlier(services, gateway, gift, now):
+        return f"{page_url(gift)}?trouble=1"
+    with services.database.write() as session:
+        changed = _change(session, services, desk, gift.id, way.mode, now=now)
+        checkout = None
+        if changed is not None and way.mode.is_stripe:
+            checkout = open_checkout(session, services.settings, changed, caller, now)
+    if changed is None or checkout is None:
+        return page_url(gift)
+    return hand_off(services, gateway, region, changed, checkout, now=now)
+
+
+def _close_checkouts(
+    services: Services, gateway: Gateway, desk: Desk, gift: Gift, now: datetime
+) -> bool:
+    """Close what is open at Stripe; False where Stripe can't be asked.
+
+    One that Stripe won't close is over, or was paid in another window: that is booked.
+    """
+    with services.database.read() as session:
+        open_ones = _open_sessions(session, gift.id)
+    for session_id in open_ones:
+        try:
+            gateway.expire_checkout(session_id)
+        except StripeRefused:
+            if not look_up_return(services, gateway, desk, gift, session_id=session_id, now=now):
+                return False
+        except StripeUnavailable:
+            log.warning("checkout_not_closed", gift_id=gift.id)
+            return False
+    return True
+
+
+def _open_sessions(session: Session, gift_id: int) -> tuple[str, ...]:
+    found = session.scalars(
+        sa.select(Checkout.stripe_session_id).where(
+            Checkout.gift_id == gift_id,
+            Checkout.state == "open",
+            Checkout.stripe_session_id.is_not(None),
+        )
+    )
+    return tuple(session_id for session_id in found if session_id)
+
+
+def _change(
+    session: Session, services: Services, desk: Desk, gift_id: int, mode: Mode, *, now: datetime
+) -> Gift | None:
+    """Write the change, unless the gift was paid meanwhile."""
+    gift = lock_gift(session, gift_id)
+    if not gift.status.is_open or gift.mode == mode.key:
+        return None
+    before = gift.mode
+    _set_mode(session, gift, mode)
+    ended = _open_sessions(session, gift.id)
+    session.execute(
+        sa.update(Checkout)
+        .where(Checkout.gift_id == gift.id, Checkout.state.in_(("new", "open")))
+        .values(state="expired")
+    )
+    change = {"from": before, "to": mode.key}
+    record_event(session, gift, "mode_changed", now, actor="donor", data=change)
+    reopen(session, desk, gift, actor="donor", why="paid another way", now=now, ended=ended)
+    if mode.is_stripe:
+        end_watch(session, gift.id)
+    else:
+        instruct(session, services, gift, mode, now)
+    log.info("gift_mode_changed", gift_id=gift.id, mode=mode.key)
+    return gift
+
+
+def _set_mode(session: Session, gift: Gift, mode: Mode) -> None:
+    """The row's mode, and its amount where nothing came yet; a monthly plan follows it."""
+    total = _total(session, gift, mode)
+    changed = {
+        "mode": mode.key,
+        "amount_minor": total.minor,
+        "cover_minor": gift.cover_minor - (gift.amount_minor - total.minor),
+    }
+    session.execute(sa.update(Gift).where(Gift.id == gift.id).values(**changed))
+    for name, value in changed.items():
+        set_committed_value(gift, name, value)
+    if gift.plan_id is not None:
+        session.execute(
+            sa.update(Plan).where(Plan.id == gift.plan_id).values(amount_minor=total.minor)
+        )

@@ -1,0 +1,176 @@
+"""Letters about a gift other than its receipt: one message a fact, sent once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Evidence, Gift, Plan
+from portal.gifts.operations import record_event
+from portal.gifts.queries import count_received
+from portal.i18n import pick, use_locale
+from portal.logs import get_logger
+from portal.mail import Letter, deliver, register_email, render_letter
+from portal.money import Money, format_money
+from portal.payments.stripe.comparison import Bench
+from portal.payments.stripe.plans import find_plan
+from portal.payments.stripe.subscriptions import list_ended
+from portal.payments.transfers.following import is_wanted
+from portal.payments.transfers.watching import find_watch
+from portal.regions.catalogue import Region
+from portal.settings import Settings
+
+log = get_logger()
+
+# Letters about a monthly gift as a whole, not about one month of it.
+ABOUT_PLANS = frozenset({"renewal_failed", "monthly_ended"})
+
+
+def send_notice(settings: Settings, bench: Bench, message: str, gift_id: int, *, key: str) -> None:
+    """Write to the giver about one fact; `key` is `<message>:<gift>:<subject>`."""
+    now = bench.clock.now()
+    subject = key.split(":", 2)[2]
+    with bench.database.read() as session:
+        gift = session.get_one(Gift, gift_id)
+        if message in IS_MOOT and IS_MOOT[message](session, gift, subject):
+            log.info("notice_moot", gift_id=gift_id, letter=message)
+            return
+        sums = _sums_of(session, gift, subject)
+        if message in ABOUT_PLANS:
+            sums = replace(sums, money=_monthly(session, gift))
+    catalogue = bench.catalogue.get()
+    region = catalogue.by_slug(gift.region) or catalogue.rest
+    if region is None:
+        raise LookupError("the catalogue has no region for this gift")
+    letter = write_notice(settings, message, gift, region, sums)
+    with bench.database.write() as session:
+        email = register_email(
+            session,
+            key.replace(":", "-"),
+            letter,
+            message=message,
+            locale=gift.locale,
+            now=now,
+            gift_id=gift_id,
+        )
+    if deliver(bench.database, settings, email.id, letter, now):
+        with bench.database.write() as session:
+            record_event(
+                session, gift, "letter_sent", now, actor="system", data={"message": message}
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What a letter is about, and what has come and is still open for the gift."""
+
+    money: Money
+    received: Money
+    due: Money
+
+
+def _sums_of(session: Session, gift: Gift, subject: str) -> Sums:
+    evidence = session.scalar(
+        sa.select(Evidence)
+        .where(Evidence.subject == subject, Evidence.gift_id == gift.id)
+        .order_by(Evidence.id)
+        .limit(1)
+    )
+    received = count_received(session, gift)
+    due = gift.money - received if received < gift.money else gift.money
+    return Sums(_money_of(evidence, gift), received, due)
+
+
+def _monthly(session: Session, gift: Gift) -> Money:
+    """What the plan brings each month, which may not be what its first gift was."""
+    plan = session.get(Plan, gift.plan_id) if gift.plan_id else None
+    return plan.money if plan else gift.money
+
+
+def _is_reminder_moot(session: Session, gift: Gift, subject: str) -> bool:
+    """Whether the gift was paid, its giver wrote, or its mode changed since it was promised."""
+    watch = find_watch(session, gift.id)
+    return not is_wanted(gift, watch) or not subject.startswith(f"{watch.round if watch else 0}-")
+
+
+def _are_instructions_moot(_session: Session, gift: Gift, _subject: str) -> bool:
+    return gift.status.is_received
+
+
+def _is_part_moot(_session: Session, gift: Gift, _subject: str) -> bool:
+    """Whether the rest came, or the part went, while the letter waited."""
+    return gift.status is not Status.PARTLY_PAID
+
+
+def _is_processing_moot(_session: Session, gift: Gift, _subject: str) -> bool:
+    """Whether the next word came first: the receipt's or the failure's letter says it."""
+    return gift.status is not Status.PROCESSING
+
+
+def _is_end_moot(session: Session, gift: Gift, subject: str) -> bool:
+    """Whether another subscription took the place of the one that ended."""
+    plan = find_plan(session, gift)
+    return plan is not None and subject in list_ended(session, plan)
+
+
+# Letters that say what may no longer be so when their turn comes.
+IS_MOOT: dict[str, Callable[[Session, Gift, str], bool]] = {
+    "gift_instructions": _are_instructions_moot,
+    "gift_reminder": _is_reminder_moot,
+    "part_received": _is_part_moot,
+    "payment_processing": _is_processing_moot,
+    "monthly_ended": _is_end_moot,
+}
+
+
+def _money_of(evidence: Evidence | None, gift: Gift) -> Money:
+    if evidence is None or evidence.amount_minor is None or evidence.currency is None:
+        return gift.money
+    return Money(evidence.amount_minor, evidence.currency)
+
+
+def _instructions(gift: Gift, region: Region, due: str) -> dict[str, Any]:
+    """How to send the money; no steps where the gift's mode is one of Stripe's."""
+    mode = region.mode(gift.mode)
+    if mode is None or mode.is_stripe:
+        return {"mode": pick(mode.label) if mode else gift.mode, "steps": [], "details": []}
+    return {
+        "mode": pick(mode.label),
+        "steps": mode.filled_steps(amount=due, reference=gift.reference),
+        "details": [(pick(detail.label), detail.value) for detail in mode.particulars],
+    }
+
+
+def write_notice(
+    settings: Settings, message: str, gift: Gift, region: Region, sums: Sums
+) -> Letter:
+    """The letter in the giver's language."""
+    gift_url = f"{settings.base_url}/gift/{gift.token}"
+    with use_locale(gift.locale):
+        due = format_money(sums.due, gift.locale)
+        subject, text, html = render_letter(
+            message,
+            gift.locale,
+            gift=gift,
+            amount=format_money(sums.money, gift.locale),
+            whole=format_money(gift.money, gift.locale),
+            received=format_money(sums.received, gift.locale),
+            due=due,
+            issuer=region.issuer,
+            gift_url=gift_url,
+            stop_url=f"{gift_url}/reminders",
+            monthly_url=f"{gift_url}/monthly",
+            **_instructions(gift, region, due),
+        )
+    return Letter(
+        recipient=gift.email,
+        recipient_name=gift.name,
+        subject=subject,
+        text=text,
+        html=html,
+        sender_name=region.issuer.legal_name,
+        reply_to=region.issuer.email,
+    )

@@ -1,0 +1,265 @@
+"""Deciding lines: matched to gifts, nobody's, or taken back; each by one transaction.
+
+Taking a match back is a further fact, which reverses the ledger and cancels a receipt that
+was given for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.database import Database, insert_new
+from portal.gifts.evidence import Claim, Source
+from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import Evidence, Gift
+from portal.gifts.queries import select_payments
+from portal.i18n import current_locale, gettext
+from portal.money import format_money
+from portal.payments.matching.candidates import payer_keys
+from portal.payments.operations import (
+    Desk,
+    accept_for,
+    accept_unattributed,
+)
+from portal.payments.statements.booking import (
+    Making,
+    MatchRefused,
+    Share,
+    add_match,
+    book_shares,
+    count_matches,
+    lock_gifts,
+    lock_line,
+    mark_matched,
+    noon,
+    paid_claim,
+    settled_claim,
+)
+from portal.payments.statements.loading import entry_of
+from portal.payments.statements.models import (
+    LineState,
+    Match,
+    PayerAlias,
+    StatementLine,
+    Suggestion,
+)
+
+UNATTRIBUTED_MODE = "bank_transfer"
+
+
+def confirm_match(
+    session: Session,
+    desk: Desk,
+    line_id: int,
+    shares: Sequence[Share],
+    *,
+    by: str,
+    now: datetime,
+    reasons: Sequence[str] = (),
+) -> list[Match]:
+    """Book an open line for one or several gifts; the shares must come to the whole line."""
+    line = lock_line(session, line_id)
+    gifts = lock_gifts(session, [share.gift_id for share in shares])
+    _check_shares(line, shares, gifts)
+    making = Making(by=by, at=now, reasons=tuple(reasons))
+    matches = book_shares(session, desk, line, shares, gifts=gifts, making=making)
+    for gift in gifts.values():
+        learn_payer(session, line, gift.email, now)
+    mark_matched(session, [line.id], by, now)
+    return matches
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What became of many lines: how many were booked, and why others were not, by line id."""
+
+    booked: int
+    refused: dict[int, str]
+
+
+def confirm_many(
+    database: Database,
+    desk: Desk,
+    choices: Sequence[tuple[int, int]],
+    *,
+    by: str,
+    now: datetime,
+) -> Confirmed:
+    """Book each `(line id, gift id)` for the whole line, in a transaction of its own.
+
+    One that is refused, as when the gift was paid in the meantime, holds up no other.
+    """
+    refused: dict[int, str] = {}
+    for line_id, gift_id in choices:
+        try:
+            with database.write() as session:
+                money = lock_line(session, line_id).money
+                reasons = _suggested_reasons(session, line_id, gift_id)
+                share = Share(gift_id, money)
+                confirm_match(session, desk, line_id, [share], by=by, now=now, reasons=reasons)
+        except MatchRefused as refusal:
+            refused[line_id] = str(refusal)
+    return Confirmed(len(choices) - len(refused), refused)
+
+
+def _suggested_reasons(session: Session, line_id: int, gift_id: int) -> list[str]:
+    suggestion = session.get(Suggestion, (line_id, gift_id))
+    return list(suggestion.reasons["reasons"]) if suggestion else []
+
+
+def _check_shares(line: StatementLine, shares: Sequence[Share], gifts: Mapping[int, Gift]) -> None:
+    if not shares or any(share.money.minor <= 0 for share in shares):
+        raise MatchRefused(gettext("Choose a gift, and an amount above zero for it."))
+    if len(gifts) != len(shares):
+        raise MatchRefused(gettext("Each gift may be chosen once, and must be there."))
+    currencies = {share.money.currency for share in shares}
+    if currencies | {gift.currency for gift in gifts.values()} != {line.currency}:
+        raise MatchRefused(gettext("The line and the gift are not in the same currency."))
+    if sum(share.money.minor for share in shares) != line.amount_minor:
+        raise MatchRefused(gettext("The amounts must come to the whole line, no more and no less."))
+    for share in shares:
+        _check_excess(share, gifts[share.gift_id])
+
+
+def _check_excess(share: Share, gift: Gift) -> None:
+    """More than was promised is booked only where a person says that it is meant so."""
+    if share.may_exceed or share.money.minor <= gift.due.minor:
+        return
+    if not gift.due:
+        raise MatchRefused(
+            gettext("The gift %(reference)s has been paid already.", reference=gift.reference)
+        )
+    due = format_money(gift.due, current_locale())
+    raise MatchRefused(
+        gettext(
+            "The gift %(reference)s waits for %(due)s only. Split the line, or say that more "
+            "was meant for it.",
+            reference=gift.reference,
+            due=due,
+        )
+    )
+
+
+def settle_gift(
+    session: Session, desk: Desk, gift_id: int, *, why: str, by: str, now: datetime
+) -> None:
+    """A person's word that what came for a partly paid gift is all that will come.
+
+    It hangs on the latest payment: taking that one back takes this word back too.
+    """
+    gift = lock_gifts(session, [gift_id]).get(gift_id)
+    latest = _latest_payment(session, gift_id)
+    if gift is None or latest is None or not gift.due:
+        raise MatchRefused(gettext("Only a gift that was paid in part can be settled."))
+    accept_for(session, desk, gift, [settled_claim(latest, now, by, why)], now)
+
+
+def _latest_payment(session: Session, gift_id: int) -> str | None:
+    """The subject of the newest payment that stands."""
+    payments = select_payments(gift_id).with_only_columns(Evidence.subject)
+    return session.scalar(payments.order_by(Evidence.id.desc()).limit(1))
+
+
+def claim_unattributed(
+    session: Session, desk: Desk, line_id: int, *, by: str, now: datetime
+) -> Gift:
+    """Book money nobody claims as a gift without a giver, on a person's word."""
+    line = lock_line(session, line_id)
+    region = next(
+        (
+            region
+            for region in desk.catalogue.regions.values()
+            if region.currencies[0].currency == line.currency
+        ),
+        None,
+    )
+    slug, zone = (region.slug, region.issuer.timezone) if region else ("", "UTC")
+    day = noon(line.booked_on, zone)
+    earlier = count_matches(session, [line.id]).get(line.id, 0)
+    claim = paid_claim(line, f"line-{line.id}-{earlier + 1}", line.money, day, by)
+    gift = accept_unattributed(
+        session,
+        desk,
+        claim,
+        now,
+        why=gettext("nobody claims this money"),
+        beside=None,
+        region=slug,
+        mode=UNATTRIBUTED_MODE,
+    ).gift
+    making = Making(by=by, at=now, reasons=("unattributed",))
+    add_match(session, line, Share(gift.id, line.money), claim.subject, making)
+    mark_matched(session, [line.id], by, now)
+    return gift
+
+
+def undo_match(
+    session: Session, desk: Desk, match_id: int, *, reason: str, by: str, now: datetime
+) -> None:
+    """Take a line's matches back: every gift it paid is as if this line had not come."""
+    line_id = session.scalar(sa.select(Match.line_id).where(Match.id == match_id))
+    line = session.scalars(
+        sa.select(StatementLine).where(StatementLine.id == line_id).with_for_update()
+    ).one_or_none()
+    together = session.scalars(
+        sa.select(Match)
+        .where(Match.line_id == line_id, Match.undone_at.is_(None))
+        .order_by(Match.gift_id)
+        .execution_options(populate_existing=True)
+    ).all()
+    if line is None or match_id not in {match.id for match in together}:
+        raise MatchRefused(gettext("This match was taken back already."))
+    gifts = lock_gifts(session, [match.gift_id for match in together])
+    for match in together:
+        gift = gifts[match.gift_id]
+        accept_for(session, desk, gift, _withdrawals(match, gift, reason, by, now), now)
+        match.undone_by, match.undone_at, match.undo_reason = by, now, reason
+        unlearn_payer(session, line, gift.email)
+    line.state, line.note, line.decided_by, line.decided_at = LineState.OPEN, "", "", None
+    session.flush()
+
+
+def _withdrawals(match: Match, gift: Gift, reason: str, by: str, now: datetime) -> list[Claim]:
+    """The payment is taken back; a gift that only stood for unclaimed money ends with it."""
+    withdrawn = Claim(
+        fact=FactKind.WITHDRAWN,
+        subject=match.subject,
+        occurred_at=now,
+        money=match.money,
+        source=Source.STATEMENT,
+        actor=by,
+        why=reason,
+        detail={"line": match.line_id, "match": match.id},
+    )
+    if not gift.is_unattributed:
+        return [withdrawn]
+    ended = Claim(
+        fact=FactKind.EXPIRED,
+        subject=match.subject,
+        occurred_at=now,
+        source=Source.PERSON,
+        actor=by,
+        why=reason,
+    )
+    return [withdrawn, ended]
+
+
+def learn_payer(session: Session, line: StatementLine, email: str, now: datetime) -> None:
+    """Remember how the bank names this donor, where a person has said so."""
+    rows = [
+        {"payer_key": key, "email": email, "learnt_at": now} for key in payer_keys(entry_of(line))
+    ]
+    if email and rows:
+        insert_new(session, PayerAlias, *rows)
+
+
+def unlearn_payer(session: Session, line: StatementLine, email: str) -> None:
+    """Forget it: the match that taught it was none."""
+    session.execute(
+        sa.delete(PayerAlias).where(
+            PayerAlias.payer_key.in_(payer_keys(entry_of(line))), PayerAlias.email == email
+        )
+    )

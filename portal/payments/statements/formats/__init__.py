@@ -1,0 +1,1 @@
+"""Banks' files, each read into the same entries."""

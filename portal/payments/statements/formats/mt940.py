@@ -1,0 +1,283 @@
+"""MT940 statements, as SWIFT defines them and as banks write them.
+
+Standard: SWIFT, Category 9 message reference guide, MT 940 Customer Statement Message. Fields
+are lines that begin `:61:`; a line without such a tag goes on the field before it. Variants
+followed: German banks (DFÜ agreement, annex 3: `?20` subfields and SEPA's `EREF+` marks), Dutch
+ones (`/NAME/` codes; ABN AMRO's and ING's own lines before `:20:`, Rabobank's `:940:`), amounts
+padded with zeros, four blanks for the day of entry, and several `:86:` of one movement, which
+belong together.
+Own reader: the `mt-940` package keeps one `:86:` a movement, passes over what it can't read,
+and tells neither the line of an error nor a movement's raw text.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+
+from portal.i18n import gettext
+from portal.money import Money
+from portal.payments.statements.formats.amounts import read_currency, read_plain
+from portal.payments.statements.formats.balances import AccountTotals, document_of
+from portal.payments.statements.formats.dates import DateOrder, read_date, unreadable_date
+from portal.payments.statements.formats.entries import (
+    StatementDocument,
+    StatementEntry,
+    StatementError,
+)
+from portal.payments.statements.formats.mt940_details import read_details
+from portal.payments.statements.formats.texts import email_in, interac_reference_in, joined
+from portal.spilled import Spilled
+
+_TAG = re.compile(r":(\d{2}[A-Z]?|NS):(.*)", re.DOTALL)
+# SWIFT's envelope around the text block, and what ends a message: a line that merely begins
+# with a hyphen may be the rest of a reference, cut where the line was full.
+_ENVELOPE = re.compile(r"\{\d:.*")
+_END = re.compile(r"-(?:\}.*|X{3})?\s*|\x03")
+# A bank's own lines before a message: its BIC, the message's type, a session's number.
+_OWN_HEADER = re.compile(
+    r"\s*(?:[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3,4})?|:?940:?(?: ?\d\d)?|\d{4} ?\d\d[A-Z0-9]{8,30})\s*",
+    re.ASCII,
+)
+_HEADER = re.compile(r"[A-Z0-9 ]{1,60}|:940:\s*", re.ASCII)
+LONGEST_HEADER = 10
+_BALANCE = re.compile(r"([CD])(\d{6})([A-Z]{3})(0*\d{1,15},\d{0,3})\s*", re.ASCII)
+_MOVEMENT = re.compile(
+    r"(?P<value>\d{6})(?P<entry>\d{4}|[ ]{4})?(?P<mark>R?[CD])(?P<funds>[A-Z])?"
+    r"(?P<amount>0*\d{1,15},\d{0,3})(?P<kind>[A-Z][A-Z0-9]{3})"
+    r"(?P<own>[^\n]*?)(?://(?P<bank>[^\n]*))?(?:\n(?P<more>.*))?",
+    re.ASCII | re.DOTALL,
+)
+# How much of a file its kind is told by.
+LOOKED_AT = 2_000
+_NOTHING = frozenset(("NONREF", "NOREF", "KREF+", "EREF+", ""))
+
+
+@dataclass(slots=True)
+class _Field:
+    tag: str
+    lines: list[str]
+    line: int
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines).rstrip()
+
+
+@dataclass(slots=True)
+class _Statement:
+    line: int
+    account: str = ""
+    totals: AccountTotals = field(default_factory=AccountTotals)
+    is_closed: bool = False
+
+
+def read_mt940(text: str, *, account: str = "") -> StatementDocument:
+    """Read a whole file. Raises StatementError with the line of what is wrong."""
+    reader = _Reader(account)
+    for each in _fields(text):
+        reader.take(each)
+    return reader.document()
+
+
+def is_mt940(text: str) -> bool:
+    """Whether it begins as a file of MT940 does, after whatever lines its bank puts before."""
+    lines = (line for line in text[:LOOKED_AT].splitlines() if line.strip())
+    for line in islice(lines, LONGEST_HEADER):
+        if _untagged(line).startswith(":20:"):
+            return True
+        if not (_ENVELOPE.match(line) or _HEADER.fullmatch(line)):
+            return False
+    return False
+
+
+def _untagged(line: str) -> str:
+    """A line without the envelope that may share it with the first tag: {4::20:..."""
+    return re.sub(r"^(?:\{\d:[^{}]*\}?)*(?=:\d\d)", "", line)
+
+
+def _fields(text: str) -> Iterator[_Field]:
+    current: _Field | None = None
+    header = 0  # the line at which a bank's own lines began
+    for number, line in enumerate(text.splitlines(), start=1):
+        tagged = _TAG.fullmatch(_untagged(line))
+        if tagged:
+            _check_header(header, tagged[1])
+            yield from _ended(current, is_last=tagged[1] == "20")
+            current, header = _Field(tagged[1], [tagged[2]], number), 0
+        elif _ENVELOPE.match(line) or _END.fullmatch(line):
+            yield from _ended(current, is_last=True)
+            current = None
+        elif not line.strip():
+            continue
+        elif current:
+            current.lines.append(line)
+        else:
+            header = header or number
+            _check_header(0 if _HEADER.fullmatch(line) else number, "")
+    _check_header(header, "")
+    yield from _ended(current)
+
+
+def _check_header(line: int, tag: str) -> None:
+    """Lines of no field are a bank's own only where a message begins after them."""
+    if line and tag != "20":
+        raise StatementError(gettext("The line belongs to no MT940 field."), line)
+
+
+def _ended(last: _Field | None, *, is_last: bool = False) -> Iterator[_Field]:
+    """A field that is whole; a message's last one without the next one's header, where no
+    hyphen stands between.
+    """
+    if last is None:
+        return
+    while is_last and len(last.lines) > 1 and _OWN_HEADER.fullmatch(last.lines[-1]):
+        last.lines.pop()
+    yield last
+
+
+class _Reader:
+    def __init__(self, account: str) -> None:
+        self._default = account
+        self._statements: list[_Statement] = []
+        self._entries = Spilled[StatementEntry]()
+        self._movement: _Field | None = None
+        self._told: list[_Field] = []
+        self._take = {
+            "20": self._start,
+            "25": self._account,
+            "60": self._opening,
+            "61": self._begin_movement,
+            "62": self._closing,
+            "86": self._details,
+        }
+
+    def take(self, each: _Field) -> None:
+        """One field of the file, in order."""
+        tag = each.tag[:2]
+        if tag != "20" and not self._statements:
+            raise StatementError(gettext("The file doesn’t begin with field :20:."), each.line)
+        if tag not in {"86", "NS"}:
+            self._finish_movement()
+        handler = self._take.get(tag)
+        if handler:
+            handler(each)
+
+    def document(self) -> StatementDocument:
+        """All of it, proved by its balances."""
+        self._finish_movement()
+        if not self._statements:
+            raise StatementError(gettext("The file holds no MT940 statement."))
+        for statement in self._statements:
+            if not statement.is_closed:
+                raise StatementError(
+                    gettext("The statement has no closing balance: the file is cut off."),
+                    statement.line,
+                )
+            statement.totals.check(statement.line)
+        totals = [statement.totals for statement in self._statements]
+        return document_of("mt940", self._entries, totals, account=self._default)
+
+    def _start(self, each: _Field) -> None:
+        self._statements.append(_Statement(each.line))
+
+    def _account(self, each: _Field) -> None:
+        self._statements[-1].totals.account = each.text.strip().removeprefix("/")
+
+    def _opening(self, each: _Field) -> None:
+        self._statements[-1].totals.opening = _balance(each)
+
+    def _closing(self, each: _Field) -> None:
+        statement = self._statements[-1]
+        statement.totals.closing = _balance(each)
+        statement.is_closed = True
+
+    def _begin_movement(self, each: _Field) -> None:
+        if self._statements[-1].totals.opening is None:
+            raise StatementError(
+                gettext("A movement stands before the opening balance."), each.line
+            )
+        self._movement = each
+
+    def _details(self, each: _Field) -> None:
+        """What a movement's field is; without a movement it is the statement's own."""
+        if self._movement:
+            self._told.append(each)
+
+    def _finish_movement(self) -> None:
+        movement, self._movement = self._movement, None
+        details, self._told = self._told, []
+        if movement is None:
+            return
+        totals = self._statements[-1].totals
+        currency = "" if totals.opening is None else totals.opening.currency
+        entry = _entry(
+            movement,
+            details,
+            currency=currency,
+            account=totals.account or self._default,
+            position=len(self._entries) + 1,
+        )
+        totals.add(entry.money)
+        self._entries.append(entry)
+
+
+def _balance(each: _Field) -> Money:
+    found = _BALANCE.fullmatch(each.text)
+    if not found:
+        raise StatementError(gettext("The balance can’t be read."), each.line)
+    currency = read_currency(found[3], line=each.line)
+    money = _amount(found[4], currency, each.line)
+    return money if found[1] == "C" else -money
+
+
+def _amount(text: str, currency: str, line: int) -> Money:
+    return read_plain(text.replace(",", ".").removesuffix("."), currency, line=line)
+
+
+def _entry(
+    movement: _Field, details: list[_Field], *, currency: str, account: str, position: int
+) -> StatementEntry:
+    found = _MOVEMENT.fullmatch(movement.text)
+    if not found:
+        raise StatementError(gettext("The movement in field :61: can’t be read."), movement.line)
+    money = _amount(found["amount"], currency, movement.line)
+    known = read_details([each.text for each in details])
+    own = found["own"].strip()
+    message = joined((known.message, found["more"], "" if own in _NOTHING else own))
+    return StatementEntry(
+        position=position,
+        booked_on=_booked_on(found, movement.line),
+        # RC takes a credit back, RD a debit.
+        money=money if found["mark"] in {"C", "RD"} else -money,
+        account=account,
+        payer_name=known.name,
+        payer_account=known.account,
+        payer_email=email_in(message),
+        message=message,
+        bank_reference=(found["bank"] or "").strip(),
+        interac_reference=interac_reference_in(message),
+        raw="\n".join(map(_raw, (movement, *details))),
+    )
+
+
+def _raw(each: _Field) -> str:
+    return f":{each.tag}:" + "\n".join(each.lines)
+
+
+def _booked_on(found: re.Match[str], line: int) -> date:
+    """The day of entry, whose year is that of the value date or next to it."""
+    value = read_date("20" + found["value"], DateOrder.YEAR_FIRST)
+    if value is None:
+        raise unreadable_date(found["value"], line)
+    if not (found["entry"] or "").strip():
+        return value
+    days = [
+        day
+        for year in (value.year - 1, value.year, value.year + 1)
+        if (day := read_date(f"{year}{found['entry']}", DateOrder.YEAR_FIRST))
+    ]
+    if not days:
+        raise unreadable_date(found["entry"], line)
+    return min(days, key=lambda day: abs((day - value).days))

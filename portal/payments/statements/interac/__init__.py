@@ -1,0 +1,1 @@
+"""Interac's notices: mails that tell of transfers, as evidence only."""

@@ -1,0 +1,161 @@
+"""Interac's notices fetched from a mailbox by IMAP over TLS; nothing in it is changed.
+
+Mails are known by their UID (RFC 3501 2.3.1.1): a mark says where the last fetch ended, and
+holds as long as the folder's UIDVALIDITY does.
+"""
+
+import imaplib
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from portal.i18n import gettext
+from portal.payments.statements.interac.mail import DOMAIN, MAIL_LIMIT
+from portal.payments.statements.interac.mailboxes import KeptMail
+
+TLS_PORT = 993
+TIMEOUT_SECONDS = 30
+BATCH = 500
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UID = re.compile(rb"UID (\d{1,10})")
+_SIZE = re.compile(rb"RFC822\.SIZE (\d{1,12})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImapAccount:
+    """Where to fetch, and as whom."""
+
+    host: str
+    user: str
+    password: str = field(repr=False)
+    port: int = TLS_PORT
+    folder: str = "INBOX"
+
+    def __post_init__(self) -> None:
+        if _CONTROL.search(self.user + self.password + self.folder + self.host):
+            raise ValueError("an IMAP account's words hold no control signs")
+
+
+@dataclass(frozen=True, slots=True)
+class ImapMark:
+    """How far a folder has been read: everything up to `uid` under this `validity`."""
+
+    validity: int = 0
+    uid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Mails newer than a mark, oldest first, and the mark to go on from."""
+
+    mails: tuple[KeptMail, ...]
+    mark: ImapMark
+
+
+class ImapError(Exception):
+    """The mailbox can't be read; `reason` is a sentence without any secret."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def fetch_mails(
+    account: ImapAccount, after: ImapMark, *, tls: ssl.SSLContext | None = None
+) -> Fetched:
+    """Fetch up to 500 mails that say they are Interac's and are newer than `after`.
+
+    The folder is opened read-only and mails are peeked at, so none becomes "seen".
+    Raises ImapError.
+    """
+    with _connected(account, tls or ssl.create_default_context()) as connection:
+        validity = _open_folder(connection, account.folder)
+        last = after.uid if after.validity == validity else 0
+        uids = _newer(connection, last)[:BATCH]
+        mails = tuple(
+            KeptMail(key=str(uid), raw=raw)
+            for uid in uids
+            if (raw := _fetch(connection, uid)) is not None
+        )
+    return Fetched(mails, ImapMark(validity, max(uids, default=last)))
+
+
+@contextmanager
+def _connected(account: ImapAccount, tls: ssl.SSLContext) -> Iterator[imaplib.IMAP4_SSL]:
+    try:
+        connection = imaplib.IMAP4_SSL(
+            account.host, account.port, ssl_context=tls, timeout=TIMEOUT_SECONDS
+        )
+    except (OSError, imaplib.IMAP4.error) as error:
+        raise ImapError(gettext("The mail server can’t be reached safely.")) from error
+    try:
+        _log_in(connection, account)
+        yield connection
+    except (OSError, imaplib.IMAP4.error) as error:
+        raise ImapError(gettext("The mail server broke off or answered wrongly.")) from error
+    finally:
+        with suppress(OSError, imaplib.IMAP4.error):
+            connection.logout()
+        # A log-out that fails leaves the socket open.
+        with suppress(OSError):
+            connection.shutdown()
+
+
+def _log_in(connection: imaplib.IMAP4_SSL, account: ImapAccount) -> None:
+    try:
+        connection.login(_quoted(account.user), account.password)
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error:
+        # The server's own words may repeat the password: they are not kept.
+        raise ImapError(gettext("The mail server refused the user or the password.")) from None
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _open_folder(connection: imaplib.IMAP4_SSL, folder: str) -> int:
+    """Open it read-only; its UIDVALIDITY."""
+    status, _ = connection.select(_quoted(folder), readonly=True)
+    if status != "OK":
+        raise ImapError(gettext("The mail folder can’t be opened."))
+    _, answer = connection.response("UIDVALIDITY")
+    validity = answer[0] if answer else None
+    return int(validity) if isinstance(validity, bytes) and validity.isdigit() else 0
+
+
+def _newer(connection: imaplib.IMAP4_SSL, last: int) -> list[int]:
+    """UIDs after `last`. `n:*` names the newest mail even if it is older, hence the check."""
+    status, answer = connection.uid("SEARCH", f"UID {last + 1}:*", "FROM", _quoted(DOMAIN))
+    if status != "OK":
+        raise ImapError(gettext("The mail server can’t search its folder."))
+    found = b" ".join(part for part in answer if isinstance(part, bytes)).split()
+    return sorted(uid for word in found if word.isdigit() and (uid := int(word)) > last)
+
+
+def _fetch(connection: imaplib.IMAP4_SSL, uid: int) -> bytes | None:
+    """One mail, or nothing if it is gone or larger than any of Interac's."""
+    _, sizes = connection.uid("FETCH", str(uid), "(RFC822.SIZE)")
+    size = next((found for part in sizes if (found := _size(part, uid)) is not None), None)
+    if size is None or size > MAIL_LIMIT:
+        return None
+    _, parts = connection.uid("FETCH", str(uid), "(BODY.PEEK[])")
+    for part in parts:
+        if isinstance(part, tuple) and _names(part[0], uid):
+            return bytes(part[1])
+    return None
+
+
+def _size(part: object, uid: int) -> int | None:
+    found = _SIZE.search(part) if isinstance(part, bytes) and _names(part, uid) else None
+    return int(found[1]) if found else None
+
+
+def _names(part: bytes, uid: int) -> bool:
+    """Whether an answer is about this mail: servers may speak of others in between."""
+    found = _UID.search(part)
+    return found is not None and int(found[1]) == uid

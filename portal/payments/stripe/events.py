@@ -1,0 +1,355 @@
+"""Stripe's events: stored first, then understood; what can't be understood yet waits.
+
+An event is stored, applied and answered in one transaction. What fails inside is undone,
+and the event is then kept with its problem by a transaction of its own, so that the answer
+to Stripe is 2xx once it is stored and a job tries again. What no try can read, because it is
+not as Stripe describes events, waits for a person. So does what is another's: it names a gift
+of another installation, or came for a connected account.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.database import Database, DatabaseUnavailable, Document, insert_new, table_of
+from portal.gifts.evidence import Claim
+from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import Gift
+from portal.gifts.operations import lock_gift, lock_gift_of
+from portal.logs import get_logger
+from portal.payments.models import (
+    HOPELESS,
+    Checkout,
+    EventState,
+    Problem,
+    StripeEvent,
+    StripeLink,
+    find_installation,
+)
+from portal.payments.operations import Desk, MoneyDiffers, accept_for, accept_unattributed
+from portal.payments.stripe.envelopes import Envelope, is_thin, read_envelope
+from portal.payments.stripe.plans import (
+    change_plan,
+    find_or_add_renewal,
+    find_plan_gift,
+    note_failed_renewal,
+)
+from portal.payments.stripe.readings import Reading, UnreadableEvent, read_event
+
+log = get_logger()
+
+RETRY_AFTER_SECONDS = 5
+PAYMENT_PARTS = ("pi_", "ch_", "py_")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an event."""
+
+    state: EventState
+    gift_id: int | None = None
+    waits_for: str | None = None
+    problem: str = ""
+
+    @property
+    def is_worth_another_try(self) -> bool:
+        """Whether time, or what comes meanwhile, may help."""
+        return self.state not in DONE and self.problem not in HOPELESS
+
+
+DONE = frozenset({EventState.PROCESSED, EventState.IGNORED, EventState.NOT_OURS})
+
+
+def receive_event(
+    database: Database,
+    desk: Desk,
+    event: Document,
+    now: datetime,
+    *,
+    livemode: bool,
+    is_claimed: bool = False,
+) -> Outcome:
+    """Store an event and apply it; one that was applied before changes nothing.
+
+    `is_claimed` where a person said that it is ours, whomever it names.
+    """
+    envelope = read_envelope(event, now)
+    event = envelope.payload
+
+    def understand(session: Session) -> Outcome:
+        if is_thin(event):
+            return Outcome(EventState.FAILED, problem=Problem.THIN)
+        if bool(event.get("livemode")) is not livemode:
+            return Outcome(EventState.FAILED, problem=Problem.LIVEMODE)
+        return _apply(session, desk, event, now, is_claimed=is_claimed)
+
+    done = DONE - {EventState.NOT_OURS} if is_claimed else DONE
+    try:
+        return _keep(database, desk, envelope, now, understand=understand, done=done)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        # Whatever went wrong, the event must stay and be tried again.
+        log.exception("stripe_event_failed", stripe_event=envelope.stripe_event_id)
+        failed = Outcome(EventState.FAILED, problem=type(error).__name__)
+    return _keep(database, desk, envelope, now, understand=lambda _session: failed, done=done)
+
+
+def reapply_event(
+    database: Database,
+    desk: Desk,
+    event_id: int,
+    now: datetime,
+    *,
+    livemode: bool,
+    is_claimed: bool = False,
+) -> Outcome:
+    """Try a stored event again."""
+    with database.read() as session:
+        kept = session.get_one(StripeEvent, event_id)
+        event = {**kept.payload, "id": kept.stripe_event_id}
+    return receive_event(database, desk, event, now, livemode=livemode, is_claimed=is_claimed)
+
+
+def _keep(
+    database: Database,
+    desk: Desk,
+    envelope: Envelope,
+    now: datetime,
+    *,
+    understand: Callable[[Session], Outcome],
+    done: frozenset[EventState],
+) -> Outcome:
+    """Store an event with what becomes of it, unless that is settled already."""
+    with database.write() as session:
+        event_id, known = _store(session, envelope, now)
+        if known is not None and known.state in done:
+            return known
+        outcome = understand(session)
+        _record(session, event_id, outcome)
+        if outcome.is_worth_another_try:
+            desk.jobs.enqueue(session, "retry_event", event_id, delay_seconds=RETRY_AFTER_SECONDS)
+        return outcome
+
+
+def _store(session: Session, envelope: Envelope, now: datetime) -> tuple[int, Outcome | None]:
+    """The event's id, and what became of it when it came before."""
+    row = {**envelope.columns(), "received_at": now, "state": EventState.WAITING}
+    for event_id in insert_new(session, StripeEvent, row):
+        return event_id, None
+    known = session.scalars(
+        sa.select(StripeEvent).where(StripeEvent.stripe_event_id == envelope.stripe_event_id)
+    ).one()
+    return known.id, Outcome(known.state, known.gift_id, problem=known.problem)
+
+
+def _record(session: Session, event_id: int, outcome: Outcome) -> None:
+    session.execute(_NOTE, {"wanted": event_id, **asdict(outcome)})
+
+
+_EVENTS = table_of(StripeEvent)
+_NOTE = (
+    sa.update(_EVENTS)
+    .where(_EVENTS.c.id == sa.bindparam("wanted"))
+    .values(
+        state=sa.bindparam("state"),
+        gift_id=sa.bindparam("gift_id"),
+        waits_for=sa.bindparam("waits_for"),
+        problem=sa.bindparam("problem"),
+        attempts=_EVENTS.c.attempts + 1,
+    )
+)
+
+
+def _apply(
+    session: Session, desk: Desk, event: Document, now: datetime, *, is_claimed: bool = False
+) -> Outcome:
+    try:
+        reading = read_event(event)
+    except UnreadableEvent:
+        return Outcome(EventState.FAILED, problem=Problem.UNREADABLE)
+    if reading is None:
+        return Outcome(EventState.IGNORED)
+    # Connected accounts' events name theirs (https://docs.stripe.com/connect/webhooks).
+    if event.get("account") and not is_claimed:
+        return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_ACCOUNT)
+    return apply_reading(session, desk, reading, now, is_claimed=is_claimed)
+
+
+def apply_reading(
+    session: Session, desk: Desk, reading: Reading, now: datetime, *, is_claimed: bool = False
+) -> Outcome:
+    """Book what was read, for the gift it leads to; wait where it leads to none yet."""
+    gift = find_known_gift(session, reading)
+    if gift is None and not is_claimed and _is_anothers(session, reading):
+        return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_INSTALLATION)
+    gift = gift or find_named_gift(session, reading)
+    if gift is None:
+        return _without_gift(session, desk, reading, now)
+    if reading.is_once and gift.plan_id is not None:
+        return Outcome(EventState.IGNORED, gift.id)
+    first_heard = _list_unheard(session, reading)
+    is_followed = reading.plan is None or change_plan(session, desk, gift, reading.plan, now)
+    if reading.renewal is not None:
+        gift = find_or_add_renewal(session, gift, reading.renewal, now)
+    if reading.renewal_failed and is_followed:
+        note_failed_renewal(session, desk, gift, reading, now)
+    outcome = _book(session, desk, gift, reading, now)
+    _apply_waiting(session, desk, first_heard, now)
+    return outcome
+
+
+def _list_unheard(session: Session, reading: Reading) -> list[str]:
+    """The subscription of a reading, where nothing was linked to it before."""
+    if reading.plan is None:
+        return []
+    stripe_ids = [reading.plan.subscription_id]
+    return [] if session.scalar(_LINKED, {"stripe_ids": stripe_ids}) else stripe_ids
+
+
+def _book(session: Session, desk: Desk, gift: Gift, reading: Reading, now: datetime) -> Outcome:
+    gift_id = gift.id
+    try:
+        if reading.claims:
+            accept_for(session, desk, gift, reading.claims, now)
+    except MoneyDiffers as error:
+        gift_id = _book_beside(session, desk, reading.claims, now, why=str(error), beside=gift)
+    if reading.checkout_state:
+        _close_checkout(session, reading)
+    if reading.fee_of:
+        desk.jobs.enqueue(session, "fetch_fee", f"{reading.fee_of}:{gift_id}")
+    link(session, desk, reading.links, gift_id, now)
+    return Outcome(EventState.PROCESSED, gift_id)
+
+
+def _without_gift(session: Session, desk: Desk, reading: Reading, now: datetime) -> Outcome:
+    """An event about a gift we don't have: money is kept, the rest waits."""
+    is_payment = any(claim.fact is FactKind.PAID for claim in reading.claims)
+    if reading.reference and is_payment:
+        why = f"Stripe names the gift {reading.reference}, which is not here"
+        gift_id = _book_beside(session, desk, reading.claims, now, why=why, beside=None)
+        link(session, desk, reading.links, gift_id, now)
+        return Outcome(EventState.PROCESSED, gift_id, problem=Problem.UNATTRIBUTED)
+    if not reading.may_wait:
+        return Outcome(EventState.IGNORED, problem=Problem.NOT_A_GIFT)
+    if reading.known_by:
+        return Outcome(EventState.WAITING, waits_for=reading.known_by[0])
+    return Outcome(EventState.FAILED, problem=Problem.NO_GIFT)
+
+
+def _book_beside(
+    session: Session,
+    desk: Desk,
+    claims: tuple[Claim, ...],
+    now: datetime,
+    *,
+    why: str,
+    beside: Gift | None,
+) -> int:
+    paid = next(claim for claim in claims if claim.fact is FactKind.PAID)
+    return accept_unattributed(session, desk, paid, now, why=why, beside=beside).gift.id
+
+
+def _is_anothers(session: Session, reading: Reading) -> bool:
+    """Whether metadata name another installation; what names none may be ours."""
+    return reading.installation is not None and reading.installation != find_installation(session)
+
+
+def find_known_gift(session: Session, reading: Reading) -> Gift | None:
+    """The gift a reading leads to by the ids we stored, locked."""
+    known = _find_known(session, reading.known_by)
+    return None if known is None else lock_gift(session, known)
+
+
+def find_named_gift(session: Session, reading: Reading) -> Gift | None:
+    """The gift that a reading names, locked."""
+    for named in filter(None, (reading.reference, reading.mention)):
+        gift = lock_gift_of(session, named)
+        if gift is not None:
+            return gift
+    return None
+
+
+def _find_known(session: Session, stripe_ids: tuple[str, ...]) -> int | None:
+    """The gift of Stripe's objects: linked, handed off to, or begun with the plan."""
+    if not stripe_ids:
+        return None
+    linked = session.scalar(_LINKED, {"stripe_ids": stripe_ids})
+    if linked is None and stripe_ids[0].startswith("cs_"):
+        linked = session.scalar(_HANDED_OFF, {"stripe_ids": stripe_ids})
+    if linked is None and any(one.startswith("sub_") for one in stripe_ids):
+        first = find_plan_gift(session, stripe_ids)
+        linked = None if first is None else first.id
+    return linked
+
+
+_CHECKOUTS = table_of(Checkout)
+_HANDED_OFF = (
+    sa.select(_CHECKOUTS.c.gift_id)
+    .where(_CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("stripe_ids", expanding=True)))
+    .limit(1)
+)
+_LINKS = table_of(StripeLink).c
+_LINKED = (
+    sa.select(_LINKS.gift_id)
+    .where(_LINKS.stripe_id.in_(sa.bindparam("stripe_ids", expanding=True)))
+    .limit(1)
+)
+
+
+def link(
+    session: Session, desk: Desk, stripe_ids: tuple[str, ...], gift_id: int, now: datetime
+) -> None:
+    """Remember whose these Stripe objects are, and apply the events that waited for that."""
+    if not stripe_ids:
+        return
+    rows = [{"stripe_id": stripe_id, "gift_id": gift_id} for stripe_id in stripe_ids]
+    _apply_waiting(session, desk, insert_new(session, StripeLink, *rows), now)
+
+
+def _apply_waiting(session: Session, desk: Desk, stripe_ids: list[str], now: datetime) -> None:
+    """Apply the events that waited for these objects, or were set aside for want of a gift."""
+    if not stripe_ids:
+        return
+    for event_id, payload in session.execute(_WAITING, {"stripe_ids": stripe_ids}).all():
+        _record(session, event_id, _apply_apart(session, desk, payload, now))
+
+
+def _apply_apart(session: Session, desk: Desk, event: Document, now: datetime) -> Outcome:
+    """Apply an event that waited: what fails in it undoes nothing of the one that came."""
+    try:
+        with session.begin_nested():
+            return _apply(session, desk, event, now)
+    except sa.exc.OperationalError:
+        raise
+    except Exception as error:
+        log.exception("stripe_event_failed", stripe_event=event.get("id"))
+        return Outcome(EventState.FAILED, problem=type(error).__name__)
+
+
+_WAITING = (
+    sa.select(_EVENTS.c.id, _EVENTS.c.payload)
+    .where(
+        _EVENTS.c.waits_for.in_(sa.bindparam("stripe_ids", expanding=True)),
+        _EVENTS.c.state.in_((EventState.WAITING, EventState.IGNORED, EventState.NOT_OURS)),
+    )
+    .order_by(_EVENTS.c.id)
+)
+
+
+def _close_checkout(session: Session, reading: Reading) -> None:
+    session_ids = [stripe_id for stripe_id in reading.links if stripe_id.startswith("cs_")]
+    session.execute(_CLOSE, {"stripe_ids": session_ids, "left": reading.checkout_state})
+
+
+_CLOSE = (
+    sa.update(_CHECKOUTS)
+    .where(
+        _CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("stripe_ids", expanding=True)),
+        _CHECKOUTS.c.state != "complete",
+    )
+    .values(state=sa.bindparam("left"))
+)

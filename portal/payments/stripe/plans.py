@@ -1,0 +1,158 @@
+"""Monthly gifts: the plan behind them, and the gift each paid month makes.
+
+A plan follows one subscription at Stripe. Every other that names its gift is linked to it, so
+that none can charge a donor unknown; `payments.superseding` ends them.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.codes.terms import Frequency, Pledge
+from portal.database import insert_new
+from portal.donors.giver import Giver
+from portal.gifts.models import Gift, Plan
+from portal.gifts.operations import add_gift, lock_gift, record_event
+from portal.money import Money
+from portal.payments.models import StripeLink
+from portal.payments.operations import Desk
+from portal.payments.stripe.readings import PlanChange, Reading, Renewal
+
+
+def find_plan_gift(session: Session, stripe_ids: tuple[str, ...]) -> Gift | None:
+    """The first gift of the plan that one of these subscriptions carries."""
+    if not stripe_ids:
+        return None
+    return session.scalar(
+        sa.select(Gift)
+        .join(Plan, Gift.plan_id == Plan.id)
+        .where(Plan.stripe_subscription_id.in_(stripe_ids))
+        .order_by(Gift.id)
+        .limit(1)
+    )
+
+
+def find_plan(session: Session, gift: Gift) -> Plan | None:
+    """The monthly promise a gift belongs to."""
+    return session.get(Plan, gift.plan_id) if gift.plan_id else None
+
+
+def lock_plan(session: Session, plan_id: int) -> Plan:
+    """A plan's row, held until the transaction ends; the gift's row is always locked before."""
+    wanted = sa.select(Plan).where(Plan.id == plan_id).with_for_update()
+    return session.scalars(wanted.execution_options(populate_existing=True)).one()
+
+
+def change_plan(
+    session: Session, desk: Desk, gift: Gift, change: PlanChange, now: datetime
+) -> bool:
+    """Bring a gift's plan up to what Stripe says; older news never overwrites newer.
+
+    False where it is said of a subscription that the plan does not follow: nothing changes.
+    """
+    if gift.plan_id is None:
+        return True
+    plan = lock_plan(session, gift.plan_id)
+    if not _follows(session, desk, plan, gift, change.subscription_id):
+        return False
+    if change.is_ended and plan.status != "cancelled" and not change.never_began:
+        record_event(session, gift, "monthly_ended", now, actor="stripe")
+        _promise_letter(session, desk, gift, f"monthly_ended:{gift.id}:{change.subscription_id}")
+    plan.stripe_customer_id = plan.stripe_customer_id or change.customer_id
+    is_news = plan.stripe_changed_at is None or change.at >= plan.stripe_changed_at
+    if change.is_ended:
+        plan.status, plan.cancelled_at = "cancelled", plan.cancelled_at or change.at
+    elif is_news and plan.status != "cancelled":
+        plan.status = change.status or plan.status
+        if change.is_whole:
+            _follow(plan, change)
+    if is_news:
+        plan.stripe_changed_at = change.at
+    session.flush()
+    return True
+
+
+def _follows(session: Session, desk: Desk, plan: Plan, gift: Gift, subscription_id: str) -> bool:
+    """Whether a plan follows a subscription: its own, or the first it hears of.
+
+    One heard of beside the plan's own is linked to the gift, and looked at by a job. One that
+    is linked already was ended for another, or waits for that look.
+    """
+    if plan.stripe_subscription_id == subscription_id:
+        return True
+    row = {"stripe_id": subscription_id, "gift_id": gift.id}
+    is_new = bool(insert_new(session, StripeLink, row))
+    if is_new and plan.stripe_subscription_id is None:
+        plan.stripe_subscription_id = subscription_id
+        return True
+    if is_new:
+        desk.jobs.enqueue(session, "settle_plan", f"{gift.id}:{subscription_id}")
+    return False
+
+
+def _follow(plan: Plan, change: PlanChange) -> None:
+    """Take over its end, which may have been called off, and its amount."""
+    plan.cancel_at = change.cancel_at
+    if change.money is not None and change.money.currency == plan.currency:
+        plan.amount_minor = change.money.minor
+
+
+def find_or_add_renewal(session: Session, first: Gift, renewal: Renewal, now: datetime) -> Gift:
+    """The gift of one paid month: the donor's promise once more, named by its invoice."""
+    lock_gift(session, first.id)
+    gift = session.scalar(sa.select(Gift).where(Gift.origin == renewal.invoice_id))
+    if gift is not None:
+        return gift
+    pledge = Pledge(
+        money=renewal.money,
+        region=first.region,
+        fund=first.fund,
+        mode=first.mode,
+        frequency=Frequency.MONTHLY,
+        code=first.code,
+    )
+    return add_gift(
+        session,
+        pledge,
+        giver_of(first),
+        now,
+        donor_id=first.donor_id,
+        cover=Money(first.cover_minor if renewal.money == first.money else 0, first.currency),
+        partner=first.partner,
+        plan_id=first.plan_id,
+        origin=renewal.invoice_id,
+    )
+
+
+def giver_of(gift: Gift) -> Giver:
+    """The giver as an earlier gift knows them."""
+    return Giver(
+        first_name=gift.first_name,
+        last_name=gift.last_name,
+        email=gift.email,
+        address_line1=gift.address_line1,
+        address_line2=gift.address_line2,
+        city=gift.city,
+        province=gift.province,
+        postal_code=gift.postal_code,
+        country=gift.country,
+        locale=gift.locale,
+        dedication=gift.dedication,
+        anonymous=gift.anonymous,
+    )
+
+
+def note_failed_renewal(
+    session: Session, desk: Desk, gift: Gift, reading: Reading, now: datetime
+) -> None:
+    """Put a month that could not be charged on the gift's story, and tell the donor."""
+    if reading.plan is None:
+        return
+    record_event(session, gift, "renewal_failed", now, actor="stripe")
+    _promise_letter(session, desk, gift, f"renewal_failed:{gift.id}:{reading.plan.at:%Y%m%d}")
+
+
+def _promise_letter(session: Session, desk: Desk, gift: Gift, subject: str) -> None:
+    if gift.email:
+        desk.jobs.enqueue(session, "send_notice", subject)

@@ -1,0 +1,242 @@
+"""Giving money back through Stripe: asked for once, booked when Stripe says so."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.database import Database
+from portal.gifts.evidence import Source
+from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import Evidence, Gift, GiftEvent
+from portal.gifts.operations import lock_gift, record_event
+from portal.gifts.queries import select_payments
+from portal.i18n import current_locale, gettext
+from portal.money import Money, format_money
+from portal.payments.models import find_installation
+from portal.payments.operations import Desk
+from portal.payments.stripe.events import apply_reading
+from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable, at
+from portal.payments.stripe.readings import read_refund
+from portal.plain import clean_line
+
+# Stripe knows a key for at least a day (https://docs.stripe.com/api/idempotent_requests).
+KEY_KEPT = timedelta(hours=23)
+
+
+class RefundRefused(Exception):
+    """The refund can't be made; the text is for the staff member."""
+
+
+class RefundUnanswered(Exception):
+    """The form's refund may have been made; the text says how to find out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What one form asks for; `once` names the form, and so the wish."""
+
+    money: Money
+    once: str
+    reason: str
+    actor: str
+
+
+def request_refund(
+    database: Database, desk: Desk, gateway: Gateway, gift_id: int, wish: Wish, *, now: datetime
+) -> None:
+    """Refund a part or all of a gift that was paid through Stripe.
+
+    The wish is on the gift's story before Stripe is asked. Asked again it is the same request
+    to Stripe, by its idempotency key, whatever was booked since.
+    """
+    with database.read() as session:
+        subjects = list_paid_subjects(session, gift_id)
+    with _plain_sentences():
+        intents = find_intents(gateway, subjects)
+    with database.write() as session:
+        gift = lock_gift(session, gift_id)
+        payment = _find_payment_asked(session, gift, wish, now)
+        if payment is None:
+            payment = _refundable_payment(session, gift, intents, wish.money)
+            _record_wish(session, gift, wish, payment, now)
+        reference, installation = gift.reference, find_installation(session)
+    key = _refund_key(reference, wish)
+    with _plain_sentences():
+        refund = gateway.refund(
+            payment, wish.money, key=key, reference=reference, installation=installation
+        )
+    reading = read_refund(refund, at(refund["created"]))
+    if reading is not None:
+        with database.write() as session:
+            apply_reading(session, desk, reading, now)
+
+
+@contextlib.contextmanager
+def _plain_sentences() -> Iterator[None]:
+    """What went wrong at Stripe, in words for staff."""
+    try:
+        yield
+    except StripeRefused as error:
+        raise RefundRefused(
+            gettext("Stripe refused: %(why)s", why=clean_line(error.message))
+        ) from error
+    except StripeUnavailable as error:
+        raise RefundUnanswered(
+            gettext(
+                "Stripe did not answer, so we don’t know yet whether this was refunded. Press "
+                "again in a minute: from this form it is refunded once at most. Before you leave "
+                "it for a new one, look in Stripe’s own list."
+            )
+        ) from error
+
+
+def refundable(gift: Gift) -> Money:
+    """What is left to give back."""
+    return Money(max(gift.paid_minor - gift.refunded_minor, 0), gift.currency)
+
+
+def _refundable_payment(session: Session, gift: Gift, intents: dict[str, str], money: Money) -> str:
+    """The payment that has most left, the newest of equals: it may be one too many."""
+    if not gift.status.is_received:
+        raise RefundRefused(gettext("This gift has not been paid, so nothing can be refunded."))
+    if money.currency != gift.currency or not 0 < money.minor <= refundable(gift).minor:
+        raise RefundRefused(
+            gettext("Refund at most what is left of the gift, in the gift’s currency.")
+        )
+    left = count_left(session, gift.id, intents)
+    if not left:
+        raise RefundRefused(
+            gettext("This gift was not paid through Stripe; give the money back by its own way.")
+        )
+    payment = max(reversed(left), key=left.__getitem__)
+    if money.minor > left[payment]:
+        most = Money(max(left[payment], 0), gift.currency)
+        raise RefundRefused(
+            gettext(
+                "No payment of this gift through Stripe has that much left. Refund at most "
+                "%(amount)s at once.",
+                amount=format_money(most, current_locale()),
+            )
+        )
+    return payment
+
+
+def _find_payment_asked(session: Session, gift: Gift, wish: Wish, now: datetime) -> str | None:
+    """The payment this wish asked to be refunded when it was first made; None for a new one.
+
+    Stripe takes a key again only with what it came with at first, so the payment stays.
+    """
+    asked = session.execute(
+        sa.select(GiftEvent.at, GiftEvent.data).where(
+            GiftEvent.gift_id == gift.id, GiftEvent.kind == "refund_requested"
+        )
+    )
+    for asked_at, data in asked:
+        if data.get("once") == wish.once:
+            before = Money(data["amount_minor"], data["currency"])
+            _check_wish(before, wish.money, now - asked_at)
+            return str(data["payment"])
+    return None
+
+
+def _check_wish(before: Money, money: Money, age: timedelta) -> None:
+    """A wish is for one amount, and only as old as its key is known to Stripe."""
+    if before != money:
+        raise RefundUnanswered(
+            gettext(
+                "This form asked for %(amount)s before, and that may have been refunded. Ask for "
+                "the same again to find out, or open this page anew for another refund.",
+                amount=format_money(before, current_locale()),
+            )
+        )
+    if age > KEY_KEPT:
+        raise RefundRefused(
+            gettext(
+                "This was asked for a day ago or more. See in the gift’s story what became of it "
+                "before you ask anew."
+            )
+        )
+
+
+def _record_wish(session: Session, gift: Gift, wish: Wish, payment: str, now: datetime) -> None:
+    data = {
+        "amount_minor": wish.money.minor,
+        "currency": wish.money.currency,
+        "payment": payment,
+        "once": wish.once,
+    }
+    record_event(
+        session, gift, "refund_requested", now, actor=wish.actor, why=wish.reason, data=data
+    )
+
+
+def _refund_key(reference: str, wish: Wish) -> str:
+    """Stands for one form's wish, however often the form is sent."""
+    digest = hashlib.sha256(f"{reference}:{wish.money}:{wish.once}".encode()).hexdigest()[:32]
+    return f"refund-{digest}"
+
+
+# What takes money out of a payment, and what brings it back.
+TAKES = (
+    FactKind.REFUND_PENDING,
+    FactKind.REFUNDED,
+    FactKind.DISPUTE_OPENED,
+    FactKind.DISPUTE_LOST,
+)
+RETURNS = (FactKind.REFUND_FAILED, FactKind.DISPUTE_WON)
+
+
+def list_paid_subjects(session: Session, gift_id: int) -> list[str]:
+    """The payment intents, and the invoices of monthly gifts, that paid a gift; oldest first."""
+    return [one.subject for one in _list_payments(session, gift_id)]
+
+
+def find_intents(gateway: Gateway, subjects: list[str]) -> dict[str, str]:
+    """The payment intent of each: refunds are made of those, an invoice's is asked for."""
+    found = {
+        subject: gateway.find_payment_of_invoice(subject) if subject.startswith("in_") else subject
+        for subject in subjects
+    }
+    return {subject: intent for subject, intent in found.items() if intent is not None}
+
+
+def count_left(session: Session, gift_id: int, intents: dict[str, str]) -> dict[str, int]:
+    """How much is left of each payment intent, in minor units; the oldest payment first."""
+    taken = _count_taken(session, gift_id)
+    return {
+        intents[one.subject]: (one.amount_minor or 0) - taken.get(intents[one.subject], 0)
+        for one in _list_payments(session, gift_id)
+        if one.subject in intents
+    }
+
+
+def _list_payments(session: Session, gift_id: int) -> list[Evidence]:
+    paid = select_payments(gift_id).where(Evidence.source == Source.STRIPE.value)
+    return [
+        one
+        for one in session.scalars(paid.order_by(Evidence.id))
+        if one.subject.startswith(("pi_", "in_"))
+    ]
+
+
+def _count_taken(session: Session, gift_id: int) -> dict[str, int]:
+    """What refunds and disputes hold of each payment intent."""
+    told = session.scalars(
+        sa.select(Evidence).where(
+            Evidence.gift_id == gift_id, Evidence.fact.in_([*TAKES, *RETURNS])
+        )
+    ).all()
+    returned = {one.subject for one in told if one.fact in RETURNS}
+    lost = {one.subject for one in told if one.fact == FactKind.DISPUTE_LOST}
+    held = {one.subject: one for one in told if one.fact in TAKES}
+    taken: dict[str, int] = {}
+    for subject, one in held.items():
+        if subject in lost or subject not in returned:
+            payment = str(one.detail.get("payment"))
+            taken[payment] = taken.get(payment, 0) + (one.amount_minor or 0)
+    return taken

@@ -1,0 +1,185 @@
+"""One plan, one subscription at Stripe: a later one takes the place of those before it.
+
+A donor whose first payment failed pays again by a new subscription; the earlier is ended first.
+Every one that Stripe ever named for a plan is linked to its gift, and one that was ended for
+another is on the gift's story, so that all that may still charge are known.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.database import Database, Document, insert_new
+from portal.gifts.models import Gift, GiftEvent, Plan
+from portal.gifts.operations import lock_gift, record_event
+from portal.payments.models import StripeLink
+from portal.payments.operations import Desk
+from portal.payments.stripe.events import apply_reading
+from portal.payments.stripe.gateway import Gateway, StripeRefused
+from portal.payments.stripe.plans import find_plan, lock_plan
+from portal.payments.stripe.readings import read_subscription
+
+OVER = frozenset({"canceled", "incomplete_expired"})
+
+
+def list_living(session: Session, plan: Plan) -> tuple[str, ...]:
+    """The subscriptions that may still charge for a plan; the one it follows is the last."""
+    linked = session.scalars(
+        sa.select(StripeLink.stripe_id)
+        .join(Gift, StripeLink.gift_id == Gift.id)
+        .where(Gift.plan_id == plan.id, StripeLink.stripe_id.startswith("sub_", autoescape=True))
+    )
+    over = {plan.stripe_subscription_id, *list_ended(session, plan)}
+    others = sorted(found for found in linked if found not in over)
+    return (*others, plan.running) if plan.running else tuple(others)
+
+
+def list_ended(session: Session, plan: Plan) -> set[str]:
+    """Those that were ended for another, by the stories of the plan's gifts."""
+    stories = session.scalars(
+        sa.select(GiftEvent.data)
+        .join(Gift, GiftEvent.gift_id == Gift.id)
+        .where(Gift.plan_id == plan.id, GiftEvent.kind == "subscription_ended")
+    )
+    return {str(data["subscription"]) for data in stories}
+
+
+def note_ended(session: Session, gift: Gift, ended: Iterable[str], now: datetime) -> None:
+    """Put on a gift's story which subscriptions were ended for another."""
+    for subscription_id in ended:
+        insert_new(session, StripeLink, {"stripe_id": subscription_id, "gift_id": gift.id})
+        data = {"subscription": subscription_id}
+        record_event(session, gift, "subscription_ended", now, actor="system", data=data)
+
+
+def end_subscription(gateway: Gateway, subscription_id: str) -> Document:
+    """The subscription once it is over; Stripe refuses to end what has ended already."""
+    try:
+        return gateway.cancel_subscription(subscription_id)
+    except StripeRefused:
+        found = gateway.retrieve_subscription(subscription_id)
+        if found["status"] not in OVER:
+            raise
+        return found
+
+
+def free_plan(database: Database, gateway: Gateway, gift_id: int, now: datetime) -> None:
+    """End what an open gift's plan has at Stripe, so that its next subscription takes the place.
+
+    `StripeUnavailable` and `StripeRefused` leave the plan as it was. One that began meanwhile
+    keeps the place.
+    """
+    with database.read() as session:
+        gift = session.get_one(Gift, gift_id)
+        plan = find_plan(session, gift)
+        if plan is None or plan.stripe_subscription_id is None or not gift.status.is_open:
+            return
+        living = list_living(session, plan)
+    for subscription_id in living:
+        end_subscription(gateway, subscription_id)
+    with database.write() as session:
+        _empty_plan(session, lock_gift(session, gift_id), plan.id, living, now)
+
+
+def _empty_plan(
+    session: Session, gift: Gift, plan_id: int, ended: tuple[str, ...], now: datetime
+) -> None:
+    """Make the plan wait for its first payment again, unless another charges for it by now."""
+    plan = lock_plan(session, plan_id)
+    living, own = list_living(session, plan), plan.stripe_subscription_id
+    if own is None or not set(living) <= set(ended):
+        return
+    note_ended(session, gift, dict.fromkeys((*living, own)), now)
+    _point(plan, None)
+
+
+def _point(plan: Plan, subscription_id: str | None) -> None:
+    """Let a plan follow another subscription, of which it knows nothing yet."""
+    plan.stripe_subscription_id, plan.status = subscription_id, "pending"
+    plan.stripe_customer_id = plan.stripe_changed_at = None
+    plan.cancel_at = plan.cancelled_at = None
+
+
+def settle_plan(
+    database: Database, desk: Desk, gateway: Gateway, gift_id: int, now: datetime
+) -> None:
+    """Let a plan follow the newest of its subscriptions that goes on, and end the others.
+
+    Two can begin for one gift when Stripe's word of the first comes late. Which one came to us
+    first doesn't matter: Stripe is asked.
+    """
+    with database.read() as session:
+        plan = find_plan(session, session.get_one(Gift, gift_id))
+        own = plan.stripe_subscription_id if plan else None
+        living = list_living(session, plan) if plan else ()
+    if plan is None or own is None:
+        return
+    found = [gateway.retrieve_subscription(name) for name in dict.fromkeys((*living, own))]
+    kept = max(found, key=lambda one: (one["status"] not in OVER, one["created"], one["id"]))
+    if not _follow_instead(database, gift_id, own, kept):
+        return
+    others = [one["id"] for one in found if one["id"] != kept["id"]]
+    for subscription_id in others:
+        end_subscription(gateway, subscription_id)
+    # Asked again: what happened before the plan followed it was not heard.
+    reading = read_subscription(gateway.retrieve_subscription(kept["id"]), now)
+    with database.write() as session:
+        note_ended(session, lock_gift(session, gift_id), others, now)
+        apply_reading(session, desk, reading, now)
+
+
+def _follow_instead(database: Database, gift_id: int, own: str, kept: Document) -> bool:
+    """Let the plan that follows `own` follow `kept`; False where it follows another by now."""
+    with database.write() as session:
+        gift = lock_gift(session, gift_id)
+        plan = lock_plan(session, gift.plan_id or 0)
+        if plan.stripe_subscription_id != own:
+            return False
+        if kept["id"] == own:
+            return True
+        status = plan.status
+        _point(plan, kept["id"])
+        if kept["status"] in OVER:
+            plan.status = status
+        return True
+
+
+def stop_plan(
+    database: Database,
+    desk: Desk,
+    gateway: Gateway,
+    gift_id: int,
+    *,
+    actor: str,
+    reason: str = "",
+    now: datetime,
+) -> None:
+    """End the monthly gift that a gift belongs to, from now on; one that ended stays so.
+
+    Whatever may charge for it at Stripe is ended, also what the plan doesn't follow.
+
+    The wish is on the gift's story before Stripe is asked. `StripeUnavailable` and
+    `StripeRefused` leave the plan as it was.
+    """
+    with database.write() as session:
+        gift = lock_gift(session, gift_id)
+        plan = find_plan(session, gift)
+        living = list_living(session, plan) if plan else ()
+        if not living:
+            return
+        record_event(session, gift, "monthly_stop_requested", now, actor=actor, why=reason)
+    # The one that the page shows is the last: where Stripe is away, it can be stopped again.
+    for subscription_id in living:
+        ended = end_subscription(gateway, subscription_id)
+        with database.write() as session:
+            _book_end(session, desk, session.get_one(Gift, gift_id), ended, now)
+
+
+def _book_end(session: Session, desk: Desk, gift: Gift, ended: Document, now: datetime) -> None:
+    """Let the plan follow its subscription's end; of one beside it, say that it is over."""
+    plan, reading = find_plan(session, gift), read_subscription(ended, now)
+    if plan is not None and plan.stripe_subscription_id != ended["id"]:
+        note_ended(session, gift, (ended["id"],), now)
+    apply_reading(session, desk, reading, now)

@@ -1,0 +1,1 @@
+"""Finding gifts, listing them, handing them out: no page, no Flask."""

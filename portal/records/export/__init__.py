@@ -1,0 +1,1 @@
+"""Gifts and bank lines as CSV, streamed."""

@@ -1,0 +1,154 @@
+"""Cells of an export, as expressions that the database makes text of.
+
+Cells that a spreadsheet would take for a formula get an apostrophe before them
+(OWASP, "CSV Injection").
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.gifts.models import Gift
+from portal.money import THREE_DECIMAL, ZERO_DECIMAL
+from portal.payments.statements.models import Match, StatementFile, StatementLine
+from portal.receipts.models import Receipt
+
+FORMULA_SIGNS = "=+-@\t\r\n"
+FIRST_SIGN = {"sqlite": sa.func.unicode, "postgresql": sa.func.ascii}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A column: its name, its expression, and whether its text may need quoting."""
+
+    name: str
+    value: Any
+    is_text: bool = False
+
+
+def typed(name: str, column: Any, dialect: str) -> Cell:
+    """Text that people typed, harmless in a spreadsheet."""
+    first = FIRST_SIGN[dialect](column)
+    # Nearly every text begins with a letter, and is done with after one comparison.
+    safe = sa.case(
+        (first > ord("@"), column),
+        (first.in_([ord(sign) for sign in FORMULA_SIGNS]), sa.literal("'").concat(column)),
+        else_=column,
+    )
+    return Cell(name, safe, True)
+
+
+UNUSUAL = sorted(ZERO_DECIMAL | THREE_DECIMAL)
+
+
+def decimal(minor: Any, currency: Any) -> sa.ColumnElement[str]:
+    """Minor units as people write them: 7550 is 75.50, or 7550 in yen; nothing is 0."""
+
+    def places(digits: int) -> sa.ColumnElement[str]:
+        unit = 10**digits
+        rest = sa.func.substr(sa.cast(unit + minor % unit, sa.String), 2)
+        return sa.cast(minor // unit, sa.String).concat(".").concat(rest)
+
+    whole = (currency.in_(sorted(ZERO_DECIMAL)), sa.cast(minor, sa.String))
+    return sa.case(
+        (minor.is_(None), sa.null()),
+        (minor == 0, "0"),
+        (currency.in_(UNUSUAL), sa.case(whole, else_=places(3))),
+        else_=places(2),
+    )
+
+
+def moment(column: Any, dialect: str) -> sa.ColumnElement[Any]:
+    """UTC as `2026-11-23 10:42:00`."""
+    if dialect == "sqlite":
+        return sa.func.substr(sa.type_coerce(column, sa.String), 1, 19)
+    return sa.func.date_trunc("second", sa.func.timezone("UTC", column))
+
+
+def gift_cells(dialect: str) -> list[Cell]:
+    """What is told of a gift, in order."""
+
+    def words(name: str) -> Cell:
+        return typed(name, getattr(Gift, name), dialect)
+
+    return [
+        Cell("reference", Gift.reference),
+        Cell("status", sa.cast(Gift.status, sa.String)),
+        Cell("created_at_utc", moment(Gift.created_at, dialect)),
+        Cell("received_at_utc", moment(Gift.received_at, dialect)),
+        Cell("received_on", Gift.received_on),
+        Cell("amount", decimal(Gift.amount_minor, Gift.currency)),
+        Cell("received", decimal(Gift.paid_minor, Gift.currency)),
+        Cell("currency", Gift.currency),
+        Cell("refunded", decimal(Gift.refunded_minor, Gift.currency)),
+        Cell("cover_fee", decimal(Gift.cover_minor, Gift.currency)),
+        Cell("fee", decimal(Gift.fee_minor, Gift.fee_currency)),
+        Cell("fee_currency", Gift.fee_currency),
+        Cell("region", Gift.region, True),
+        Cell("fund", Gift.fund, True),
+        words("code"),
+        words("partner"),
+        Cell("mode", Gift.mode, True),
+        Cell("frequency", Gift.frequency),
+        words("first_name"),
+        words("last_name"),
+        words("email"),
+        Cell("anonymous", sa.case((Gift.anonymous, "yes"), else_="no")),
+        *(words(name) for name in ADDRESS),
+        words("dedication"),
+        Cell("receipt", _receipt_label()),
+    ]
+
+
+ADDRESS = ("address_line1", "address_line2", "city", "province", "postal_code", "country")
+
+
+def join_receipts(statement: sa.Select[Any]) -> sa.Select[Any]:
+    """Each gift with the receipt that stands, so that the planner may read both in order."""
+    return statement.outerjoin(
+        Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None))
+    )
+
+
+def _receipt_label() -> sa.ColumnElement[str]:
+    """The number of the receipt that stands, such as 2026-000417."""
+    padded = sa.func.substr(sa.cast(1_000_000 + Receipt.number, sa.String), 2)
+    number = sa.case((Receipt.number < 1_000_000, padded), else_=sa.cast(Receipt.number, sa.String))
+    return sa.cast(Receipt.year, sa.String).concat("-").concat(number)
+
+
+def line_cells(dialect: str) -> list[Cell]:
+    """What is told of a bank's line, in order."""
+
+    def words(name: str, column: Any = None) -> Cell:
+        return typed(name, getattr(StatementLine, name) if column is None else column, dialect)
+
+    return [
+        Cell("line", StatementLine.id),
+        words("file", StatementFile.filename),
+        words("account", StatementFile.account),
+        Cell("booked_on", StatementLine.booked_on),
+        Cell("amount", decimal(StatementLine.amount_minor, StatementLine.currency)),
+        Cell("currency", StatementLine.currency),
+        words("payer_name"),
+        words("payer_email"),
+        words("payer_account"),
+        words("message"),
+        words("bank_reference"),
+        words("interac_reference"),
+        Cell("state", sa.cast(StatementLine.state, sa.String)),
+        words("note"),
+        Cell("gifts", _references(dialect)),
+    ]
+
+
+def _references(dialect: str) -> sa.ScalarSelect[str]:
+    """The references of the gifts a line is booked for."""
+    join = sa.func.group_concat if dialect == "sqlite" else sa.func.string_agg
+    return (
+        sa.select(join(Gift.reference, " "))
+        .join(Match, Match.gift_id == Gift.id)
+        .where(Match.line_id == StatementLine.id, Match.undone_at.is_(None))
+        .scalar_subquery()
+    )

@@ -1,0 +1,189 @@
+"""The audit log in the reader's words: to whom or what something was done, and the details."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from portal.i18n import current_locale, gettext, ngettext
+from portal.money import AmountError, format_money, parse_amount
+from portal.signin.models import AuditEntry, Role
+from portal.staff.audit.subjects import Known, name_mode, name_subject
+from portal.staff.labels import ACTORS, ACTS, LINE_STATES, ROLES, STATUSES, say
+from portal.staff.names import Names
+
+# A longer list of numbers is cut: how many they are stands before them.
+SHOWN_NUMBERS = 8
+
+# The words for every detail that an act may carry, in the order they are shown.
+DETAIL_LABELS = {
+    "reason": "Why",
+    "amount": "Amount",
+    "sentence": "Answer",
+    "role": "Role",
+    "from": "Before",
+    "to": "After",
+    "mode": "Mode of payment",
+    "gift": "Gift",
+    "gifts": "Gift",
+    "receipt": "Receipt",
+    "proof": "Proof",
+    "event": "Event",
+    "job": "Job",
+    "rows": "Rows",
+    "filters": "Filters",
+    "state": "State",
+    "file": "File",
+    "currency": "Currency",
+    "lines": "Lines",
+    "new": "New lines",
+}
+# What an act means by a word that others use otherwise.
+OWN_LABELS = {
+    ("expiry_set", "to"): "Kept open until",
+    ("lines_export", "from"): "From",
+    ("lines_export", "to"): "Until",
+}
+# The details that name something with a page of its own.
+SUBJECT_KINDS = {"gift": "gift", "gifts": "gift", "file": "file"}
+# Kept for the program: a form's token against a second sending, a row without a page.
+UNSAID = frozenset({"once", "match"})
+FILTER_LABELS = {
+    "q": "Find",
+    "status": "Status",
+    "region": "Region",
+    "code": "Code",
+    "mode": "Mode of payment",
+    "fund": "Fund",
+    "from": "Begun from",
+    "to": "Begun to",
+    "received_from": "Received from (issuer’s day)",
+    "received_to": "Received to (issuer’s day)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A text with its label, and the page of what it names, if there is one."""
+
+    label: str
+    text: str
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A line of the log for readers."""
+
+    at: datetime
+    actor: str
+    title: str
+    subject: Detail
+    details: tuple[Detail, ...]
+
+
+def list_mentioned(entries: Sequence[AuditEntry]) -> set[str]:
+    """What the entries are about or name in their details, as the log calls it."""
+    found = {entry.subject for entry in entries}
+    for entry in entries:
+        found |= {one for key in SUBJECT_KINDS for one in _list_subjects(entry, key)}
+    return found
+
+
+def _list_subjects(entry: AuditEntry, key: str) -> list[str]:
+    """What a detail names, as the log calls it: one thing, or several of a kind."""
+    value = entry.detail.get(key, [])
+    several = value if isinstance(value, list) else [value]
+    return [f"{SUBJECT_KINDS[key]}:{one}" for one in several]
+
+
+def tell_act(entry: AuditEntry, known: Known) -> Act:
+    return Act(
+        at=entry.at,
+        actor=name_actor(entry.actor, known.called),
+        title=say(ACTS, entry.act),
+        subject=Detail("", *name_subject(entry.subject, known)),
+        details=tuple(describe_act(entry, known)),
+    )
+
+
+def name_actor(actor: str, names: Mapping[str, str]) -> str:
+    """Who `staff:7`, `donor` or `stripe` is."""
+    return names.get(actor) or (say(ACTORS, actor) if actor in ACTORS else actor)
+
+
+def describe_act(entry: AuditEntry, known: Known) -> Iterator[Detail]:
+    """The details of an act that are for readers."""
+    for key, label in DETAIL_LABELS.items():
+        # An export without filters is one of everything: that is said, too.
+        if entry.detail.get(key) or (key == "filters" and key in entry.detail):
+            said = gettext(OWN_LABELS.get((entry.act, key), label))
+            yield from _describe(entry, key, said, known)
+
+
+def _describe(entry: AuditEntry, key: str, label: str, known: Known) -> Iterator[Detail]:
+    value: Any = entry.detail[key]
+    if key == "filters":
+        yield from _describe_filters(value, label, known.names)
+    elif key in SUBJECT_KINDS:
+        for one in _list_subjects(entry, key):
+            yield Detail(label, *name_subject(one, known))
+    elif isinstance(value, list):
+        yield Detail(_count_lines(len(value)), _cut(value))
+    elif key == "mode":
+        yield Detail(label, *name_mode(entry.subject, value, known.names))
+    else:
+        yield Detail(label, TEXTS.get(key, str)(value))
+
+
+def _count_lines(number: int) -> str:
+    return ngettext("%(num)s line", "%(num)s lines", number)
+
+
+def _cut(numbers: Sequence[int]) -> str:
+    """The first of the numbers: `4, 5, 6 …`."""
+    shown = ", ".join(str(number) for number in numbers[:SHOWN_NUMBERS])
+    return f"{shown} …" if len(numbers) > SHOWN_NUMBERS else shown
+
+
+def _say_money(text: str) -> str:
+    """`CAD 75.53` as the reader writes money; a text that is none stays."""
+    currency, _, amount = text.partition(" ")
+    try:
+        return format_money(parse_amount(amount, currency), current_locale())
+    except (AmountError, ValueError):
+        return text
+
+
+def _say_role(value: str) -> str:
+    """A role's name; days, which other acts carry by the same words, stay as they are."""
+    return gettext(ROLES[Role(value)]) if value in ROLES else value
+
+
+def _say_state(value: str) -> str:
+    return say({"all": "All"} | LINE_STATES, value)
+
+
+TEXTS: dict[str, Callable[[Any], str]] = {
+    "amount": _say_money,
+    "role": _say_role,
+    "from": _say_role,
+    "to": _say_role,
+    "state": _say_state,
+}
+
+
+def _describe_filters(query: str, label: str, names: Names) -> Iterator[Detail]:
+    """What an export was narrowed to, in the words of the list's own form."""
+    if not query:
+        yield Detail(label, gettext("none"))
+        return
+    words: dict[str, Mapping[str, str]] = {
+        "region": names.regions,
+        "mode": names.modes,
+        "fund": names.funds,
+        "status": {status.value: gettext(text) for status, text in STATUSES.items()},
+    }
+    for key, _, value in (pair.partition("=") for pair in query.split("&")):
+        called = words.get(key, {}).get(value, value)
+        yield Detail(gettext(FILTER_LABELS.get(key, key)), called)

@@ -1,0 +1,1 @@
+"""One gift and all that staff may do with it."""

@@ -1,0 +1,65 @@
+"""Ending a monthly gift for a donor who asked by other ways than their own page."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.gifts.models import Gift, Plan
+from portal.i18n import gettext
+from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
+from portal.payments.stripe.plans import find_plan
+from portal.payments.stripe.subscriptions import stop_plan
+from portal.payments.webhook import current_desk, current_gateway
+from portal.staff.access import staff
+from portal.staff.audit.record import current_actor, note_act
+from portal.staff.forms import StopForm
+from portal.staff.gifts.views import find_gift
+from portal.web import services, utc_now
+
+
+@staff.get("/gifts/<reference>/stop-monthly")
+def stop_monthly(reference: str) -> ResponseReturnValue:
+    gift, plan = _load(reference)
+    return render_template("staff/stop_monthly.html", gift=gift, plan=plan, form=StopForm())
+
+
+@staff.post("/gifts/<reference>/stop-monthly")
+def send_stop_monthly(reference: str) -> ResponseReturnValue:
+    gift, plan = _load(reference)
+    form = StopForm(request.form)
+    if form.validate() and _stop(gift, form):
+        return redirect(url_for("staff.gift", reference=gift.reference), 303)
+    return render_template("staff/stop_monthly.html", gift=gift, plan=plan, form=form), 422
+
+
+def _load(reference: str) -> tuple[Gift, Plan | None]:
+    with services().database.read() as session:
+        gift = find_gift(session, reference)
+        return gift, find_plan(session, gift)
+
+
+def _stop(gift: Gift, form: StopForm) -> bool:
+    """Whether it has ended; else the form says why not. The wish is on record before."""
+    reason = form.reason.data
+    with services().database.write() as session:
+        note_act(session, "plan_stop", f"gift:{gift.id}", {"reason": reason})
+    try:
+        stop_plan(
+            services().database,
+            current_desk(),
+            current_gateway(),
+            gift.id,
+            actor=current_actor(),
+            reason=reason,
+            now=utc_now(),
+        )
+    except StripeRefused as error:
+        form.refuse("reason", gettext("Stripe refused: %(why)s", why=error.message))
+        return False
+    except StripeUnavailable:
+        form.refuse(
+            "reason",
+            gettext("Stripe can’t be reached. The gift goes on; try again in a minute."),
+        )
+        return False
+    flash(gettext("The monthly gift has ended. Its donor gets an e-mail."))
+    return True

@@ -1,0 +1,127 @@
+"""What may be done with a gift: give money back, send the receipt again."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.gifts.models import Gift
+from portal.gifts.operations import lock_gift
+from portal.i18n import current_locale, gettext
+from portal.money import Money, format_money
+from portal.payments.stripe.refunds import (
+    RefundRefused,
+    RefundUnanswered,
+    Wish,
+    refundable,
+    request_refund,
+)
+from portal.payments.webhook import current_desk, current_gateway
+from portal.receipts.models import Receipt
+from portal.receipts.queries import find_receipt
+from portal.signin.accounts import was_asked
+from portal.staff.access import staff
+from portal.staff.audit.record import current_actor, note_act
+from portal.staff.forms import RefundForm, make_once, read_once
+from portal.staff.gifts.views import find_gift
+from portal.web import services, utc_now
+
+
+@staff.get("/gifts/<reference>/refund")
+def refund(reference: str) -> ResponseReturnValue:
+    gift = _load(reference)
+    form = RefundForm(currency=gift.currency, data={"once": make_once()})
+    return render_template("staff/refund.html", gift=gift, form=form, left=refundable(gift))
+
+
+@staff.post("/gifts/<reference>/refund")
+def send_refund(reference: str) -> ResponseReturnValue:
+    gift = _load(reference)
+    form = RefundForm(request.form, currency=gift.currency)
+    if form.validate() and _refund(gift, form):
+        return redirect(url_for("staff.gift", reference=gift.reference), 303)
+    shown = render_template("staff/refund.html", gift=gift, form=form, left=refundable(gift))
+    return shown, 422
+
+
+@staff.post("/gifts/<reference>/resend-receipt")
+def resend_receipt(reference: str) -> ResponseReturnValue:
+    gift = _load(reference)
+    with services().database.read() as session:
+        receipt = find_receipt(session, gift.id)
+    if receipt is None or not gift.email:
+        flash(gettext("This gift has no receipt that could be sent."))
+    else:
+        _promise_again(gift, receipt, read_once(request.form))
+        flash(
+            gettext(
+                "Receipt %(label)s is on its way to %(email)s.",
+                label=receipt.label,
+                email=gift.email,
+            )
+        )
+    return redirect(url_for("staff.gift", reference=gift.reference), 303)
+
+
+def _promise_again(gift: Gift, receipt: Receipt, once: str) -> None:
+    """Put the wish on record and promise the letter; a button pressed twice sends one."""
+    subject = f"gift:{gift.id}"
+    with services().database.write() as session:
+        lock_gift(session, gift.id)
+        if was_asked(session, "receipt_resend", subject, once):
+            return
+        note_act(session, "receipt_resend", subject, {"receipt": receipt.label, "once": once})
+        wish = f"{receipt.id}:{once}:{current_actor()}"
+        services().jobs.enqueue(session, "send_receipt", wish)
+
+
+def _load(reference: str) -> Gift:
+    with services().database.read() as session:
+        return find_gift(session, reference)
+
+
+def _refund(gift: Gift, form: RefundForm) -> bool:
+    """Whether the refund is under way; else the form says why not.
+
+    A form that Stripe did not answer keeps its `once`: sent again, it is the same wish.
+    """
+    money: Money = form.amount.data
+    _note_wish(gift, money, form)
+    try:
+        _request(gift, money, form)
+    except RefundUnanswered as error:
+        _note_sentence(gift, "refund_unanswered", str(error))
+        form.refuse("amount", str(error))
+        return False
+    except RefundRefused as error:
+        _note_sentence(gift, "refund_refused", str(error))
+        form.once.data = make_once()
+        form.refuse("amount", str(error))
+        return False
+    flash(gettext("%(amount)s is being refunded.", amount=format_money(money, current_locale())))
+    return True
+
+
+def _request(gift: Gift, money: Money, form: RefundForm) -> None:
+    wish = Wish(
+        money=money,
+        once=form.once.data,
+        reason=form.reason.data,
+        actor=current_actor(),
+    )
+    request_refund(
+        services().database, current_desk(), current_gateway(), gift.id, wish, now=utc_now()
+    )
+
+
+def _note_wish(gift: Gift, money: Money, form: RefundForm) -> None:
+    """Put the wish on record before Stripe is asked, once a form."""
+    subject = f"gift:{gift.id}"
+    detail = {"amount": str(money), "reason": form.reason.data, "once": form.once.data}
+    with services().database.write() as session:
+        lock_gift(session, gift.id)
+        if not was_asked(session, "refund_request", subject, form.once.data):
+            note_act(session, "refund_request", subject, detail)
+
+
+def _note_sentence(gift: Gift, act: str, sentence: str) -> None:
+    with services().database.write() as session:
+        note_act(session, act, f"gift:{gift.id}", {"sentence": sentence})

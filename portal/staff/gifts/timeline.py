@@ -1,0 +1,199 @@
+"""A gift explained: everything that happened, by whom and why, on one line of time."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from portal.gifts.models import Evidence, GiftEvent
+from portal.i18n import current_locale, gettext
+from portal.mail import Email
+from portal.money import Money, format_money
+from portal.payments.models import EventState, StripeEvent
+from portal.receipts.models import Receipt
+from portal.signin.models import AuditEntry
+from portal.staff.audit.subjects import Known
+from portal.staff.audit.words import describe_act, name_actor
+from portal.staff.labels import (
+    ACTS,
+    EVENT_STATES,
+    HAPPENINGS,
+    MESSAGES,
+    SOURCES,
+    STATUSES,
+    say,
+    say_problem,
+)
+from portal.staff.names import Names
+from portal.staff.queries import GiftFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One line: `kind` is where it was recorded, `details` are labels and texts.
+
+    `tone` is good, wait, bad or quiet.
+    """
+
+    at: datetime
+    kind: str
+    title: str
+    actor: str = ""
+    tone: str = "quiet"
+    details: tuple[tuple[str, str], ...] = ()
+
+
+def tell(file: GiftFile, known: Known) -> list[Moment]:
+    """The gift's story, oldest first."""
+    moments = [
+        *_happenings(file, known.names),
+        *(_stripe_moment(event) for event in file.stripe_events),
+        *(moment for receipt in file.receipts for moment in _receipt_moments(receipt)),
+        *(_mail_moment(email) for email in file.emails),
+        *(_act_moment(act, known) for act in file.acts),
+    ]
+    named = (_with_actor(moment, known.called) for moment in moments)
+    return sorted(named, key=lambda moment: moment.at)
+
+
+def _with_actor(moment: Moment, actors: Mapping[str, str]) -> Moment:
+    return replace(moment, actor=name_actor(moment.actor, actors))
+
+
+def _happenings(file: GiftFile, names: Names) -> Iterator[Moment]:
+    evidence = {one.id: one for one in file.evidence}
+    for event in file.events:
+        proof = evidence.pop(event.evidence_id, None) if event.evidence_id else None
+        yield Moment(
+            at=event.at,
+            kind="gift",
+            title=say(HAPPENINGS, event.kind),
+            actor=event.actor,
+            tone=HAPPENING_TONES.get(event.kind, "quiet"),
+            details=(
+                *_change(event, file.gift.region, names),
+                *_event_details(event),
+                *(_proof_details(proof) if proof else ()),
+            ),
+        )
+    for proof in evidence.values():
+        yield Moment(
+            at=proof.recorded_at,
+            kind="gift",
+            title=say(HAPPENINGS, proof.fact),
+            actor=proof.actor,
+            details=tuple(_proof_details(proof)),
+        )
+
+
+HAPPENING_TONES = {
+    "paid": "good",
+    "withdrawn": "bad",
+    "processing": "wait",
+    "failed": "bad",
+    "refund_requested": "wait",
+    "refund_pending": "wait",
+    "refund_failed": "bad",
+    "dispute_opened": "bad",
+    "dispute_won": "good",
+    "dispute_lost": "bad",
+    "unattributed": "bad",
+    "money_differs": "bad",
+}
+
+
+def _change(event: GiftEvent, region: str, names: Names) -> Iterator[tuple[str, str]]:
+    if event.kind == "mode_changed":
+        yield gettext("Before"), names.mode(region, event.data["from"])
+        yield gettext("After"), names.mode(region, event.data["to"])
+    if event.kind == "contact_corrected":
+        yield gettext("Before"), event.data["from"] or "–"
+        yield gettext("After"), event.data["to"]
+
+
+def _event_details(event: GiftEvent) -> Iterator[tuple[str, str]]:
+    if event.why:
+        yield gettext("Why"), event.why
+    if "amount_minor" in event.data and "currency" in event.data:
+        yield gettext("Amount"), _format(event.data["amount_minor"], event.data["currency"])
+    if "unattributed" in event.data:
+        yield gettext("Kept as gift"), str(event.data["unattributed"])
+    yield (
+        gettext("Gift then"),
+        say({one.value: text for one, text in STATUSES.items()}, event.status),
+    )
+
+
+def _proof_details(proof: Evidence) -> Iterator[tuple[str, str]]:
+    yield gettext("Evidence"), f"{say(SOURCES, proof.source)} · {proof.subject}"
+    if proof.amount_minor is not None and proof.currency:
+        yield gettext("Amount"), _format(proof.amount_minor, proof.currency)
+
+
+STATE_TONES = {EventState.FAILED: "bad", EventState.WAITING: "wait"}
+
+
+def _stripe_moment(event: StripeEvent) -> Moment:
+    state = gettext(EVENT_STATES[event.state])
+    details = [(gettext("Event"), event.stripe_event_id), (gettext("State"), state)]
+    if event.problem:
+        details.append((gettext("Problem"), say_problem(event.problem)))
+    return Moment(
+        at=event.received_at,
+        kind="stripe",
+        title=gettext("Stripe sent %(type)s", type=event.type),
+        actor="stripe",
+        tone=STATE_TONES.get(event.state, "quiet"),
+        details=tuple(details),
+    )
+
+
+def _receipt_moments(receipt: Receipt) -> Iterator[Moment]:
+    yield Moment(
+        at=receipt.reserved_at,
+        kind="receipt",
+        title=gettext("Receipt %(label)s got its number", label=receipt.label),
+        actor="system",
+    )
+    if receipt.voided_at is not None:
+        yield Moment(
+            at=receipt.voided_at,
+            kind="receipt",
+            title=gettext("Receipt %(label)s made void", label=receipt.label),
+            actor="system",
+            tone="bad",
+            details=((gettext("Why"), receipt.void_reason),),
+        )
+
+
+def _mail_moment(email: Email) -> Moment:
+    tone, state = "wait", gettext("Waiting to be sent")
+    if email.sent_at is not None:
+        tone, state = "good", gettext("Sent")
+    elif email.problem:
+        tone, state = "bad", gettext("Not sent: %(problem)s", problem=email.problem)
+    return Moment(
+        at=email.sent_at or email.created_at,
+        kind="mail",
+        title=gettext("E-mail: %(message)s", message=say(MESSAGES, email.message)),
+        actor="system",
+        tone=tone,
+        details=(
+            (gettext("To"), email.recipient),
+            (gettext("Subject"), email.subject),
+            (gettext("State"), state),
+        ),
+    )
+
+
+def _act_moment(act: AuditEntry, known: Known) -> Moment:
+    return Moment(
+        at=act.at,
+        kind="staff",
+        title=say(ACTS, act.act),
+        actor=act.actor,
+        details=tuple((one.label, one.text) for one in describe_act(act, known)),
+    )
+
+
+def _format(minor: int, currency: str) -> str:
+    return format_money(Money(int(minor), currency), current_locale())

@@ -1,0 +1,126 @@
+"""The gift list, one gift explained, its receipt, and the export."""
+
+from flask import Response, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from portal.gifts.models import Gift
+from portal.gifts.queries import find_gift_by_reference
+from portal.gifts.references import clean_reference
+from portal.payments.stripe.refunds import refundable
+from portal.receipts.marks import receipt_mark
+from portal.receipts.operations import render_receipt
+from portal.receipts.queries import find_receipt
+from portal.records.export.stream import send_csv, stream_gifts
+from portal.records.listing.cursor import Cursor
+from portal.records.listing.filters import GiftFilters, read_filters
+from portal.records.listing.page import list_gifts
+from portal.records.listing.search import Search, read_receipt_label, read_search
+from portal.staff.access import staff
+from portal.staff.audit.record import note_act
+from portal.staff.audit.subjects import Known
+from portal.staff.forms import make_once
+from portal.staff.gifts.timeline import tell
+from portal.staff.names import all_currencies, current_catalogue, current_names, timezone_of
+from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
+from portal.web import services, utc_now
+
+
+@staff.get("/gifts")
+def gifts() -> ResponseReturnValue:
+    filters, search = _asked()
+    cursor = Cursor(
+        before=request.args.get("before", type=int), after=request.args.get("after", type=int)
+    )
+    with services().database.read() as session:
+        page = list_gifts(session, filters, search, cursor)
+    return render_template(
+        "staff/gifts.html",
+        page=page,
+        filters=filters,
+        cursor=cursor,
+        names=current_names(),
+        is_first=cursor == Cursor(),
+    )
+
+
+@staff.get("/gifts/<reference>")
+def gift(reference: str) -> ResponseReturnValue:
+    with services().database.read() as session:
+        found = find_gift(session, reference)
+        if found.reference != reference:
+            return redirect(url_for("staff.gift", reference=found.reference), 301)
+        file = open_file(session, found)
+        actors = name_actors(session)
+    return show_gift(file, actors)
+
+
+@staff.get("/gifts/<reference>/receipt.pdf")
+def receipt_pdf(reference: str) -> ResponseReturnValue:
+    with services().database.read() as session:
+        found = find_gift(session, reference)
+        receipt = find_receipt(session, found.id)
+    if receipt is None:
+        abort(404)
+    mark = receipt_mark(found)
+    pdf = render_receipt(services().database, receipt.id, now=utc_now(), mark=mark)
+    response = Response(pdf, mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="{receipt.label}.pdf"'
+    return response
+
+
+@staff.get("/receipts/<label>")
+def receipt(label: str) -> ResponseReturnValue:
+    """A receipt by its number: to its gift, or a choice where several issuers have the number."""
+    number = read_receipt_label(label)
+    if number is None:
+        abort(404)
+    with services().database.read() as session:
+        rows = list_receipts_of_number(session, *number)
+    references = [reference for _, reference in rows]
+    if len(references) == 1 and references[0]:
+        return redirect(url_for("staff.gift", reference=references[0]), 303)
+    status = 200 if rows else 404
+    return render_template("staff/receipt.html", rows=rows, label=label), status
+
+
+@staff.get("/gifts.csv")
+def export() -> ResponseReturnValue:
+    filters, search = _asked()
+    # What was searched for may be a person's name, which must not outlive their gift.
+    asked = {name: "*" if name == "q" else text for name, text in filters.as_args().items()}
+    detail = {"filters": "&".join(f"{name}={text}" for name, text in asked.items())}
+    with services().database.write() as session:
+        note_act(session, "export", "gifts", detail)
+    return send_csv("gifts", stream_gifts(services().database, filters, search))
+
+
+def find_gift(session: Session, reference: str) -> Gift:
+    """The gift of an address; 404 where there is none."""
+    found = find_gift_by_reference(session, clean_reference(reference) or reference)
+    if found is None:
+        abort(404)
+    return found
+
+
+def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
+    """A gift's page."""
+    region, names = current_catalogue().by_slug(file.gift.region), current_names()
+    return render_template(
+        "staff/gift.html",
+        file=file,
+        gift=file.gift,
+        moments=tell(file, Known(actors, names)),
+        names=names,
+        mode=region.mode(file.gift.mode) if region else None,
+        timezone=timezone_of(file.gift.region),
+        refundable=refundable(file.gift),
+        once=make_once(),
+        today=utc_now().date().isoformat(),
+    )
+
+
+def _asked() -> tuple[GiftFilters, Search | None]:
+    timezones = {slug: region.timezone for slug, region in current_catalogue().regions.items()}
+    filters = read_filters(request.args, timezones)
+    return filters, read_search(filters.text, all_currencies())

@@ -1,0 +1,1 @@
+"""Regions and their modes of payment, changed by staff."""

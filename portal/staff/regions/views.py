@@ -1,0 +1,165 @@
+"""Regions and their modes of payment: order, what is offered, and every word of it."""
+
+from collections.abc import Callable
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from portal.database import Document
+from portal.i18n import gettext
+from portal.regions.accounts import FIELDS as ACCOUNT_FIELDS
+from portal.regions.accounts import SCHEMES
+from portal.regions.editing import (
+    NoSuchMode,
+    find_document,
+    find_mode,
+    list_spare_modes,
+    move_mode,
+    offer_mode,
+    put_mode,
+    restore_region,
+    save_region,
+)
+from portal.regions.models import RegionRecord
+from portal.regions.parsing import RegionError, parse_region
+from portal.staff.access import staff
+from portal.staff.audit.record import note_act
+from portal.staff.names import current_catalogue
+from portal.staff.regions.mode_form import PROOFS, ModeForm, account_kind, make_form
+from portal.staff.regions.mode_reading import lead_to_field, read_mode
+from portal.web import services, utc_now
+
+MOVES = {"up": -1, "down": 1}
+
+
+@staff.get("/regions")
+def regions() -> ResponseReturnValue:
+    return render_template("staff/regions.html", regions=current_catalogue().regions.values())
+
+
+@staff.get("/regions/<slug>")
+def region(slug: str) -> ResponseReturnValue:
+    with services().database.read() as session:
+        record = session.get(RegionRecord, slug) or abort(404)
+    return render_template(
+        "staff/region.html",
+        region=parse_region(record.document, slug),
+        edited_at=record.edited_at,
+        spare=list_spare_modes(record.document),
+    )
+
+
+@staff.post("/regions/<slug>/modes/<key>/move")
+def move(slug: str, key: str) -> ResponseReturnValue:
+    places = MOVES.get(request.form.get("to", "")) or abort(400)
+    _change(slug, "mode_move", key, lambda document: move_mode(document, key, places))
+    return redirect(url_for("staff.region", slug=slug, _anchor=f"mode-{key}"), 303)
+
+
+@staff.post("/regions/<slug>/modes/<key>/offer")
+def offer(slug: str, key: str) -> ResponseReturnValue:
+    """Take a mode off the form, or offer it again."""
+    offered = request.form.get("offered") == "yes"
+    act = "mode_offer" if offered else "mode_withdraw"
+    try:
+        _change(slug, act, key, lambda document: offer_mode(document, key, offered=offered))
+    except RegionError:
+        flash(gettext("This is the last mode of payment that is offered here."))
+    return redirect(url_for("staff.region", slug=slug, _anchor=f"mode-{key}"), 303)
+
+
+@staff.post("/regions/<slug>/restore")
+def restore(slug: str) -> ResponseReturnValue:
+    """Forget staff's changes of a region and follow its file again."""
+    try:
+        with services().database.write() as session:
+            record = find_document(session, slug) or abort(404)
+            restore_region(session, record, utc_now())
+            note_act(session, "region_restore", f"region:{slug}", {})
+    except RegionError:
+        flash(gettext("This region has no file that it could follow."))
+    else:
+        flash(gettext("The region is as its file says again."))
+    return redirect(url_for("staff.region", slug=slug), 303)
+
+
+@staff.get("/regions/<slug>/modes/<key>")
+def mode(slug: str, key: str) -> ResponseReturnValue:
+    with services().database.read() as session:
+        record = session.get(RegionRecord, slug) or abort(404)
+    found = _mode_of(record.document, key)
+    return _show(record, found, make_form(found, _currencies(record.document)), 200)
+
+
+@staff.post("/regions/<slug>/modes/<key>")
+def send_mode(slug: str, key: str) -> ResponseReturnValue:
+    with services().database.write() as session:
+        record = find_document(session, slug) or abort(404)
+        found, currencies = _mode_of(record.document, key), _currencies(record.document)
+        form = make_form(found, currencies, request.form)
+        is_kept = _keep(session, record, found, form)
+    if not is_kept:
+        return _show(record, found, form, 422)
+    flash(gettext("The mode of payment is kept. Donors see it within a minute."))
+    return redirect(url_for("staff.region", slug=slug, _anchor=f"mode-{key}"), 303)
+
+
+def _keep(session: Session, record: RegionRecord, found: Document, form: ModeForm) -> bool:
+    """Whether the form was right and is in force; else it says what is wrong."""
+    form.validate()
+    changed = read_mode(form, found, _currencies(record.document))
+    if form.problems:
+        return False
+    try:
+        save_region(session, record, put_mode(record.document, changed), utc_now())
+    except RegionError as error:
+        lead_to_field(form, error)
+        return False
+    note_act(session, "mode_edit", f"region:{record.slug}", {"mode": found["key"]})
+    return True
+
+
+def _mode_of(document: Document, key: str) -> Document:
+    """A mode the region has or could have, with the kind of account that was asked for."""
+    try:
+        found = find_mode(document, key)
+    except NoSuchMode:
+        spare = {mode["key"]: mode for mode in list_spare_modes(document)}
+        found = spare.get(key) or abort(404)
+    kind = request.values.get("account_kind")
+    if found["kind"] == "stripe" or kind is None or kind == account_kind(found):
+        return found
+    account = {"account": {"kind": kind}} if kind in SCHEMES else {}
+    return {name: value for name, value in found.items() if name != "account"} | account
+
+
+def _currencies(document: Document) -> tuple[str, ...]:
+    return tuple(option["currency"] for option in document["currencies"])
+
+
+def _show(
+    record: RegionRecord, found: Document, form: ModeForm, status: int
+) -> ResponseReturnValue:
+    shown = render_template(
+        "staff/mode.html",
+        region=parse_region(record.document, record.slug),
+        mode=found,
+        form=form,
+        currencies=_currencies(record.document),
+        account_kind=account_kind(found),
+        account_fields=ACCOUNT_FIELDS,
+        proofs=[(key, gettext(text)) for key, text in PROOFS.items()],
+    )
+    return shown, status
+
+
+def _change(slug: str, act: str, key: str, change: Callable[[Document], Document]) -> None:
+    """Change a region's document under its lock, on record; a stranger's key is a 404."""
+    with services().database.write() as session:
+        record = find_document(session, slug) or abort(404)
+        try:
+            save_region(session, record, change(record.document), utc_now())
+        except NoSuchMode:
+            abort(404)
+        note_act(session, act, f"region:{slug}", {"mode": key})

@@ -1,0 +1,1 @@
+"""Bank files and their lines, as clerks see them."""
