@@ -6,6 +6,7 @@ from functools import partial
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from portal.api.stripe import blueprint as webhooks
 from portal.clock import Clock, SystemClock
 from portal.database import Database
 from portal.giving.blueprint import set_up_giving
@@ -14,14 +15,14 @@ from portal.health import blueprint as health
 from portal.jobs import Jobs
 from portal.paths import PACKAGE, TEMPLATES
 from portal.payments.stripe.gateway import Gateway
-from portal.payments.webhook import blueprint as webhooks
 from portal.proxies import REPORTED, watch_for_proxies
 from portal.regions.queries import CatalogueCache
 from portal.regions.workable import means_of
+from portal.services import Services
 from portal.settings import Settings
 from portal.staff.blueprint import set_up_staff
 from portal.staff.dashboard import Recent
-from portal.web import Services, set_up_web
+from portal.web import set_up_web
 
 LARGEST_REQUEST_BYTES = 1_000_000
 
@@ -58,9 +59,9 @@ def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
             database=database,
             clock=clock or SystemClock(),
             jobs=Jobs(database),
+            gateway=Gateway(settings),
+            regions=CatalogueCache(database, means_of(settings)),
         ),
-        "gateway": Gateway(settings),
-        "catalogue": CatalogueCache(database, means_of(settings)),
         "giving_pages": PageCache(),
         "staff_received": Recent(),
         REPORTED: False,

@@ -74,13 +74,13 @@ def worker(name: str) -> None:
     Example:
       portal worker --name worker-2
     """
-    from portal.commands.installation import make_work
+    from portal.commands.installation import make_services
     from portal.logs import set_up_logging
     from portal.worker import run_worker
 
     settings = load_settings()
     set_up_logging(settings.log_format)
-    run_worker(make_work(settings), name=name)
+    run_worker(make_services(settings), name=name)
 
 
 @main.command()
@@ -203,12 +203,12 @@ def reconcile(*, check: bool) -> None:
     if check:
         check_books()
         return
-    from portal.commands.installation import make_work
+    from portal.commands.installation import make_services
     from portal.payments.stripe.comparison import compare_with_stripe
     from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
 
     try:
-        counts = compare_with_stripe(make_work(load_settings()).bench)
+        counts = compare_with_stripe(make_services(load_settings()))
     except (StripeUnavailable, StripeRefused) as error:
         raise click.ClickException(f"Stripe did not answer ({error}); try again later.") from None
     click.echo(
@@ -230,10 +230,10 @@ def receipts_verify() -> None:
     Example:
       portal receipts verify
     """
-    from portal.commands.installation import make_work
+    from portal.commands.installation import make_services
     from portal.receipts.register import verify_register
 
-    with make_work(load_settings()).bench.database.read() as session:
+    with make_services(load_settings()).database.read() as session:
         problems = verify_register(session)
     for problem in problems:
         click.echo(problem, err=True)
@@ -250,11 +250,10 @@ def receipts_issue() -> None:
     Example:
       portal receipts issue
     """
-    from portal.commands.installation import make_work
+    from portal.commands.installation import make_services
     from portal.payments.operations import issue_missing_receipts
 
-    bench = make_work(load_settings()).bench
-    count = issue_missing_receipts(bench.database, bench.desk(), bench.clock.now())
+    count = issue_missing_receipts(make_services(load_settings()))
     click.echo(f"{count} receipts were numbered; the worker sends them.")
 
 
@@ -267,12 +266,12 @@ def seed(gifts: int) -> None:
     Example:
       portal seed --gifts 10000
     """
-    from portal.commands.installation import make_work
+    from portal.commands.installation import make_services
     from portal.commands.seed import seed_gifts
 
     settings: Settings = load_settings()
     if settings.environment != "demo":
         raise click.ClickException("Made-up gifts only go into a demo: PORTAL_ENVIRONMENT=demo.")
     with click.progressbar(length=gifts, label="Gifts", file=sys.stderr) as bar:
-        seed_gifts(make_work(settings).bench, gifts, bar.update)
+        seed_gifts(make_services(settings), gifts, bar.update)
     click.echo(f"{gifts} gifts were added.")

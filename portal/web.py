@@ -4,8 +4,8 @@ import contextlib
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import cast
@@ -24,19 +24,19 @@ from flask import (
     jsonify,
     render_template,
     request,
+    stream_with_context,
     url_for,
 )
 from itsdangerous import BadSignature, Signer
 from werkzeug.exceptions import HTTPException
 
-from portal.clock import Clock
-from portal.database import Database, DatabaseUnavailable
+from portal.database import DatabaseUnavailable
 from portal.i18n import current_locale, direction, gettext, html_lang, ngettext, set_locale
-from portal.jobs import Jobs
 from portal.limits import anonymise
 from portal.logs import get_logger
 from portal.money import Money, format_money
 from portal.paths import PACKAGE
+from portal.services import Services
 from portal.settings import STRIPE_API, Settings
 
 log = get_logger()
@@ -46,17 +46,8 @@ TICKET_STEP = timedelta(minutes=10)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a request works with."""
-
-    settings: Settings
-    database: Database
-    clock: Clock
-    jobs: Jobs
-
-
 def services() -> Services:
+    """What the app of this request works with."""
     return cast(Services, current_app.extensions["portal"])
 
 
@@ -288,4 +279,12 @@ def _locale_of_request() -> None:
 
 def utc_now() -> datetime:
     """Now, by the app's clock."""
-    return services().clock.now().astimezone(UTC)
+    return services().now()
+
+
+def send_csv(name: str, pieces: Iterator[str]) -> Response:
+    """A file to keep, named after the minute, sent as it is made."""
+    response = Response(stream_with_context(pieces), mimetype="text/csv")
+    filename = f"{name}-{utc_now():%Y-%m-%d-%H%M}.csv"
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return response

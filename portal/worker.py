@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -27,13 +26,13 @@ from portal.jobs import (
 from portal.logs import get_logger
 from portal.payments.letters import send_notice
 from portal.payments.statements.match_run import match_open_lines
-from portal.payments.stripe.comparison import Bench, compare_with_stripe, fetch_fee, retry_event
+from portal.payments.stripe.comparison import compare_with_stripe, fetch_fee, retry_event
 from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers.following import follow_transfers
 from portal.receipts.operations import send_receipt
 from portal.schema import dbos_url
-from portal.settings import Settings
+from portal.services import Services
 
 log = get_logger()
 
@@ -48,56 +47,43 @@ LONGEST_RETRY_SECONDS = 3600
 MOST_ATTEMPTS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What jobs work with."""
-
-    settings: Settings
-    bench: Bench
-
-
-def _send_receipt(work: Work, subject: Any) -> None:
+def _send_receipt(services: Services, subject: Any) -> None:
     """`<receipt>`, or `<receipt>:<once more, by this name>:<who asked for it>`."""
     receipt_id, *wish = str(subject).split(":", 2)
     again, actor = wish or ("", "system")
-    bench = work.bench
     send_receipt(
-        bench.database,
-        work.settings,
+        services,
         int(receipt_id),
-        bench.clock.now(),
         again=again,
         actor=actor,
     )
 
 
-def _send_notice(work: Work, subject: Any) -> None:
+def _send_notice(services: Services, subject: Any) -> None:
     message, gift_id, _about = str(subject).split(":", 2)
-    send_notice(work.settings, work.bench, message, int(gift_id), key=str(subject))
+    send_notice(services, message, int(gift_id), key=str(subject))
 
 
-def _fetch_fee(work: Work, subject: Any) -> None:
+def _fetch_fee(services: Services, subject: Any) -> None:
     transaction_id, gift_id = str(subject).split(":")
-    fetch_fee(work.bench, transaction_id, int(gift_id))
+    fetch_fee(services, transaction_id, int(gift_id))
 
 
-def _retry_event(work: Work, subject: Any) -> None:
-    retry_event(work.bench, int(subject))
+def _retry_event(services: Services, subject: Any) -> None:
+    retry_event(services, int(subject))
 
 
-def _settle_plan(work: Work, subject: Any) -> None:
+def _settle_plan(services: Services, subject: Any) -> None:
     """`<gift>:<the subscription that was heard of beside its plan's own>`."""
     gift_id, _subscription = str(subject).split(":")
-    bench = work.bench
-    settle_plan(bench.database, bench.desk(), bench.gateway, int(gift_id), bench.clock.now())
+    settle_plan(services, int(gift_id))
 
 
-def _match_lines(work: Work, _subject: Any) -> None:
-    bench = work.bench
-    match_open_lines(bench.database, bench.desk(), bench.clock.now())
+def _match_lines(services: Services, _subject: Any) -> None:
+    match_open_lines(services)
 
 
-TASKS: dict[str, Callable[[Work, Any], None]] = {
+TASKS: dict[str, Callable[[Services, Any], None]] = {
     "send_receipt": _send_receipt,
     "send_notice": _send_notice,
     "fetch_fee": _fetch_fee,
@@ -107,30 +93,32 @@ TASKS: dict[str, Callable[[Work, Any], None]] = {
 }
 
 
-def _register(name: str, task: Callable[[Work, Any], None], work: Work) -> None:
+def _register(services: Services, name: str, task: Callable[[Services, Any], None]) -> None:
     """Make a workflow of a task; a task is safe to repeat as a whole."""
 
     @DBOS.workflow(name=name)
     def run(subject: Any, attempt: int) -> None:
         try:
-            task(work, subject)
+            task(services, subject)
         except Exception as error:  # noqa: BLE001 - whatever failed, the promise stands
-            _promise_again(work, name, subject, attempt, error)
+            _promise_again(services, name, subject, attempt, error)
         else:
             log.info("job_done", job=name, attempt=attempt)
 
 
-def _promise_again(work: Work, name: str, subject: Any, attempt: int, error: Exception) -> None:
+def _promise_again(
+    services: Services, name: str, subject: Any, attempt: int, error: Exception
+) -> None:
     """Try later without holding a place in the queue; give up, visibly, at the end."""
     log.warning("job_failed", job=name, attempt=attempt, why=type(error).__name__)
     if attempt >= MOST_ATTEMPTS:
         raise error
     delay = min(FIRST_RETRY_SECONDS * 2 ** (attempt - 1), LONGEST_RETRY_SECONDS)
-    with work.bench.database.write() as session:
-        work.bench.jobs.enqueue(session, name, subject, attempt=attempt + 1, delay_seconds=delay)
+    with services.write() as act:
+        act.promise(name, subject, attempt=attempt + 1, delay_seconds=delay)
 
 
-def run_worker(work: Work, *, name: str = "worker-1") -> None:
+def run_worker(services: Services, *, name: str = "worker-1") -> None:
     """Work until SIGTERM or SIGINT; `name` is this worker's own and stays the same."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -138,7 +126,7 @@ def run_worker(work: Work, *, name: str = "worker-1") -> None:
     executor_id = f"{socket.gethostname()}-{name}"
     config = DBOSConfig(
         name="portal",
-        system_database_url=dbos_url(work.bench.database),
+        system_database_url=dbos_url(services.database),
         application_version=APPLICATION_VERSION,
         executor_id=executor_id,
         log_level="WARNING",
@@ -148,56 +136,56 @@ def run_worker(work: Work, *, name: str = "worker-1") -> None:
     )
     DBOS(config=config)
     for task_name, task in TASKS.items():
-        _register(task_name, task, work)
+        _register(services, task_name, task)
     # Said before the first job can begin, so that the log's order is the work's.
     log.info("worker_started", executor=executor_id)
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLLING_SECONDS)
-    _beat(work, executor_id)
-    _keep_watch(work, executor_id, stop)
+    _beat(services, executor_id)
+    _keep_watch(services, executor_id, stop)
     DBOS.destroy(workflow_completion_timeout_sec=10)
     log.info("worker_stopped", executor=executor_id)
 
 
-def _keep_watch(work: Work, executor_id: str, stop: threading.Event) -> None:
+def _keep_watch(services: Services, executor_id: str, stop: threading.Event) -> None:
     """Heartbeats, takeovers and the regular looks, until told to stop."""
-    clock = work.bench.clock
+    clock = services.clock
     next_comparison = next_sweep = clock.now()
     while not stop.wait(HEARTBEAT.total_seconds()):
         try:
-            _beat(work, executor_id)
+            _beat(services, executor_id)
             # A small step each time, so that a long row of due reminders holds up no heartbeat.
-            follow_transfers(work.bench)
+            follow_transfers(services)
             if clock.now() >= next_comparison:
                 next_comparison = clock.now() + COMPARE_EVERY
-                _compare(work)
+                _compare(services)
             if clock.now() >= next_sweep:
                 next_sweep = clock.now() + SWEEP_EVERY
-                with work.bench.database.write() as session:
+                with services.database.write() as session:
                     limits.sweep(session, clock.now())
         except DatabaseUnavailable as error:
             # It comes back; a worker that ended would not.
             log.error("database_unavailable", why=type(error.__cause__).__name__)
 
 
-def _beat(work: Work, executor_id: str) -> None:
-    now = work.bench.clock.now()
-    with work.bench.database.write() as session:
+def _beat(services: Services, executor_id: str) -> None:
+    now = services.clock.now()
+    with services.database.write() as session:
         beat(session, executor_id, now)
         silent = find_silent_workers(session, now)
     if not silent:
         return
     log.warning("worker_takeover", executors=silent)
     DBOS._recover_pending_workflows(silent)
-    with work.bench.database.write() as session:
+    with services.database.write() as session:
         forget_workers(session, silent)
 
 
-def _compare(work: Work) -> None:
-    if not work.bench.gateway.is_configured:
+def _compare(services: Services) -> None:
+    if not services.gateway.is_configured:
         return
     try:
-        log.info("compared_with_stripe", **compare_with_stripe(work.bench))
+        log.info("compared_with_stripe", **compare_with_stripe(services))
     except StripeUnavailable:
         log.warning("stripe_unavailable")
     except StripeRefused as error:

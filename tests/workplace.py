@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
-from portal.clock import SystemClock
+from portal.clock import FixedClock, SystemClock
 from portal.codes.policy import Terms, open_terms
 from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
@@ -19,14 +20,15 @@ from portal.intake.twins import Sender
 from portal.jobs import Jobs
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
-from portal.payments.stripe.comparison import Bench, retry_event
+from portal.payments.stripe.comparison import retry_event
 from portal.payments.stripe.events import Outcome, receive_event
 from portal.payments.stripe.gateway import Gateway, StripeUnavailable
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.receipts.models import Receipt
+from portal.regions.catalogue import Catalogue
 from portal.regions.queries import CatalogueCache
+from portal.services import Act, Services
 from portal.settings import Settings, load_settings
-from portal.web import Services
 from tests.sandbox_process import KEY, SECRET, SandboxProcess
 
 
@@ -35,7 +37,6 @@ class Workplace:
     """Everything operations need, over one database and one sandbox."""
 
     services: Services
-    bench: Bench
 
     @property
     def database(self) -> Database:
@@ -43,17 +44,15 @@ class Workplace:
 
     @property
     def gateway(self) -> Gateway:
-        return self.bench.gateway
+        return self.services.gateway
 
     def start(self, **choices: Any) -> Started:
         """Start a gift as the form does; `choices` change the sample order."""
         order = make_order(self, **choices)
-        return start_gift(self.services, self.gateway, order, datetime.now(UTC))
+        return start_gift(self.services, order)
 
     def receive(self, event: dict[str, Any]) -> Outcome:
-        return receive_event(
-            self.database, self.bench.desk(), event, datetime.now(UTC), livemode=False
-        )
+        return receive_event(self.services, event, livemode=False)
 
     def work_off(self) -> None:
         """Do what the worker would: try the events that wait, until none gets further.
@@ -63,7 +62,7 @@ class Workplace:
         for _ in range(3):
             for event_id in self.waiting():
                 try:
-                    retry_event(self.bench, event_id)
+                    retry_event(self.services, event_id)
                 except (LookupError, StripeUnavailable):
                     continue
                 except Exception as error:
@@ -75,16 +74,15 @@ class Workplace:
 
     def settle(self, gift_id: int) -> None:
         """Let a gift's plan follow one subscription, as the worker would."""
-        desk = self.bench.desk()
-        settle_plan(self.database, desk, self.gateway, gift_id, datetime.now(UTC))
+        settle_plan(self.services, gift_id)
 
     def resume(self, token: str, now: datetime, network: str = "visitor") -> str:
         """Press "Continue to payment" on a gift's page; where it leads."""
         gift = self.gift(token)
-        region = self.bench.catalogue.get().by_slug(gift.region)
+        region = self.services.catalogue.by_slug(gift.region)
         assert region is not None
         caller = Caller(network)
-        return resume_gift(self.services, self.gateway, region, gift, caller=caller, now=now)
+        return resume_gift(at(self.services, now), region, gift, caller=caller)
 
     def waiting(self) -> list[int]:
         open_states = (EventState.WAITING, EventState.FAILED)
@@ -158,17 +156,35 @@ def make_settings(database_url: str, sandbox: SandboxProcess | None, **more: Any
 def make_workplace(database_url: str, sandbox: SandboxProcess | None) -> Workplace:
     settings = make_settings(database_url, sandbox)
     database = Database(database_url)
-    services = Services(
-        settings=settings, database=database, clock=SystemClock(), jobs=Jobs(database)
-    )
-    bench = Bench(
+    return Workplace(make_services(database, settings))
+
+
+def make_services(database: Database, settings: Settings | None = None) -> Services:
+    """What everything is done with, over a database that the test has."""
+    settings = settings or make_settings(database.url.render_as_string(hide_password=False), None)
+    return Services(
+        settings=settings,
         database=database,
-        jobs=services.jobs,
-        clock=services.clock,
+        clock=SystemClock(),
+        jobs=Jobs(database),
         gateway=Gateway(settings),
-        catalogue=CatalogueCache(database),
+        regions=CatalogueCache(database),
     )
-    return Workplace(services, bench)
+
+
+def at(services: Services | Database, now: datetime, settings: Settings | None = None) -> Services:
+    """The same installation at a time that stands still, or with other settings."""
+    if isinstance(services, Database):
+        services = make_services(services, settings)
+    return replace(services, clock=FixedClock(now), settings=settings or services.settings)
+
+
+def act_in(
+    session: Session, now: datetime, services: Services | None = None, actor: str = "system"
+) -> Act:
+    """An act within a transaction that the test has; without services it can only write rows."""
+    catalogue = services.catalogue if services else None
+    return Act(session, now, actor, cast(Services, services), cast(Catalogue, catalogue))
 
 
 def make_order(place: Workplace, **choices: Any) -> GiftOrder:
@@ -187,17 +203,17 @@ def make_order(place: Workplace, **choices: Any) -> GiftOrder:
         "news_wording": None,
         **choices,
     }
-    region = place.bench.catalogue.get().by_slug(given["region"])
+    region = place.services.catalogue.by_slug(given["region"])
     assert region is not None
     with place.database.read() as session:
         code = find_code(session, given["code"]) if given["code"] else None
-    terms = open_terms(code, region, datetime.now(UTC), place.bench.catalogue.get())
+    terms = open_terms(code, region, datetime.now(UTC), place.services.catalogue)
     assert isinstance(terms, Terms)
     return GiftOrder(
         region=region,
-        terms=terms,
         pledge=Pledge(
-            money=given["money"],
+            given=given["money"],
+            cover=given["cover"] or Money(0, given["money"].currency),
             region=region.slug,
             fund=given["fund"] or terms.fund,
             mode=given["mode"],
@@ -205,7 +221,6 @@ def make_order(place: Workplace, **choices: Any) -> GiftOrder:
             code=terms.code,
         ),
         giver=replace(SAMPLE_GIVER, **given.get("giver", {})),
-        cover=given["cover"] or Money(0, given["money"].currency),
         news_wording=given["news_wording"],
         again=given["again"],
         caller=given["caller"],

@@ -170,12 +170,12 @@ def _refuse_pledge(
 
 
 def _refuse_amount(pledge: Pledge, terms: Terms, refuser: Refuser) -> Refusal | None:
-    option = terms.option(pledge.money.currency)
+    option = terms.option(pledge.given.currency)
     if option is None:
-        return refuser.wrong_currency(pledge.money.currency, terms.currencies)
-    if pledge.money < option.minimum:
+        return refuser.wrong_currency(pledge.given.currency, terms.currencies)
+    if pledge.given < option.minimum:
         return refuser.under_minimum(option.minimum)
-    if pledge.money > option.maximum:
+    if pledge.given > option.maximum:
         return refuser.over_maximum(option.maximum)
     return None
 
@@ -187,7 +187,7 @@ def _refuse_fund(pledge: Pledge, terms: Terms, refuser: Refuser) -> Refusal | No
 
 
 def _refuse_mode(pledge: Pledge, terms: Terms, region: Region, refuser: Refuser) -> Refusal | None:
-    currency, of_fund = pledge.money.currency, terms.funds[pledge.fund]
+    currency, of_fund = pledge.given.currency, terms.funds[pledge.fund]
     mode = next((mode for mode in of_fund if mode.key == pledge.mode), None)
     if mode is None or (mode.currencies and currency not in mode.currencies):
         offered = terms.modes_for(pledge.fund, currency, pledge.frequency) or of_fund

@@ -13,14 +13,24 @@ __all__ = ["Frequency", "Pledge"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pledge:
-    """`money` to `fund` of `region` (its slug), paid by `mode`, so often, with a code or none."""
+    """`given` to `fund` of `region` (its slug), paid by `mode`, so often, with a code or none.
 
-    money: Money
+    `cover` is what is added so that the fee leaves `given` whole, in the same currency; it may
+    be nothing.
+    """
+
+    given: Money
+    cover: Money
     region: str
     fund: str
     mode: str
     frequency: Frequency
     code: str | None = None
+
+    @property
+    def total(self) -> Money:
+        """What is paid."""
+        return self.given + self.cover
 
 
 class Kind(StrEnum):

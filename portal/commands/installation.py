@@ -6,16 +6,15 @@ from portal.clock import SystemClock
 from portal.codes.operations import load_sample_codes
 from portal.database import Database
 from portal.jobs import Jobs
-from portal.payments.stripe.comparison import Bench
 from portal.payments.stripe.gateway import Gateway
 from portal.regions.operations import load_region_files
 from portal.regions.queries import CatalogueCache
 from portal.regions.workable import means_of
 from portal.schema import upgrade
+from portal.services import Services
 from portal.settings import Settings
 from portal.signin.accounts import add_user
 from portal.signin.models import Role
-from portal.worker import Work
 
 
 def prepare(settings: Settings) -> None:
@@ -33,22 +32,22 @@ def prepare(settings: Settings) -> None:
     database.close()
 
 
-def make_work(settings: Settings) -> Work:
+def make_services(settings: Settings) -> Services:
     """What the worker and the commands work with."""
     database = Database(settings.database_url)
-    bench = Bench(
+    return Services(
+        settings=settings,
         database=database,
-        jobs=Jobs(database),
         clock=SystemClock(),
+        jobs=Jobs(database),
         gateway=Gateway(settings),
-        catalogue=CatalogueCache(database, means_of(settings)),
+        regions=CatalogueCache(database, means_of(settings)),
     )
-    return Work(settings=settings, bench=bench)
 
 
 def add_staff(settings: Settings, *, email: str, name: str, role: str, password: str) -> None:
     """A staff member who can sign in; ValueError says what is wrong."""
-    database = Database(settings.database_url)
-    with database.write() as session:
-        add_user(session, email, name, Role(role), password, now=SystemClock().now())
-    database.close()
+    services = make_services(settings)
+    with services.write() as act:
+        add_user(act, email, name, Role(role), password)
+    services.close()

@@ -18,8 +18,8 @@ from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry
 from portal.gifts.operations import fold_name, make_token
 from portal.gifts.references import ALPHABET, LENGTH, check_sign, group
 from portal.gifts.words import list_words
-from portal.payments.stripe.comparison import Bench
 from portal.regions.catalogue import Catalogue, Region
+from portal.services import Act, Services
 
 BATCH = 2_000
 # No multiple of 31, the number of signs: so no two products are the same modulo its powers.
@@ -50,14 +50,14 @@ FACTS_OF = {
 }
 
 
-def seed_gifts(bench: Bench, count: int, progress: Callable[[int], Any]) -> None:
+def seed_gifts(services: Services, count: int, progress: Callable[[int], Any]) -> None:
     """Add `count` gifts spread over the last two years, oldest first."""
     chance = random.Random(count)  # noqa: S311 - made-up data needs no secrets
-    now = bench.clock.now()
-    catalogue = bench.catalogue.get()
-    with bench.database.write() as session:
-        donors = _add_donors(session, min(count, 500), now)
-        last = session.scalar(sa.select(sa.func.max(Gift.id))) or 0
+    now = services.clock.now()
+    catalogue = services.catalogue
+    with services.write() as act:
+        donors = _add_donors(act, min(count, 500))
+        last = act.session.scalar(sa.select(sa.func.max(Gift.id))) or 0
     todo = iter(range(count))
     while numbers := list(islice(todo, BATCH)):
         rows = [
@@ -70,23 +70,23 @@ def seed_gifts(bench: Bench, count: int, progress: Callable[[int], Any]) -> None
             )
             for number in numbers
         ]
-        with bench.database.write() as session:
+        with services.database.write() as session:
             _insert(session, rows)
         progress(len(numbers))
-    _advance_sequences(bench)
+    _advance_sequences(services)
 
 
-def _add_donors(session: Session, count: int, now: datetime) -> list[tuple[int, str, str, str]]:
+def _add_donors(act: Act, count: int) -> list[tuple[int, str, str, str]]:
     """Some made-up people: id, names and address, each an address at example.org."""
     people = []
-    offset = session.scalar(sa.select(sa.func.max(Donor.id))) or 0
+    offset = act.session.scalar(sa.select(sa.func.max(Donor.id))) or 0
     for number in range(count):
         first = FIRST_NAMES[number % len(FIRST_NAMES)]
         last = LAST_NAMES[number % len(LAST_NAMES)]
         email = f"donor{offset + number}@example.org"
-        donor = Donor(email=email, created_at=now)
-        session.add(donor)
-        session.flush()
+        donor = Donor(email=email, created_at=act.now)
+        act.session.add(donor)
+        act.session.flush()
         people.append((donor.id, first, last, email))
     return people
 
@@ -235,9 +235,9 @@ def _event_row(
     }
 
 
-def _advance_sequences(bench: Bench) -> None:
+def _advance_sequences(services: Services) -> None:
     """Gifts were numbered by us; PostgreSQL's own counter must go on after them."""
-    if bench.database.is_sqlite:
+    if services.database.is_sqlite:
         return
-    with bench.database.write() as session:
+    with services.database.write() as session:
         session.execute(sa.text("SELECT setval('gifts_id_seq', (SELECT max(id) FROM gifts))"))

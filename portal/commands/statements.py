@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.commands.columns import mapping_options, read_mapping
+from portal.services import Services
 from portal.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from portal.payments.statements.formats.columns import ColumnMapping
     from portal.payments.statements.formats.entries import StatementDocument
     from portal.payments.statements.interac.keeping import KeptNotices
-    from portal.payments.stripe.comparison import Bench
+    from portal.services import Services
 
 
 BANKS = ("rbc", "td", "bmo", "scotiabank", "cibc", "desjardins", "national")
@@ -133,7 +134,7 @@ def _show(file: Path, reading: Reading) -> None:
 
 
 def _import(settings: Settings, file: Path, reading: Reading) -> None:
-    from portal.commands.installation import make_work
+    from portal.commands.installation import make_services
     from portal.payments.statements.formats.decoding import read_file
     from portal.payments.statements.operations import import_statement
 
@@ -143,11 +144,8 @@ def _import(settings: Settings, file: Path, reading: Reading) -> None:
         click.echo(
             f"Line {aside.line} is no money yet ({aside.status}), and is left out.", err=True
         )
-    bench = make_work(settings).bench
-    now = bench.clock.now()
-    imported = import_statement(
-        bench.database, document, content, filename=file.name, by=BY, now=now
-    )
+    services = make_services(settings)
+    imported = import_statement(services, document, content, filename=file.name, by=BY)
     if imported.is_repeat:
         click.echo(
             "This very file was imported before; none of its lines is new. If its columns were "
@@ -156,15 +154,15 @@ def _import(settings: Settings, file: Path, reading: Reading) -> None:
     else:
         known = imported.lines - imported.new
         click.echo(f"Kept {imported.new} new lines; {known} were known or moved no money.")
-        _warn_of_twins(bench, imported.file_id)
-    _match(bench)
-    _say_totals(bench, imported.file_id)
+        _warn_of_twins(services, imported.file_id)
+    _match(services)
+    _say_totals(services, imported.file_id)
 
 
-def _warn_of_twins(bench: "Bench", file_id: int) -> None:
+def _warn_of_twins(services: Services, file_id: int) -> None:
     from portal.payments.statements.duplicates import count_twins
 
-    with bench.database.read() as session:
+    with services.database.read() as session:
         twins = count_twins(session, file_id)
     if twins:
         click.echo(
@@ -173,26 +171,24 @@ def _warn_of_twins(bench: "Bench", file_id: int) -> None:
         )
 
 
-def _match(bench: "Bench") -> None:
+def _match(services: Services) -> None:
     from portal.payments.statements.loading import count_open_lines
     from portal.payments.statements.match_run import match_open_lines
 
-    with bench.database.read() as session:
+    with services.database.read() as session:
         waiting = count_open_lines(session)
     with click.progressbar(length=waiting, label="Matching", file=sys.stderr) as bar:
-        worked = match_open_lines(
-            bench.database, bench.desk(), bench.clock.now(), progress=bar.update
-        )
+        worked = match_open_lines(services, progress=bar.update)
     click.echo(
         f"Booked {worked.automatic}; gifts are suggested for {worked.suggested} lines; "
         f"{worked.unmatched} lines have none."
     )
 
 
-def _say_totals(bench: "Bench", file_id: int | None) -> None:
+def _say_totals(services: Services, file_id: int | None) -> None:
     from portal.payments.books import count_totals
 
-    with bench.database.read() as session:
+    with services.database.read() as session:
         totals = count_totals(session, file_id)
     for each in totals:
         click.echo(
@@ -220,40 +216,40 @@ def notices(path: Path | None, *, imap: bool) -> None:
     settings = load_settings()
     if imap and not settings.notices_imap_url.get_secret_value():
         raise click.ClickException("No mailbox is set: set PORTAL_NOTICES_IMAP_URL.")
-    from portal.commands.installation import make_work
+    from portal.commands.installation import make_services
 
-    bench = make_work(settings).bench
+    services = make_services(settings)
     with _plain_errors():
-        kept = _keep_notices(bench, settings, path)
+        kept = _keep_notices(services, path)
         for key, reason in kept.refused.items():
             click.echo(f"Mail {key}: {reason}", err=True)
         click.echo(f"Kept {kept.new} new notices; {len(kept.refused)} mails were refused.")
         if kept.new:
-            _match(bench)
+            _match(services)
 
 
-def _keep_notices(bench: "Bench", settings: Settings, path: Path | None) -> "KeptNotices":
+def _keep_notices(services: Services, path: Path | None) -> "KeptNotices":
     from portal.payments.statements.interac.keeping import fetch_notices, keep_notices, read_account
     from portal.payments.statements.interac.mailboxes import read_mails
 
-    server, now = settings.trusted_mail_server, bench.clock.now()
+    server = services.settings.trusted_mail_server
     if path is None:
-        account = read_account(settings.notices_imap_url.get_secret_value())
-        return fetch_notices(bench.database, account, now, trusted_server=server)
+        account = read_account(services.settings.notices_imap_url.get_secret_value())
+        return fetch_notices(services, account, trusted_server=server)
     mails = read_mails(path)
-    with bench.database.write() as session:
-        return keep_notices(session, mails, now, trusted_server=server)
+    with services.write() as act:
+        return keep_notices(act, mails, trusted_server=server)
 
 
 def check_books() -> None:
     """Totals of all statements, and a sentence for whatever does not add up; 1 if any."""
-    from portal.commands.installation import make_work
+    from portal.commands.installation import make_services
     from portal.payments.books import prove
 
     with _plain_errors():
-        bench = make_work(load_settings()).bench
-        _say_totals(bench, None)
-        with bench.database.read() as session:
+        services = make_services(load_settings())
+        _say_totals(services, None)
+        with services.database.read() as session:
             problems = prove(session)
     for problem in problems:
         click.echo(problem, err=True)

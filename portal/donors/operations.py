@@ -1,26 +1,24 @@
 """Recording who gives and what they agreed to."""
 
-from datetime import datetime
-
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from portal.donors.models import Consent, Donor
+from portal.services import Act
 
 
-def find_or_add_donor(session: Session, email: str, now: datetime) -> Donor:
+def find_or_add_donor(act: Act, email: str) -> Donor:
     """The donor with this address; domains and local parts are compared without case."""
     address = email.strip().lower()
-    donor = session.scalar(sa.select(Donor).where(Donor.email == address))
+    donor = act.session.scalar(sa.select(Donor).where(Donor.email == address))
     if donor is None:
-        donor = Donor(email=address, created_at=now)
-        session.add(donor)
-        session.flush()
+        donor = Donor(email=address, created_at=act.now)
+        act.session.add(donor)
+        act.session.flush()
     return donor
 
 
 def record_news_consent(
-    session: Session, donor: Donor, *, wording: str, locale: str, source: str, now: datetime
+    act: Act, donor: Donor, *, wording: str, locale: str, source: str
 ) -> Consent:
     """Keep the very words the donor ticked."""
     consent = Consent(
@@ -29,7 +27,7 @@ def record_news_consent(
         wording=wording,
         locale=locale,
         source=source,
-        given_at=now,
+        given_at=act.now,
     )
-    session.add(consent)
+    act.session.add(consent)
     return consent

@@ -4,7 +4,6 @@ import secrets
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -23,6 +22,7 @@ from portal.gifts.references import make_reference
 from portal.gifts.words import list_words
 from portal.money import Money
 from portal.plain import clean_line
+from portal.services import Act
 
 
 def make_token() -> str:
@@ -44,13 +44,11 @@ def fold_name(first_name: str, last_name: str) -> str:
 
 
 def add_gift(
-    session: Session,
+    act: Act,
     pledge: Pledge,
     giver: Giver,
-    now: datetime,
     *,
     donor_id: int | None,
-    cover: Money,
     partner: str | None,
     plan_id: int | None = None,
     fingerprint: str | None = None,
@@ -59,7 +57,7 @@ def add_gift(
     """Keep a promise to give: a pending gift with its first event."""
     gift = Gift(
         token=make_token(),
-        reference=free_reference(session),
+        reference=free_reference(act.session),
         origin=origin,
         plan_id=plan_id,
         donor_id=donor_id,
@@ -69,9 +67,9 @@ def add_gift(
         partner=partner,
         mode=pledge.mode,
         frequency=pledge.frequency.value,
-        amount_minor=pledge.money.minor,
-        cover_minor=cover.minor,
-        currency=pledge.money.currency,
+        amount_minor=pledge.total.minor,
+        cover_minor=pledge.cover.minor,
+        currency=pledge.total.currency,
         first_name=giver.first_name,
         last_name=giver.last_name,
         email=giver.email.lower(),
@@ -90,12 +88,12 @@ def add_gift(
         paid_minor=0,
         refunded_minor=0,
         fingerprint=fingerprint,
-        created_at=now,
+        created_at=act.now,
     )
-    session.add(gift)
-    session.flush()
-    keep_words(session, gift)
-    record_event(session, gift, "started", now, actor="donor")
+    act.session.add(gift)
+    act.session.flush()
+    keep_words(act.session, gift)
+    record_event(act, gift, "started", actor="donor")
     return gift
 
 
@@ -120,12 +118,11 @@ def free_reference(session: Session, make: Callable[[], str] = make_reference) -
 
 
 def record_event(
-    session: Session,
+    act: Act,
     gift: Gift,
     kind: str,
-    now: datetime,
     *,
-    actor: str,
+    actor: str | None = None,
     why: str = "",
     evidence_id: int | None = None,
     data: Document | None = None,
@@ -136,18 +133,18 @@ def record_event(
         "evidence_id": evidence_id,
         "kind": kind,
         "status": gift.status.value,
-        "at": now,
-        "actor": actor,
+        "at": act.now,
+        "actor": actor or act.actor,
         "why": clean_line(why),
         "data": data or {},
     }
-    session.execute(_ADD_EVENT, row)
+    act.session.execute(_ADD_EVENT, row)
 
 
 _ADD_EVENT = sa.insert(table_of(GiftEvent))
 
 
-def add_plan(session: Session, donor_id: int, money: Money, now: datetime) -> Plan:
+def add_plan(act: Act, donor_id: int, money: Money) -> Plan:
     """A monthly promise that waits for its first payment."""
     plan = Plan(
         token=make_token(),
@@ -155,10 +152,10 @@ def add_plan(session: Session, donor_id: int, money: Money, now: datetime) -> Pl
         amount_minor=money.minor,
         currency=money.currency,
         status="pending",
-        created_at=now,
+        created_at=act.now,
     )
-    session.add(plan)
-    session.flush()
+    act.session.add(plan)
+    act.session.flush()
     return plan
 
 
@@ -197,33 +194,25 @@ _LOCK = _LOCKED.where(Gift.id == sa.bindparam("wanted"))
 _LOCK_OF = _LOCKED.where(Gift.reference == sa.bindparam("wanted"))
 
 
-def book_claims(
-    session: Session,
-    gift: Gift,
-    claims: Sequence[Claim],
-    now: datetime,
-    *,
-    timezone: str = "UTC",
-) -> Booked:
+def book_claims(act: Act, gift: Gift, claims: Sequence[Claim], *, timezone: str = "UTC") -> Booked:
     """Store claims that are new, post their movements and derive where the gift stands.
 
     The gift must be locked. Claims that are known change nothing. `timezone` is the issuer's,
     whose calendar says on which day the money came.
     """
     before = gift.status
-    stored = [(claim, _store(session, gift, claim, now)) for claim in claims]
+    stored = [(claim, _store(act, gift, claim)) for claim in claims]
     fresh = [(claim, evidence_id) for claim, evidence_id in stored if evidence_id is not None]
     if not fresh:
         return Booked(gift, (), before, before)
-    standing = weigh(gift.amount_minor, list_facts(session, gift.id))
-    _post(session, gift, fresh, now)
-    _update(session, gift, standing, [claim for claim, _ in fresh], timezone)
+    standing = weigh(gift.amount_minor, list_facts(act.session, gift.id))
+    _post(act, gift, fresh)
+    _update(act.session, gift, standing, [claim for claim, _ in fresh], timezone)
     for claim, evidence_id in fresh:
         record_event(
-            session,
+            act,
             gift,
             claim.fact.value,
-            now,
             actor=claim.actor,
             why=claim.why,
             evidence_id=evidence_id,
@@ -231,7 +220,7 @@ def book_claims(
     return Booked(gift, tuple(claim for claim, _ in fresh), before, gift.status)
 
 
-def _store(session: Session, gift: Gift, claim: Claim, now: datetime) -> int | None:
+def _store(act: Act, gift: Gift, claim: Claim) -> int | None:
     row = {
         "key": claim.key,
         "gift_id": gift.id,
@@ -241,14 +230,14 @@ def _store(session: Session, gift: Gift, claim: Claim, now: datetime) -> int | N
         "amount_minor": claim.money.minor if claim.money is not None else None,
         "currency": claim.money.currency if claim.money is not None else None,
         "occurred_at": claim.occurred_at,
-        "recorded_at": now,
+        "recorded_at": act.now,
         "actor": claim.actor,
         "detail": claim.detail,
     }
-    return next(iter(insert_new(session, Evidence, row)), None)
+    return next(iter(insert_new(act.session, Evidence, row)), None)
 
 
-def _post(session: Session, gift: Gift, fresh: Sequence[tuple[Claim, int]], now: datetime) -> None:
+def _post(act: Act, gift: Gift, fresh: Sequence[tuple[Claim, int]]) -> None:
     rows = [
         {
             "key": movement.key,
@@ -258,13 +247,13 @@ def _post(session: Session, gift: Gift, fresh: Sequence[tuple[Claim, int]], now:
             "credit_account": movement.credit,
             "amount_minor": movement.money.minor,
             "currency": movement.money.currency,
-            "booked_at": now,
+            "booked_at": act.now,
         }
         for claim, evidence_id in fresh
         for movement in movements(claim.as_fact(), Accounts(claim.source.value, gift.fund))
     ]
     if rows:
-        insert_new(session, LedgerEntry, *rows)
+        insert_new(act.session, LedgerEntry, *rows)
 
 
 def _update(

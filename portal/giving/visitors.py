@@ -11,7 +11,6 @@ from portal.i18n import language
 from portal.intake.start import TWIN_WINDOW, Started
 from portal.intake.twins import Sender, hear_browser, tell_browser
 from portal.limits import anonymise
-from portal.payments.stripe.gateway import Gateway
 from portal.proxies import read_unknown_proxy
 from portal.regions.catalogue import Catalogue
 from portal.web import client_key, services, utc_now
@@ -25,13 +24,7 @@ Answer = TypeVar("Answer", bound=Response)
 
 
 def catalogue() -> Catalogue:
-    found: Catalogue = current_app.extensions["catalogue"].get()
-    return found
-
-
-def gateway() -> Gateway:
-    found: Gateway = current_app.extensions["gateway"]
-    return found
+    return services().catalogue
 
 
 def page_cache() -> PageCache:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal import limits
 from portal.proof_of_work import spend_answer
-from portal.settings import Settings
+from portal.services import Act
 
 CROWD_SECONDS = 600
 NETWORK_SECONDS = 3600
@@ -31,17 +31,17 @@ class WorkNeeded(Exception):
     """So many payments begin just now that this one needs the answer to a puzzle."""
 
 
-def admit(session: Session, settings: Settings, caller: Caller, now: datetime) -> None:
+def admit(act: Act, caller: Caller) -> None:
     """Count a payment that begins; `WorkNeeded` where it is not free and nothing was solved."""
     counts = (
-        (_EVERYBODY, settings.free_starts, CROWD_SECONDS),
-        (caller.network, settings.free_starts_by_network, NETWORK_SECONDS),
+        (_EVERYBODY, act.services.settings.free_starts, CROWD_SECONDS),
+        (caller.network, act.services.settings.free_starts_by_network, NETWORK_SECONDS),
     )
     is_free = all(
-        limits.hit(session, _BUCKET, who, limit=most, seconds=seconds, now=now)
+        limits.hit(act.session, _BUCKET, who, limit=most, seconds=seconds, now=act.now)
         for who, most, seconds in counts
     )
-    if not is_free and not spend_answer(session, settings, caller.work, now):
+    if not is_free and not spend_answer(act.session, act.services.settings, caller.work, act.now):
         raise WorkNeeded
 
 

@@ -7,7 +7,6 @@ again, because nobody was asked about it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -27,11 +26,10 @@ from portal.intake.start import ATTEMPTS_AN_HOUR, TooManyTries, instruct
 from portal.logs import get_logger
 from portal.money import Money
 from portal.payments.models import Checkout
-from portal.payments.operations import Desk
-from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
+from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
 from portal.payments.transfers.watching import end_watch, reopen
-from portal.regions.catalogue import Mode, Region
-from portal.web import Services
+from portal.regions.catalogue import Catalogue, Mode, Region
+from portal.services import DONOR, Act, Services
 
 log = get_logger()
 
@@ -48,7 +46,9 @@ class OtherWay:
     total: Money
 
 
-def list_other_ways(session: Session, desk: Desk, region: Region, gift: Gift) -> list[OtherWay]:
+def list_other_ways(
+    session: Session, catalogue: Catalogue, region: Region, gift: Gift
+) -> list[OtherWay]:
     """The modes a gift that is still open may change to, in the order its terms show them."""
     if not gift.status.is_open:
         return []
@@ -57,7 +57,7 @@ def list_other_ways(session: Session, desk: Desk, region: Region, gift: Gift) ->
     ways = []
     fund = region.fund(gift.fund)
     for mode in _in_order(region, (code and code.modes) or (fund.modes if fund else ())):
-        terms = decide(code, _pledge(gift, mode), gift.created_at, desk.catalogue)
+        terms = decide(code, _pledge(gift, mode), gift.created_at, catalogue)
         if mode.key != gift.mode and isinstance(terms, Terms) and not (is_part and mode.is_stripe):
             ways.append(OtherWay(mode, _total(session, gift, mode)))
     return ways
@@ -71,7 +71,8 @@ def _in_order(region: Region, keys: Sequence[str]) -> list[Mode]:
 
 def _pledge(gift: Gift, mode: Mode) -> Pledge:
     return Pledge(
-        money=gift.money - gift.cover,
+        given=gift.money - gift.cover,
+        cover=gift.cover,
         region=gift.region,
         fund=gift.fund,
         mode=mode.key,
@@ -91,28 +92,23 @@ def _total(session: Session, gift: Gift, mode: Mode) -> Money:
     return given + min(gift.cover, mode.cover(given))
 
 
-def change_mode(
-    services: Services,
-    gateway: Gateway,
-    desk: Desk,
-    region: Region,
-    gift: Gift,
-    *,
-    key: str,
-    caller: Caller,
-    now: datetime,
-) -> str:
+def change_mode(services: Services, region: Region, gift: Gift, *, key: str, caller: Caller) -> str:
     """Let a gift be paid by the mode `key`; where its donor goes next.
 
     What is open at Stripe is closed first, so that nobody pays twice; where Stripe can't be
     asked nothing changes. `ModeNotOffered`, `TooManyTries` and `WorkNeeded` change nothing
     either.
     """
-    with services.database.write() as session:
+    with services.write(DONOR) as act:
         allowed = limits.hit(
-            session, "attempts", caller.network, limit=ATTEMPTS_AN_HOUR, seconds=3600, now=now
+            act.session,
+            "attempts",
+            caller.network,
+            limit=ATTEMPTS_AN_HOUR,
+            seconds=3600,
+            now=act.now,
         )
-        ways = list_other_ways(session, desk, region, gift)
+        ways = list_other_ways(act.session, act.catalogue, region, gift)
     if not allowed:
         raise TooManyTries
     way = next((way for way in ways if way.mode.key == key), None)
@@ -120,22 +116,20 @@ def change_mode(
         if key == gift.mode or not gift.status.is_open:
             return page_url(gift)
         raise ModeNotOffered(key)
-    is_closed = _close_checkouts(services, gateway, desk, gift, now)
-    if not is_closed or not end_earlier(services, gateway, gift, now):
+    is_closed = _close_checkouts(services, gift)
+    if not is_closed or not end_earlier(services, gift):
         return f"{page_url(gift)}?trouble=1"
-    with services.database.write() as session:
-        changed = _change(session, services, desk, gift.id, way.mode, now=now)
+    with services.write(DONOR) as act:
+        changed = _change(act, gift.id, way.mode)
         checkout = None
         if changed is not None and way.mode.is_stripe:
-            checkout = open_checkout(session, services.settings, changed, caller, now)
+            checkout = open_checkout(act, changed, caller)
     if changed is None or checkout is None:
         return page_url(gift)
-    return hand_off(services, gateway, region, changed, checkout, now=now)
+    return hand_off(services, region, changed, checkout)
 
 
-def _close_checkouts(
-    services: Services, gateway: Gateway, desk: Desk, gift: Gift, now: datetime
-) -> bool:
+def _close_checkouts(services: Services, gift: Gift) -> bool:
     """Close what is open at Stripe; False where Stripe can't be asked.
 
     One that Stripe won't close is over, or was paid in another window: that is booked.
@@ -144,9 +138,9 @@ def _close_checkouts(
         open_ones = _open_sessions(session, gift.id)
     for session_id in open_ones:
         try:
-            gateway.expire_checkout(session_id)
+            services.gateway.expire_checkout(session_id)
         except StripeRefused:
-            if not look_up_return(services, gateway, desk, gift, session_id=session_id, now=now):
+            if not look_up_return(services, gift, session_id=session_id):
                 return False
         except StripeUnavailable:
             log.warning("checkout_not_closed", gift_id=gift.id)
@@ -165,28 +159,26 @@ def _open_sessions(session: Session, gift_id: int) -> tuple[str, ...]:
     return tuple(session_id for session_id in found if session_id)
 
 
-def _change(
-    session: Session, services: Services, desk: Desk, gift_id: int, mode: Mode, *, now: datetime
-) -> Gift | None:
+def _change(act: Act, gift_id: int, mode: Mode) -> Gift | None:
     """Write the change, unless the gift was paid meanwhile."""
-    gift = lock_gift(session, gift_id)
+    gift = lock_gift(act.session, gift_id)
     if not gift.status.is_open or gift.mode == mode.key:
         return None
     before = gift.mode
-    _set_mode(session, gift, mode)
-    ended = _open_sessions(session, gift.id)
-    session.execute(
+    _set_mode(act.session, gift, mode)
+    ended = _open_sessions(act.session, gift.id)
+    act.session.execute(
         sa.update(Checkout)
         .where(Checkout.gift_id == gift.id, Checkout.state.in_(("new", "open")))
         .values(state="expired")
     )
     change = {"from": before, "to": mode.key}
-    record_event(session, gift, "mode_changed", now, actor="donor", data=change)
-    reopen(session, desk, gift, actor="donor", why="paid another way", now=now, ended=ended)
+    record_event(act, gift, "mode_changed", data=change)
+    reopen(act, gift, why="paid another way", ended=ended)
     if mode.is_stripe:
-        end_watch(session, gift.id)
+        end_watch(act.session, gift.id)
     else:
-        instruct(session, services, gift, mode, now)
+        instruct(act, gift, mode)
     log.info("gift_mode_changed", gift_id=gift.id, mode=mode.key)
     return gift
 

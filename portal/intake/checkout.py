@@ -17,21 +17,18 @@ from portal.i18n import gettext, pick, use_locale
 from portal.intake.admission import Caller, admit
 from portal.logs import get_logger
 from portal.payments.models import Checkout, find_installation
-from portal.payments.operations import Desk
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import (
     CheckoutOrder,
-    Gateway,
     StripeRefused,
     StripeUnavailable,
     at,
 )
 from portal.payments.stripe.plans import find_plan
-from portal.payments.stripe.readings import read_checkout
+from portal.payments.stripe.readers import read_checkout
 from portal.payments.stripe.subscriptions import free_plan
 from portal.regions.catalogue import Region
-from portal.settings import Settings
-from portal.web import Services
+from portal.services import Act, Services
 
 log = get_logger()
 
@@ -58,9 +55,7 @@ def find_checkout(session: Session, gift: Gift, now: datetime) -> Checkout | Non
     )
 
 
-def open_checkout(
-    session: Session, settings: Settings, gift: Gift, caller: Caller, now: datetime
-) -> Checkout | None:
+def open_checkout(act: Act, gift: Gift, caller: Caller) -> Checkout | None:
     """The hand-off that still holds, or a new row for one, where `admit` lets it begin.
 
     The gift must be locked or new, so that two at once open one. The rows of `admit` are locked
@@ -68,58 +63,50 @@ def open_checkout(
 
     None where the gift's plan follows a subscription: a second would charge beside it.
     """
-    checkout = find_checkout(session, gift, now)
+    checkout = find_checkout(act.session, gift, act.now)
     if checkout is not None and checkout.url:
         return checkout
-    plan = find_plan(session, gift)
+    plan = find_plan(act.session, gift)
     if plan is not None and plan.stripe_subscription_id is not None:
         return None
     if checkout is not None:
         return checkout
-    admit(session, settings, caller, now)
+    admit(act, caller)
     checkout = Checkout(
         gift_id=gift.id,
         url="",
         state="new",
-        expires_at=now + CHECKOUT_LIFE,
-        created_at=now,
+        expires_at=act.now + CHECKOUT_LIFE,
+        created_at=act.now,
     )
-    session.add(checkout)
-    session.flush()
+    act.session.add(checkout)
+    act.session.flush()
     return checkout
 
 
-def end_earlier(services: Services, gateway: Gateway, gift: Gift, now: datetime) -> bool:
+def end_earlier(services: Services, gift: Gift) -> bool:
     """End the subscription of an attempt that failed; False where Stripe can't be asked."""
     try:
-        free_plan(services.database, gateway, gift.id, now)
+        free_plan(services, gift.id)
     except (StripeUnavailable, StripeRefused) as error:
         log.warning("subscription_not_ended", gift_id=gift.id, why=type(error).__name__)
         return False
     return True
 
 
-def hand_off(
-    services: Services,
-    gateway: Gateway,
-    region: Region,
-    gift: Gift,
-    checkout: Checkout,
-    *,
-    now: datetime,
-) -> str:
+def hand_off(services: Services, region: Region, gift: Gift, checkout: Checkout) -> str:
     """Where the donor pays: Stripe's page, or the gift's own when Stripe can't be had."""
     if checkout.url:
         return checkout.url
     try:
-        made = gateway.create_checkout(_checkout_order(services, region, gift, checkout))
+        made = services.gateway.create_checkout(_checkout_order(services, region, gift, checkout))
     except (StripeUnavailable, StripeRefused) as error:
         log.warning("hand_off_failed", gift_id=gift.id, why=type(error).__name__)
-        _note_trouble(services, gift, checkout, error, now)
+        _note_trouble(services, gift, checkout, error)
         return f"{page_url(gift)}?trouble=1"
     url = str(made["url"])
-    with services.database.write() as session:
-        session.execute(
+    with services.write() as act:
+        act.session.execute(
             sa.update(Checkout)
             .where(Checkout.id == checkout.id)
             .values(
@@ -129,7 +116,7 @@ def hand_off(
                 expires_at=at(made["expires_at"]),
             )
         )
-        record_event(session, gift, "handed_off", now, actor="system")
+        record_event(act, gift, "handed_off", actor="system")
     return url
 
 
@@ -163,40 +150,33 @@ def _checkout_order(
     )
 
 
-def _note_trouble(
-    services: Services, gift: Gift, checkout: Checkout, error: Exception, now: datetime
-) -> None:
+def _note_trouble(services: Services, gift: Gift, checkout: Checkout, error: Exception) -> None:
     """Keep the hand-off for another try, unless Stripe refused this very request."""
-    with services.database.write() as session:
+    with services.write() as act:
         if isinstance(error, StripeRefused):
-            session.execute(
+            act.session.execute(
                 sa.update(Checkout).where(Checkout.id == checkout.id).values(state="refused")
             )
-        record_event(
-            session, gift, "hand_off_failed", now, actor="system", why=type(error).__name__
-        )
+        record_event(act, gift, "hand_off_failed", actor="system", why=type(error).__name__)
 
 
-def may_look_up(services: Services, gift: Gift, now: datetime) -> bool:
+def may_look_up(services: Services, gift: Gift) -> bool:
     """Whether a donor's return is looked up: few of one gift a minute, as each asks Stripe.
 
     Nobody is turned away for it: the webhook or the comparison tells the same.
     """
     with services.database.write() as session:
         return limits.hit(
-            session, "returns", gift.reference, limit=LOOK_UPS_A_MINUTE, seconds=60, now=now
+            session,
+            "returns",
+            gift.reference,
+            limit=LOOK_UPS_A_MINUTE,
+            seconds=60,
+            now=services.now(),
         )
 
 
-def look_up_return(
-    services: Services,
-    gateway: Gateway,
-    desk: Desk,
-    gift: Gift,
-    *,
-    session_id: str,
-    now: datetime,
-) -> bool:
+def look_up_return(services: Services, gift: Gift, *, session_id: str) -> bool:
     """The donor is back from Stripe: ask how it went, and book it if we are first.
 
     A session that is not this gift's is not asked about. False where Stripe doesn't answer;
@@ -211,13 +191,13 @@ def look_up_return(
     if known is None or gift.status.is_received:
         return True
     try:
-        checkout = gateway.retrieve_checkout(session_id)
+        checkout = services.gateway.retrieve_checkout(session_id)
     except (StripeUnavailable, StripeRefused) as error:
         log.warning("return_not_looked_up", gift_id=gift.id, why=type(error).__name__)
         return isinstance(error, StripeRefused)
-    reading = read_checkout(checkout, now)
-    if checkout["livemode"] is not gateway.livemode:
+    reading = read_checkout(checkout, services.now())
+    if checkout["livemode"] is not services.gateway.livemode:
         return True
-    with services.database.write() as session:
-        apply_reading(session, desk, reading, now)
+    with services.write() as act:
+        apply_reading(act, reading)
     return True

@@ -5,14 +5,14 @@ resumed, a paid one asks first. The same form of anybody else is a gift of their
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from portal import limits
-from portal.codes.policy import Terms
+from portal.codes.policy import Refusal, Terms, decide
+from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
 from portal.donors.giver import Giver
 from portal.donors.operations import find_or_add_donor, record_news_consent
@@ -24,13 +24,11 @@ from portal.intake.checkout import end_earlier, find_checkout, hand_off, open_ch
 from portal.intake.twins import Sender, content_number, list_marks, mark_form
 from portal.limits import anonymise
 from portal.logs import get_logger
-from portal.money import Money
 from portal.payments.models import Checkout
-from portal.payments.stripe.gateway import Gateway
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch
 from portal.regions.catalogue import Mode, Region
-from portal.web import Services
+from portal.services import DONOR, Act, Services
 
 log = get_logger()
 
@@ -46,7 +44,7 @@ LETTERS_AN_HOUR = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiftOrder:
-    """A checked form: the pledge before `cover`, who gives, and how they were counted.
+    """A form whose fields are right: what is promised, who gives, and how they are counted.
 
     `news_wording` is the sentence the donor ticked, or None. `again` means that they were
     asked and want to give the same once more. `sender` is by whom a twin is known, `caller` by
@@ -54,10 +52,8 @@ class GiftOrder:
     """
 
     region: Region
-    terms: Terms
     pledge: Pledge
     giver: Giver
-    cover: Money
     news_wording: str | None
     again: bool
     caller: Caller
@@ -73,6 +69,14 @@ class Started:
     mark: str
 
 
+class NotAllowed(Exception):
+    """The policy refuses the gift, as of the moment in which it would be kept."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
 class GaveAMomentAgo(Exception):
     """The same form of the same visitor was paid within the last ten minutes."""
 
@@ -85,25 +89,25 @@ class TooManyTries(Exception):
     """This visitor started many gifts in an hour; transfers stay open to them."""
 
 
-def start_gift(services: Services, gateway: Gateway, order: GiftOrder, now: datetime) -> Started:
+def start_gift(services: Services, order: GiftOrder) -> Started:
     """Keep the gift and hand its donor to Stripe, or to its own page with instructions.
 
-    `GaveAMomentAgo`, `TooManyTries` and `WorkNeeded` keep nothing.
+    `NotAllowed`, `GaveAMomentAgo`, `TooManyTries` and `WorkNeeded` keep nothing.
     """
     checkout: Checkout | None = None
-    with services.database.write() as session:
-        allowed = _count_try(session, order, now)
-        gift = _find_twin(session, services, order, now) if allowed else None
+    with services.write(DONOR) as act:
+        allowed = _count_try(act, order)
+        gift = _find_twin(act, order) if allowed else None
         if allowed and gift is None:
-            gift = _keep_gift(session, services, order, now)
+            gift = _keep_gift(act, order)
         if gift is not None and _goes_to_stripe(order, gift):
-            checkout = open_checkout(session, services.settings, gift, order.caller, now)
+            checkout = open_checkout(act, gift, order.caller)
     if gift is None:
         raise TooManyTries
     log.info("gift_started", gift_id=gift.id, region=gift.region, mode=gift.mode)
     url = page_url(gift)
     if checkout is not None:
-        url = hand_off(services, gateway, order.region, gift, checkout, now=now)
+        url = hand_off(services, order.region, gift, checkout)
     return Started(gift.token, url, gift.fingerprint or "")
 
 
@@ -112,19 +116,21 @@ def _goes_to_stripe(order: GiftOrder, gift: Gift) -> bool:
     return mode is not None and mode.is_stripe and gift.status is not Status.PROCESSING
 
 
-def _count_try(session: Session, order: GiftOrder, now: datetime) -> bool:
+def _count_try(act: Act, order: GiftOrder) -> bool:
     """Whether this visitor may start one more gift of this kind within the hour."""
     mode = order.region.mode(order.pledge.mode)
     is_card = mode is not None and mode.is_stripe
     bucket = "card_gifts" if is_card else "transfer_gifts"
     limit = CARD_GIFTS_AN_HOUR if is_card else TRANSFER_GIFTS_AN_HOUR
-    return limits.hit(session, bucket, order.caller.network, limit=limit, seconds=3600, now=now)
+    return limits.hit(
+        act.session, bucket, order.caller.network, limit=limit, seconds=3600, now=act.now
+    )
 
 
 def fingerprint(services: Services, order: GiftOrder) -> str:
     """The same form sent twice from one network has the same mark, which says nothing of it."""
     content = json.dumps(
-        [asdict(order.pledge), asdict(order.giver), asdict(order.cover)],
+        [asdict(order.pledge), asdict(order.giver)],
         default=str,
         sort_keys=True,
     )
@@ -132,26 +138,24 @@ def fingerprint(services: Services, order: GiftOrder) -> str:
     return mark_form(secret, content, order.sender.network)
 
 
-def _find_twin(
-    session: Session, services: Services, order: GiftOrder, now: datetime
-) -> Gift | None:
+def _find_twin(act: Act, order: GiftOrder) -> Gift | None:
     """The gift this visitor started with this very form a moment ago, unless it is over."""
-    mark = fingerprint(services, order)
-    if session.get_bind().dialect.name == "postgresql":
+    mark = fingerprint(act.services, order)
+    if act.session.get_bind().dialect.name == "postgresql":
         # Two clicks at once: the second waits here until the first gift is committed.
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(content_number(mark))))
-    twin_id = session.scalar(
+        act.session.execute(sa.select(sa.func.pg_advisory_xact_lock(content_number(mark))))
+    twin_id = act.session.scalar(
         sa.select(Gift.id)
         .where(
             Gift.fingerprint.in_(list_marks(mark, order.sender)),
-            Gift.created_at > now - TWIN_WINDOW,
+            Gift.created_at > act.now - TWIN_WINDOW,
         )
         .order_by(Gift.fingerprint.in_(order.sender.told).desc(), Gift.id.desc())
         .limit(1)
     )
     if twin_id is None:
         return None
-    twin = lock_gift(session, twin_id)
+    twin = lock_gift(act.session, twin_id)
     if twin.status in {Status.FAILED, Status.EXPIRED}:
         return None
     if twin.status.is_received or twin.status is Status.PROCESSING:
@@ -161,64 +165,62 @@ def _find_twin(
     return twin
 
 
-def _keep_gift(session: Session, services: Services, order: GiftOrder, now: datetime) -> Gift:
-    donor = find_or_add_donor(session, order.giver.email, now)
-    total = order.pledge.money + order.cover
+def _decide(act: Act, pledge: Pledge) -> Terms:
+    """The terms that hold now, by the code as this transaction sees it; or `NotAllowed`."""
+    code = find_code(act.session, pledge.code) if pledge.code else None
+    verdict = decide(code, pledge, act.now, act.catalogue)
+    if isinstance(verdict, Refusal):
+        raise NotAllowed(verdict)
+    return verdict
+
+
+def _keep_gift(act: Act, order: GiftOrder) -> Gift:
+    terms = _decide(act, order.pledge)
+    donor = find_or_add_donor(act, order.giver.email)
     is_monthly = order.pledge.frequency is Frequency.MONTHLY
-    plan = add_plan(session, donor.id, total, now) if is_monthly else None
+    plan = add_plan(act, donor.id, order.pledge.total) if is_monthly else None
     gift = add_gift(
-        session,
-        replace(order.pledge, money=total),
+        act,
+        order.pledge,
         order.giver,
-        now,
         donor_id=donor.id,
-        cover=order.cover,
-        partner=order.terms.partner,
+        partner=terms.partner,
         plan_id=plan.id if plan else None,
-        fingerprint=fingerprint(services, order),
+        fingerprint=fingerprint(act.services, order),
     )
     if order.news_wording is not None:
         record_news_consent(
-            session,
+            act,
             donor,
             wording=order.news_wording,
             locale=order.giver.locale,
             source=f"gift {gift.reference}",
-            now=now,
         )
     mode = order.region.mode(gift.mode)
     if mode is not None and not mode.is_stripe:
-        instruct(session, services, gift, mode, now)
-    if order.terms.code:
-        record_event(
-            session, gift, "code_applied", now, actor="system", data={"code": order.terms.code}
-        )
+        instruct(act, gift, mode)
+    if terms.code:
+        record_event(act, gift, "code_applied", actor="system", data={"code": terms.code})
     return gift
 
 
-def instruct(session: Session, services: Services, gift: Gift, mode: Mode, now: datetime) -> None:
+def instruct(act: Act, gift: Gift, mode: Mode) -> None:
     """Promise the letter that tells how to pay, and look after the transfer from now on.
 
     One address gets few such letters an hour; the gift's page tells the same.
     """
-    watch = begin_watch(session, gift.id, Care.of(mode), now)
-    reader = anonymise(services.settings.secret_key.get_secret_value(), gift.email)
-    if not limits.hit(session, "letters", reader, limit=LETTERS_AN_HOUR, seconds=3600, now=now):
+    watch = begin_watch(act, gift.id, Care.of(mode))
+    reader = anonymise(act.services.settings.secret_key.get_secret_value(), gift.email)
+    if not limits.hit(
+        act.session, "letters", reader, limit=LETTERS_AN_HOUR, seconds=3600, now=act.now
+    ):
         log.warning("instructions_not_sent", gift_id=gift.id)
         return
     subject = gift.reference if watch.round == 1 else f"{gift.reference}-{watch.round}"
-    services.jobs.enqueue(session, "send_notice", f"gift_instructions:{gift.id}:{subject}")
+    act.promise("send_notice", f"gift_instructions:{gift.id}:{subject}")
 
 
-def resume_gift(
-    services: Services,
-    gateway: Gateway,
-    region: Region,
-    gift: Gift,
-    *,
-    caller: Caller,
-    now: datetime,
-) -> str:
+def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Caller) -> str:
     """Send the donor of an open gift to Stripe again; one that is paid to its own page.
 
     A monthly gift's earlier subscription is ended first; where that can't be, nothing is handed
@@ -226,24 +228,29 @@ def resume_gift(
     """
     with services.database.write() as session:
         allowed = limits.hit(
-            session, "attempts", caller.network, limit=ATTEMPTS_AN_HOUR, seconds=3600, now=now
+            session,
+            "attempts",
+            caller.network,
+            limit=ATTEMPTS_AN_HOUR,
+            seconds=3600,
+            now=services.now(),
         )
-        held = find_checkout(session, gift, now)
+        held = find_checkout(session, gift, services.now())
     if not allowed:
         raise TooManyTries
     is_held = held is not None and bool(held.url)
-    if not is_held and not end_earlier(services, gateway, gift, now):
+    if not is_held and not end_earlier(services, gift):
         return f"{page_url(gift)}?trouble=1"
-    with services.database.write() as session:
+    with services.write() as act:
         # Two clicks at once: the second waits here and finds the first one's hand-off.
-        locked = lock_gift(session, gift.id)
+        locked = lock_gift(act.session, gift.id)
         goes_on = _can_go_on(region, locked)
         checkout = None
         if goes_on:
-            checkout = open_checkout(session, services.settings, locked, caller, now)
+            checkout = open_checkout(act, locked, caller)
     if checkout is None:
         return f"{page_url(gift)}?trouble=1" if goes_on else page_url(gift)
-    return hand_off(services, gateway, region, locked, checkout, now=now)
+    return hand_off(services, region, locked, checkout)
 
 
 def _can_go_on(region: Region, gift: Gift) -> bool:

@@ -15,12 +15,12 @@ from portal.i18n import pick, use_locale
 from portal.logs import get_logger
 from portal.mail import Letter, deliver, register_email, render_letter
 from portal.money import Money, format_money
-from portal.payments.stripe.comparison import Bench
 from portal.payments.stripe.plans import find_plan
 from portal.payments.stripe.subscriptions import list_ended
 from portal.payments.transfers.following import is_wanted
 from portal.payments.transfers.watching import find_watch
 from portal.regions.catalogue import Region
+from portal.services import Services
 from portal.settings import Settings
 
 log = get_logger()
@@ -29,11 +29,11 @@ log = get_logger()
 ABOUT_PLANS = frozenset({"renewal_failed", "monthly_ended"})
 
 
-def send_notice(settings: Settings, bench: Bench, message: str, gift_id: int, *, key: str) -> None:
+def send_notice(services: Services, message: str, gift_id: int, *, key: str) -> None:
     """Write to the giver about one fact; `key` is `<message>:<gift>:<subject>`."""
-    now = bench.clock.now()
+    now = services.clock.now()
     subject = key.split(":", 2)[2]
-    with bench.database.read() as session:
+    with services.database.read() as session:
         gift = session.get_one(Gift, gift_id)
         if message in IS_MOOT and IS_MOOT[message](session, gift, subject):
             log.info("notice_moot", gift_id=gift_id, letter=message)
@@ -41,12 +41,9 @@ def send_notice(settings: Settings, bench: Bench, message: str, gift_id: int, *,
         sums = _sums_of(session, gift, subject)
         if message in ABOUT_PLANS:
             sums = replace(sums, money=_monthly(session, gift))
-    catalogue = bench.catalogue.get()
-    region = catalogue.by_slug(gift.region) or catalogue.rest
-    if region is None:
-        raise LookupError("the catalogue has no region for this gift")
-    letter = write_notice(settings, message, gift, region, sums)
-    with bench.database.write() as session:
+    region = services.catalogue.home_of(gift.region)
+    letter = write_notice(services.settings, message, gift, region, sums)
+    with services.database.write() as session:
         email = register_email(
             session,
             key.replace(":", "-"),
@@ -56,11 +53,9 @@ def send_notice(settings: Settings, bench: Bench, message: str, gift_id: int, *,
             now=now,
             gift_id=gift_id,
         )
-    if deliver(bench.database, settings, email.id, letter, now):
-        with bench.database.write() as session:
-            record_event(
-                session, gift, "letter_sent", now, actor="system", data={"message": message}
-            )
+    if deliver(services.database, services.settings, email.id, letter, now):
+        with services.write() as act:
+            record_event(act, gift, "letter_sent", actor="system", data={"message": message})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,59 +5,43 @@ receipt's number and promises the mail. Repeating it, in any order, changes noth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
-from portal.database import Database
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import RECEIVED, FactKind, Status
 from portal.gifts.models import UNATTRIBUTED, Gift
 from portal.gifts.operations import Booked, add_gift, book_claims, lock_gift, record_event
-from portal.jobs import Jobs
 from portal.mail import Email
 from portal.money import Money
 from portal.receipts.models import Receipt
 from portal.receipts.operations import keep_receipt, reserve_receipt
-from portal.regions.catalogue import Catalogue, Region
+from portal.services import Act, Services
 
 
 class MoneyDiffers(Exception):
     """What was paid is not what the gift promised, in currency, or by Stripe in amount."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What booking needs besides the transaction: where jobs go, and the regions' rules."""
-
-    jobs: Jobs
-    catalogue: Catalogue
-
-
-def accept(
-    session: Session, desk: Desk, gift_id: int, claims: Sequence[Claim], now: datetime
-) -> Booked:
+def accept(act: Act, gift_id: int, claims: Sequence[Claim]) -> Booked:
     """Book claims about a gift; `MoneyDiffers` where a payment is not the one promised."""
-    return accept_for(session, desk, lock_gift(session, gift_id), claims, now)
+    return accept_for(act, lock_gift(act.session, gift_id), claims)
 
 
-def accept_for(
-    session: Session, desk: Desk, gift: Gift, claims: Sequence[Claim], now: datetime
-) -> Booked:
+def accept_for(act: Act, gift: Gift, claims: Sequence[Claim]) -> Booked:
     """The same for a gift whose row this transaction has locked."""
     for claim in claims:
         if claim.fact is FactKind.PAID and not _fits(claim, gift):
             raise MoneyDiffers(f"{claim.money} for {gift.money}")
-    timezone = region_of(desk, gift).issuer.timezone
-    booked = book_claims(session, gift, claims, now, timezone=timezone)
+    timezone = act.catalogue.home_of(gift.region).issuer.timezone
+    booked = book_claims(act, gift, claims, timezone=timezone)
     if booked.moves_money_in:
-        _keep_receipt(session, desk, booked, now)
+        _keep_receipt(act, booked)
     for claim in booked.new:
-        _promise_notice(session, desk, gift, claim)
+        _promise_notice(act, gift, claim)
     return booked
 
 
@@ -68,26 +52,14 @@ def _fits(claim: Claim, gift: Gift) -> bool:
     return claim.money is not None and claim.money.currency == gift.currency
 
 
-def region_of(desk: Desk, gift: Gift) -> Region:
-    """The region whose issuer a gift belongs to."""
-    return _find_region(desk, gift.region)
-
-
-def _find_region(desk: Desk, slug: str) -> Region:
-    region = desk.catalogue.by_slug(slug) or desk.catalogue.rest
-    if region is None:
-        raise LookupError("the catalogue has no region for this gift")
-    return region
-
-
-def _keep_receipt(session: Session, desk: Desk, booked: Booked, now: datetime) -> None:
+def _keep_receipt(act: Act, booked: Booked) -> None:
     gift = booked.gift
-    kept = keep_receipt(session, gift, region_of(desk, gift), now)
+    kept = keep_receipt(act, gift, act.catalogue.home_of(gift.region))
     if kept.numbered is not None:
-        desk.jobs.enqueue(session, "send_receipt", kept.numbered.id)
-    elif kept.cancelled is not None and gift.email and _was_sent(session, kept.cancelled):
+        act.promise("send_receipt", kept.numbered.id)
+    elif kept.cancelled is not None and gift.email and _was_sent(act.session, kept.cancelled):
         subject = next(claim.subject for claim in booked.new)
-        desk.jobs.enqueue(session, "send_notice", f"receipt_cancelled:{gift.id}:{subject}")
+        act.promise("send_notice", f"receipt_cancelled:{gift.id}:{subject}")
 
 
 def _was_sent(session: Session, receipt: Receipt) -> bool:
@@ -105,24 +77,16 @@ NOTICES = {
 }
 
 
-def _promise_notice(session: Session, desk: Desk, gift: Gift, claim: Claim) -> None:
+def _promise_notice(act: Act, gift: Gift, claim: Claim) -> None:
     is_part = claim.fact is FactKind.PAID and gift.status is Status.PARTLY_PAID
     message = "part_received" if is_part else NOTICES.get(claim.fact)
     is_moot = claim.fact is FactKind.FAILED and gift.status is not Status.FAILED
     if message and gift.email and not is_moot:
-        desk.jobs.enqueue(session, "send_notice", f"{message}:{gift.id}:{claim.subject}")
+        act.promise("send_notice", f"{message}:{gift.id}:{claim.subject}")
 
 
 def accept_unattributed(
-    session: Session,
-    desk: Desk,
-    claim: Claim,
-    now: datetime,
-    *,
-    why: str,
-    beside: Gift | None,
-    region: str = "",
-    mode: str = "card",
+    act: Act, claim: Claim, *, why: str, beside: Gift | None, region: str = "", mode: str = "card"
 ) -> Booked:
     """Book money that no gift promised as a gift without a giver, so that none is dropped.
 
@@ -132,11 +96,12 @@ def accept_unattributed(
     if claim.money is None:
         raise ValueError("only money can be unattributed")
     origin = f"{UNATTRIBUTED}{claim.subject}"
-    gift = session.scalar(sa.select(Gift).where(Gift.origin == origin))
+    gift = act.session.scalar(sa.select(Gift).where(Gift.origin == origin))
     if gift is None:
-        place = _find_region(desk, region)
+        place = act.catalogue.home_of(region)
         pledge = Pledge(
-            money=claim.money,
+            given=claim.money,
+            cover=Money(0, claim.money.currency),
             region=beside.region if beside else place.slug,
             fund=beside.fund if beside else place.funds[0].key,
             mode=beside.mode if beside else mode,
@@ -145,25 +110,23 @@ def accept_unattributed(
         )
         nobody = Giver(first_name="", last_name="", email="")
         gift = add_gift(
-            session,
+            act,
             pledge,
             nobody,
-            now,
             donor_id=None,
-            cover=Money(0, claim.money.currency),
             partner=None,
             origin=origin,
         )
-        record_event(session, gift, "unattributed", now, actor="system", why=why)
+        record_event(act, gift, "unattributed", actor="system", why=why)
         if beside is not None:
             data = {"unattributed": gift.reference}
-            record_event(session, beside, "money_differs", now, actor="system", why=why, data=data)
-    return accept(session, desk, gift.id, [claim], now)
+            record_event(act, beside, "money_differs", actor="system", why=why, data=data)
+    return accept(act, gift.id, [claim])
 
 
-def issue_missing_receipts(database: Database, desk: Desk, now: datetime) -> int:
+def issue_missing_receipts(services: Services) -> int:
     """Number the receipts of received gifts that have none; how many there were."""
-    with database.read() as session:
+    with services.database.read() as session:
         missing = session.scalars(
             sa.select(Gift.id)
             .outerjoin(Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None)))
@@ -175,9 +138,9 @@ def issue_missing_receipts(database: Database, desk: Desk, now: datetime) -> int
             )
         ).all()
     for gift_id in missing:
-        with database.write() as session:
-            gift = lock_gift(session, gift_id)
-            receipt = reserve_receipt(session, gift, region_of(desk, gift), now)
+        with services.write() as act:
+            gift = lock_gift(act.session, gift_id)
+            receipt = reserve_receipt(act, gift, act.catalogue.home_of(gift.region))
             if receipt is not None:
-                desk.jobs.enqueue(session, "send_receipt", receipt.id)
+                act.promise("send_receipt", receipt.id)
     return len(missing)

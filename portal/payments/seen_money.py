@@ -1,7 +1,7 @@
 """Money that a person has seen: cash, a cheque, a wallet's own list; their word is the evidence."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,9 +13,10 @@ from portal.gifts.operations import lock_gift
 from portal.gifts.queries import select_payments
 from portal.i18n import gettext
 from portal.money import Money
-from portal.payments.operations import Desk, accept_for, region_of
+from portal.payments.operations import accept_for
 from portal.payments.statements.booking import noon
 from portal.receipts.composition import issue_day
+from portal.services import Act
 
 OLDEST = timedelta(days=731)
 
@@ -29,38 +30,29 @@ class WordRefused(Exception):
 
 
 def receive_by_word(
-    session: Session,
-    desk: Desk,
-    gift_id: int,
-    money: Money,
-    day: date,
-    *,
-    why: str,
-    by: str,
-    once: str,
-    now: datetime,
+    act: Act, gift_id: int, money: Money, day: date, *, why: str, once: str
 ) -> None:
     """Book money that `by` has seen arrive on `day`; `once` names the form it was said by.
 
     The same form again changes nothing. Raises `WordRefused` where nothing is due, or less.
     """
-    gift = lock_gift(session, gift_id)
+    gift = lock_gift(act.session, gift_id)
     subject = f"word:{gift.id}:{once}"
-    if _find(session, gift, subject) is not None:
+    if _find(act.session, gift, subject) is not None:
         return
-    timezone = region_of(desk, gift).issuer.timezone
+    timezone = act.catalogue.home_of(gift.region).issuer.timezone
     _check_amount(money, gift)
-    _check_day(day, issue_day(timezone, now).date())
+    _check_day(day, issue_day(timezone, act.now).date())
     claim = Claim(
         fact=FactKind.PAID,
         subject=subject,
         occurred_at=noon(day, timezone),
         money=money,
         source=Source.PERSON,
-        actor=by,
+        actor=act.actor,
         why=why,
     )
-    accept_for(session, desk, gift, [claim], now)
+    accept_for(act, gift, [claim])
 
 
 def _check_amount(money: Money, gift: Gift) -> None:
@@ -78,24 +70,22 @@ def _check_day(day: date, today: date) -> None:
         raise WordRefused(gettext("Enter a day of the last two years."), "day")
 
 
-def take_word_back(
-    session: Session, desk: Desk, gift_id: int, subject: str, *, why: str, by: str, now: datetime
-) -> None:
+def take_word_back(act: Act, gift_id: int, subject: str, *, why: str) -> None:
     """Withdraw what was booked by a word: the ledger is reversed, a receipt is cancelled."""
-    gift = lock_gift(session, gift_id)
-    said = _find(session, gift, subject)
+    gift = lock_gift(act.session, gift_id)
+    said = _find(act.session, gift, subject)
     if said is None or said.amount_minor is None:
         raise WordRefused(gettext("There is nothing of this to take back."))
     claim = Claim(
         fact=FactKind.WITHDRAWN,
         subject=subject,
-        occurred_at=now,
+        occurred_at=act.now,
         money=Money(said.amount_minor, gift.currency),
         source=Source.PERSON,
-        actor=by,
+        actor=act.actor,
         why=why,
     )
-    accept_for(session, desk, gift, [claim], now)
+    accept_for(act, gift, [claim])
 
 
 def list_words(session: Session, gift_id: int) -> Sequence[Evidence]:

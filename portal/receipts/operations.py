@@ -2,12 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, make_transient_to_detached
 
-from portal.database import Database, Document, count_on, insert_new, table_of
+from portal.database import Document, count_on, insert_new, table_of
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftEvent
 from portal.gifts.operations import record_event
@@ -20,10 +19,10 @@ from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries, writ
 from portal.receipts.pdf import render_pdf
 from portal.receipts.queries import find_receipts
 from portal.regions.catalogue import Region
-from portal.settings import Settings
+from portal.services import Act, Services
 
 
-def reserve_receipt(session: Session, gift: Gift, region: Region, now: datetime) -> Receipt | None:
+def reserve_receipt(act: Act, gift: Gift, region: Region) -> Receipt | None:
     """The gift's receipt, numbered in this transaction if it has none that stands.
 
     None where nobody knows who gave: an unknown donor gets no receipt (Canada's Income Tax
@@ -33,23 +32,21 @@ def reserve_receipt(session: Session, gift: Gift, region: Region, now: datetime)
     """
     if not gift.name:
         return None
-    standing, cancelled = find_receipts(session, gift.id)
+    standing, cancelled = find_receipts(act.session, gift.id)
     if standing is not None:
         return standing
-    return _number(session, gift, region, now, replaces=cancelled.label if cancelled else "")
+    return _number(act, gift, region, replaces=cancelled.label if cancelled else "")
 
 
-def _number(
-    session: Session, gift: Gift, region: Region, now: datetime, *, replaces: str
-) -> Receipt:
-    issuer, year = region.issuer, issue_day(region.issuer.timezone, now).year
-    number = _next_number(session, issuer.key, year)
+def _number(act: Act, gift: Gift, region: Region, *, replaces: str) -> Receipt:
+    issuer, year = region.issuer, issue_day(region.issuer.timezone, act.now).year
+    number = _next_number(act.session, issuer.key, year)
     snapshot = {
-        **compose_snapshot(gift, region, now, replaces),
+        **compose_snapshot(gift, region, act.now, replaces),
         "number": write_label(year, number),
     }
     return _add(
-        session,
+        act.session,
         {
             "issuer": issuer.key,
             "year": year,
@@ -57,7 +54,7 @@ def _number(
             "gift_id": gift.id,
             "snapshot": snapshot,
             "locale": gift.locale,
-            "reserved_at": now,
+            "reserved_at": act.now,
             "voided_at": None,
             "void_reason": "",
         },
@@ -89,43 +86,43 @@ class Kept:
     cancelled: Receipt | None = None
 
 
-def keep_receipt(session: Session, gift: Gift, region: Region, now: datetime) -> Kept:
+def keep_receipt(act: Act, gift: Gift, region: Region) -> Kept:
     """Let the receipt that stands say what was received, and let none stand for nothing.
 
     A wrong amount spoils a receipt: it is cancelled, and another one replaces it.
     """
-    standing, cancelled = find_receipts(session, gift.id)
+    standing, cancelled = find_receipts(act.session, gift.id)
     is_due = gift.status.is_received and gift.paid_minor > 0 and bool(gift.name)
     if standing is None:
         label = cancelled.label if cancelled else ""
-        return Kept(_number(session, gift, region, now, replaces=label) if is_due else None)
+        return Kept(_number(act, gift, region, replaces=label) if is_due else None)
     if is_due and standing.money == gift.received:
         return Kept()
     with use_locale(standing.locale):
         reason = gettext(REPLACED if is_due else TAKEN_BACK)
-    void_receipt(session, standing, reason, now)
+    void_receipt(act, standing, reason)
     if not is_due:
         return Kept(cancelled=standing)
-    return Kept(_number(session, gift, region, now, replaces=standing.label), standing)
+    return Kept(_number(act, gift, region, replaces=standing.label), standing)
 
 
 REPLACED = "Another amount was received; a new receipt replaces it."
 TAKEN_BACK = "The payment it acknowledged was not for this gift, or was returned."
 
 
-def void_receipt(session: Session, receipt: Receipt, reason: str, now: datetime) -> None:
+def void_receipt(act: Act, receipt: Receipt, reason: str) -> None:
     """Cancel a receipt; it keeps its number, snapshot and document for ever."""
     if receipt.voided_at is None:
-        receipt.voided_at, receipt.void_reason = now, reason
-        session.flush()
+        receipt.voided_at, receipt.void_reason = act.now, reason
+        act.session.flush()
 
 
-def render_receipt(database: Database, receipt_id: int, *, now: datetime, mark: str = "") -> bytes:
+def render_receipt(services: Services, receipt_id: int, *, mark: str = "") -> bytes:
     """The PDF of a receipt, as first rendered; a marked copy is made from the same snapshot.
 
     `mark` comes from `receipt_mark(gift)`; a cancelled receipt is marked so in any case.
     """
-    with database.read() as session:
+    with services.database.read() as session:
         receipt = session.get_one(Receipt, receipt_id)
         stored = session.get(ReceiptDocument, (receipt_id, ""))
         mark = VOID if receipt.voided_at else mark
@@ -134,10 +131,10 @@ def render_receipt(database: Database, receipt_id: int, *, now: datetime, mark: 
         return render_pdf(receipt.snapshot, marking)
     if stored is not None:
         return stored.pdf
-    return _keep_document(database, receipt, now)
+    return _keep_document(services, receipt)
 
 
-def _keep_document(database: Database, receipt: Receipt, now: datetime) -> bytes:
+def _keep_document(services: Services, receipt: Receipt) -> bytes:
     """Render the receipt and store it, unless another process was quicker."""
     pdf = render_pdf(receipt.snapshot)
     row = {
@@ -145,9 +142,9 @@ def _keep_document(database: Database, receipt: Receipt, now: datetime) -> bytes
         "mark": "",
         "sha256": hashlib.sha256(pdf).hexdigest(),
         "pdf": pdf,
-        "rendered_at": now,
+        "rendered_at": services.now(),
     }
-    with database.write() as session:
+    with services.database.write() as session:
         insert_new(session, ReceiptDocument, row)
         return session.get_one(ReceiptDocument, (receipt.id, "")).pdf
 
@@ -185,52 +182,44 @@ def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
 
 
 def send_receipt(
-    database: Database,
-    settings: Settings,
-    receipt_id: int,
-    now: datetime,
-    *,
-    again: str = "",
-    actor: str = "system",
+    services: Services, receipt_id: int, *, again: str = "", actor: str = "system"
 ) -> None:
     """Send a receipt to its giver with the PDF: once, and once more for each name in `again`.
 
     It goes to the gift's address as it is now. Safe to repeat after a crash; does nothing for a
     cancelled receipt or a gift without an address. Raises `portal.mail.MailNotSent`.
     """
-    with database.read() as session:
+    with services.database.read() as session:
         receipt = session.get_one(Receipt, receipt_id)
         gift = session.get(Gift, receipt.gift_id)
     if receipt.voided_at is not None or gift is None or not gift.email:
         return
     mark = receipt_mark(gift)
-    pdf = render_receipt(database, receipt_id, now=now, mark=mark)
-    letter = write_receipt_letter(settings, receipt, gift, pdf, is_marked=bool(mark))
+    pdf = render_receipt(services, receipt_id, mark=mark)
+    letter = write_receipt_letter(services.settings, receipt, gift, pdf, is_marked=bool(mark))
     key = f"receipt-{receipt_id}-{again}" if again else f"receipt-{receipt_id}"
-    with database.write() as session:
+    with services.database.write() as session:
         email = register_email(
             session,
             key,
             letter,
             message="receipt",
             locale=receipt.locale,
-            now=now,
+            now=services.now(),
             gift_id=gift.id,
         )
-    deliver(database, settings, email.id, letter, now)
-    with database.write() as session:
-        _note_sent(session, gift, receipt, key, now, actor=actor)
+    deliver(services.database, services.settings, email.id, letter, services.now())
+    with services.write(actor) as act:
+        _note_sent(act, gift, receipt, key)
 
 
-def _note_sent(
-    session: Session, gift: Gift, receipt: Receipt, key: str, now: datetime, *, actor: str
-) -> None:
+def _note_sent(act: Act, gift: Gift, receipt: Receipt, key: str) -> None:
     """A line in the gift's story, once a message."""
-    told = session.scalars(
+    told = act.session.scalars(
         sa.select(GiftEvent.data).where(
             GiftEvent.gift_id == gift.id, GiftEvent.kind == "receipt_sent"
         )
     )
     if all(data.get("email") != key for data in told):
         data = {"receipt": receipt.label, "email": key}
-        record_event(session, gift, "receipt_sent", now, actor=actor, data=data)
+        record_event(act, gift, "receipt_sent", actor=act.actor, data=data)

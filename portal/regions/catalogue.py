@@ -340,6 +340,13 @@ class Catalogue:
         wanted = country.upper()
         return next((here for here in self.regions.values() if wanted in here.countries), None)
 
+    def home_of(self, slug: str) -> Region:
+        """The region whose issuer a gift of `slug` belongs to; `LookupError` without any."""
+        region = self.by_slug(slug) or self.rest
+        if region is None:
+            raise LookupError("the catalogue has no region for this gift")
+        return region
+
     @property
     def rest(self) -> Region | None:
         """The rest of the world: the region that names no country."""

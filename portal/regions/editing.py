@@ -1,7 +1,6 @@
 """Staff's changes to a region's modes of payment: which it has, their order and their words."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -12,6 +11,7 @@ from portal.regions.files import DATA, read_common_modes, read_region_documents
 from portal.regions.models import RegionRecord
 from portal.regions.operations import bump_version
 from portal.regions.parsing import RegionError, parse_region
+from portal.services import Act
 
 
 class NoSuchMode(LookupError):
@@ -67,27 +67,23 @@ def list_spare_modes(document: Document, folder: Path = DATA) -> list[Document]:
     return [mode for key, mode in read_common_modes(folder).items() if key not in taken]
 
 
-def save_region(
-    session: Session, record: RegionRecord, document: Document, now: datetime
-) -> Region:
+def save_region(act: Act, record: RegionRecord, document: Document) -> Region:
     """Put a changed document in force; from then on its file no longer overwrites it.
 
     Raises `RegionError`, with the place of what is wrong, before anything is written.
     """
     region = parse_region(document, record.slug)
     if document != record.document:
-        record.document, record.updated_at, record.edited_at = document, now, now
-        bump_version(session)
+        record.document, record.updated_at, record.edited_at = document, act.now, act.now
+        bump_version(act.session)
     return region
 
 
-def restore_region(
-    session: Session, record: RegionRecord, now: datetime, folder: Path = DATA
-) -> None:
+def restore_region(act: Act, record: RegionRecord, folder: Path = DATA) -> None:
     """Follow the region's file again; raises `RegionError` where it has none."""
     for document in read_region_documents(folder).values():
         if document["slug"] == record.slug:
-            record.document, record.updated_at, record.edited_at = document, now, None
-            bump_version(session)
+            record.document, record.updated_at, record.edited_at = document, act.now, None
+            bump_version(act.session)
             return
     raise RegionError(f"{record.slug}: has no file to follow")

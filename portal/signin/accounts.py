@@ -1,14 +1,14 @@
 """What staff do, each act with its line in the audit log."""
 
 import secrets
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Document
+from portal.audit import AuditEntry
 from portal.i18n import gettext
-from portal.signin.models import AuditEntry, Role, StaffUser
+from portal.services import Act
+from portal.signin.models import Role, StaffUser
 from portal.signin.passwords import hash_password, is_outdated, rehash
 
 
@@ -23,15 +23,6 @@ class LastAdmin(Exception):
     """Without this administrator nobody could add or change accounts."""
 
 
-def audit(
-    session: Session, actor: str, act: str, subject: str, detail: Document, *, now: datetime
-) -> None:
-    """Add a line: `actor` (`staff:7`) did `act` to `subject` (`gift:12`)."""
-    session.execute(
-        sa.insert(AuditEntry).values(at=now, actor=actor, act=act, subject=subject, detail=detail)
-    )
-
-
 def actor_of(user: StaffUser) -> str:
     return f"staff:{user.id}"
 
@@ -44,19 +35,10 @@ def find_user(session: Session, email: str) -> StaffUser | None:
     return session.scalar(sa.select(StaffUser).where(StaffUser.email == email))
 
 
-def add_user(
-    session: Session,
-    email: str,
-    name: str,
-    role: Role,
-    password: str,
-    *,
-    now: datetime,
-    actor: str = "system",
-) -> StaffUser:
+def add_user(act: Act, email: str, name: str, role: Role, password: str) -> StaffUser:
     """A new account; `UserExists` or `WeakPassword` where it can't be."""
     address = clean_email(email)
-    if session.scalar(sa.select(StaffUser.id).where(StaffUser.email == address)) is not None:
+    if act.session.scalar(sa.select(StaffUser.id).where(StaffUser.email == address)) is not None:
         raise UserExists
     user = StaffUser(
         email=address,
@@ -65,65 +47,61 @@ def add_user(
         password_hash=hash_password(password, own=f"{name} {address}"),
         session_key=_new_key(),
         active=True,
-        created_at=now,
+        created_at=act.now,
         signed_in_at=None,
     )
-    session.add(user)
-    session.flush()
-    audit(session, actor, "user_add", f"staff:{user.id}", {"role": role.value}, now=now)
+    act.session.add(user)
+    act.session.flush()
+    act.note("user_add", f"staff:{user.id}", {"role": role.value})
     return user
 
 
-def change_role(session: Session, user: StaffUser, role: Role, actor: str, now: datetime) -> None:
+def change_role(act: Act, user: StaffUser, role: Role) -> None:
     """Give an account another role; `LastAdmin` where no administrator would be left."""
     if Role(user.role) is role:
         return
     if user.role == Role.ADMIN:
-        _keep_an_admin(session, user)
-    audit(
-        session, actor, "user_role", actor_of(user), {"from": user.role, "to": role.value}, now=now
-    )
+        _keep_an_admin(act.session, user)
+    act.note("user_role", actor_of(user), {"from": user.role, "to": role.value})
     user.role = role.value
 
 
-def deactivate_user(session: Session, user: StaffUser, actor: str, now: datetime) -> None:
+def deactivate_user(act: Act, user: StaffUser) -> None:
     """Close an account and end its sessions; `LastAdmin` where no administrator would be left."""
     if not user.active:
         return
     if user.role == Role.ADMIN:
-        _keep_an_admin(session, user)
+        _keep_an_admin(act.session, user)
     user.active, user.session_key = False, _new_key()
-    audit(session, actor, "user_deactivate", actor_of(user), {}, now=now)
+    act.note("user_deactivate", actor_of(user), {})
 
 
-def activate_user(session: Session, user: StaffUser, actor: str, now: datetime) -> None:
+def activate_user(act: Act, user: StaffUser) -> None:
     """Open a closed account again."""
     if not user.active:
         user.active = True
-        audit(session, actor, "user_activate", actor_of(user), {}, now=now)
+        act.note("user_activate", actor_of(user), {})
 
 
-def change_password(
-    session: Session, user: StaffUser, password: str, actor: str, now: datetime
-) -> None:
+def change_password(act: Act, user: StaffUser, password: str) -> None:
     """Set a new password, which ends all sessions of the account; or `WeakPassword`."""
     own = f"{user.name} {user.email}"
     user.password_hash, user.session_key = hash_password(password, own=own), _new_key()
-    audit(session, actor, "password_change", actor_of(user), {}, now=now)
+    act.note("password_change", actor_of(user), {})
 
 
-def note_sign_in(session: Session, user: StaffUser, password: str, now: datetime) -> None:
+def note_sign_in(act: Act, user: StaffUser, password: str) -> None:
     """Record a sign-in, and refresh a hash of older parameters while the password is known."""
-    user.signed_in_at = now
+    user.signed_in_at = act.now
     if is_outdated(user.password_hash):
         user.password_hash = rehash(password)
-    audit(session, actor_of(user), "sign_in", actor_of(user), {}, now=now)
+    act.note("sign_in", actor_of(user), {}, actor=actor_of(user))
 
 
-def end_all_sessions(session: Session, user: StaffUser, now: datetime) -> None:
+def end_all_sessions(act: Act, user: StaffUser) -> None:
     """Sign an account out of every browser: a copied cookie is worth nothing then."""
     user.session_key = _new_key()
-    audit(session, actor_of(user), "sign_out", actor_of(user), {}, now=now)
+    act.note("sign_out", actor_of(user), {}, actor=actor_of(user))
 
 
 def was_asked(session: Session, act: str, subject: str, once: str) -> bool:

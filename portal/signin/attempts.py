@@ -1,11 +1,10 @@
 """Checking who wants to sign in, with a limit on tries by account and by network."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from portal.database import Database
 from portal.limits import anonymise, hit
-from portal.signin.accounts import actor_of, audit, clean_email, find_user, note_sign_in
+from portal.services import Services
+from portal.signin.accounts import actor_of, clean_email, find_user, note_sign_in
 from portal.signin.models import StaffUser
 from portal.signin.passwords import is_right
 
@@ -27,40 +26,40 @@ class Attempt:
     network: str
 
 
-def let_in(database: Database, secret: str, attempt: Attempt, now: datetime) -> StaffUser | None:
+def let_in(services: Services, attempt: Attempt) -> StaffUser | None:
     """The account that the attempt signs in to, or None; or `TooManyTries`."""
-    user = check_password(database, secret, attempt, now)
+    user = check_password(services, attempt)
     if user is None:
         return None
-    with database.write() as session:
-        found = session.get_one(StaffUser, user.id)
-        note_sign_in(session, found, attempt.password, now)
+    with services.write(actor_of(user)) as act:
+        found = act.session.get_one(StaffUser, user.id)
+        note_sign_in(act, found, attempt.password)
         return found
 
 
-def check_password(
-    database: Database, secret: str, attempt: Attempt, now: datetime
-) -> StaffUser | None:
+def check_password(services: Services, attempt: Attempt) -> StaffUser | None:
     """The active account that the password belongs to, or None; or `TooManyTries`.
 
     An unknown address takes as long as a wrong password, and both are on record.
     """
     email = clean_email(attempt.email)
-    _count(database, anonymise(secret, email), attempt.network, now)
-    with database.read() as session:
+    secret = services.settings.secret_key.get_secret_value()
+    _count(services, anonymise(secret, email), attempt.network)
+    with services.database.read() as session:
         user = find_user(session, email)
     is_fitting = is_right(attempt.password, user.password_hash if user else None)
     if user is not None and is_fitting and user.active:
         return user
-    with database.write() as session:
+    with services.write() as act:
         subject = actor_of(user) if user else "staff:unknown"
-        audit(session, "system", "sign_in_failed", subject, {}, now=now)
+        act.note("sign_in_failed", subject, {})
     return None
 
 
-def _count(database: Database, account: str, network: str, now: datetime) -> None:
+def _count(services: Services, account: str, network: str) -> None:
     seconds = WINDOW_MINUTES * 60
-    with database.write() as session:
+    now = services.now()
+    with services.database.write() as session:
         is_allowed = [
             hit(
                 session,

@@ -1,4 +1,4 @@
-"""Staff members, and the log of what they did."""
+"""Staff members, and what each may do."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import Base, BigId, Document
+from portal.database import Base
 
 
 class Role(StrEnum):
@@ -36,17 +36,3 @@ class StaffUser(Base):
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
     signed_in_at: Mapped[datetime | None]
-
-
-class AuditEntry(Base):
-    """One act: who did what to which thing. Only ever added; a trigger holds that."""
-
-    __tablename__ = "audit_entries"
-    __table_args__ = (sa.Index("ix_audit_entries_subject", "subject"),)
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    at: Mapped[datetime]
-    actor: Mapped[str] = mapped_column(sa.String(80))
-    act: Mapped[str] = mapped_column(sa.String(40))
-    subject: Mapped[str] = mapped_column(sa.String(80))
-    detail: Mapped[Document]

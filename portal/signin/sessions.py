@@ -4,12 +4,16 @@ Not Flask-Login: its hooks look at the session on every request of the app, whic
 `Vary: Cookie` on donors' pages and takes them out of shared caches.
 """
 
+from collections.abc import MutableMapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from flask import session
 from sqlalchemy.orm import Session
 
 from portal.signin.models import StaffUser
+
+# What Flask's session is: the values of one signed cookie.
+Cookie = MutableMapping[str, Any]
 
 LIFETIME = timedelta(hours=12)
 IDLE = timedelta(minutes=60)
@@ -17,40 +21,39 @@ TOUCH_AFTER = timedelta(minutes=1)
 KEPT = ("language",)
 
 
-def begin_session(user: StaffUser, now: datetime) -> None:
+def begin_session(cookie: Cookie, user: StaffUser, now: datetime) -> None:
     """Sign this browser in, under a new cookie and a new CSRF secret."""
-    kept = {name: session[name] for name in KEPT if name in session}
-    session.clear()
-    session.update(
+    kept = {name: cookie[name] for name in KEPT if name in cookie}
+    cookie.clear()
+    cookie.update(
         kept,
         user=user.id,
         key=user.session_key,
         since=int(now.timestamp()),
         seen=int(now.timestamp()),
     )
-    session.permanent = True
 
 
-def end_session() -> None:
+def end_session(cookie: Cookie) -> None:
     """Forget this browser's cookie."""
-    session.clear()
+    cookie.clear()
 
 
-def find_signed_in(db: Session, now: datetime) -> StaffUser | None:
+def find_signed_in(cookie: Cookie, db: Session, now: datetime) -> StaffUser | None:
     """The account of this browser's session, while the session and the account hold."""
-    if "user" not in session or not _holds(now):
+    if "user" not in cookie or not _holds(cookie, now):
         return None
-    user = db.get(StaffUser, session["user"])
-    if user is None or not user.active or user.session_key != session["key"]:
+    user = db.get(StaffUser, cookie["user"])
+    if user is None or not user.active or user.session_key != cookie["key"]:
         return None
-    if now - _moment("seen") >= TOUCH_AFTER:
-        session["seen"] = int(now.timestamp())
+    if now - _moment(cookie, "seen") >= TOUCH_AFTER:
+        cookie["seen"] = int(now.timestamp())
     return user
 
 
-def _holds(now: datetime) -> bool:
-    return now - _moment("since") < LIFETIME and now - _moment("seen") < IDLE
+def _holds(cookie: Cookie, now: datetime) -> bool:
+    return now - _moment(cookie, "since") < LIFETIME and now - _moment(cookie, "seen") < IDLE
 
 
-def _moment(name: str) -> datetime:
-    return datetime.fromtimestamp(session.get(name, 0), UTC)
+def _moment(cookie: Cookie, name: str) -> datetime:
+    return datetime.fromtimestamp(cookie.get(name, 0), UTC)

@@ -19,6 +19,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from portal.i18n import gettext, pick, set_locale
 from portal.payments.statements.formats.decoding import FILE_LIMIT
+from portal.signin.accounts import actor_of
 from portal.signin.models import Role, StaffUser
 from portal.signin.sessions import find_signed_in
 from portal.staff import labels
@@ -100,6 +101,11 @@ def current_user() -> StaffUser:
     return cast(StaffUser, g.staff_user)
 
 
+def current_actor() -> str:
+    """Who is signed in, as the log calls them: `staff:7`."""
+    return actor_of(current_user())
+
+
 def may(role: str) -> bool:
     """Whether the signed-in member reaches `role`; for templates."""
     user: StaffUser | None = g.get("staff_user")
@@ -112,7 +118,7 @@ def admit() -> ResponseReturnValue | None:
     g.staff_user = None
     _choose_language()
     with services().database.read() as db:
-        g.staff_user = find_signed_in(db, utc_now())
+        g.staff_user = find_signed_in(session, db, utc_now())
     if request.endpoint in OPEN:
         csrf.protect()
         return None

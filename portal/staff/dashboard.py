@@ -16,7 +16,7 @@ from portal.intake.admission import count_starts
 from portal.money import Money
 from portal.staff.access import staff
 from portal.staff.labels import MESSAGES
-from portal.staff.names import all_currencies, current_cache
+from portal.staff.names import all_currencies
 from portal.staff.queries import (
     MANY,
     count_by_status,
@@ -92,7 +92,7 @@ def dashboard() -> ResponseReturnValue:
         most_jobs=MOST_JOBS,
         many=MANY,
         starts=starts,
-        is_closed=not current_cache().get().open,
+        is_closed=not services().catalogue.open,
         is_crowded=starts >= max(services().settings.free_starts, 1),
     )
 

@@ -5,16 +5,13 @@ from flask.typing import ResponseReturnValue
 
 from portal.i18n import gettext
 from portal.payments.models import EventState, StripeEvent
-from portal.payments.stripe.comparison import Bench, StillWaiting
+from portal.payments.stripe.comparison import StillWaiting
 from portal.payments.stripe.comparison import claim_event as book_anyway
 from portal.payments.stripe.comparison import retry_event as apply_again
 from portal.payments.stripe.events import DONE, Outcome
 from portal.payments.stripe.gateway import StripeUnavailable
-from portal.payments.webhook import current_gateway
-from portal.staff.access import staff
-from portal.staff.audit.record import note_act
+from portal.staff.access import current_actor, staff
 from portal.staff.labels import say_problem
-from portal.staff.names import current_cache
 from portal.staff.queries import OPEN_STATES, OTHERS_STATES, PAGE, list_open_events, name_gifts
 from portal.web import services
 
@@ -39,9 +36,9 @@ def events() -> ResponseReturnValue:
 
 @staff.post("/events/<int:event_id>/retry")
 def retry_event(event_id: int) -> ResponseReturnValue:
-    with services().database.write() as session:
-        event = session.get(StripeEvent, event_id) or abort(404)
-        note_act(session, "event_retry", f"event:{event_id}", {"event": event.stripe_event_id})
+    with services().write(current_actor()) as act:
+        event = act.session.get(StripeEvent, event_id) or abort(404)
+        act.note("event_retry", f"event:{event_id}", {"event": event.stripe_event_id})
     flash(_apply_again(event_id))
     return redirect(url_for("staff.events"), 303)
 
@@ -49,12 +46,12 @@ def retry_event(event_id: int) -> ResponseReturnValue:
 @staff.post("/events/<int:event_id>/claim")
 def claim_event(event_id: int) -> ResponseReturnValue:
     """Book what names another, on a person's word."""
-    with services().database.write() as session:
-        event = session.get(StripeEvent, event_id) or abort(404)
+    with services().write(current_actor()) as act:
+        event = act.session.get(StripeEvent, event_id) or abort(404)
         if event.state is not EventState.NOT_OURS:
             abort(409)
-        note_act(session, "event_claim", f"event:{event_id}", {"event": event.stripe_event_id})
-    outcome = book_anyway(_bench(), event_id)
+        act.note("event_claim", f"event:{event_id}", {"event": event.stripe_event_id})
+    outcome = book_anyway(services(), event_id)
     is_booked = outcome.state is EventState.PROCESSED
     flash(gettext("The event is applied.") if is_booked else _say_why(outcome))
     return redirect(url_for("staff.events", of="others"), 303)
@@ -64,28 +61,17 @@ def claim_event(event_id: int) -> ResponseReturnValue:
 def retry_job(job_id: str) -> ResponseReturnValue:
     if all(job.id != job_id for job in services().jobs.failed()):
         abort(404)
-    with services().database.write() as session:
-        note_act(session, "job_retry", "jobs", {"job": job_id})
+    with services().write(current_actor()) as act:
+        act.note("job_retry", "jobs", {"job": job_id})
     services().jobs.retry(job_id)
     flash(gettext("The job will be tried again within seconds."))
     return redirect(url_for("staff.events"), 303)
 
 
-def _bench() -> Bench:
-    at = services()
-    return Bench(
-        database=at.database,
-        jobs=at.jobs,
-        clock=at.clock,
-        gateway=current_gateway(),
-        catalogue=current_cache(),
-    )
-
-
 def _apply_again(event_id: int) -> str:
     """Try the event now; the sentence that says what came of it."""
     try:
-        outcome = apply_again(_bench(), event_id)
+        outcome = apply_again(services(), event_id)
     except StillWaiting as error:
         return _say_why(error.outcome)
     except StripeUnavailable:

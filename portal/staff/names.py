@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import cast
-
-from flask import current_app
 
 from portal.regions.catalogue import Catalogue, Texts
 from portal.regions.files import read_common_modes
-from portal.regions.queries import CatalogueCache
 from portal.staff.labels import name_funds, name_modes, name_regions, name_shared_modes
+from portal.web import services
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +23,8 @@ class Names:
         return self.modes_by_region.get((region, key)) or self.modes.get(key, key)
 
 
-def current_cache() -> CatalogueCache:
-    return cast(CatalogueCache, current_app.extensions["catalogue"])
-
-
 def current_catalogue() -> Catalogue:
-    return current_cache().get()
+    return services().catalogue
 
 
 def current_names() -> Names:

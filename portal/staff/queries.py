@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, defer
 
+from portal.audit import AuditEntry
 from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
 from portal.mail import WORRYING_TRIES, Email
@@ -20,7 +21,7 @@ from portal.payments.transfers.proofs import list_proofs
 from portal.payments.transfers.watching import find_watch
 from portal.receipts.models import Receipt, ReceiptSeries
 from portal.receipts.queries import list_receipts
-from portal.signin.models import AuditEntry, StaffUser
+from portal.signin.models import StaffUser
 
 PAGE = 50
 MANY = 1_000

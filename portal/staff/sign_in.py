@@ -1,16 +1,16 @@
 """Signing in and out, and one's own password."""
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.forms import PortalForm
 from portal.i18n import gettext
-from portal.signin.accounts import actor_of, change_password, end_all_sessions
+from portal.signin.accounts import change_password, end_all_sessions
 from portal.signin.attempts import WINDOW_MINUTES, Attempt, TooManyTries, check_password, let_in
 from portal.signin.models import StaffUser
 from portal.signin.passwords import WeakPassword
 from portal.signin.sessions import begin_session, end_session
-from portal.staff.access import current_user, local_path, staff
+from portal.staff.access import current_actor, current_user, local_path, staff
 from portal.staff.forms import PasswordForm, SignInForm
 from portal.web import client_key, services, utc_now
 
@@ -42,15 +42,15 @@ def send_sign_in() -> ResponseReturnValue:
     if user is None:
         form.refuse("email", gettext("The e-mail address and the password don’t fit together"))
         return _show_sign_in(form, 422)
-    begin_session(user, utc_now())
+    _begin(user)
     return redirect(local_path(form.next.data or "") or url_for("staff.dashboard"), 303)
 
 
 @staff.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
-    with services().database.write() as session:
-        end_all_sessions(session, session.get_one(StaffUser, current_user().id), utc_now())
-    end_session()
+    with services().write(current_actor()) as act:
+        end_all_sessions(act, act.session.get_one(StaffUser, current_user().id))
+    end_session(session)
     flash(gettext("You are signed out, here and on every other device."))
     return redirect(url_for("staff.sign_in"), 303)
 
@@ -69,13 +69,14 @@ def send_password() -> ResponseReturnValue:
     return render_template("staff/password.html", form=form), 422
 
 
-def _secret() -> str:
-    return services().settings.secret_key.get_secret_value()
+def _begin(user: StaffUser) -> None:
+    begin_session(session, user, utc_now())
+    session.permanent = True
 
 
 def _let_in(form: SignInForm) -> StaffUser | None:
     attempt = Attempt(form.email.data, form.password.data, client_key())
-    return let_in(services().database, _secret(), attempt, utc_now())
+    return let_in(services(), attempt)
 
 
 def _show_sign_in(form: PortalForm, status: int) -> ResponseReturnValue:
@@ -86,7 +87,7 @@ def _change_password(form: PasswordForm) -> bool:
     """Whether it was changed; else the form says why not."""
     attempt = Attempt(current_user().email, form.current.data, client_key())
     try:
-        user = check_password(services().database, _secret(), attempt, utc_now())
+        user = check_password(services(), attempt)
         if user is None:
             form.refuse("current", gettext("This is not your password"))
             return False
@@ -101,7 +102,7 @@ def _change_password(form: PasswordForm) -> bool:
 
 
 def _set_password(user_id: int, password: str) -> None:
-    with services().database.write() as session:
-        user = session.get_one(StaffUser, user_id)
-        change_password(session, user, password, actor_of(user), utc_now())
-    begin_session(user, utc_now())
+    with services().write(current_actor()) as act:
+        user = act.session.get_one(StaffUser, user_id)
+        change_password(act, user, password)
+    _begin(user)

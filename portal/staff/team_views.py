@@ -14,8 +14,7 @@ from portal.signin.accounts import (
 )
 from portal.signin.models import Role, StaffUser
 from portal.signin.passwords import WeakPassword
-from portal.staff.access import staff
-from portal.staff.audit.record import current_actor
+from portal.staff.access import current_actor, staff
 from portal.staff.audit.subjects import Known, name_subject
 from portal.staff.audit.words import list_mentioned, tell_act
 from portal.staff.forms import RoleForm, UserForm
@@ -28,7 +27,7 @@ from portal.staff.queries import (
     name_files,
     name_gifts,
 )
-from portal.web import services, utc_now
+from portal.web import services
 
 
 @staff.get("/audit")
@@ -68,9 +67,9 @@ def send_role(user_id: int) -> ResponseReturnValue:
     if not form.validate():
         abort(400)
     try:
-        with services().database.write() as session:
-            user = session.get(StaffUser, user_id) or abort(404)
-            change_role(session, user, Role(form.role.data), current_actor(), utc_now())
+        with services().write(current_actor()) as act:
+            user = act.session.get(StaffUser, user_id) or abort(404)
+            change_role(act, user, Role(form.role.data))
     except LastAdmin:
         flash(_last_admin())
         return redirect(url_for("staff.users"), 303)
@@ -83,9 +82,9 @@ def send_active(user_id: int) -> ResponseReturnValue:
     """Open or close an account, as the button said."""
     change = activate_user if request.form.get("active") == "yes" else deactivate_user
     try:
-        with services().database.write() as session:
-            user = session.get(StaffUser, user_id) or abort(404)
-            change(session, user, current_actor(), utc_now())
+        with services().write(current_actor()) as act:
+            user = act.session.get(StaffUser, user_id) or abort(404)
+            change(act, user)
     except LastAdmin:
         flash(_last_admin())
         return redirect(url_for("staff.users"), 303)
@@ -105,15 +104,13 @@ def _last_admin() -> str:
 def _add(form: UserForm) -> bool:
     """Whether the account was made; else the form says why not."""
     try:
-        with services().database.write() as session:
+        with services().write(current_actor()) as act:
             add_user(
-                session,
+                act,
                 form.email.data,
                 form.name.data,
                 Role(form.role.data),
                 form.password.data,
-                now=utc_now(),
-                actor=current_actor(),
             )
     except UserExists as error:
         form.refuse("email", str(error))

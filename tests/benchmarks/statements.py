@@ -27,6 +27,7 @@ from portal.payments.statements.formats.entries import StatementEntry
 from tests.benchmarks import table
 from tests.benchmarks.ground import Ground, log_to_nowhere, opened
 from tests.matching.timing import make_entries, make_gifts
+from tests.workplace import at, make_workplace
 
 LESS, MORE = 10_000, 100_000
 MOST_TIMES = 12.0
@@ -131,7 +132,6 @@ def import_one(url: str, path: Path) -> dict[str, Any]:
     from portal.payments.statements.formats.reading import read_statement  # noqa: PLC0415
     from portal.payments.statements.match_run import match_open_lines  # noqa: PLC0415
     from portal.payments.statements.operations import import_statement  # noqa: PLC0415
-    from tests.workplace import make_workplace  # noqa: PLC0415
 
     place = make_workplace(url, None)
     started, cpu = time.perf_counter(), time.process_time()
@@ -139,11 +139,11 @@ def import_one(url: str, path: Path) -> dict[str, Any]:
     document = read_statement(content, filename=path.name)
     now = datetime.now(UTC)
     imported = import_statement(
-        place.database, document, content, filename=path.name, by="system", now=now
+        at(place.services, now), document, content, filename=path.name, by="system"
     )
     kept = time.process_time()
     del document
-    worked = match_open_lines(place.database, place.bench.desk(), now)
+    worked = match_open_lines(at(place.services, now))
     figures = {
         "lines": imported.new,
         "automatic": worked.automatic,

@@ -37,7 +37,7 @@ def seeded(ground: Ground, engine: str, gifts: int) -> str:
         if done % 100_000 == 0:
             click.echo(f"  {engine}: {done:,} of {gifts:,} gifts", err=True)
 
-    seed_gifts(place.bench, gifts, progress)
+    seed_gifts(place.services, gifts, progress)
     with place.database.writer.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
         connection.exec_driver_sql("COMMIT")

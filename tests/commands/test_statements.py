@@ -12,7 +12,7 @@ from tests.commands.test_commands import good, portal
 from tests.conftest import NOW
 from tests.statements.clerk import rbc
 from tests.statements.samples import SAMPLES
-from tests.workplace import make_workplace
+from tests.workplace import act_in, make_workplace
 
 pytestmark = pytest.mark.slow
 
@@ -115,7 +115,7 @@ def test_a_file_that_staff_withdrew_is_imported_again(
     assert "staff can withdraw it" in again.stdout
     database = Database(ready["PORTAL_DATABASE_URL"])
     with database.write() as session:
-        withdraw_file(session, 1, why="sign", by="staff:7", now=NOW)
+        withdraw_file(act_in(session, NOW, actor="staff:7"), 1, why="sign")
     database.close()
     done = portal("statements", "import", str(file), *MAPPING, "--debit-positive", **ready)
     assert done.returncode == 0, done.stderr

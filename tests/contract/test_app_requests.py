@@ -16,7 +16,7 @@ from portal.payments.stripe.refunds import Wish, request_refund
 from tests.contract.contract import log_differences
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess
-from tests.workplace import Workplace, make_workplace
+from tests.workplace import Workplace, at, make_workplace
 
 ASKED = {
     ("POST", "/v1/checkout/sessions"),
@@ -50,11 +50,8 @@ def pay(place: Workplace, sandbox: SandboxProcess, **choices: object) -> str:
     gift = place.gift(started.token)
     look_up_return(
         place.services,
-        place.gateway,
-        place.bench.desk(),
         gift,
         session_id=last_checkout(place),
-        now=datetime.now(UTC),
     )
     assert place.gift(started.token).status == "paid"
     return started.token
@@ -95,15 +92,15 @@ def test_every_request_has_the_shape_of_stripes_own_types(
 def give_back(place: Workplace, token: str) -> None:
     wish = Wish(money=Money(1001, "CAD"), once="form-1", reason="the donor asked", actor="system")
     gift_id, now = place.gift(token).id, datetime.now(UTC)
-    request_refund(place.database, place.bench.desk(), place.gateway, gift_id, wish, now=now)
+    request_refund(at(place.services, now), gift_id, wish)
     assert place.gift(token).status == "partly_refunded"
 
 
 def ask_the_rest(place: Workplace, sandbox: SandboxProcess, gift_id: int) -> None:
     """What the worker, the doctor and staff ask."""
     charge = next(one for one in find(sandbox, "charges") if one["balance_transaction"])
-    fetch_fee(place.bench, charge["balance_transaction"], gift_id)
-    compare_with_stripe(place.bench)
+    fetch_fee(place.services, charge["balance_transaction"], gift_id)
+    compare_with_stripe(place.services)
     gateway = place.gateway
     for one in find(sandbox, "charges"):
         gateway.retrieve_payment_intent(one["payment_intent"])

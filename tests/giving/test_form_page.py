@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -80,7 +81,9 @@ def test_packs_the_page_for_browsers_that_take_it(client: CheckedClient, app: Fl
 def test_a_kept_page_asks_the_database_nothing(client: CheckedClient, app: Flask) -> None:
     database: Database = app.extensions["portal"].database
     app.extensions["giving_pages"] = PageCache(lambda: 0.0)
-    app.extensions["catalogue"] = CatalogueCache(database, seconds=3600)
+    app.extensions["portal"] = replace(
+        app.extensions["portal"], regions=CatalogueCache(database, seconds=3600)
+    )
     first = client.get("/give/ca?code=LWCAN")
     asked: list[str] = []
     for engine in {database.reader, database.writer}:

@@ -10,6 +10,7 @@ from portal.regions.queries import load_catalogue
 from tests.conftest import NOW
 from tests.giving.visits import begin, text_of
 from tests.pages import CheckedClient
+from tests.workplace import act_in
 
 
 def begin_by_card(client: CheckedClient, database: Database, **changes: str) -> Gift:
@@ -30,7 +31,7 @@ def put(database: Database, gift: Gift, status: Status, refunded: int = 0) -> st
             kept.received_at = NOW
             region = load_catalogue(session).by_slug(kept.region)
             assert region is not None
-            reserve_receipt(session, kept, region, NOW)
+            reserve_receipt(act_in(session, NOW), kept, region)
     return f"/gift/{gift.token}"
 
 

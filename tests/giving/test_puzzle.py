@@ -23,7 +23,7 @@ from portal.proof_of_work import HARDEST, LIFE, derive
 from tests.conftest import NOW
 from tests.giving.visits import begin, give, text_of
 from tests.pages import CheckedClient
-from tests.workplace import promised_jobs
+from tests.workplace import act_in, promised_jobs
 
 Crowd = Callable[[], None]
 
@@ -62,9 +62,8 @@ def crowd(app: Flask, catalogued: Database, clock: FixedClock) -> Crowd:
     """Somebody takes the payment that is free."""
 
     def take() -> None:
-        settings = app.extensions["portal"].settings
         with catalogued.write() as session:
-            admit(session, settings, Caller("somebody"), clock.now())
+            admit(act_in(session, clock.now(), app.extensions["portal"]), Caller("somebody"))
 
     return take
 

@@ -21,7 +21,7 @@ from tests.conftest import NOW
 from tests.giving.visits import begin, tag_of, text_of
 from tests.pages import CheckedClient
 from tests.unit import samples
-from tests.workplace import promised_jobs
+from tests.workplace import act_in, promised_jobs
 
 
 def book(database: Database, gift: Gift, kind: FactKind, subject: str, minor: int = 0) -> None:
@@ -35,7 +35,7 @@ def book(database: Database, gift: Gift, kind: FactKind, subject: str, minor: in
         actor="staff:1",
     )
     with database.write() as session:
-        book_claims(session, lock_gift(session, gift.id), [claim], NOW)
+        book_claims(act_in(session, NOW), lock_gift(session, gift.id), [claim])
 
 
 def happenings(database: Database, gift: Gift) -> list[str]:

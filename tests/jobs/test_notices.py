@@ -1,6 +1,7 @@
 """Letters about a gift: each fact is told once, in the giver's language, with what to do."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -18,7 +19,7 @@ from portal.payments.operations import accept
 from portal.payments.stripe.subscriptions import note_ended
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch, take_word
-from tests.workplace import Workplace, make_settings, make_workplace, promised_jobs
+from tests.workplace import Workplace, act_in, make_settings, make_workplace, promised_jobs
 
 
 @pytest.fixture
@@ -39,7 +40,9 @@ class Post:
     def send(self, message: str, gift_id: int, about: str) -> StoredMessage:
         key = f"{message}:{gift_id}:{about}"
         for _ in range(2):
-            send_notice(self.settings, self.place.bench, message, gift_id, key=key)
+            send_notice(
+                replace(self.place.services, settings=self.settings), message, gift_id, key=key
+            )
         (found,) = self.store.list_messages()
         assert found.deliveries == 1
         return found
@@ -70,7 +73,7 @@ def test_a_refund_is_told_with_its_amount(place: Workplace, post: Post) -> None:
         )
     ]
     with place.database.write() as session:
-        accept(session, place.bench.desk(), gift.id, claims, datetime.now(UTC))
+        accept(act_in(session, datetime.now(UTC), place.services), gift.id, claims)
     assert "10,01" in post.send("refund_made", gift.id, "re_1").text
 
 
@@ -102,9 +105,9 @@ def test_the_end_of_a_subscription_that_another_replaced_is_no_end_of_the_gift(
     started = place.start(frequency=Frequency.MONTHLY, mode="bank_debit", money=Money(2513, "CAD"))
     gift = place.gift(started.token)
     with place.database.write() as session:
-        note_ended(session, gift, ["sub_1"], datetime.now(UTC))
+        note_ended(act_in(session, datetime.now(UTC)), gift, ["sub_1"])
     key = f"monthly_ended:{gift.id}:sub_1"
-    send_notice(post.settings, place.bench, "monthly_ended", gift.id, key=key)
+    send_notice(replace(place.services, settings=post.settings), "monthly_ended", gift.id, key=key)
     assert post.store.list_messages() == []
 
 
@@ -128,14 +131,14 @@ def test_a_reminder_that_is_late_is_not_sent(place: Workplace, post: Post, about
     with place.database.write() as session:
         held = lock_gift(session, gift.id)
         if about == "word":
-            take_word(session, held, care, now)
+            take_word(act_in(session, now), held, care)
         elif about == "paid":
             paid = claim(FactKind.PAID, "line-1", gift.money)
-            accept(session, place.bench.desk(), gift.id, [paid], now)
+            accept(act_in(session, now, place.services), gift.id, [paid])
         else:
-            begin_watch(session, gift.id, care, now)
+            begin_watch(act_in(session, now), gift.id, care)
     key = f"gift_reminder:{gift.id}:1-1"
-    send_notice(post.settings, place.bench, "gift_reminder", gift.id, key=key)
+    send_notice(replace(place.services, settings=post.settings), "gift_reminder", gift.id, key=key)
     assert post.store.list_messages() == []
 
 
@@ -143,7 +146,7 @@ def test_a_part_is_told_with_what_is_still_open(place: Workplace, post: Post) ->
     gift = place.gift(place.start(mode="interac").token)
     part = claim(FactKind.PAID, "line-1", Money(5000, "CAD"))
     with place.database.write() as session:
-        book_claims(session, lock_gift(session, gift.id), [part], datetime.now(UTC))
+        book_claims(act_in(session, datetime.now(UTC)), lock_gift(session, gift.id), [part])
     letter = post.send("part_received", gift.id, "line-1")
     text = letter.text.replace("\u00a0", " ")
     assert "50,00 $ sur 75,53 $" in text
@@ -157,7 +160,7 @@ def test_a_debit_on_its_way_is_told_once_and_without_a_receipt(
     gift = place.gift(place.start(mode="bank_debit").token)
     with place.database.write() as session:
         on_its_way = claim(FactKind.PROCESSING, "pi_1")
-        accept(session, place.bench.desk(), gift.id, [on_its_way], datetime.now(UTC))
+        accept(act_in(session, datetime.now(UTC), place.services), gift.id, [on_its_way])
     letter = post.send("payment_processing", gift.id, "pi_1")
     assert "est en route" in letter.header("Subject")
     assert "75,53" in letter.text
@@ -170,7 +173,7 @@ def test_a_debit_that_came_back_after_success_is_told(place: Workplace, post: Po
         claim(FactKind.DISPUTE_LOST, "dp_1", gift.money),
     ]
     with place.database.write() as session:
-        accept(session, place.bench.desk(), gift.id, claims, datetime.now(UTC))
+        accept(act_in(session, datetime.now(UTC), place.services), gift.id, claims)
     promised = promised_jobs(place.database)
     assert f"send_notice-payment_returned:{gift.id}:dp_1" in promised
     letter = post.send("payment_returned", gift.id, "dp_1")
@@ -185,7 +188,7 @@ def test_a_part_that_the_bank_took_back_is_told_as_a_part(place: Workplace, post
         claim(FactKind.DISPUTE_LOST, "dp_1", Money(1001, "CAD")),
     ]
     with place.database.write() as session:
-        accept(session, place.bench.desk(), gift.id, claims, datetime.now(UTC))
+        accept(act_in(session, datetime.now(UTC), place.services), gift.id, claims)
     letter = post.send("payment_returned", gift.id, "dp_1")
     subject = letter.header("Subject").replace("\xa0", " ")
     assert subject == "Votre banque a repris 10,01 $ de votre don"

@@ -26,7 +26,7 @@ from portal.ports import free_port
 from portal.receipts.models import Receipt
 from tests.conftest import SECRET, PostgresServer
 from tests.sandbox_process import wait_until
-from tests.workplace import Workplace, make_workplace
+from tests.workplace import Workplace, act_in, make_workplace
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def pay(place: Workplace) -> str:
         money=gift.money,
     )
     with place.database.write() as session:
-        accept(session, place.bench.desk(), gift.id, [claim], datetime.now(UTC))
+        accept(act_in(session, datetime.now(UTC), place.services), gift.id, [claim])
     return token
 
 
@@ -183,12 +183,12 @@ def test_a_job_is_promised_with_its_rows_or_not_at_all(place: Workplace) -> None
         fact=FactKind.PAID, subject="line-1", occurred_at=datetime.now(UTC), money=gift.money
     )
     with suppress(ZeroDivisionError), place.database.write() as session:
-        accept(session, place.bench.desk(), gift.id, [claim], datetime.now(UTC))
+        accept(act_in(session, datetime.now(UTC), place.services), gift.id, [claim])
         raise ZeroDivisionError
     assert jobs(place.database) == before
     assert place.gift(token).received_at is None
     with place.database.write() as session:
-        accept(session, place.bench.desk(), gift.id, [claim], datetime.now(UTC))
+        accept(act_in(session, datetime.now(UTC), place.services), gift.id, [claim])
     assert jobs(place.database) == before + 1
 
 

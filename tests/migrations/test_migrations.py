@@ -20,6 +20,7 @@ from portal.payments.statements.models import Match, StatementFile, StatementLin
 from portal.payments.transfers.models import ProofFile
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch
+from tests.workplace import act_in
 
 CARE = Care(reminder_days=(3, 10), expires_days=60)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -28,7 +29,8 @@ FORBIDDEN = (sa.exc.IntegrityError, sa.exc.DatabaseError, DatabaseUnavailable)
 
 def add_paid_gift(database: Database) -> int:
     pledge = Pledge(
-        money=Money(7553, "CAD"),
+        given=Money(7553, "CAD"),
+        cover=Money(0, "CAD"),
         region="ca",
         fund="missions",
         mode="card",
@@ -38,10 +40,8 @@ def add_paid_gift(database: Database) -> int:
     giver = Giver(first_name="Ada", last_name="Eze", email="ada@example.org")
     claim = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=Money(7553, "CAD"))
     with database.write() as session:
-        gift = add_gift(
-            session, pledge, giver, NOW, donor_id=None, cover=Money(0, "CAD"), partner=None
-        )
-        book_claims(session, gift, [claim], NOW)
+        gift = add_gift(act_in(session, NOW), pledge, giver, donor_id=None, partner=None)
+        book_claims(act_in(session, NOW), gift, [claim])
         return gift.id
 
 
@@ -84,7 +84,7 @@ def test_a_partly_paid_gift_waits_again_below_statements(database: Database) -> 
 def test_proofs_come_and_go_without_touching_gifts(database: Database) -> None:
     gift_id = add_paid_gift(database)
     with database.write() as session:
-        begin_watch(session, gift_id, CARE, NOW)
+        begin_watch(act_in(session, NOW), gift_id, CARE)
         session.add(
             ProofFile(
                 gift_id=gift_id,

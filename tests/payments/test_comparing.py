@@ -10,15 +10,16 @@ from portal.clock import FixedClock
 from portal.codes.terms import Frequency
 from portal.gifts.lifecycle import Status
 from portal.money import Money
-from portal.payments.stripe.comparison import Bench, compare_with_stripe, retry_event
+from portal.payments.stripe.comparison import compare_with_stripe, retry_event
 from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
+from portal.services import Services
 from tests.sandbox_process import SandboxProcess, wait_until
 from tests.workplace import Workplace
 
 
-def later(place: Workplace) -> Bench:
+def later(place: Workplace) -> Services:
     """The same installation ten minutes on."""
-    return replace(place.bench, clock=FixedClock(datetime.now(UTC) + timedelta(minutes=10)))
+    return replace(place.services, clock=FixedClock(datetime.now(UTC) + timedelta(minutes=10)))
 
 
 def test_a_payment_that_no_webhook_told_of_is_booked(
@@ -41,7 +42,7 @@ def test_a_payment_found_long_after_counts_for_the_day_it_was_made(
     sandbox.pay(started.url)
     charged = sandbox.api("GET", "/v1/charges?limit=1").json["data"][0]["created"]
     after = FixedClock(datetime.fromtimestamp(charged, UTC) + timedelta(days=400))
-    compare_with_stripe(replace(place.bench, clock=after))
+    compare_with_stripe(replace(place.services, clock=after))
     gift = place.gift(started.token)
     assert gift.status is Status.PAID
     assert gift.received_at is not None
@@ -54,7 +55,7 @@ def test_a_first_month_found_long_after_counts_for_the_day_it_was_paid(
     started = place.start(frequency=Frequency.MONTHLY)
     sandbox.pay(started.url)
     after = FixedClock(datetime.now(UTC) + timedelta(days=400))
-    compare_with_stripe(replace(place.bench, clock=after))
+    compare_with_stripe(replace(place.services, clock=after))
     received_at = place.gift(started.token).received_at
     assert received_at is not None
     assert abs(received_at - datetime.now(UTC)) < timedelta(minutes=5)
@@ -76,7 +77,7 @@ def test_a_key_that_stripe_refuses_sets_no_event_aside(
     gateway = Gateway(place.services.settings.model_copy(update=wrong))
     [waiting] = place.waiting()
     with pytest.raises(StripeRefused):
-        retry_event(replace(place.bench, gateway=gateway), waiting)
+        retry_event(replace(place.services, gateway=gateway), waiting)
     assert place.waiting() == [waiting]
     for event in reversed(events):
         place.receive(event)

@@ -11,7 +11,7 @@ from portal.money import Money
 from portal.payments.models import Checkout
 from tests.payments.stories import find, list_events, sandbox_now
 from tests.sandbox_process import SandboxProcess
-from tests.workplace import Workplace
+from tests.workplace import Workplace, act_in
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_gift_sent_to_stripe_four_times_at_once_can_be_paid_once(
     with ThreadPoolExecutor(len(networks)) as pool:
         with place.database.write() as session:
             # Who is about to begin a payment waits for this one to be counted.
-            admit(session, place.services.settings, Caller("another network"), now)
+            admit(act_in(session, now, place.services), Caller("another network"))
             pressed = [pool.submit(place.resume, expired, now, network) for network in networks]
             time.sleep(1)
         urls = {one.result() for one in pressed}

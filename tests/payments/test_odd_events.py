@@ -10,7 +10,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.payments.models import EventState, Problem, StripeEvent
 from portal.payments.stripe.envelopes import BODY
-from portal.payments.stripe.readings import READERS
+from portal.payments.stripe.readers import READERS
 from tests.conftest import NOW
 from tests.pages import CheckedClient
 from tests.payments.test_webhook_http import all_gifts, count, only_event, pending

@@ -29,19 +29,22 @@ from portal.receipts.register import verify_register
 from tests.conftest import ENGINES, NOW, PostgresServer
 from tests.payments.stories import STORIES, Event, Recorder, list_events
 from tests.sandbox_process import SandboxProcess, running_sandbox
-from tests.workplace import Workplace, make_workplace
+from tests.workplace import Workplace, act_in, make_workplace
 
 pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
 class Told:
-    """A story that was played: its events, and how to copy the database it began in."""
+    """A story that was played: its events, and how to go back to where it began.
+
+    All deliveries share one database's connections: statements are compiled once a story.
+    """
 
     events: list[Event]
     forgotten: list[int]
-    copy: Callable[[], str]
-    sandbox: SandboxProcess
+    workplace: Workplace
+    go_back: Callable[[], None]
     known: dict[str, Any] = field(default_factory=dict)
 
     def books(self) -> dict[str, Any]:
@@ -51,7 +54,10 @@ class Told:
         return self.known
 
     def place(self) -> Workplace:
-        return make_workplace(self.copy(), self.sandbox)
+        """The workplace as it was when the gifts had been started."""
+        self.workplace.database.close()
+        self.go_back()
+        return self.workplace
 
 
 @pytest.fixture(scope="module", params=STORIES)
@@ -59,24 +65,32 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    """One sandbox for all stories; each begins in it from nothing."""
+    with running_sandbox(tmp_path_factory.mktemp("stage")) as sandbox:
+        yield sandbox
+
+
 @pytest.fixture(scope="module", params=ENGINES)
 def told(
-    request: pytest.FixtureRequest, name: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    name: str,
+    stage: SandboxProcess,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Told]:
-    folder = tmp_path_factory.mktemp("story")
-    url, copy = BEGIN[request.param](request, folder)
-    with running_sandbox(folder / "sandbox") as sandbox:
-        database = Database(url)
-        load_catalogue(database)
-        database.close()
-        place = make_workplace(url, sandbox)
-        seen = Recorder()
-        STORIES[name](place, sandbox, seen)
-        place.close()
-        listed = {event["id"] for event in list_events(sandbox)}
-        events = list(seen.values())
-        forgotten = [at for at, event in enumerate(events) if event["id"] not in listed]
-        yield Told(events, forgotten, copy, sandbox)
+    stage.control("reset")
+    url, keep = BEGIN[request.param](request, tmp_path_factory.mktemp("story"))
+    place = make_workplace(url, stage)
+    load_catalogue(place.database)
+    seen = Recorder()
+    STORIES[name](place, stage, seen)
+    place.database.close()
+    listed = {event["id"] for event in list_events(stage)}
+    events = list(seen.values())
+    forgotten = [at for at, event in enumerate(events) if event["id"] not in listed]
+    yield Told(events, forgotten, place, keep())
+    place.close()
 
 
 def load_catalogue(database: Database) -> None:
@@ -86,30 +100,42 @@ def load_catalogue(database: Database) -> None:
         load_region_files(session, NOW)
 
 
-def _begin_sqlite(request: pytest.FixtureRequest, folder: Path) -> tuple[str, Callable[[], str]]:
-    first = folder / "first.db"
-    shutil.copy(request.getfixturevalue("sqlite_template"), first)
-
-    def copy() -> str:
-        path = folder / f"{uuid.uuid4().hex}.db"
-        shutil.copy(first, path)
-        return f"sqlite:///{path}"
-
-    return f"sqlite:///{first}", copy
+# To keep a database as it is now; what that gives brings it back, as often as it is called.
+Keep = Callable[[], Callable[[], None]]
 
 
-def _begin_postgres(request: pytest.FixtureRequest, _folder: Path) -> tuple[str, Callable[[], str]]:
+def _begin_sqlite(request: pytest.FixtureRequest, folder: Path) -> tuple[str, Keep]:
+    path, kept = folder / "story.db", folder / "first.db"
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+
+    def go_back() -> None:
+        for left in folder.glob("story.db*"):
+            left.unlink()
+        shutil.copy(kept, path)
+
+    def keep() -> Callable[[], None]:
+        shutil.copy(path, kept)
+        return go_back
+
+    return f"sqlite:///{path}", keep
+
+
+def _begin_postgres(request: pytest.FixtureRequest, _folder: Path) -> tuple[str, Keep]:
     server: PostgresServer = request.getfixturevalue("postgres")
     template = request.getfixturevalue("postgres_template")
-    first = f"story{uuid.uuid4().hex[:8]}"
-    server.run(f"CREATE DATABASE {first} TEMPLATE {template}")
+    name = f"story{uuid.uuid4().hex[:8]}"
+    first = f"{name}_first"
+    server.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
 
-    def copy() -> str:
-        name = f"copy{uuid.uuid4().hex[:12]}"
+    def go_back() -> None:
+        server.run(f"DROP DATABASE {name} WITH (FORCE)")
         server.run(f"CREATE DATABASE {name} TEMPLATE {first} STRATEGY FILE_COPY")
-        return server.url(name)
 
-    return server.url(first), copy
+    def keep() -> Callable[[], None]:
+        server.run(f"CREATE DATABASE {first} TEMPLATE {name} STRATEGY FILE_COPY")
+        return go_back
+
+    return server.url(name), keep
 
 
 BEGIN: dict[str, Any] = {"sqlite": _begin_sqlite, "postgresql": _begin_postgres}
@@ -127,14 +153,12 @@ def deliver(
     # What Stripe lists no longer was redelivered while it tried, for three days.
     for index in [*order, *(set(told.forgotten) - set(order))]:
         receive(place, change(told.events[index]))
-    compare_with_stripe(place.bench)
+    compare_with_stripe(place.services)
     place.work_off()
     assert not place.waiting(), "an event waits for ever"
     with place.database.read() as session:
         assert verify_register(session) == []
-    books = place.books()
-    place.close()
-    return books
+    return place.books()
 
 
 def receive(place: Workplace, event: Event) -> None:
@@ -153,7 +177,7 @@ def receive(place: Workplace, event: Event) -> None:
     with place.database.write() as session:
         gift = find_gift_by_reference(session, event["reference"])
         assert gift is not None
-        accept(session, place.bench.desk(), gift.id, [claim], NOW)
+        accept(act_in(session, NOW, place.services), gift.id, [claim])
 
 
 @settings(
@@ -215,7 +239,6 @@ def test_what_is_left_of_each_gift_is_what_the_ledger_holds_as_income(told: Told
             assert left == gift.paid_minor - gift.refunded_minor
             all_back = gift.status in {Status.REFUNDED, Status.CHARGED_BACK}
             assert all_back is (gift.paid_minor > 0 and left == 0)
-    place.close()
 
 
 def income_of(entry: LedgerEntry) -> int:
@@ -236,7 +259,6 @@ def test_fees_are_booked_once(told: Told, name: str) -> None:
     ]
     transaction = next(filter(None, (charge["balance_transaction"] for charge in charges)))
     for _ in range(2):
-        fetch_fee(place.bench, transaction, 1)
+        fetch_fee(place.services, transaction, 1)
     fees = [row for row in place.books()["ledger"] if row[0].startswith("fee:")]
     assert len(fees) == 1
-    place.close()

@@ -14,7 +14,7 @@ from portal.payments.stripe.gateway import CheckoutOrder
 from portal.payments.stripe.refunds import RefundRefused, RefundUnanswered, Wish, request_refund
 from tests.payments.stories import Recorder, find
 from tests.sandbox_process import SandboxProcess
-from tests.workplace import Workplace
+from tests.workplace import Workplace, at
 
 WEEK = 8 * 86_400
 # The SDK asks once and twice more, by the same key.
@@ -40,7 +40,7 @@ def pay(place: Workplace, sandbox: SandboxProcess, minor: int = 10_001, **choice
 def ask(place: Workplace, gift: Gift, minor: int, *, once: str = "form-1", **late: Any) -> None:
     wish = Wish(money=Money(minor, gift.currency), once=once, reason="Asked", actor="staff:1")
     now = datetime.now(UTC) + timedelta(**late)
-    request_refund(place.database, place.bench.desk(), place.gateway, gift.id, wish, now=now)
+    request_refund(at(place.services, now), gift.id, wish)
 
 
 def refunds(sandbox: SandboxProcess) -> list[int]:
@@ -114,10 +114,10 @@ def test_a_gift_paid_after_a_failed_bank_debit_is_refunded_on_what_was_paid(
     sandbox.control("fail_next_settlement", count=1)
     debit(place, sandbox, started.url)
     gift = place.gift(started.token)
-    region = place.bench.catalogue.get().by_slug(gift.region)
+    region = place.services.catalogue.by_slug(gift.region)
     assert region is not None
     caller, now = Caller("visitor"), datetime.fromtimestamp(sandbox.look("state")["now"], UTC)
-    url = resume_gift(place.services, place.gateway, region, gift, caller=caller, now=now)
+    url = resume_gift(at(place.services, now), region, gift, caller=caller)
     debit(place, sandbox, url)
     ask(place, gift, 7553)
     assert refunds(sandbox) == [7553]

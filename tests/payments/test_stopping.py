@@ -14,7 +14,7 @@ from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
 from portal.payments.stripe.subscriptions import stop_plan
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess
-from tests.workplace import Workplace, make_workplace, promised_jobs
+from tests.workplace import Workplace, at, make_workplace, promised_jobs
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def hear(place: Workplace, sandbox: SandboxProcess) -> None:
 
 
 def stop(place: Workplace, gift: Gift, actor: str = "donor") -> None:
-    desk, now = place.bench.desk(), datetime.now(UTC)
-    stop_plan(place.database, desk, place.gateway, gift.id, actor=actor, reason="asked", now=now)
+    now = datetime.now(UTC)
+    stop_plan(at(place.services, now), gift.id, actor=actor, reason="asked")
 
 
 def plan_of(database: Database, gift: Gift) -> Plan:

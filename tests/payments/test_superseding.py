@@ -19,7 +19,7 @@ from tests.payments.stories import (
     sandbox_now,
 )
 from tests.sandbox_process import SandboxProcess
-from tests.workplace import Workplace, make_workplace, promised_jobs
+from tests.workplace import Workplace, at, make_workplace, promised_jobs
 
 
 def receive_all(place: Workplace, sandbox: SandboxProcess, *, newest_first: bool = False) -> None:
@@ -40,8 +40,8 @@ def living(sandbox: SandboxProcess) -> list[str]:
 
 
 def stop(place: Workplace, gift: Gift) -> None:
-    desk, now = place.bench.desk(), datetime.now(UTC)
-    stop_plan(place.database, desk, place.gateway, gift.id, actor="donor", now=now)
+    now = datetime.now(UTC)
+    stop_plan(at(place.services, now), gift.id, actor="donor")
 
 
 def ended_for_another(place: Workplace) -> list[Any]:
@@ -91,12 +91,10 @@ def test_paying_again_follows_the_second_when_the_first_ended_by_itself(
 def test_another_mode_ends_the_first_subscription_too(
     place: Workplace, sandbox: SandboxProcess, failed: Gift
 ) -> None:
-    region = place.bench.catalogue.get().by_slug("ca")
+    region = place.services.catalogue.by_slug("ca")
     assert region is not None
-    now = sandbox_now(sandbox)
-    arguments = {"key": "card", "caller": Caller("visitor"), "now": now}
-    desk = place.bench.desk()
-    url = change_mode(place.services, place.gateway, desk, region, failed, **arguments)
+    services = at(place.services, sandbox_now(sandbox))
+    url = change_mode(services, region, failed, key="card", caller=Caller("visitor"))
     assert living(sandbox) == []
     sandbox.pay(url)
     receive_all(place, sandbox)

@@ -18,14 +18,14 @@ from portal.gifts.operations import lock_gift
 from portal.intake.admission import Caller
 from portal.intake.change_mode import change_mode
 from portal.payments.operations import accept
-from portal.payments.stripe.comparison import Bench
 from portal.payments.stripe.gateway import Gateway
 from portal.payments.transfers.following import BATCH, follow_transfers
 from portal.payments.transfers.models import TransferWatch
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import set_expiry, stop_reminders, take_word
+from portal.services import Services
 from tests.sandbox_process import SandboxProcess
-from tests.workplace import Workplace, make_workplace, promised_jobs
+from tests.workplace import Workplace, act_in, make_workplace, promised_jobs
 
 DAY = timedelta(days=1)
 
@@ -46,8 +46,8 @@ def gift(office: Workplace) -> Gift:
 
 def look(office: Workplace, gift: Gift, days: float) -> list[str]:
     """The worker's look so many days after the gift; all the letters promised so far."""
-    bench = replace(office.bench, clock=FixedClock(gift.created_at + timedelta(days=days)))
-    while follow_transfers(bench):
+    services = replace(office.services, clock=FixedClock(gift.created_at + timedelta(days=days)))
+    while follow_transfers(services):
         pass
     return letters(office)
 
@@ -77,7 +77,7 @@ def pay(office: Workplace, gift: Gift) -> None:
         actor="staff:1",
     )
     with office.database.write() as session:
-        accept(session, office.bench.desk(), gift.id, [claim], now)
+        accept(act_in(session, now, office.services), gift.id, [claim])
 
 
 def test_reminds_once_on_each_day_of_the_mode(office: Workplace, gift: Gift) -> None:
@@ -101,9 +101,9 @@ def test_nobody_is_reminded_who_paid_wrote_or_said_stop(
         with office.database.write() as session:
             held = lock_gift(session, gift.id)
             if quiet == "word":
-                take_word(session, held, care, now)
+                take_word(act_in(session, now), held, care)
             else:
-                stop_reminders(session, held, now)
+                stop_reminders(act_in(session, now), held)
     assert reminders(look(office, gift, 20)) == ["1-1"]
 
 
@@ -131,13 +131,10 @@ def test_staff_give_more_time_and_a_new_end_counts(office: Workplace, gift: Gift
     later = gift.created_at + timedelta(days=50)
     with office.database.write() as session:
         set_expiry(
-            session,
-            office.bench.desk(),
+            act_in(session, datetime.now(UTC), office.services, actor="staff:1"),
             lock_gift(session, gift.id),
             Care((2, 7, 14), 30),
             later,
-            actor="staff:1",
-            now=datetime.now(UTC),
         )
     assert status(office, gift) is Status.PENDING
     look(office, gift, 49)
@@ -151,8 +148,8 @@ def test_a_long_row_is_worked_off_in_steps(office: Workplace) -> None:
         office.gift(office.start(mode="interac", giver={"email": f"d{n}@example.org"}).token)
         for n in range(7)
     ]
-    bench = replace(office.bench, clock=FixedClock(gifts[-1].created_at + 2 * DAY))
-    assert [follow_transfers(bench, most=3) for _ in range(4)] == [3, 3, 1, 0]
+    services = replace(office.services, clock=FixedClock(gifts[-1].created_at + 2 * DAY))
+    assert [follow_transfers(services, most=3) for _ in range(4)] == [3, 3, 1, 0]
     assert len(reminders(letters(office))) == 7
     assert BATCH <= 100
 
@@ -185,18 +182,15 @@ def test_the_next_look_is_always_ahead_of_what_is_done(days: list[int], now: int
     assert following <= begun + 60 * DAY
 
 
-def change(place: Workplace, token: str, key: str, bench: Bench | None = None) -> str:
-    region = place.bench.catalogue.get().by_slug("ca")
+def change(place: Workplace, token: str, key: str, services: Services | None = None) -> str:
+    region = place.services.catalogue.by_slug("ca")
     assert region is not None
     return change_mode(
-        place.services,
-        (bench or place.bench).gateway,
-        (bench or place.bench).desk(),
+        services or place.services,
         region,
         place.gift(token),
         key=key,
         caller=Caller("visitor"),
-        now=datetime.now(UTC),
     )
 
 
@@ -243,8 +237,8 @@ def test_while_stripe_falters_a_gift_paid_in_another_window_is_not_changed(
 
     begun = place.start(mode="card")
     assert sandbox.pay(begun.url).status == 303
-    bench = replace(place.bench, gateway=Faltering(place.services.settings))
-    assert change(place, begun.token, "interac", bench) == f"/gift/{begun.token}?trouble=1"
+    services = replace(place.services, gateway=Faltering(place.services.settings))
+    assert change(place, begun.token, "interac", services) == f"/gift/{begun.token}?trouble=1"
     kept = place.gift(begun.token)
     assert (kept.mode, kept.status) == ("card", Status.PENDING)
     assert letters(place) == []

@@ -12,7 +12,6 @@ from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.payments.models import EventState, StripeEvent
-from portal.payments.stripe.comparison import Bench
 from portal.receipts.models import Receipt
 from tests.pages import CheckedClient
 from tests.payments.webhooks import SECRET, deliver, make_event, post, signature
@@ -30,15 +29,7 @@ def settings_values() -> dict[str, Any]:
 @pytest.fixture
 def pending(app: Flask) -> Gift:
     """A gift of CAD 75.53 that waits for its money."""
-    services = app.extensions["portal"]
-    bench = Bench(
-        database=services.database,
-        jobs=services.jobs,
-        clock=services.clock,
-        gateway=app.extensions["gateway"],
-        catalogue=app.extensions["catalogue"],
-    )
-    place = Workplace(services, bench)
+    place = Workplace(app.extensions["portal"])
     return place.gift(place.start(mode="interac").token)
 
 

@@ -16,6 +16,7 @@ from portal.money import Money
 from portal.receipts.operations import reserve_receipt
 from portal.regions.catalogue import Catalogue, Region
 from portal.regions.files import read_catalogue
+from tests.workplace import act_in
 
 RECEIVED = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -85,7 +86,8 @@ def book_gift(database: Database, *, slug: str = "ca", **giver: Any) -> int:
     """A gift that was paid, without a receipt yet."""
     currency = region(slug).currencies[0].currency
     pledge = Pledge(
-        money=Money(7550, currency),
+        given=Money(7550, currency),
+        cover=Money(0, currency),
         region=slug,
         fund="missions",
         mode="card",
@@ -93,12 +95,10 @@ def book_gift(database: Database, *, slug: str = "ca", **giver: Any) -> int:
     )
     with database.write() as session:
         gift = add_gift(
-            session,
+            act_in(session, RECEIVED),
             pledge,
             make_giver(**giver),
-            RECEIVED,
             donor_id=None,
-            cover=Money(0, currency),
             partner=None,
         )
     claim(database, gift.id, FactKind.PAID, f"pi_{next(_numbers)}", Money(7550, currency))
@@ -110,13 +110,13 @@ def claim(database: Database, gift_id: int, fact: FactKind, subject: str, money:
     with database.write() as session:
         gift = lock_gift(session, gift_id)
         told = Claim(fact=fact, subject=subject, occurred_at=RECEIVED, money=money)
-        book_claims(session, gift, [told], RECEIVED)
+        book_claims(act_in(session, RECEIVED), gift, [told])
 
 
 def issue(database: Database, gift_id: int, at: datetime = NOW) -> int:
     """Reserve a gift's receipt in a transaction of its own."""
     with database.write() as session:
         gift = lock_gift(session, gift_id)
-        receipt = reserve_receipt(session, gift, region(gift.region), at)
+        receipt = reserve_receipt(act_in(session, at), gift, region(gift.region))
         assert receipt is not None
         return receipt.id

@@ -15,6 +15,7 @@ from portal.receipts.marks import receipt_mark
 from portal.receipts.models import Receipt, ReceiptDocument
 from portal.receipts.operations import render_receipt, void_receipt
 from tests.receipts.samples import NOW, book_gift, claim, issue
+from tests.workplace import act_in, at
 
 
 def text_of(pdf: bytes) -> str:
@@ -26,13 +27,13 @@ def download(database: Database, gift_id: int, receipt_id: int) -> str:
     """What the giver gets from the gift's page now."""
     with database.read() as session:
         mark = receipt_mark(session.get_one(Gift, gift_id))
-    return text_of(render_receipt(database, receipt_id, now=NOW, mark=mark))
+    return text_of(render_receipt(at(database, NOW), receipt_id, mark=mark))
 
 
 def test_document_is_rendered_once_and_kept(database: Database):
     receipt_id = issue(database, book_gift(database))
-    first = render_receipt(database, receipt_id, now=NOW)
-    assert render_receipt(database, receipt_id, now=NOW + timedelta(days=400)) == first
+    first = render_receipt(at(database, NOW), receipt_id)
+    assert render_receipt(at(database, NOW + timedelta(days=400)), receipt_id) == first
     with database.read() as session:
         stored = session.scalars(sa.select(ReceiptDocument)).one()
     assert stored.pdf == first
@@ -42,7 +43,7 @@ def test_document_is_rendered_once_and_kept(database: Database):
 def test_first_download_by_many_keeps_one_document(database: Database):
     receipt_id = issue(database, book_gift(database))
     with ThreadPoolExecutor(6) as pool:
-        copies = set(pool.map(lambda _: render_receipt(database, receipt_id, now=NOW), range(12)))
+        copies = set(pool.map(lambda _: render_receipt(at(database, NOW), receipt_id), range(12)))
     assert len(copies) == 1
 
 
@@ -111,10 +112,10 @@ def test_mark_of_a_gift_taken_back_names_no_more_than_the_receipt(database: Data
 
 def test_cancelled_receipt_never_downloads_clean(database: Database):
     receipt_id = issue(database, book_gift(database))
-    render_receipt(database, receipt_id, now=NOW)
+    render_receipt(at(database, NOW), receipt_id)
     with database.write() as session:
-        void_receipt(session, session.get_one(Receipt, receipt_id), "Wrong name.", NOW)
-    text = text_of(render_receipt(database, receipt_id, now=NOW))
+        void_receipt(act_in(session, NOW), session.get_one(Receipt, receipt_id), "Wrong name.")
+    text = text_of(render_receipt(at(database, NOW), receipt_id))
     assert "CANCELLED" in text
     assert "Wrong name." in text
 
@@ -122,7 +123,7 @@ def test_cancelled_receipt_never_downloads_clean(database: Database):
 def test_mark_leaves_the_stored_document_as_it_was(database: Database):
     gift_id = book_gift(database)
     receipt_id = issue(database, gift_id)
-    clean = render_receipt(database, receipt_id, now=NOW)
+    clean = render_receipt(at(database, NOW), receipt_id)
     claim(database, gift_id, FactKind.REFUNDED, "re_1", Money(7550, "CAD"))
     download(database, gift_id, receipt_id)
     with database.read() as session:

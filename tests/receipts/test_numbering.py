@@ -13,6 +13,7 @@ from portal.receipts.models import Receipt
 from portal.receipts.operations import reserve_receipt, void_receipt
 from portal.receipts.queries import find_receipt, list_receipts
 from tests.receipts.samples import NOW, book_gift, issue, region
+from tests.workplace import act_in
 
 THREADS = 8
 
@@ -47,14 +48,16 @@ def test_gift_has_one_standing_receipt(database: Database):
 def test_unknown_giver_gets_no_receipt_and_takes_no_number(database: Database):
     nobody = book_gift(database, first_name="", last_name="", email="")
     with database.write() as session:
-        assert reserve_receipt(session, lock_gift(session, nobody), region(), NOW) is None
+        assert reserve_receipt(act_in(session, NOW), lock_gift(session, nobody), region()) is None
     issue(database, book_gift(database))
     assert labels(database) == ["2026-000001"]
 
 
 def reserve_and_fail(database: Database, gift_id: int) -> None:
     with database.write() as session:
-        assert reserve_receipt(session, lock_gift(session, gift_id), region(), NOW) is not None
+        assert (
+            reserve_receipt(act_in(session, NOW), lock_gift(session, gift_id), region()) is not None
+        )
         raise Unlucky
 
 
@@ -92,7 +95,7 @@ def test_many_at_once_leave_no_gap_and_no_double(database: Database):
         try:
             with database.write() as session:
                 gift = lock_gift(session, gift_id)
-                receipt = reserve_receipt(session, gift, region(), NOW)
+                receipt = reserve_receipt(act_in(session, NOW), gift, region())
                 if gift_id % 5 == 0:
                     raise Unlucky
                 assert receipt is not None
@@ -111,7 +114,7 @@ def test_cancelled_receipt_keeps_its_number_and_makes_room_for_another(database:
     gift_id = book_gift(database)
     first = issue(database, gift_id)
     with database.write() as session:
-        void_receipt(session, session.get_one(Receipt, first), "Wrong name", NOW)
+        void_receipt(act_in(session, NOW), session.get_one(Receipt, first), "Wrong name")
     second = issue(database, gift_id)
     with database.read() as session:
         assert [(one.label, one.void_reason) for one in list_receipts(session, gift_id)] == [

@@ -7,6 +7,7 @@ from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries
 from portal.receipts.operations import render_receipt
 from portal.receipts.register import verify_register
 from tests.receipts.samples import NOW, book_gift, issue
+from tests.workplace import at
 
 
 def problems(database: Database) -> list[str]:
@@ -32,7 +33,7 @@ def test_empty_register_is_in_order(database: Database):
 
 def test_whole_register_is_in_order(database: Database):
     for _ in range(3):
-        render_receipt(database, issue(database, book_gift(database)), now=NOW)
+        render_receipt(at(database, NOW), issue(database, book_gift(database)))
     assert problems(database) == []
 
 
@@ -56,7 +57,7 @@ def test_series_that_was_set_back_is_named(database: Database):
 
 
 def test_changed_document_is_named(database: Database):
-    render_receipt(database, issue(database, book_gift(database)), now=NOW)
+    render_receipt(at(database, NOW), issue(database, book_gift(database)))
     tamper(database, "receipt_documents", sa.update(ReceiptDocument).values(pdf=b"%PDF-1.7"))
     assert problems(database) == ["The PDF of receipt 2026-000001 of sample-ca was changed."]
 

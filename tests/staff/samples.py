@@ -19,6 +19,7 @@ from portal.payments.models import StripeLink
 from portal.receipts.operations import reserve_receipt
 from portal.regions.queries import load_catalogue
 from tests.conftest import NOW
+from tests.workplace import act_in
 
 SAMPLE = {
     "region": "ca",
@@ -35,8 +36,10 @@ SAMPLE = {
 def add_sample(session: Session, at: datetime = NOW, **choices: Any) -> Gift:
     """A pending gift."""
     given = {**SAMPLE, **choices}
+    nothing = Money(0, given["money"].currency)
     pledge = Pledge(
-        money=given["money"],
+        given=given["money"] - nothing,
+        cover=nothing,
         region=given["region"],
         fund=given["fund"],
         mode=given["mode"],
@@ -50,9 +53,12 @@ def add_sample(session: Session, at: datetime = NOW, **choices: Any) -> Gift:
             if name in given
         }
     )
-    nothing = Money(0, given["money"].currency)
     return add_gift(
-        session, pledge, giver, at, donor_id=None, cover=nothing, partner=given.get("partner")
+        act_in(session, at),
+        pledge,
+        giver,
+        donor_id=None,
+        partner=given.get("partner"),
     )
 
 
@@ -61,9 +67,9 @@ def pay_sample(session: Session, gift: Gift, subject: str, at: datetime = NOW) -
     claim = Claim(fact=FactKind.PAID, subject=subject, occurred_at=at, money=gift.money)
     region = load_catalogue(session).by_slug(gift.region)
     assert region is not None
-    book_claims(session, gift, [claim], at, timezone=region.issuer.timezone)
+    book_claims(act_in(session, at), gift, [claim], timezone=region.issuer.timezone)
     session.add(StripeLink(stripe_id=subject, gift_id=gift.id))
-    reserve_receipt(session, gift, region, at)
+    reserve_receipt(act_in(session, at), gift, region)
 
 
 def add_many(database: Database, count: int, **choices: Any) -> Sequence[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from portal.audit import AuditEntry
 from portal.database import Database
 from portal.donors.models import Consent, Donor
 from portal.donors.operations import find_or_add_donor, record_news_consent
@@ -12,11 +13,10 @@ from portal.gifts.models import Gift, GiftEvent, Plan
 from portal.gifts.operations import add_plan
 from portal.mail import Email
 from portal.receipts.models import Receipt
-from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample
-from tests.workplace import promised_jobs
+from tests.workplace import act_in, promised_jobs
 
 SignedIn = Callable[[str], Browser]
 
@@ -28,10 +28,14 @@ def paid(catalogued: Database) -> Gift:
     """A paid gift of an address with a slip, its consent, and a letter that failed."""
     with catalogued.write() as session:
         gift = add_sample(session, email="zoe@exmaple.org")
-        donor = find_or_add_donor(session, gift.email, NOW)
+        donor = find_or_add_donor(act_in(session, NOW), gift.email)
         gift.donor_id = donor.id
         record_news_consent(
-            session, donor, wording="News", locale="en", source=f"gift {gift.reference}", now=NOW
+            act_in(session, NOW),
+            donor,
+            wording="News",
+            locale="en",
+            source=f"gift {gift.reference}",
         )
         pay_sample(session, gift, "pi_1")
         session.add(
@@ -96,9 +100,9 @@ def test_the_months_of_a_plan_are_corrected_together(
     catalogued: Database, signed_in: SignedIn
 ) -> None:
     with catalogued.write() as session:
-        donor = find_or_add_donor(session, "zoe@exmaple.org", NOW)
+        donor = find_or_add_donor(act_in(session, NOW), "zoe@exmaple.org")
         first, second = (add_sample(session, email=donor.email) for _ in range(2))
-        plan = add_plan(session, donor.id, first.money, NOW)
+        plan = add_plan(act_in(session, NOW), donor.id, first.money)
         first.plan_id = second.plan_id = plan.id
     assert correct(signed_in("finance"), second) == 303
     assert not promised_jobs(catalogued)

@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from portal.audit import AuditEntry
 from portal.database import Database
 from portal.money import Money
 from portal.receipts.models import Receipt
 from portal.records.export.stream import LINES, stream_gifts
 from portal.records.listing.filters import GiftFilters
 from portal.records.listing.search import read_search
-from portal.signin.models import AuditEntry
 from portal.staff.queries import sum_received
 from tests.conftest import NOW
 from tests.staff.conftest import Browser

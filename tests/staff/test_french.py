@@ -112,18 +112,14 @@ def test_every_line_of_a_gifts_story_has_words() -> None:
     assert recorded() | set(FactKind) <= set(labels.HAPPENINGS)
 
 
-AUDITS = {"note_act": 2, "audit": 3}
-
-
 def audits() -> Iterator[tuple[ast.Module, ast.expr, ast.expr]]:
     """Every call that adds to the audit log: its module, and its subject and detail."""
     for path in PACKAGE.rglob("*.py"):
         module = ast.parse(path.read_text())
         for call in ast.walk(module):
-            place = AUDITS.get(getattr(getattr(call, "func", None), "id", ""))
-            # What only passes another's detail on has none of its own.
-            if isinstance(call, ast.Call) and place is not None and path.stem != "acting":
-                yield module, call.args[place], call.args[place + 1] if place == 2 else call.args[4]
+            match call:
+                case ast.Call(func=ast.Attribute(value=ast.Name("act"), attr="note")):
+                    yield module, call.args[1], call.args[2]
 
 
 def keys_of(node: ast.expr | None, module: ast.Module) -> set[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from portal.audit import AuditEntry
 from portal.database import Database
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
@@ -18,11 +19,10 @@ from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.receipts.models import Receipt
 from portal.receipts.operations import void_receipt
-from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample
-from tests.workplace import promised_jobs
+from tests.workplace import act_in, promised_jobs
 
 SignedIn = Callable[[str], Browser]
 
@@ -122,7 +122,7 @@ def test_a_change_of_mode_is_told_in_the_words_of_the_gift_s_region(
     with catalogued.write() as session:
         gift = add_sample(session, region="us", mode="cheque", money=Money(999, "USD"))
         change = {"from": "bank_debit", "to": "cheque"}
-        record_event(session, gift, "mode_changed", NOW, actor="donor", data=change)
+        record_event(act_in(session, NOW), gift, "mode_changed", actor="donor", data=change)
     text = signed_in("viewer").get(f"/staff/gifts/{gift.reference}").text
     assert "<dt>Before:</dt><dd>Bank account (ACH)</dd>" in text
     assert "<dt>After:</dt><dd>Check by mail</dd>" in text
@@ -151,7 +151,7 @@ def test_a_void_receipt_stays_in_the_story(
 ) -> None:
     with catalogued.write() as session:
         receipt = session.scalars(sa.select(Receipt).where(Receipt.gift_id == paid.id)).one()
-        void_receipt(session, receipt, "A wrong name", NOW + timedelta(hours=1))
+        void_receipt(act_in(session, NOW + timedelta(hours=1)), receipt, "A wrong name")
     text = signed_in("viewer").get(f"/staff/gifts/{paid.reference}").text
     assert "Receipt 2026-000001 made void" in text
     assert "A wrong name" in text
@@ -245,7 +245,7 @@ def test_a_refunded_gift_shows_what_is_left(
             actor="staff:1",
             why="Asked for it",
         )
-        book_claims(session, gift, [back], NOW + timedelta(days=1))
+        book_claims(act_in(session, NOW + timedelta(days=1)), gift, [back])
     browser = signed_in("finance")
     text = browser.get(f"/staff/gifts/{paid.reference}").text
     assert "Partly refunded" in text

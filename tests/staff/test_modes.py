@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.audit import AuditEntry
 from portal.clock import FixedClock
 from portal.database import Database
 from portal.regions.catalogue import Region
 from portal.regions.operations import load_region_files
 from portal.regions.queries import load_catalogue
-from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient
@@ -79,7 +79,7 @@ def test_a_mode_off_the_form_still_serves_its_gifts(
     browser = signed_in("admin")
     browser.post(f"{CANADA}/modes/interac/offer", page=CANADA, offered="no")
     assert "interac" not in offered(catalogued)
-    app.extensions["catalogue"]._look_again_at = 0.0
+    app.extensions["portal"].regions._look_again_at = 0.0
     assert "partnership@loveworldcan.ca" in donor.get(str(begun.location)).text
     assert give(donor, mode="interac", again="1").status_code == 422
     browser.post(f"{CANADA}/modes/interac/offer", page=CANADA, offered="yes")

@@ -5,14 +5,15 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from portal.audit import AuditEntry
 from portal.database import Database
 from portal.donors.operations import find_or_add_donor
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_plan
-from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample
+from tests.workplace import act_in
 
 SignedIn = Callable[[str], Browser]
 
@@ -22,8 +23,8 @@ def monthly(catalogued: Database) -> Gift:
     """A paid month of a gift that goes on."""
     with catalogued.write() as session:
         gift = add_sample(session)
-        donor = find_or_add_donor(session, gift.email, NOW)
-        plan = add_plan(session, donor.id, gift.money, NOW)
+        donor = find_or_add_donor(act_in(session, NOW), gift.email)
+        plan = add_plan(act_in(session, NOW), donor.id, gift.money)
         plan.status, plan.stripe_subscription_id = "active", "sub_1"
         gift.plan_id, gift.frequency = plan.id, "monthly"
         session.flush()

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.audit import AuditEntry
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
@@ -19,7 +20,6 @@ from portal.payments.statements.loading import MOST_LINES_AT_ONCE
 from portal.payments.statements.models import LineState, StatementLine
 from portal.receipts.models import Receipt
 from portal.receipts.register import verify_register
-from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient

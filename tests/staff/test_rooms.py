@@ -10,14 +10,14 @@ import pytest
 import sqlalchemy as sa
 
 from portal import limits
+from portal.audit import AuditEntry, add_entry
 from portal.database import Database
 from portal.intake.admission import CROWD_SECONDS
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.statements.models import StatementFile
 from portal.settings import Settings
-from portal.signin.accounts import audit
-from portal.signin.models import AuditEntry, Role, StaffUser
+from portal.signin.models import Role, StaffUser
 from portal.staff.queries import PAGE
 from tests.conftest import NOW
 from tests.staff.conftest import PASSWORD, Browser
@@ -111,8 +111,8 @@ def test_the_audit_log_is_read_by_pages_and_by_subject(
     with catalogued.write() as session:
         gift = add_sample(session)
         for number in range(PAGE):
-            audit(session, "system", "receipt_resend", f"gift:{number + 500}", {}, now=NOW)
-        audit(session, "system", "export", f"gift:{gift.id}", {"filters": "q=x"}, now=NOW)
+            add_entry(session, "system", "receipt_resend", f"gift:{number + 500}", {}, now=NOW)
+        add_entry(session, "system", "export", f"gift:{gift.id}", {"filters": "q=x"}, now=NOW)
     browser = signed_in("admin")
     page = browser.get("/staff/audit").text
     assert gift.reference in page
@@ -195,7 +195,7 @@ def test_the_audit_log_says_what_was_done(catalogued: Database, signed_in: Signe
     browser = signed_in("admin")
     with catalogued.write() as session:
         for act, subject, detail, *_ in ACTS:
-            audit(session, "system", act, subject, detail, now=NOW)
+            add_entry(session, "system", act, subject, detail, now=NOW)
     english = logged(browser.get("/staff/audit").text)
     assert english[: len(ACTS)] == [said for *_, said, _french in reversed(ACTS)]
     french = logged(browser.get("/staff/audit?lang=fr").text)
@@ -213,11 +213,13 @@ def test_the_audit_log_leads_to_what_was_done_something_to(
         file = StatementFile(**{**row, "filename": "november.csv"}, **counts)
         session.add(file)
         session.flush()
-        audit(session, "system", "statement_import", f"file:{file.id}", {"file": file.id}, now=NOW)
-        audit(session, "system", "line_match", "line:9", {"gifts": [gift.id]}, now=NOW)
-        audit(session, "system", "line_claim", "line:8", {"gift": gift.id}, now=NOW)
-        audit(session, "system", "mode_edit", "region:ca", {"mode": "card"}, now=NOW)
-        audit(session, "system", "user_deactivate", f"staff:{team['viewer']}", {}, now=NOW)
+        add_entry(
+            session, "system", "statement_import", f"file:{file.id}", {"file": file.id}, now=NOW
+        )
+        add_entry(session, "system", "line_match", "line:9", {"gifts": [gift.id]}, now=NOW)
+        add_entry(session, "system", "line_claim", "line:8", {"gift": gift.id}, now=NOW)
+        add_entry(session, "system", "mode_edit", "region:ca", {"mode": "card"}, now=NOW)
+        add_entry(session, "system", "user_deactivate", f"staff:{team['viewer']}", {}, now=NOW)
     text = signed_in("admin").get("/staff/audit").text
     for page, name in (
         (f"/staff/reconcile?file={file.id}&amp;state=all", "november.csv"),
@@ -238,7 +240,7 @@ def test_a_subject_that_is_none_breaks_no_audit_log(signed_in: SignedIn, subject
 
 def test_the_audit_log_only_grows(catalogued: Database) -> None:
     with catalogued.write() as session:
-        audit(session, "system", "export", "gifts", {}, now=NOW)
+        add_entry(session, "system", "export", "gifts", {}, now=NOW)
     for statement in ("UPDATE audit_entries SET act = 'x'", "DELETE FROM audit_entries"):
         with pytest.raises(sa.exc.DBAPIError), catalogued.write() as session:
             session.execute(sa.text(statement))

@@ -8,13 +8,15 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.audit import AuditEntry
 from portal.clock import FixedClock
 from portal.database import Database
 from portal.signin.accounts import activate_user, change_password, deactivate_user
 from portal.signin.attempts import TRIES_BY_ACCOUNT, WINDOW_MINUTES
-from portal.signin.models import AuditEntry, StaffUser
+from portal.signin.models import StaffUser
 from tests.conftest import NOW
 from tests.staff.conftest import PASSWORD, Browser
+from tests.workplace import act_in
 
 Visit = Callable[[], Browser]
 SignedIn = Callable[[str], Browser]
@@ -130,10 +132,10 @@ def test_a_closed_account_and_a_new_password_end_sessions(
     with catalogued.write() as session:
         user = session.get_one(StaffUser, team["viewer"])
         if change is not None:
-            deactivate_user(session, user, "system", NOW)
-            activate_user(session, user, "system", NOW)
+            deactivate_user(act_in(session, NOW, actor="system"), user)
+            activate_user(act_in(session, NOW, actor="system"), user)
         else:
-            change_password(session, user, "a quite different phrase", "system", NOW)
+            change_password(act_in(session, NOW, actor="system"), user, "a quite different phrase")
     assert not is_in(browser)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from portal.audit import AuditEntry
 from portal.database import Database
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
@@ -16,11 +17,11 @@ from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import keep_proof
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch
-from portal.signin.models import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import text_of
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample
+from tests.workplace import act_in, at
 
 SignedIn = Callable[[str], Browser]
 PDF = b"%PDF-1.7\n<script>alert(1)</script>\n%%EOF\n"
@@ -41,8 +42,8 @@ def gift(catalogued: Database, uploads: Path) -> Gift:
     """An e-Transfer that waits, with a proof."""
     with catalogued.write() as session:
         gift = add_sample(session, mode="interac")
-        begin_watch(session, gift.id, Care((2, 7), 30), NOW)
-    keep_proof(catalogued, uploads, gift, PDF, now=NOW)
+        begin_watch(act_in(session, NOW), gift.id, Care((2, 7), 30))
+    keep_proof(at(catalogued, NOW), uploads, gift, PDF)
     return gift
 
 
@@ -119,7 +120,7 @@ def test_a_gift_that_was_given_up_is_open_again(
         actor="system",
     )
     with catalogued.write() as session:
-        book_claims(session, session.get_one(Gift, gift.id), [claim], NOW)
+        book_claims(act_in(session, NOW), session.get_one(Gift, gift.id), [claim])
     set_day(signed_in("finance"), gift, "2027-02-28")
     with catalogued.read() as session:
         assert session.get_one(Gift, gift.id).status is Status.PENDING

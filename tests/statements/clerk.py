@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, LedgerEntry
 from portal.payments.books import prove
-from portal.payments.operations import Desk
 from portal.payments.statements.booking import Share
 from portal.payments.statements.decisions import confirm_match, undo_match
 from portal.payments.statements.formats.reading import read_statement
@@ -20,8 +19,9 @@ from portal.payments.statements.models import LineState, Match, StatementLine
 from portal.payments.statements.operations import Imported, import_statement
 from portal.receipts.models import Receipt
 from portal.receipts.register import verify_register
+from portal.services import Services
 from tests.conftest import NOW
-from tests.workplace import Workplace
+from tests.workplace import Workplace, act_in, at
 
 RBC_HEADER = (
     '"Account Type","Account Number","Transaction Date","Cheque Number","Description 1",'
@@ -56,8 +56,8 @@ class Clerk:
     by: str = "staff:7"
 
     @property
-    def desk(self) -> Desk:
-        return self.place.bench.desk()
+    def services(self) -> Services:
+        return self.place.services
 
     def promise(self, **choices: Any) -> Gift:
         """A gift of CAD 75.53 that waits for an e-Transfer, each time another one."""
@@ -70,11 +70,11 @@ class Clerk:
         """Import a file, and match nothing yet."""
         document = read_statement(content, filename=filename)
         return import_statement(
-            self.place.database, document, content, filename=filename, by=self.by, now=NOW
+            at(self.place.services, NOW), document, content, filename=filename, by=self.by
         )
 
     def match(self) -> Worked:
-        return match_open_lines(self.place.database, self.desk, NOW)
+        return match_open_lines(at(self.place.services, NOW))
 
     def bring(self, *rows: tuple[str, str], **more: Any) -> Worked:
         """A file of these rows, imported and matched."""
@@ -83,11 +83,13 @@ class Clerk:
 
     def confirm(self, line_id: int, *shares: Share, now: datetime = NOW) -> list[Match]:
         with self.place.database.write() as session:
-            return confirm_match(session, self.desk, line_id, shares, by=self.by, now=now)
+            return confirm_match(
+                act_in(session, now, self.services, actor=self.by), line_id, shares
+            )
 
     def undo(self, match_id: int, reason: str = "another’s") -> None:
         with self.place.database.write() as session:
-            undo_match(session, self.desk, match_id, reason=reason, by=self.by, now=NOW)
+            undo_match(act_in(session, NOW, self.services, actor=self.by), match_id, reason=reason)
 
     def lines(self, state: LineState | None = None) -> list[StatementLine]:
         wanted = sa.select(StatementLine).order_by(StatementLine.id)

@@ -21,7 +21,7 @@ from portal.receipts.operations import send_receipt
 from portal.staff.statements.lines_views import SURE
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
-from tests.workplace import make_settings
+from tests.workplace import act_in, at, make_settings
 
 CAD = "CAD"
 
@@ -82,11 +82,15 @@ def test_a_partly_paid_gift_is_settled_later_and_taken_back_with_its_payment(
     clerk.keep(rbc(("part", "50.00")))
     (match,) = clerk.confirm(line_ids(clerk)[0], share(gift, 5000))
     with clerk.place.database.write() as session:
-        settle_gift(session, clerk.desk, gift.id, why="told by phone", by="staff:7", now=NOW)
+        settle_gift(
+            act_in(session, NOW, clerk.services, actor="staff:7"), gift.id, why="told by phone"
+        )
     assert clerk.status(gift) is Status.PAID
     unpaid = clerk.promise()
     with pytest.raises(MatchRefused), clerk.place.database.write() as session:
-        settle_gift(session, clerk.desk, unpaid.id, why="nothing came", by="staff:7", now=NOW)
+        settle_gift(
+            act_in(session, NOW, clerk.services, actor="staff:7"), unpaid.id, why="nothing came"
+        )
     clerk.undo(match.id)
     assert clerk.status(gift) is Status.PENDING
     assert clerk.standing(gift) is None
@@ -159,7 +163,7 @@ def test_a_payment_revives_a_gift_that_had_ended(clerk: Clerk, fact: FactKind) -
     gift = clerk.promise()
     ended = Claim(fact=fact, subject=f"gift-{gift.id}", occurred_at=NOW, source=Source.PERSON)
     with clerk.place.database.write() as session:
-        accept(session, clerk.desk, gift.id, [ended], NOW)
+        accept(act_in(session, NOW, clerk.services), gift.id, [ended])
     assert clerk.bring((gift.reference, "75.53")).automatic == 1
     assert clerk.status(gift) is Status.PAID
     clerk.check()
@@ -169,7 +173,7 @@ def test_money_nobody_claims_is_a_gift_without_a_giver(clerk: Clerk) -> None:
     clerk.bring(("from a friend", "33.07"))
     (line,) = line_ids(clerk)
     with clerk.place.database.write() as session:
-        gift = claim_unattributed(session, clerk.desk, line, by="staff:7", now=NOW)
+        gift = claim_unattributed(act_in(session, NOW, clerk.services, actor="staff:7"), line)
     assert (gift.name, gift.status, gift.region) == ("", Status.PAID, "ca")
     assert gift.received == Money(3307, CAD)
     assert not clerk.receipts(gift)
@@ -182,7 +186,7 @@ def test_a_giver_found_later_gets_the_money_that_nobody_claimed(clerk: Clerk) ->
     clerk.bring(("from a friend", "75.53"))
     (line,) = line_ids(clerk)
     with clerk.place.database.write() as session:
-        nobody = claim_unattributed(session, clerk.desk, line, by="staff:7", now=NOW)
+        nobody = claim_unattributed(act_in(session, NOW, clerk.services, actor="staff:7"), line)
     giver = clerk.promise()
     clerk.undo(clerk.matches()[0].id, "the giver wrote to us")
     assert clerk.status(nobody) is Status.EXPIRED
@@ -212,7 +216,7 @@ def test_undoing_reverses_the_ledger_and_cancels_the_receipt(
     settings = make_settings(
         clerk.place.services.settings.database_url, None, mail_url=f"smtp://127.0.0.1:{inbox[1]}"
     )
-    send_receipt(clerk.place.database, settings, receipt.id, NOW)
+    send_receipt(at(clerk.place.services, NOW, settings), receipt.id)
     (match,) = clerk.matches()
     clerk.undo(match.id, "a cousin’s transfer")
 
@@ -227,7 +231,10 @@ def test_undoing_reverses_the_ledger_and_cancels_the_receipt(
     (job,) = (job for job in clerk.jobs("send_notice") if "cancelled" in job)
     assert job == f"send_notice-receipt_cancelled:{gift.id}:{match.subject}"
     send_notice(
-        settings, clerk.place.bench, "receipt_cancelled", gift.id, key=job.partition("-")[2]
+        at(clerk.place.services, NOW, settings),
+        "receipt_cancelled",
+        gift.id,
+        key=job.partition("-")[2],
     )
     letters = inbox[0].list_messages()  # type: ignore[attr-defined]
     assert any("annulé" in letter.header("Subject") for letter in letters)
@@ -289,7 +296,7 @@ def test_what_is_taken_back_while_lines_are_matched_is_not_booked_again(clerk: C
             (match,) = clerk.confirm(last, share(gift, 7553))
             clerk.undo(match.id)
 
-    match_open_lines(clerk.place.database, clerk.desk, NOW, progress=meanwhile)
+    match_open_lines(at(clerk.place.services, NOW), progress=meanwhile)
     assert clerk.lines()[-1].state is LineState.OPEN
     assert clerk.status(gift) is Status.PENDING
     clerk.check()
@@ -321,8 +328,8 @@ def test_many_are_confirmed_and_one_that_was_paid_meanwhile_holds_up_none(clerk:
     choices = [(line.id, gift.id) for line, gift in zip(clerk.lines(), gifts, strict=True)]
     paid = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=gifts[1].money)
     with clerk.place.database.write() as session:
-        accept(session, clerk.desk, gifts[1].id, [paid], NOW)
-    done = confirm_many(clerk.place.database, clerk.desk, choices, by="staff:7", now=NOW)
+        accept(act_in(session, NOW, clerk.services), gifts[1].id, [paid])
+    done = confirm_many(at(clerk.place.services, NOW), choices, by="staff:7")
     assert done.booked == 2
     assert list(done.refused) == [choices[1][0]]
     assert "has been paid already" in done.refused[choices[1][0]]
@@ -351,7 +358,10 @@ def test_ignored_lines_need_a_reason_to_be_found_and_can_come_back(clerk: Clerk)
     clerk.keep(rbc(("interest", "1.00"), ("fee", "-2.00")))
     credit, debit = line_ids(clerk)
     with clerk.place.database.write() as session:
-        assert ignore_lines(session, [credit, debit], reason="interest", by="staff:7", now=NOW) == 1
+        assert (
+            ignore_lines(act_in(session, NOW, actor="staff:7"), [credit, debit], reason="interest")
+            == 1
+        )
     assert [line.state for line in clerk.lines()] == [LineState.IGNORED] * 2
     assert clerk.lines()[0].note == "interest"
     with clerk.place.database.write() as session:

@@ -10,6 +10,7 @@ from portal.records.export.stream import stream_gifts, stream_lines
 from portal.records.listing.filters import GiftFilters
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
+from tests.workplace import act_in
 
 FORMULAS = set("=+-@\t")
 
@@ -53,7 +54,9 @@ def test_no_payer_s_words_become_a_formula(clerk: Clerk) -> None:
     clerk.bring((gift.reference, "75.53"), payer="=HYPERLINK(1)")
     clerk.keep(rbc(("@SUM(1)", "10.00"), payer="+1+1"), filename="=cmd.csv")
     with clerk.place.database.write() as session:
-        claim_unattributed(session, clerk.desk, clerk.lines()[1].id, by="staff:7", now=NOW)
+        claim_unattributed(
+            act_in(session, NOW, clerk.services, actor="staff:7"), clerk.lines()[1].id
+        )
     gifts = read("".join(stream_gifts(clerk.place.database, GiftFilters(), None)))
     lines = export(clerk)
     assert (len(gifts), len(lines)) == (2, 2)

@@ -24,6 +24,7 @@ from portal.payments.statements.queries import find_file
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 from tests.statements.samples import sample
+from tests.workplace import act_in, at
 
 Result = TypeVar("Result")
 
@@ -181,7 +182,7 @@ def test_a_match_raced_by_stripe_loses_nothing_and_doubles_nothing(
             )
             for _ in range(2):
                 with other.place.database.write() as session:
-                    accept(session, other.desk, gift.id, [paid], NOW)
+                    accept(act_in(session, NOW, other.services), gift.id, [paid])
 
     at_once(clerk.match, other.match, webhooks)
     matched = {match.gift_id for match in clerk.matches()}
@@ -201,7 +202,7 @@ def test_what_stripe_paid_first_is_not_paid_again_by_itself(clerk: Clerk) -> Non
     clerk.keep(rbc((gift.reference, "75.53"), day=DAY + timedelta(days=1)))
     paid = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=gift.money)
     with clerk.place.database.write() as session:
-        accept(session, clerk.desk, gift.id, [paid], NOW)
+        accept(act_in(session, NOW, clerk.services), gift.id, [paid])
     assert clerk.match().automatic == 0
     assert clerk.lines()[0].state is LineState.OPEN
     assert clerk.gift(gift).paid_minor == 7553
@@ -229,7 +230,7 @@ def test_gifts_that_share_a_series_and_a_line_never_wait_in_a_circle(
                 fact=FactKind.PAID, subject=f"pi_{gift.id}", occurred_at=NOW, money=gift.money
             )
             with other.place.database.write() as session:
-                accept(session, other.desk, gift.id, [paid], NOW)
+                accept(act_in(session, NOW, other.services), gift.id, [paid])
 
     at_once(split, webhooks)
     assert {clerk.gift(gift).paid_minor for gift in gifts} == {15_106}
@@ -253,9 +254,9 @@ def test_what_is_decided_between_matching_and_booking_is_left_alone(clerk: Clerk
         if lines == BATCH:
             clerk.confirm(first.id, Share(chosen.id, Money(7553, "CAD")))
             with clerk.place.database.write() as session:
-                accept(session, clerk.desk, paid.id, [told], NOW)
+                accept(act_in(session, NOW, clerk.services), paid.id, [told])
 
-    worked = match_open_lines(clerk.place.database, clerk.desk, NOW, progress=meanwhile)
+    worked = match_open_lines(at(clerk.place.services, NOW), progress=meanwhile)
     assert worked.automatic == 0
     assert [match.gift_id for match in clerk.matches()] == [chosen.id]
     assert clerk.status(taken) is Status.PENDING

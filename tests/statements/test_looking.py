@@ -28,6 +28,7 @@ from portal.payments.statements.queries import (
 from portal.payments.statements.searching import find_open_gifts
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
+from tests.workplace import act_in
 
 CAD = "CAD"
 
@@ -67,7 +68,7 @@ def test_lines_are_chosen_by_state_file_day_and_currency(clerk: Clerk) -> None:
     clerk.keep(rbc(("two", "2.00"), day=DAY + timedelta(days=40)))
     clerk.keep(rbc(("three", "3.00"), column="USD"))
     with clerk.place.database.write() as session:
-        ignore_lines(session, [clerk.lines()[0].id], reason="a test", by="staff:7", now=NOW)
+        ignore_lines(act_in(session, NOW, actor="staff:7"), [clerk.lines()[0].id], reason="a test")
 
     def minors(**wanted: object) -> list[int]:
         given: Document = {"state": None, **wanted}
@@ -89,7 +90,9 @@ def test_totals_of_a_file_always_come_to_what_came_in(clerk: Clerk) -> None:
     )
     clerk.match()
     with clerk.place.database.write() as session:
-        ignore_lines(session, [clerk.lines()[2].id], reason="interest", by="staff:7", now=NOW)
+        ignore_lines(
+            act_in(session, NOW, actor="staff:7"), [clerk.lines()[2].id], reason="interest"
+        )
     with clerk.place.database.read() as session:
         (row,) = list_files(session)
         assert find_file(session, imported.file_id) == row
@@ -191,6 +194,6 @@ def test_a_payment_without_its_line_does_not_prove(clerk: Clerk) -> None:
         source=Source.STATEMENT,
     )
     with clerk.place.database.write() as session:
-        accept(session, clerk.desk, gift.id, [stray], NOW)
+        accept(act_in(session, NOW, clerk.services), gift.id, [stray])
     with clerk.place.database.read() as session:
         assert len(prove(session)) == 2

@@ -12,7 +12,7 @@ from portal.payments.statements.models import LineState
 from portal.receipts.operations import send_receipt
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
-from tests.workplace import make_settings
+from tests.workplace import at, make_settings
 
 
 def test_an_e_transfer_with_its_reference_is_paid_and_receipted(
@@ -40,7 +40,7 @@ def test_an_e_transfer_with_its_reference_is_paid_and_receipted(
     assert clerk.jobs("send_receipt") == [f"send_receipt-{receipt.id}"]
     url = clerk.place.services.settings.database_url
     settings = make_settings(url, None, mail_url=f"smtp://127.0.0.1:{inbox[1]}")
-    send_receipt(clerk.place.database, settings, receipt.id, NOW)
+    send_receipt(at(clerk.place.services, NOW, settings), receipt.id)
     (letter,) = inbox[0].list_messages()
     assert letter.header("To").endswith("<adaeze@example.org>")
     assert "75,53" in letter.text

@@ -23,6 +23,7 @@ from tests.conftest import NOW
 from tests.statements.clerk import Clerk
 from tests.statements.imap_server import PASSWORD, USER, ImapFolder, serving
 from tests.statements.samples import SAMPLES, sample
+from tests.workplace import act_in, at
 
 SERVER = "mail.example.org"
 
@@ -35,7 +36,7 @@ def notices(clerk: Clerk) -> list[TransferNotice]:
 def keep(clerk: Clerk, *mails: bytes, trusted_server: str = SERVER) -> KeptNotices:
     kept = (KeptMail(key=str(number), raw=raw) for number, raw in enumerate(mails))
     with clerk.place.database.write() as session:
-        return keep_notices(session, kept, NOW, trusted_server=trusted_server)
+        return keep_notices(act_in(session, NOW), kept, trusted_server=trusted_server)
 
 
 def test_a_notice_is_kept_once_however_often_it_comes(clerk: Clerk) -> None:
@@ -101,7 +102,7 @@ def test_whoever_forges_a_reference_first_does_not_push_out_the_true_one(clerk: 
 
 def test_a_folder_and_a_file_are_read(clerk: Clerk) -> None:
     with clerk.place.database.write() as session:
-        kept = keep_notices(session, read_mails(SAMPLES), NOW, trusted_server=SERVER)
+        kept = keep_notices(act_in(session, NOW), read_mails(SAMPLES), trusted_server=SERVER)
     assert (kept.new, kept.refused) == (2, {})
 
 
@@ -130,7 +131,7 @@ def test_a_mailbox_is_read_on_from_where_it_was_left(
     authority.configure_trust(tls)
 
     def fetch(account: ImapAccount = account) -> KeptNotices:
-        return fetch_notices(clerk.place.database, account, NOW, trusted_server=SERVER, tls=tls)
+        return fetch_notices(at(clerk.place.services, NOW), account, trusted_server=SERVER, tls=tls)
 
     assert fetch().new == 2
     folder.commands.clear()

@@ -16,6 +16,7 @@ from portal.money import Money
 from portal.payments.operations import accept
 from tests.conftest import NOW
 from tests.statements.clerk import Clerk
+from tests.workplace import act_in
 
 # What is said of one gift of CAD 75.53: the fact, the payment, its amount and its source.
 TOLD = (
@@ -38,7 +39,7 @@ def tell(clerk: Clerk, order: Iterable[int]) -> dict[str, Any]:
     gift, number = clerk.promise(), next(_numbers)
     for index in order:
         with clerk.place.database.write() as session:
-            accept(session, clerk.desk, gift.id, [claim(index, number)], NOW)
+            accept(act_in(session, NOW, clerk.services), gift.id, [claim(index, number)])
     return books(clerk, clerk.gift(gift), number)
 
 

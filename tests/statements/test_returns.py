@@ -18,6 +18,7 @@ from portal.payments.statements.queries import Line, LineFilter, list_lines
 from portal.payments.statements.returns import find_returns
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
+from tests.workplace import act_in, at
 
 LATER = DAY + timedelta(days=4)
 
@@ -39,7 +40,7 @@ def paid(clerk: Clerk) -> Gift:
 
 def ignore(clerk: Clerk, line_id: int) -> None:
     with clerk.place.database.write() as session:
-        ignore_lines(session, [line_id], reason="the bank’s error", by="staff:7", now=NOW)
+        ignore_lines(act_in(session, NOW, actor="staff:7"), [line_id], reason="the bank’s error")
 
 
 def test_a_return_in_a_later_file_waits_for_a_clerk_with_the_line_it_may_return(
@@ -127,7 +128,7 @@ def entry(position: int, minor: int, day: date, **marks: str) -> StatementEntry:
 def keep(clerk: Clerk, *entries: StatementEntry) -> None:
     document = StatementDocument(format="x", account="1", currency="CAD", entries=entries)
     import_statement(
-        clerk.place.database, document, repr(entries).encode(), filename="x", by="x", now=NOW
+        at(clerk.place.services, NOW), document, repr(entries).encode(), filename="x", by="x"
     )
 
 
@@ -162,7 +163,7 @@ def test_a_return_is_matched_to_nothing_and_may_be_ignored_and_opened_again(cler
     with pytest.raises(MatchRefused, match="for no gift"):
         clerk.confirm(debit.id, Share(other.id, Money(7553, "CAD")))
     with pytest.raises(MatchRefused, match="for no gift"), clerk.place.database.write() as session:
-        claim_unattributed(session, clerk.desk, debit.id, by="staff:7", now=NOW)
+        claim_unattributed(act_in(session, NOW, clerk.services, actor="staff:7"), debit.id)
     ignore(clerk, debit.id)
     assert [line.line_id for line in listed(clerk, LineState.IGNORED)] == [debit.id]
     with clerk.place.database.write() as session:

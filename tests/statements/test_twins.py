@@ -21,6 +21,7 @@ from portal.payments.statements.operations import (
 from portal.payments.statements.queries import Line, LineFilter, list_lines
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk
+from tests.workplace import act_in, at
 
 PAYER = "Adaeze O’Brien-Tremblay"
 
@@ -37,7 +38,7 @@ def keep(clerk: Clerk, form: str, *entries: StatementEntry, account: str = "1234
     document = StatementDocument(format=form, account=account, currency="CAD", entries=told)
     content = repr((form, account, told)).encode()
     return import_statement(
-        clerk.place.database, document, content, filename=form, by="x", now=NOW
+        at(clerk.place.services, NOW), document, content, filename=form, by="x"
     ).file_id
 
 
@@ -107,11 +108,11 @@ def test_what_was_ignored_or_withdrawn_was_not_told(clerk: Clerk) -> None:
     first, second = clerk.lines()
     assert twins(clerk) == {second.id: first.id}
     with clerk.place.database.write() as session:
-        ignore_lines(session, [first.id], reason="not a gift", by="x", now=NOW)
+        ignore_lines(act_in(session, NOW, actor="x"), [first.id], reason="not a gift")
     assert twins(clerk) == {}
     with clerk.place.database.write() as session:
         reopen_line(session, first.id)
-        withdraw_file(session, file_id, why="wrong columns", by="x", now=NOW)
+        withdraw_file(act_in(session, NOW, actor="x"), file_id, why="wrong columns")
     assert twins(clerk) == {}
 
 

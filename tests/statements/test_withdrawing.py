@@ -24,6 +24,7 @@ from portal.payments.statements.operations import (
 from portal.payments.statements.queries import LineFilter, find_file, list_lines
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
+from tests.workplace import act_in, at
 
 RIGHT = ColumnMapping(date=0, message=(1,), debit=2, credit=3, decimal_mark=".")
 WRONG = ColumnMapping(date=0, message=(1,), debit=3, credit=2, decimal_mark=".")
@@ -38,13 +39,13 @@ def two_columns(gift: Gift) -> bytes:
 def keep(clerk: Clerk, content: bytes, mapping: ColumnMapping) -> Imported:
     document = read_statement(content, filename="bank.csv", mapping=mapping, currency="CAD")
     return import_statement(
-        clerk.place.database, document, content, filename="bank.csv", by=clerk.by, now=NOW
+        at(clerk.place.services, NOW), document, content, filename="bank.csv", by=clerk.by
     )
 
 
 def withdraw(clerk: Clerk, file_id: int, why: str = "columns swapped") -> int:
     with clerk.place.database.write() as session:
-        return withdraw_file(session, file_id, why=why, by=clerk.by, now=NOW)
+        return withdraw_file(act_in(session, NOW, actor=clerk.by), file_id, why=why)
 
 
 def test_a_file_with_swapped_columns_comes_again_read_rightly(clerk: Clerk) -> None:
@@ -87,7 +88,7 @@ def test_what_is_withdrawn_stands_in_no_list_and_no_total(clerk: Clerk) -> None:
     assert clerk.match().suggested == 1
     interest = clerk.lines()[1].id
     with clerk.place.database.write() as session:
-        ignore_lines(session, [interest], reason="interest", by=clerk.by, now=NOW)
+        ignore_lines(act_in(session, NOW, actor=clerk.by), [interest], reason="interest")
     withdraw(clerk, kept.file_id)
     with clerk.place.database.write() as session:
         assert not reopen_line(session, interest)
@@ -143,7 +144,9 @@ def test_a_withdrawal_waits_for_a_booking_under_way_and_is_refused(
     share = Share(gift.id, gift.due)
     with ThreadPoolExecutor(1) as pool:
         with clerk.place.database.write() as session:
-            confirm_match(session, clerk.desk, clerk.lines()[0].id, [share], by=clerk.by, now=NOW)
+            confirm_match(
+                act_in(session, NOW, clerk.services, actor=clerk.by), clerk.lines()[0].id, [share]
+            )
             under_way = pool.submit(withdraw, other, kept.file_id)
             with pytest.raises(TimeoutError):
                 under_way.result(timeout=1)
@@ -158,7 +161,7 @@ def test_an_import_of_the_same_file_waits_for_its_withdrawal(clerk: Clerk, other
     kept = clerk.keep(content)
     with ThreadPoolExecutor(1) as pool:
         with clerk.place.database.write() as session:
-            withdraw_file(session, kept.file_id, why="columns", by=clerk.by, now=NOW)
+            withdraw_file(act_in(session, NOW, actor=clerk.by), kept.file_id, why="columns")
             under_way = pool.submit(other.keep, content)
             with pytest.raises(TimeoutError):
                 under_way.result(timeout=1)

@@ -41,4 +41,6 @@ def make_pledge(**changes: Any) -> Pledge:
         "frequency": Frequency.ONCE,
         "code": "LWCAN",
     }
-    return Pledge(**{**values, **changes})
+    values |= changes
+    given = values.pop("money")
+    return Pledge(given=given, cover=Money(0, given.currency), **values)

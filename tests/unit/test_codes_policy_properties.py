@@ -9,7 +9,7 @@ from portal.codes.normalise import normalise_code
 from portal.codes.policy import Code, Kind, Reason, Refusal, Terms, decide, open_terms
 from portal.codes.terms import Frequency, Pledge
 from portal.money import Money
-from tests.unit.samples import CATALOGUE, NOW, make_code, region
+from tests.unit.samples import CATALOGUE, NOW, make_code, make_pledge, region
 
 SLUGS = list(CATALOGUE.regions)
 FIELDS = "region code currency amount fund mode frequency".split()
@@ -41,7 +41,7 @@ codes = st.builds(
     active=st.booleans(),
 )
 pledges = st.builds(
-    Pledge,
+    make_pledge,
     money=st.builds(Money, minors, st.sampled_from(CURRENCIES)),
     region=st.sampled_from([*SLUGS, "atlantis", ""]),
     fund=st.sampled_from(FUNDS),
@@ -74,10 +74,10 @@ def test_what_is_allowed_is_something_the_region_offers(code, pledge, now):
     if isinstance(terms, Refusal):
         return
     here = region(pledge.region)
-    own = here.currency(pledge.money.currency)
-    assert own.minimum_minor <= pledge.money.minor <= own.maximum_minor
+    own = here.currency(pledge.given.currency)
+    assert own.minimum_minor <= pledge.given.minor <= own.maximum_minor
     assert {mode.key for mode in terms.modes} <= {mode.key for mode in here.modes}
-    assert here.mode(pledge.mode).takes(pledge.money.currency, pledge.frequency)
+    assert here.mode(pledge.mode).takes(pledge.given.currency, pledge.frequency)
     assert here.mode(pledge.mode) in terms.funds[pledge.fund]
     assert code is None or not code.regions or here.slug in code.regions
 
@@ -113,7 +113,8 @@ def test_a_code_is_refused_outside_its_regions_however_it_is_spelt(slug, between
     typed = typed.lower() if lower else typed
     known = {"LWCAN": make_code()}
     pledge = Pledge(
-        money=Money(7550, "CAD"),
+        given=Money(7550, "CAD"),
+        cover=Money(0, "CAD"),
         region=slug.upper() if lower else slug,
         fund="partnership",
         mode="card",

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "portal"
 KERNEL = (
-    "clock database forms i18n jobs limits logs mail money paths plain ports proof_of_work proxies"
+    "audit clock database forms i18n jobs limits logs mail money paths plain ports"
+    " proof_of_work proxies services"
     " settings spilled web"
 ).split()
 # Each of these may use the kernel, the rooms before its own step, and itself.
@@ -27,6 +28,8 @@ STEPS = (
 PAGES = STEPS[-1]
 # Wiring: may import everything.
 TOP = "__init__ __main__ app cli commands health schema server tables worker".split()
+# Nothing before the pages knows HTTP, whichever way it would come.
+WEB = {"flask", "wtforms", "flask_wtf", "werkzeug"}
 SANDBOX_MAY = {"money", "clock", "ports"}
 MAILBOX_MAY = {"paths"}
 
@@ -39,11 +42,19 @@ def modules() -> Iterator[tuple[str, Path]]:
 ALL = dict(modules())
 
 
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """All that a file runs; what only its types name it does not."""
+    yield node
+    is_typing = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    for child in node.orelse if is_typing else ast.iter_child_nodes(node):
+        yield from _executed(child)
+
+
 @cache
 def imports(name: str) -> frozenset[str]:
     """Every module a file names in an import, anywhere in it, with and without `portal.`."""
     found = set()
-    for node in ast.walk(ast.parse(ALL[name].read_text())):
+    for node in _executed(ast.parse(ALL[name].read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -103,3 +114,11 @@ def test_what_comes_along_stands_before_it_too(name: str) -> None:
 def test_only_the_gateway_imports_stripe() -> None:
     users = {name for name in ALL if any(one.split(".")[0] == "stripe" for one in imports(name))}
     assert users == {"payments.stripe.gateway"}
+
+
+@pytest.mark.parametrize("part", sorted(set().union(*STEPS[:-1])))
+def test_use_cases_know_nothing_of_pages(part: str) -> None:
+    for name in [name for name in ALL if room(name) == part]:
+        for one in {name, *reached(name)}:
+            found = {each.split(".")[0] for each in imports(one)}
+            assert not found & WEB, f"{name} by way of {one}"

@@ -16,6 +16,7 @@ from portal.forms import (
 )
 from portal.giving.form.offer import Offer
 from portal.i18n import current_locale, gettext, pick
+from portal.money import Money
 from portal.receipts.fonts import list_undrawable
 
 # A name that no form filler knows: what is filled in here was filled in by a program.
@@ -147,8 +148,12 @@ class GiftForm(PortalForm):
 
     def to_pledge(self) -> Pledge:
         """What was promised, once the form is valid."""
+        given: Money = self.amount.data
+        mode = self.offer.region.mode(self.mode.data)
+        wants_cover = mode is not None and self.cover_fee.data
         return Pledge(
-            money=self.amount.data,
+            given=given,
+            cover=mode.cover(given) if mode and wants_cover else Money(0, given.currency),
             region=self.offer.region.slug,
             fund=self.fund.data,
             mode=self.mode.data,

@@ -19,16 +19,14 @@ from portal.giving.regions.views import refuse_closed_region, refuse_region
 from portal.giving.visitors import (
     catalogue,
     count_guess,
-    gateway,
     keep_private,
     page_cache,
     read_sender,
     remember_start,
 )
 from portal.i18n import gettext, set_locale
-from portal.intake.start import GaveAMomentAgo, GiftOrder, TooManyTries, start_gift
+from portal.intake.start import GaveAMomentAgo, GiftOrder, NotAllowed, TooManyTries, start_gift
 from portal.mail import can_reach
-from portal.money import Money
 from portal.regions.catalogue import Region
 from portal.web import (
     check_ticket,
@@ -173,16 +171,23 @@ def _check_envelope(form: GiftForm) -> bool:
 
 
 def _check_content(form: GiftForm, code: Code | None) -> bool:
-    """Whether every field is right and the code's policy allows the gift."""
+    """Whether every field is right; what the policy says of it is decided as the gift is kept.
+
+    Beside other mistakes it is said here already, so that all can be mended at once.
+    """
     form.validate()
     _check_address(form)
     refusal = form.offer.refusal
-    if refusal is None and form.has_pledge:
+    if refusal is None and form.errors and form.has_pledge:
         verdict = decide(code, form.to_pledge(), utc_now(), catalogue())
         refusal = verdict if isinstance(verdict, Refusal) else None
     if refusal is not None:
-        form.refuse(refusal.field if refusal.field in form else "code", refusal.sentence)
+        _refuse(form, refusal)
     return not form.errors
+
+
+def _refuse(form: GiftForm, refusal: Refusal) -> None:
+    form.refuse(refusal.field if refusal.field in form else "code", refusal.sentence)
 
 
 def _check_address(form: GiftForm) -> None:
@@ -193,7 +198,10 @@ def _check_address(form: GiftForm) -> None:
 
 def _start(form: GiftForm, asked: Asked) -> AnyResponse:
     try:
-        started = start_gift(services(), gateway(), _make_order(form), utc_now())
+        started = start_gift(services(), _make_order(form))
+    except NotAllowed as error:
+        _refuse(form, error.refusal)
+        return _show_again(form, asked, 422)
     except GaveAMomentAgo as twin:
         return _show_again(form, asked, 409, twin=f"/gift/{twin.token}")
     except TooManyTries:
@@ -208,16 +216,11 @@ def _start(form: GiftForm, asked: Asked) -> AnyResponse:
 
 
 def _make_order(form: GiftForm) -> GiftOrder:
-    pledge, region = form.to_pledge(), form.offer.region
-    mode = region.mode(pledge.mode)
-    wants_cover = form.cover_fee.data and mode is not None
-    nothing = Money(0, pledge.money.currency)
+    region = form.offer.region
     return GiftOrder(
         region=region,
-        terms=form.offer.terms,
-        pledge=pledge,
+        pledge=form.to_pledge(),
         giver=form.to_giver(),
-        cover=mode.cover(pledge.money) if mode and wants_cover else nothing,
         news_wording=news_wording(region) if form.consent_news.data else None,
         again="again" in request.form,
         caller=read_caller(),

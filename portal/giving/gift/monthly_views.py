@@ -8,7 +8,6 @@ from portal.forms import Problem
 from portal.gifts.models import Gift, Plan
 from portal.giving.gift.monthly import tell_plan
 from portal.giving.gift.page import (
-    desk,
     find_gift,
     form_url,
     region_and_mode,
@@ -16,7 +15,7 @@ from portal.giving.gift.page import (
     support_email,
 )
 from portal.giving.gift.words import name_fund, name_mode
-from portal.giving.visitors import gateway, hold_to, keep_private
+from portal.giving.visitors import hold_to, keep_private
 from portal.i18n import gettext
 from portal.intake.checkout import page_url
 from portal.intake.start import ATTEMPTS_AN_HOUR
@@ -25,7 +24,7 @@ from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
 from portal.payments.stripe.plans import find_plan
 from portal.payments.stripe.subscriptions import stop_plan
 from portal.regions.catalogue import Region
-from portal.web import billing_origin, guard_public_post, services, utc_now
+from portal.web import billing_origin, guard_public_post, services
 
 log = get_logger()
 
@@ -41,7 +40,7 @@ def stop_monthly(token: str) -> Response:
     found, plan = _find(token)
     hold_to(ATTEMPTS_AN_HOUR, "attempts")
     try:
-        stop_plan(services().database, desk(), gateway(), found.id, actor="donor", now=utc_now())
+        stop_plan(services(), found.id, actor="donor")
     except (StripeUnavailable, StripeRefused) as error:
         log.warning("monthly_not_stopped", gift_id=found.id, why=type(error).__name__)
         return _show(found, plan, Problem("stop", _not_now(found)), 503)
@@ -58,7 +57,7 @@ def change_card(token: str) -> Response:
         return keep_private(redirect(f"{page_url(found)}/monthly", 303))
     back = f"{services().settings.base_url}{page_url(found)}/monthly"
     try:
-        url = gateway().open_billing_page(
+        url = services().gateway.open_billing_page(
             plan.stripe_customer_id, locale=found.locale, return_url=back
         )
     except (StripeUnavailable, StripeRefused) as error:

@@ -22,7 +22,6 @@ from portal.intake.change_mode import list_other_ways
 from portal.intake.checkout import page_url
 from portal.mail import has_failing
 from portal.money import Money
-from portal.payments.operations import Desk
 from portal.payments.stripe.plans import find_plan
 from portal.payments.transfers.proofs import ACCEPTED, list_proofs
 from portal.payments.transfers.watching import find_watch
@@ -45,10 +44,6 @@ def find_gift(token: str) -> Gift:
     return found
 
 
-def desk() -> Desk:
-    return Desk(jobs=services().jobs, catalogue=catalogue())
-
-
 def region_and_mode(found: Gift) -> tuple[Region | None, Mode | None]:
     """Where a gift belongs, and how it is paid, as far as the catalogue still knows."""
     regions = catalogue()
@@ -69,7 +64,7 @@ def show_gift(
         receipt = find_receipt(session, found.id) if found.status.is_received else None
         received, was_taken_back = _count(session, found)
         transfer = _transfer(session, found, mode, received, was_taken_back=was_taken_back)
-        ways = list_other_ways(session, desk(), region, found) if region else []
+        ways = list_other_ways(session, catalogue(), region, found) if region else []
         plan = find_plan(session, found)
         is_mail_failing = has_failing(session, found.id)
     page = f"{services().settings.base_url}{page_url(found)}"

@@ -7,10 +7,10 @@ from werkzeug.wrappers import Response
 from portal.forms import Problem
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
-from portal.giving.gift.page import desk, find_gift, region_and_mode, render_page, show_gift
+from portal.giving.gift.page import find_gift, region_and_mode, render_page, show_gift
 from portal.giving.gift.transfer import tell_reminders
 from portal.giving.puzzle import read_caller
-from portal.giving.visitors import gateway, hold_to, keep_private
+from portal.giving.visitors import hold_to, keep_private
 from portal.i18n import gettext
 from portal.intake.change_mode import ModeNotOffered, change_mode
 from portal.intake.checkout import page_url
@@ -27,7 +27,8 @@ from portal.payments.transfers.proofs import (
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import find_watch, stop_reminders, take_word
 from portal.regions.catalogue import Mode, Proof
-from portal.web import guard_public_post, services, utc_now
+from portal.services import DONOR
+from portal.web import guard_public_post, services
 
 log = get_logger()
 
@@ -42,8 +43,8 @@ def say_paid(token: str) -> Response:
     found = find_gift(token)
     mode = _manual_mode(found)
     if mode is not None:
-        with services().database.write() as session:
-            is_new = take_word(session, lock_gift(session, found.id), Care.of(mode), utc_now())
+        with services().write(DONOR) as act:
+            is_new = take_word(act, lock_gift(act.session, found.id), Care.of(mode))
         if is_new:
             log.info("giver_says_paid", gift_id=found.id)
     return _back(found)
@@ -59,13 +60,10 @@ def choose_mode(token: str) -> Response:
     try:
         url = change_mode(
             services(),
-            gateway(),
-            desk(),
             region,
             found,
             key=request.form.get("mode", "")[:40],
             caller=read_caller(),
-            now=utc_now(),
         )
     except TooManyTries:
         abort(429)
@@ -86,9 +84,7 @@ def send_proof(token: str) -> Response:
     hold_to(PROOFS_AN_HOUR, "proofs")
     try:
         content = _read_upload()
-        keep_proof(
-            services().database, services().settings.uploads_path, found, content, now=utc_now()
-        )
+        keep_proof(services(), services().settings.uploads_path, found, content)
     except ProofRefused as refusal:
         log.info("proof_refused", gift_id=found.id, why=type(refusal).__name__)
         sentence, status = _explain(refusal)
@@ -148,8 +144,8 @@ def reminders(token: str) -> Response:
 def end_reminders(token: str) -> Response:
     guard_public_post()
     found = find_gift(token)
-    with services().database.write() as session:
-        stop_reminders(session, lock_gift(session, found.id), utc_now())
+    with services().write(DONOR) as act:
+        stop_reminders(act, lock_gift(act.session, found.id))
     return keep_private(redirect(f"{page_url(found)}/reminders", 303))
 
 

@@ -10,16 +10,15 @@ from portal.gifts.models import Gift
 from portal.giving.gift.page import find_gift, show_gift
 from portal.giving.gift.words import Arrival
 from portal.giving.puzzle import read_caller
-from portal.giving.visitors import catalogue, gateway, keep_private
+from portal.giving.visitors import catalogue, keep_private
 from portal.intake.checkout import look_up_return, may_look_up, page_url
 from portal.intake.start import TooManyTries, resume_gift
-from portal.payments.operations import Desk
 from portal.receipts.marks import receipt_mark
 from portal.receipts.models import Receipt
 from portal.receipts.operations import render_receipt
 from portal.receipts.queries import find_receipt
 from portal.regions.catalogue import Mode
-from portal.web import guard_public_post, services, utc_now
+from portal.web import guard_public_post, services
 
 SESSION_ID = re.compile(r"cs_\w{1,120}", re.ASCII)
 
@@ -36,10 +35,9 @@ def gift(token: str) -> AnyResponse:
 
 def _look_up(found: Gift, session_id: str) -> None:
     """Ask Stripe how it went, unless that is known or was asked often just now."""
-    if found.status.is_received or not may_look_up(services(), found, utc_now()):
+    if found.status.is_received or not may_look_up(services(), found):
         return
-    desk = Desk(jobs=services().jobs, catalogue=catalogue())
-    look_up_return(services(), gateway(), desk, found, session_id=session_id, now=utc_now())
+    look_up_return(services(), found, session_id=session_id)
 
 
 def _read_arrival() -> Arrival:
@@ -64,11 +62,9 @@ def pay(token: str) -> AnyResponse:
     try:
         url = resume_gift(
             services(),
-            gateway(),
             region,
             found,
             caller=read_caller(),
-            now=utc_now(),
         )
     except TooManyTries:
         abort(429)
@@ -85,7 +81,7 @@ def receipt(token: str) -> Response:
     stored = _find_receipt(found)
     if stored is None:
         abort(404)
-    pdf = render_receipt(services().database, stored.id, now=utc_now(), mark=receipt_mark(found))
+    pdf = render_receipt(services(), stored.id, mark=receipt_mark(found))
     response = current_app.response_class(pdf, mimetype="application/pdf")
     response.headers.set("Content-Disposition", "inline", filename=f"receipt-{stored.label}.pdf")
     return keep_private(response)

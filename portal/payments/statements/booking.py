@@ -18,8 +18,9 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.i18n import gettext
 from portal.money import Money
-from portal.payments.operations import Desk, accept_for, region_of
+from portal.payments.operations import accept_for
 from portal.payments.statements.models import LineState, Match, StatementLine, Suggestion
+from portal.services import Act
 
 
 class MatchRefused(Exception):
@@ -79,8 +80,7 @@ def lock_gifts(session: Session, gift_ids: Sequence[int]) -> dict[int, Gift]:
 
 
 def book_shares(
-    session: Session,
-    desk: Desk,
+    act: Act,
     line: StatementLine,
     shares: Sequence[Share],
     *,
@@ -90,12 +90,12 @@ def book_shares(
     """Book a line that is locked for gifts that are too; `mark_matched` comes after it."""
     earlier = making.earlier
     if earlier is None:
-        earlier = count_matches(session, [line.id]).get(line.id, 0)
+        earlier = count_matches(act.session, [line.id]).get(line.id, 0)
     matches = []
     for number, share in enumerate(sorted(shares, key=lambda one: one.gift_id), earlier + 1):
         gift = gifts[share.gift_id]
-        match = add_match(session, line, share, f"line-{line.id}-{number}", making)
-        accept_for(session, desk, gift, _claims(desk, line, match, share, gift), making.at)
+        match = add_match(act.session, line, share, f"line-{line.id}-{number}", making)
+        accept_for(act, gift, _claims(act, line, match, share, gift))
         matches.append(match)
     return matches
 
@@ -110,14 +110,14 @@ def count_matches(session: Session, line_ids: Sequence[int]) -> dict[int, int]:
     return {int(line_id): int(count) for line_id, count in rows}
 
 
-def mark_matched(session: Session, line_ids: Sequence[int], by: str, now: datetime) -> None:
+def mark_matched(act: Act, line_ids: Sequence[int]) -> None:
     """Lines that were booked whole need no suggestions any more."""
-    session.execute(
+    act.session.execute(
         sa.update(StatementLine)
         .where(StatementLine.id.in_(line_ids))
-        .values(state=LineState.MATCHED, decided_by=by, decided_at=now)
+        .values(state=LineState.MATCHED, decided_by=act.actor, decided_at=act.now)
     )
-    session.execute(sa.delete(Suggestion).where(Suggestion.line_id.in_(line_ids)))
+    act.session.execute(sa.delete(Suggestion).where(Suggestion.line_id.in_(line_ids)))
 
 
 def add_match(
@@ -147,8 +147,8 @@ def add_match(
 _ADD_MATCH = sa.insert(table_of(Match)).returning(table_of(Match).c.id)
 
 
-def _claims(desk: Desk, line: StatementLine, match: Match, share: Share, gift: Gift) -> list[Claim]:
-    day = noon(line.booked_on, region_of(desk, gift).issuer.timezone)
+def _claims(act: Act, line: StatementLine, match: Match, share: Share, gift: Gift) -> list[Claim]:
+    day = noon(line.booked_on, act.catalogue.home_of(gift.region).issuer.timezone)
     claims = [paid_claim(line, match.subject, share.money, day, match.made_by)]
     if share.is_all:
         claims.append(settled_claim(match.subject, day, match.made_by))

@@ -11,7 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Database, insert_new
+from portal.database import insert_new
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
@@ -20,7 +20,6 @@ from portal.i18n import current_locale, gettext
 from portal.money import format_money
 from portal.payments.matching.candidates import payer_keys
 from portal.payments.operations import (
-    Desk,
     accept_for,
     accept_unattributed,
 )
@@ -46,29 +45,23 @@ from portal.payments.statements.models import (
     StatementLine,
     Suggestion,
 )
+from portal.services import Act, Services
 
 UNATTRIBUTED_MODE = "bank_transfer"
 
 
 def confirm_match(
-    session: Session,
-    desk: Desk,
-    line_id: int,
-    shares: Sequence[Share],
-    *,
-    by: str,
-    now: datetime,
-    reasons: Sequence[str] = (),
+    act: Act, line_id: int, shares: Sequence[Share], *, reasons: Sequence[str] = ()
 ) -> list[Match]:
     """Book an open line for one or several gifts; the shares must come to the whole line."""
-    line = lock_line(session, line_id)
-    gifts = lock_gifts(session, [share.gift_id for share in shares])
+    line = lock_line(act.session, line_id)
+    gifts = lock_gifts(act.session, [share.gift_id for share in shares])
     _check_shares(line, shares, gifts)
-    making = Making(by=by, at=now, reasons=tuple(reasons))
-    matches = book_shares(session, desk, line, shares, gifts=gifts, making=making)
+    making = Making(by=act.actor, at=act.now, reasons=tuple(reasons))
+    matches = book_shares(act, line, shares, gifts=gifts, making=making)
     for gift in gifts.values():
-        learn_payer(session, line, gift.email, now)
-    mark_matched(session, [line.id], by, now)
+        learn_payer(act, line, gift.email)
+    mark_matched(act, [line.id])
     return matches
 
 
@@ -80,14 +73,7 @@ class Confirmed:
     refused: dict[int, str]
 
 
-def confirm_many(
-    database: Database,
-    desk: Desk,
-    choices: Sequence[tuple[int, int]],
-    *,
-    by: str,
-    now: datetime,
-) -> Confirmed:
+def confirm_many(services: Services, choices: Sequence[tuple[int, int]], *, by: str) -> Confirmed:
     """Book each `(line id, gift id)` for the whole line, in a transaction of its own.
 
     One that is refused, as when the gift was paid in the meantime, holds up no other.
@@ -95,11 +81,12 @@ def confirm_many(
     refused: dict[int, str] = {}
     for line_id, gift_id in choices:
         try:
-            with database.write() as session:
-                money = lock_line(session, line_id).money
-                reasons = _suggested_reasons(session, line_id, gift_id)
+            with services.write(by) as act:
+                money = lock_line(act.session, line_id).money
+                reasons = _suggested_reasons(act.session, line_id, gift_id)
                 share = Share(gift_id, money)
-                confirm_match(session, desk, line_id, [share], by=by, now=now, reasons=reasons)
+                confirm_match(act, line_id, [share], reasons=reasons)
+                act.note("lines_confirm", "lines", {"lines": [line_id]})
         except MatchRefused as refusal:
             refused[line_id] = str(refusal)
     return Confirmed(len(choices) - len(refused), refused)
@@ -143,18 +130,16 @@ def _check_excess(share: Share, gift: Gift) -> None:
     )
 
 
-def settle_gift(
-    session: Session, desk: Desk, gift_id: int, *, why: str, by: str, now: datetime
-) -> None:
+def settle_gift(act: Act, gift_id: int, *, why: str) -> None:
     """A person's word that what came for a partly paid gift is all that will come.
 
     It hangs on the latest payment: taking that one back takes this word back too.
     """
-    gift = lock_gifts(session, [gift_id]).get(gift_id)
-    latest = _latest_payment(session, gift_id)
+    gift = lock_gifts(act.session, [gift_id]).get(gift_id)
+    latest = _latest_payment(act.session, gift_id)
     if gift is None or latest is None or not gift.due:
         raise MatchRefused(gettext("Only a gift that was paid in part can be settled."))
-    accept_for(session, desk, gift, [settled_claim(latest, now, by, why)], now)
+    accept_for(act, gift, [settled_claim(latest, act.now, act.actor, why)])
 
 
 def _latest_payment(session: Session, gift_id: int) -> str | None:
@@ -163,48 +148,42 @@ def _latest_payment(session: Session, gift_id: int) -> str | None:
     return session.scalar(payments.order_by(Evidence.id.desc()).limit(1))
 
 
-def claim_unattributed(
-    session: Session, desk: Desk, line_id: int, *, by: str, now: datetime
-) -> Gift:
+def claim_unattributed(act: Act, line_id: int) -> Gift:
     """Book money nobody claims as a gift without a giver, on a person's word."""
-    line = lock_line(session, line_id)
+    line = lock_line(act.session, line_id)
     region = next(
         (
             region
-            for region in desk.catalogue.regions.values()
+            for region in act.catalogue.regions.values()
             if region.currencies[0].currency == line.currency
         ),
         None,
     )
     slug, zone = (region.slug, region.issuer.timezone) if region else ("", "UTC")
     day = noon(line.booked_on, zone)
-    earlier = count_matches(session, [line.id]).get(line.id, 0)
-    claim = paid_claim(line, f"line-{line.id}-{earlier + 1}", line.money, day, by)
+    earlier = count_matches(act.session, [line.id]).get(line.id, 0)
+    claim = paid_claim(line, f"line-{line.id}-{earlier + 1}", line.money, day, act.actor)
     gift = accept_unattributed(
-        session,
-        desk,
+        act,
         claim,
-        now,
         why=gettext("nobody claims this money"),
         beside=None,
         region=slug,
         mode=UNATTRIBUTED_MODE,
     ).gift
-    making = Making(by=by, at=now, reasons=("unattributed",))
-    add_match(session, line, Share(gift.id, line.money), claim.subject, making)
-    mark_matched(session, [line.id], by, now)
+    making = Making(by=act.actor, at=act.now, reasons=("unattributed",))
+    add_match(act.session, line, Share(gift.id, line.money), claim.subject, making)
+    mark_matched(act, [line.id])
     return gift
 
 
-def undo_match(
-    session: Session, desk: Desk, match_id: int, *, reason: str, by: str, now: datetime
-) -> None:
+def undo_match(act: Act, match_id: int, *, reason: str) -> None:
     """Take a line's matches back: every gift it paid is as if this line had not come."""
-    line_id = session.scalar(sa.select(Match.line_id).where(Match.id == match_id))
-    line = session.scalars(
+    line_id = act.session.scalar(sa.select(Match.line_id).where(Match.id == match_id))
+    line = act.session.scalars(
         sa.select(StatementLine).where(StatementLine.id == line_id).with_for_update()
     ).one_or_none()
-    together = session.scalars(
+    together = act.session.scalars(
         sa.select(Match)
         .where(Match.line_id == line_id, Match.undone_at.is_(None))
         .order_by(Match.gift_id)
@@ -212,14 +191,14 @@ def undo_match(
     ).all()
     if line is None or match_id not in {match.id for match in together}:
         raise MatchRefused(gettext("This match was taken back already."))
-    gifts = lock_gifts(session, [match.gift_id for match in together])
+    gifts = lock_gifts(act.session, [match.gift_id for match in together])
     for match in together:
         gift = gifts[match.gift_id]
-        accept_for(session, desk, gift, _withdrawals(match, gift, reason, by, now), now)
-        match.undone_by, match.undone_at, match.undo_reason = by, now, reason
-        unlearn_payer(session, line, gift.email)
+        accept_for(act, gift, _withdrawals(match, gift, reason, act.actor, act.now))
+        match.undone_by, match.undone_at, match.undo_reason = act.actor, act.now, reason
+        unlearn_payer(act.session, line, gift.email)
     line.state, line.note, line.decided_by, line.decided_at = LineState.OPEN, "", "", None
-    session.flush()
+    act.session.flush()
 
 
 def _withdrawals(match: Match, gift: Gift, reason: str, by: str, now: datetime) -> list[Claim]:
@@ -247,13 +226,14 @@ def _withdrawals(match: Match, gift: Gift, reason: str, by: str, now: datetime) 
     return [withdrawn, ended]
 
 
-def learn_payer(session: Session, line: StatementLine, email: str, now: datetime) -> None:
+def learn_payer(act: Act, line: StatementLine, email: str) -> None:
     """Remember how the bank names this donor, where a person has said so."""
     rows = [
-        {"payer_key": key, "email": email, "learnt_at": now} for key in payer_keys(entry_of(line))
+        {"payer_key": key, "email": email, "learnt_at": act.now}
+        for key in payer_keys(entry_of(line))
     ]
     if email and rows:
-        insert_new(session, PayerAlias, *rows)
+        insert_new(act.session, PayerAlias, *rows)
 
 
 def unlearn_payer(session: Session, line: StatementLine, email: str) -> None:

@@ -10,12 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Database, table_of
+from portal.database import table_of
 from portal.gifts.models import Gift
 from portal.payments.matching.batch import match_all
 from portal.payments.matching.matcher import Decision, Kind
 from portal.payments.matching.scoring import Reason
-from portal.payments.operations import Desk
 from portal.payments.statements.booking import (
     Making,
     Share,
@@ -40,6 +39,7 @@ from portal.payments.statements.models import (
     Suggestion,
 )
 from portal.payments.statements.returns import open_returns
+from portal.services import Act, Services
 
 BATCH = 100
 
@@ -57,11 +57,7 @@ Decided = tuple[int, Decision]
 
 
 def match_open_lines(
-    database: Database,
-    desk: Desk,
-    now: datetime,
-    *,
-    progress: Callable[[int], Any] = lambda _lines: None,
+    services: Services, *, progress: Callable[[int], Any] = lambda _lines: None
 ) -> Worked:
     """Match every open line: certain ones are booked by `system`, others get suggestions.
     Then debits that may return a line which is matched are opened.
@@ -69,16 +65,16 @@ def match_open_lines(
     `progress` is told after every few how many lines more were done.
     """
     worked = Worked()
-    todo = _decide_all(database, desk)
+    todo = _decide_all(services)
     while batch := list(islice(todo, BATCH)):
-        with database.write() as session:
-            _work(session, desk, batch, now=now, worked=worked)
+        with services.write() as act:
+            _work(act, batch, worked=worked)
         progress(len(batch))
-    open_returns(database)
+    open_returns(services.database)
     return worked
 
 
-def _decide_all(database: Database, desk: Desk) -> Iterator[Decided]:
+def _decide_all(services: Services) -> Iterator[Decided]:
     """Every open line's id with what the matcher says of it, which waits on disk."""
     ids = array("q")
 
@@ -95,37 +91,35 @@ def _decide_all(database: Database, desk: Desk) -> Iterator[Decided]:
             return Reason.TOLD_TWICE
         return Reason.TAKEN_BACK if (ids[at], gift_id) in taken_back else None
 
-    with database.read() as session:
+    with services.database.read() as session:
         taken_back = read_taken_back(session)
         told_before = find_twins(session).keys()
         corrected = find_corrected(session)
-        matcher = make_matcher(session, desk.catalogue)
+        matcher = make_matcher(session, services.catalogue)
         decisions = match_all(matcher, entries(session), object_to)
     return zip(ids, decisions, strict=False)  # the debits, which come last, told of others
 
 
-def _work(
-    session: Session, desk: Desk, batch: Sequence[Decided], *, now: datetime, worked: Worked
-) -> None:
+def _work(act: Act, batch: Sequence[Decided], *, worked: Worked) -> None:
     """Some lines in one transaction: all locks first, in order, then what is certain."""
-    lines = _lock_open(session, [line_id for line_id, _ in batch])
+    lines = _lock_open(act.session, [line_id for line_id, _ in batch])
     batch = [decided for decided in batch if decided[0] in lines]
     certain = [one for one in batch if one[1].kind is Kind.AUTOMATIC]
-    gifts = lock_gifts(session, [decision.candidates[0].gift_id for _, decision in certain])
-    earlier = count_matches(session, [line_id for line_id, _ in certain])
-    taken_back = read_taken_back(session, Match.line_id.in_(earlier)) if earlier else ()
+    gifts = lock_gifts(act.session, [decision.candidates[0].gift_id for _, decision in certain])
+    earlier = count_matches(act.session, [line_id for line_id, _ in certain])
+    taken_back = read_taken_back(act.session, Match.line_id.in_(earlier)) if earlier else ()
     booked = set()
     for line_id, decision in certain:
-        making = _make(decision, earlier.get(line_id, 0), now)
+        making = _make(decision, earlier.get(line_id, 0), act.now)
         gift = gifts[decision.candidates[0].gift_id]
         if (line_id, gift.id) in taken_back:
             continue
-        if _book(session, desk, lines[line_id], gift, making):
+        if _book(act, lines[line_id], gift, making):
             booked.add(line_id)
     if booked:
-        mark_matched(session, sorted(booked), BY_ITSELF, now)
+        mark_matched(act, sorted(booked))
     left = [decided for decided in batch if decided[0] not in booked]
-    _suggest(session, left)
+    _suggest(act.session, left)
     with_hints = sum(bool(decision.candidates) for _, decision in left)
     worked.automatic += len(booked)
     worked.suggested += with_hints
@@ -148,12 +142,12 @@ def _make(decision: Decision, earlier: int, now: datetime) -> Making:
     return Making(by=BY_ITSELF, at=now, reasons=reasons, is_automatic=True, earlier=earlier)
 
 
-def _book(session: Session, desk: Desk, line: StatementLine, gift: Gift, making: Making) -> bool:
+def _book(act: Act, line: StatementLine, gift: Gift, making: Making) -> bool:
     """Book a certain match, unless what the gift waits for changed in the meantime."""
     if not gift.status.is_open or gift.due != line.money:
         return False
     share = Share(gift.id, line.money)
-    book_shares(session, desk, line, [share], gifts={gift.id: gift}, making=making)
+    book_shares(act, line, [share], gifts={gift.id: gift}, making=making)
     return True
 
 

@@ -8,13 +8,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import chain, islice
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Database, Document, insert_new
+from portal.database import Document, insert_new
 from portal.i18n import gettext
 from portal.payments.statements.formats.entries import StatementDocument, StatementEntry
 from portal.payments.statements.models import (
@@ -26,6 +25,7 @@ from portal.payments.statements.models import (
     Suggestion,
 )
 from portal.plain import clean_line
+from portal.services import Act, Services
 
 BATCH = 500
 # Begins the note of a line that its bank says instead of an earlier one.
@@ -43,44 +43,44 @@ class Imported:
 
 
 def import_statement(
-    database: Database,
-    document: StatementDocument,
-    content: bytes,
-    *,
-    filename: str,
-    by: str,
-    now: datetime,
+    services: Services, document: StatementDocument, content: bytes, *, filename: str, by: str
 ) -> Imported:
     """Keep a file and its lines in one transaction; the same content again changes nothing.
 
     What was withdrawn stands in nobody's way.
     """
-    digest = hashlib.sha256(content).hexdigest()
-    with database.write() as session:
-        take_turns(session)
-        file_row = {
-            "sha256": digest,
-            "filename": _safe_name(filename),
-            "format": document.format,
-            "account": clean_line(document.account),
-            "line_count": len(document.entries),
-            "new_count": 0,
-            "imported_by": by,
-            "imported_at": now,
-        }
-        added = insert_new(session, StatementFile, file_row)
-        if not added:
-            known = session.scalars(
-                sa.select(StatementFile).where(
-                    StatementFile.sha256 == digest, StatementFile.withdrawn_at.is_(None)
-                )
-            ).one()
-            return Imported(known.id, known.line_count, 0, is_repeat=True)
-        new = _keep_lines(session, added[0], document)
-        session.execute(
-            sa.update(StatementFile).where(StatementFile.id == added[0]).values(new_count=new)
-        )
-        return Imported(added[0], len(document.entries), new, is_repeat=False)
+    with services.write(by) as act:
+        take_turns(act.session)
+        imported = _keep_file(act, document, content, filename)
+        detail = {"file": imported.file_id, "lines": imported.lines, "new": imported.new}
+        act.note("statement_import", f"file:{imported.file_id}", detail)
+        return imported
+
+
+def _keep_file(act: Act, document: StatementDocument, content: bytes, filename: str) -> Imported:
+    file_row = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "filename": _safe_name(filename),
+        "format": document.format,
+        "account": clean_line(document.account),
+        "line_count": len(document.entries),
+        "new_count": 0,
+        "imported_by": act.actor,
+        "imported_at": act.now,
+    }
+    added = insert_new(act.session, StatementFile, file_row)
+    if not added:
+        known = act.session.scalars(
+            sa.select(StatementFile).where(
+                StatementFile.sha256 == file_row["sha256"], StatementFile.withdrawn_at.is_(None)
+            )
+        ).one()
+        return Imported(known.id, known.line_count, 0, is_repeat=True)
+    new = _keep_lines(act.session, added[0], document)
+    act.session.execute(
+        sa.update(StatementFile).where(StatementFile.id == added[0]).values(new_count=new)
+    )
+    return Imported(added[0], len(document.entries), new, is_repeat=False)
 
 
 def take_turns(session: Session) -> None:
@@ -171,14 +171,12 @@ def content_key(document: StatementDocument, entry: StatementEntry) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
-def ignore_lines(
-    session: Session, line_ids: Sequence[int], *, reason: str, by: str, now: datetime
-) -> int:
+def ignore_lines(act: Act, line_ids: Sequence[int], *, reason: str) -> int:
     """Set open lines aside for a reason; how many were open."""
-    result = session.execute(
+    result = act.session.execute(
         sa.update(StatementLine)
         .where(StatementLine.id.in_(line_ids), StatementLine.state == LineState.OPEN)
-        .values(state=LineState.IGNORED, note=reason, decided_by=by, decided_at=now)
+        .values(state=LineState.IGNORED, note=reason, decided_by=act.actor, decided_at=act.now)
         .returning(StatementLine.id)
     )
     return len(result.all())
@@ -203,28 +201,28 @@ class WithdrawalRefused(Exception):
     """The file has to stand; the text is for the clerk."""
 
 
-def withdraw_file(session: Session, file_id: int, *, why: str, by: str, now: datetime) -> int:
+def withdraw_file(act: Act, file_id: int, *, why: str) -> int:
     """Take a file and its lines out of all that counts; how many lines it had.
 
     Raises WithdrawalRefused where it has to stand.
     """
-    take_turns(session)
-    line_ids = _lock_lines(session, file_id)
-    hindrance = find_hindrance(session, file_id)
+    take_turns(act.session)
+    line_ids = _lock_lines(act.session, file_id)
+    hindrance = find_hindrance(act.session, file_id)
     if hindrance:
         raise WithdrawalRefused(hindrance)
-    session.execute(
+    act.session.execute(
         sa.update(StatementFile)
         .where(StatementFile.id == file_id)
-        .values(withdrawn_at=now, withdrawn_by=by, withdrawn_why=why)
+        .values(withdrawn_at=act.now, withdrawn_by=act.actor, withdrawn_why=why)
     )
-    session.execute(
+    act.session.execute(
         sa.update(StatementLine)
         .where(StatementLine.file_id == file_id)
-        .values(state=LineState.WITHDRAWN, note=why, decided_by=by, decided_at=now)
+        .values(state=LineState.WITHDRAWN, note=why, decided_by=act.actor, decided_at=act.now)
     )
     of_file = sa.select(StatementLine.id).where(StatementLine.file_id == file_id)
-    session.execute(sa.delete(Suggestion).where(Suggestion.line_id.in_(of_file)))
+    act.session.execute(sa.delete(Suggestion).where(Suggestion.line_id.in_(of_file)))
     return len(line_ids)
 
 

@@ -1,23 +1,22 @@
 """Work that follows evidence and asks Stripe: fees, events that wait, missed deliveries."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from portal.clock import Clock
-from portal.database import Database, Document
+from portal.database import Document
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
-from portal.jobs import Jobs
 from portal.logs import get_logger
 from portal.money import Money
 from portal.payments.models import Checkout, Comparison, EventState, Problem, StripeEvent
-from portal.payments.operations import Desk, accept
+from portal.payments.operations import accept
 from portal.payments.stripe.events import Outcome, apply_reading, reapply_event, receive_event
 from portal.payments.stripe.gateway import Gateway, StripeMissing, StripeRefused, at
-from portal.payments.stripe.readings import READERS, Reading, read_checkout
-from portal.regions.queries import CatalogueCache
+from portal.payments.stripe.readers import READERS, read_checkout
+from portal.payments.stripe.reading import Reading
+from portal.services import Services
 
 log = get_logger()
 
@@ -28,23 +27,9 @@ OVERLAP = timedelta(hours=1)
 TYPES_PER_CALL = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What a worker's tasks work with."""
-
-    database: Database
-    jobs: Jobs
-    clock: Clock
-    gateway: Gateway
-    catalogue: CatalogueCache
-
-    def desk(self) -> Desk:
-        return Desk(jobs=self.jobs, catalogue=self.catalogue.get())
-
-
-def fetch_fee(bench: Bench, transaction_id: str, gift_id: int) -> None:
+def fetch_fee(services: Services, transaction_id: str, gift_id: int) -> None:
     """Ask Stripe what a charge cost, and book it."""
-    transaction = bench.gateway.retrieve_balance_transaction(transaction_id)
+    transaction = services.gateway.retrieve_balance_transaction(transaction_id)
     claim = Claim(
         fact=FactKind.FEE,
         subject=transaction_id,
@@ -52,8 +37,8 @@ def fetch_fee(bench: Bench, transaction_id: str, gift_id: int) -> None:
         money=Money.from_stripe(transaction["fee"], transaction["currency"]),
         detail={"object": transaction_id, "net": transaction["net"]},
     )
-    with bench.database.write() as session:
-        accept(session, bench.desk(), gift_id, [claim], bench.clock.now())
+    with services.write() as act:
+        accept(act, gift_id, [claim])
 
 
 class StillWaiting(Exception):
@@ -64,50 +49,48 @@ class StillWaiting(Exception):
         self.outcome = outcome
 
 
-def retry_event(bench: Bench, event_id: int) -> Outcome:
+def retry_event(services: Services, event_id: int) -> Outcome:
     """Apply a stored event again, asking Stripe whose payment it speaks of.
 
     `StillWaiting` where another try may help; what became of it where none does.
     """
-    outcome = _reapply(bench, event_id)
+    outcome = _reapply(services, event_id)
     if outcome.waits_for:
-        _resolve(bench, event_id, outcome.waits_for)
-        outcome = _reapply(bench, event_id)
+        _resolve(services, event_id, outcome.waits_for)
+        outcome = _reapply(services, event_id)
     if outcome.is_worth_another_try:
         raise StillWaiting(outcome)
     return outcome
 
 
-def claim_event(bench: Bench, event_id: int) -> Outcome:
+def claim_event(services: Services, event_id: int) -> Outcome:
     """Book an event that names another, because a person says that it is ours."""
-    return _reapply(bench, event_id, is_claimed=True)
+    return _reapply(services, event_id, is_claimed=True)
 
 
-def _reapply(bench: Bench, event_id: int, *, is_claimed: bool = False) -> Outcome:
+def _reapply(services: Services, event_id: int, *, is_claimed: bool = False) -> Outcome:
     return reapply_event(
-        bench.database,
-        bench.desk(),
+        services,
         event_id,
-        bench.clock.now(),
-        livemode=bench.gateway.livemode,
+        livemode=services.gateway.livemode,
         is_claimed=is_claimed,
     )
 
 
-def _resolve(bench: Bench, event_id: int, stripe_id: str) -> None:
+def _resolve(services: Services, event_id: int, stripe_id: str) -> None:
     """Learn from Stripe which gift an object belongs to; give up where it is none of ours.
 
     Only Stripe's word that it knows no such object, or no gift of it, says so: a key that is
     refused says nothing of whose the money is, and the job tries again.
     """
-    reading = _look_up(bench.gateway, stripe_id)
+    reading = _look_up(services.gateway, stripe_id)
     if reading is None:
-        _set_aside(bench, event_id, Outcome(EventState.IGNORED, problem=Problem.NOT_A_GIFT))
+        _set_aside(services, event_id, Outcome(EventState.IGNORED, problem=Problem.NOT_A_GIFT))
         return
-    with bench.database.write() as session:
-        outcome = apply_reading(session, bench.desk(), reading, bench.clock.now())
+    with services.write() as act:
+        outcome = apply_reading(act, reading)
     if outcome.state is EventState.NOT_OURS:
-        _set_aside(bench, event_id, outcome)
+        _set_aside(services, event_id, outcome)
 
 
 def _look_up(gateway: Gateway, stripe_id: str) -> Reading | None:
@@ -135,9 +118,9 @@ def _paid_reading(event_type: str, thing: Document) -> Reading | None:
     return reader(thing, at(thing["created"])) if is_paid else None
 
 
-def _set_aside(bench: Bench, event_id: int, outcome: Outcome) -> None:
+def _set_aside(services: Services, event_id: int, outcome: Outcome) -> None:
     """Another's payment on the same Stripe account: kept, and not ours."""
-    with bench.database.write() as session:
+    with services.database.write() as session:
         session.execute(
             sa.update(StripeEvent)
             .where(StripeEvent.id == event_id, StripeEvent.state == EventState.WAITING)
@@ -145,73 +128,71 @@ def _set_aside(bench: Bench, event_id: int, outcome: Outcome) -> None:
         )
 
 
-def compare_with_stripe(bench: Bench) -> dict[str, int]:
+def compare_with_stripe(services: Services) -> dict[str, int]:
     """Webhook-optional truth: look up open hand-offs and events that never arrived.
 
     Returns how many of each were looked at and how many brought news. A hand-off that Stripe
     doesn't know (a test account that was emptied, another account's key) holds up no other.
     """
     counts = {"checkouts": 0, "checkouts_changed": 0, "events": 0, "events_new": 0}
-    started = bench.clock.now()
-    for session_id in _stale_checkouts(bench):
+    started = services.clock.now()
+    for session_id in _stale_checkouts(services):
         counts["checkouts"] += 1
         try:
-            counts["checkouts_changed"] += look_up_checkout(bench, session_id)
+            counts["checkouts_changed"] += look_up_checkout(services, session_id)
         except StripeRefused:
             log.warning("checkout_refused", stripe_session=session_id)
-    since, types = _last_comparison(bench), tuple(READERS)
+    since, types = _last_comparison(services), tuple(READERS)
     for start in range(0, len(types), TYPES_PER_CALL):
-        for event in bench.gateway.list_events(types[start : start + TYPES_PER_CALL], since):
+        for event in services.gateway.list_events(types[start : start + TYPES_PER_CALL], since):
             counts["events"] += 1
-            counts["events_new"] += _receive_if_missed(bench, event)
-    with bench.database.write() as session:
+            counts["events_new"] += _receive_if_missed(services, event)
+    with services.database.write() as session:
         session.add(Comparison(at=started, found=dict(counts)))
     return counts
 
 
-def _last_comparison(bench: Bench) -> datetime:
+def _last_comparison(services: Services) -> datetime:
     """From when on Stripe's events may not have been looked through."""
-    with bench.database.read() as session:
+    with services.database.read() as session:
         last = session.scalar(sa.select(sa.func.max(Comparison.at)))
-    oldest = bench.clock.now() - EVENTS_KEPT
+    oldest = services.clock.now() - EVENTS_KEPT
     return max(last - OVERLAP, oldest) if last else oldest
 
 
-def _stale_checkouts(bench: Bench) -> list[str]:
-    with bench.database.read() as session:
+def _stale_checkouts(services: Services) -> list[str]:
+    with services.database.read() as session:
         found = session.scalars(
             sa.select(Checkout.stripe_session_id).where(
                 Checkout.state == "open",
                 Checkout.stripe_session_id.is_not(None),
-                Checkout.created_at < bench.clock.now() - CHECKOUT_GRACE,
+                Checkout.created_at < services.clock.now() - CHECKOUT_GRACE,
             )
         )
         return [session_id for session_id in found if session_id]
 
 
-def look_up_checkout(bench: Bench, session_id: str) -> bool:
+def look_up_checkout(services: Services, session_id: str) -> bool:
     """Ask Stripe how a hand-off stands and book it; whether anything changed."""
-    session = bench.gateway.retrieve_checkout(session_id)
-    reading = read_checkout(session, bench.clock.now())
-    if session.get("status") == "open":
+    checkout = services.gateway.retrieve_checkout(session_id)
+    reading = read_checkout(checkout, services.now())
+    if checkout.get("status") == "open":
         return False
-    with bench.database.write() as transaction:
-        apply_reading(transaction, bench.desk(), reading, bench.clock.now())
+    with services.write() as act:
+        apply_reading(act, reading)
     return True
 
 
-def _receive_if_missed(bench: Bench, event: Document) -> bool:
-    with bench.database.read() as session:
+def _receive_if_missed(services: Services, event: Document) -> bool:
+    with services.database.read() as session:
         known = session.scalar(
             sa.select(StripeEvent.id).where(StripeEvent.stripe_event_id == event["id"])
         )
     if known is not None:
         return False
     receive_event(
-        bench.database,
-        bench.desk(),
+        services,
         event,
-        bench.clock.now(),
-        livemode=bench.gateway.livemode,
+        livemode=services.gateway.livemode,
     )
     return True

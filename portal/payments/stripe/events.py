@@ -9,12 +9,11 @@ of another installation, or came for a connected account.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Database, DatabaseUnavailable, Document, insert_new, table_of
+from portal.database import DatabaseUnavailable, Document, insert_new, table_of
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
@@ -29,7 +28,7 @@ from portal.payments.models import (
     StripeLink,
     find_installation,
 )
-from portal.payments.operations import Desk, MoneyDiffers, accept_for, accept_unattributed
+from portal.payments.operations import MoneyDiffers, accept_for, accept_unattributed
 from portal.payments.stripe.envelopes import Envelope, is_thin, read_envelope
 from portal.payments.stripe.plans import (
     change_plan,
@@ -37,7 +36,9 @@ from portal.payments.stripe.plans import (
     find_plan_gift,
     note_failed_renewal,
 )
-from portal.payments.stripe.readings import Reading, UnreadableEvent, read_event
+from portal.payments.stripe.readers import read_event
+from portal.payments.stripe.reading import Reading, UnreadableEvent
+from portal.services import Act, Services
 
 log = get_logger()
 
@@ -64,83 +65,69 @@ DONE = frozenset({EventState.PROCESSED, EventState.IGNORED, EventState.NOT_OURS}
 
 
 def receive_event(
-    database: Database,
-    desk: Desk,
-    event: Document,
-    now: datetime,
-    *,
-    livemode: bool,
-    is_claimed: bool = False,
+    services: Services, event: Document, *, livemode: bool, is_claimed: bool = False
 ) -> Outcome:
     """Store an event and apply it; one that was applied before changes nothing.
 
     `is_claimed` where a person said that it is ours, whomever it names.
     """
-    envelope = read_envelope(event, now)
+    envelope = read_envelope(event, services.now())
     event = envelope.payload
 
-    def understand(session: Session) -> Outcome:
+    def understand(act: Act) -> Outcome:
         if is_thin(event):
             return Outcome(EventState.FAILED, problem=Problem.THIN)
         if bool(event.get("livemode")) is not livemode:
             return Outcome(EventState.FAILED, problem=Problem.LIVEMODE)
-        return _apply(session, desk, event, now, is_claimed=is_claimed)
+        return _apply(act, event, is_claimed=is_claimed)
 
     done = DONE - {EventState.NOT_OURS} if is_claimed else DONE
     try:
-        return _keep(database, desk, envelope, now, understand=understand, done=done)
+        return _keep(services, envelope, understand=understand, done=done)
     except DatabaseUnavailable:
         raise
     except Exception as error:
         # Whatever went wrong, the event must stay and be tried again.
         log.exception("stripe_event_failed", stripe_event=envelope.stripe_event_id)
         failed = Outcome(EventState.FAILED, problem=type(error).__name__)
-    return _keep(database, desk, envelope, now, understand=lambda _session: failed, done=done)
+    return _keep(services, envelope, understand=lambda _act: failed, done=done)
 
 
 def reapply_event(
-    database: Database,
-    desk: Desk,
-    event_id: int,
-    now: datetime,
-    *,
-    livemode: bool,
-    is_claimed: bool = False,
+    services: Services, event_id: int, *, livemode: bool, is_claimed: bool = False
 ) -> Outcome:
     """Try a stored event again."""
-    with database.read() as session:
+    with services.database.read() as session:
         kept = session.get_one(StripeEvent, event_id)
         event = {**kept.payload, "id": kept.stripe_event_id}
-    return receive_event(database, desk, event, now, livemode=livemode, is_claimed=is_claimed)
+    return receive_event(services, event, livemode=livemode, is_claimed=is_claimed)
 
 
 def _keep(
-    database: Database,
-    desk: Desk,
+    services: Services,
     envelope: Envelope,
-    now: datetime,
     *,
-    understand: Callable[[Session], Outcome],
+    understand: Callable[[Act], Outcome],
     done: frozenset[EventState],
 ) -> Outcome:
     """Store an event with what becomes of it, unless that is settled already."""
-    with database.write() as session:
-        event_id, known = _store(session, envelope, now)
+    with services.write() as act:
+        event_id, known = _store(act, envelope)
         if known is not None and known.state in done:
             return known
-        outcome = understand(session)
-        _record(session, event_id, outcome)
+        outcome = understand(act)
+        _record(act.session, event_id, outcome)
         if outcome.is_worth_another_try:
-            desk.jobs.enqueue(session, "retry_event", event_id, delay_seconds=RETRY_AFTER_SECONDS)
+            act.promise("retry_event", event_id, delay_seconds=RETRY_AFTER_SECONDS)
         return outcome
 
 
-def _store(session: Session, envelope: Envelope, now: datetime) -> tuple[int, Outcome | None]:
+def _store(act: Act, envelope: Envelope) -> tuple[int, Outcome | None]:
     """The event's id, and what became of it when it came before."""
-    row = {**envelope.columns(), "received_at": now, "state": EventState.WAITING}
-    for event_id in insert_new(session, StripeEvent, row):
+    row = {**envelope.columns(), "received_at": act.now, "state": EventState.WAITING}
+    for event_id in insert_new(act.session, StripeEvent, row):
         return event_id, None
-    known = session.scalars(
+    known = act.session.scalars(
         sa.select(StripeEvent).where(StripeEvent.stripe_event_id == envelope.stripe_event_id)
     ).one()
     return known.id, Outcome(known.state, known.gift_id, problem=known.problem)
@@ -164,9 +151,7 @@ _NOTE = (
 )
 
 
-def _apply(
-    session: Session, desk: Desk, event: Document, now: datetime, *, is_claimed: bool = False
-) -> Outcome:
+def _apply(act: Act, event: Document, *, is_claimed: bool = False) -> Outcome:
     try:
         reading = read_event(event)
     except UnreadableEvent:
@@ -176,29 +161,27 @@ def _apply(
     # Connected accounts' events name theirs (https://docs.stripe.com/connect/webhooks).
     if event.get("account") and not is_claimed:
         return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_ACCOUNT)
-    return apply_reading(session, desk, reading, now, is_claimed=is_claimed)
+    return apply_reading(act, reading, is_claimed=is_claimed)
 
 
-def apply_reading(
-    session: Session, desk: Desk, reading: Reading, now: datetime, *, is_claimed: bool = False
-) -> Outcome:
+def apply_reading(act: Act, reading: Reading, *, is_claimed: bool = False) -> Outcome:
     """Book what was read, for the gift it leads to; wait where it leads to none yet."""
-    gift = find_known_gift(session, reading)
-    if gift is None and not is_claimed and _is_anothers(session, reading):
+    gift = find_known_gift(act.session, reading)
+    if gift is None and not is_claimed and _is_anothers(act.session, reading):
         return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_INSTALLATION)
-    gift = gift or find_named_gift(session, reading)
+    gift = gift or find_named_gift(act.session, reading)
     if gift is None:
-        return _without_gift(session, desk, reading, now)
+        return _without_gift(act, reading)
     if reading.is_once and gift.plan_id is not None:
         return Outcome(EventState.IGNORED, gift.id)
-    first_heard = _list_unheard(session, reading)
-    is_followed = reading.plan is None or change_plan(session, desk, gift, reading.plan, now)
+    first_heard = _list_unheard(act.session, reading)
+    is_followed = reading.plan is None or change_plan(act, gift, reading.plan)
     if reading.renewal is not None:
-        gift = find_or_add_renewal(session, gift, reading.renewal, now)
+        gift = find_or_add_renewal(act, gift, reading.renewal)
     if reading.renewal_failed and is_followed:
-        note_failed_renewal(session, desk, gift, reading, now)
-    outcome = _book(session, desk, gift, reading, now)
-    _apply_waiting(session, desk, first_heard, now)
+        note_failed_renewal(act, gift, reading)
+    outcome = _book(act, gift, reading)
+    _apply_waiting(act, first_heard)
     return outcome
 
 
@@ -210,28 +193,28 @@ def _list_unheard(session: Session, reading: Reading) -> list[str]:
     return [] if session.scalar(_LINKED, {"stripe_ids": stripe_ids}) else stripe_ids
 
 
-def _book(session: Session, desk: Desk, gift: Gift, reading: Reading, now: datetime) -> Outcome:
+def _book(act: Act, gift: Gift, reading: Reading) -> Outcome:
     gift_id = gift.id
     try:
         if reading.claims:
-            accept_for(session, desk, gift, reading.claims, now)
+            accept_for(act, gift, reading.claims)
     except MoneyDiffers as error:
-        gift_id = _book_beside(session, desk, reading.claims, now, why=str(error), beside=gift)
+        gift_id = _book_beside(act, reading.claims, why=str(error), beside=gift)
     if reading.checkout_state:
-        _close_checkout(session, reading)
+        _close_checkout(act.session, reading)
     if reading.fee_of:
-        desk.jobs.enqueue(session, "fetch_fee", f"{reading.fee_of}:{gift_id}")
-    link(session, desk, reading.links, gift_id, now)
+        act.promise("fetch_fee", f"{reading.fee_of}:{gift_id}")
+    link(act, reading.links, gift_id)
     return Outcome(EventState.PROCESSED, gift_id)
 
 
-def _without_gift(session: Session, desk: Desk, reading: Reading, now: datetime) -> Outcome:
+def _without_gift(act: Act, reading: Reading) -> Outcome:
     """An event about a gift we don't have: money is kept, the rest waits."""
     is_payment = any(claim.fact is FactKind.PAID for claim in reading.claims)
     if reading.reference and is_payment:
         why = f"Stripe names the gift {reading.reference}, which is not here"
-        gift_id = _book_beside(session, desk, reading.claims, now, why=why, beside=None)
-        link(session, desk, reading.links, gift_id, now)
+        gift_id = _book_beside(act, reading.claims, why=why, beside=None)
+        link(act, reading.links, gift_id)
         return Outcome(EventState.PROCESSED, gift_id, problem=Problem.UNATTRIBUTED)
     if not reading.may_wait:
         return Outcome(EventState.IGNORED, problem=Problem.NOT_A_GIFT)
@@ -240,17 +223,9 @@ def _without_gift(session: Session, desk: Desk, reading: Reading, now: datetime)
     return Outcome(EventState.FAILED, problem=Problem.NO_GIFT)
 
 
-def _book_beside(
-    session: Session,
-    desk: Desk,
-    claims: tuple[Claim, ...],
-    now: datetime,
-    *,
-    why: str,
-    beside: Gift | None,
-) -> int:
+def _book_beside(act: Act, claims: tuple[Claim, ...], *, why: str, beside: Gift | None) -> int:
     paid = next(claim for claim in claims if claim.fact is FactKind.PAID)
-    return accept_unattributed(session, desk, paid, now, why=why, beside=beside).gift.id
+    return accept_unattributed(act, paid, why=why, beside=beside).gift.id
 
 
 def _is_anothers(session: Session, reading: Reading) -> bool:
@@ -300,29 +275,27 @@ _LINKED = (
 )
 
 
-def link(
-    session: Session, desk: Desk, stripe_ids: tuple[str, ...], gift_id: int, now: datetime
-) -> None:
+def link(act: Act, stripe_ids: tuple[str, ...], gift_id: int) -> None:
     """Remember whose these Stripe objects are, and apply the events that waited for that."""
     if not stripe_ids:
         return
     rows = [{"stripe_id": stripe_id, "gift_id": gift_id} for stripe_id in stripe_ids]
-    _apply_waiting(session, desk, insert_new(session, StripeLink, *rows), now)
+    _apply_waiting(act, insert_new(act.session, StripeLink, *rows))
 
 
-def _apply_waiting(session: Session, desk: Desk, stripe_ids: list[str], now: datetime) -> None:
+def _apply_waiting(act: Act, stripe_ids: list[str]) -> None:
     """Apply the events that waited for these objects, or were set aside for want of a gift."""
     if not stripe_ids:
         return
-    for event_id, payload in session.execute(_WAITING, {"stripe_ids": stripe_ids}).all():
-        _record(session, event_id, _apply_apart(session, desk, payload, now))
+    for event_id, payload in act.session.execute(_WAITING, {"stripe_ids": stripe_ids}).all():
+        _record(act.session, event_id, _apply_apart(act, payload))
 
 
-def _apply_apart(session: Session, desk: Desk, event: Document, now: datetime) -> Outcome:
+def _apply_apart(act: Act, event: Document) -> Outcome:
     """Apply an event that waited: what fails in it undoes nothing of the one that came."""
     try:
-        with session.begin_nested():
-            return _apply(session, desk, event, now)
+        with act.session.begin_nested():
+            return _apply(act, event)
     except sa.exc.OperationalError:
         raise
     except Exception as error:

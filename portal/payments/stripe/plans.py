@@ -4,8 +4,6 @@ A plan follows one subscription at Stripe. Every other that names its gift is li
 that none can charge a donor unknown; `payments.superseding` ends them.
 """
 
-from datetime import datetime
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -16,8 +14,8 @@ from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import add_gift, lock_gift, record_event
 from portal.money import Money
 from portal.payments.models import StripeLink
-from portal.payments.operations import Desk
-from portal.payments.stripe.readings import PlanChange, Reading, Renewal
+from portal.payments.stripe.reading import PlanChange, Reading, Renewal
+from portal.services import Act
 
 
 def find_plan_gift(session: Session, stripe_ids: tuple[str, ...]) -> Gift | None:
@@ -44,21 +42,19 @@ def lock_plan(session: Session, plan_id: int) -> Plan:
     return session.scalars(wanted.execution_options(populate_existing=True)).one()
 
 
-def change_plan(
-    session: Session, desk: Desk, gift: Gift, change: PlanChange, now: datetime
-) -> bool:
+def change_plan(act: Act, gift: Gift, change: PlanChange) -> bool:
     """Bring a gift's plan up to what Stripe says; older news never overwrites newer.
 
     False where it is said of a subscription that the plan does not follow: nothing changes.
     """
     if gift.plan_id is None:
         return True
-    plan = lock_plan(session, gift.plan_id)
-    if not _follows(session, desk, plan, gift, change.subscription_id):
+    plan = lock_plan(act.session, gift.plan_id)
+    if not _follows(act, plan, gift, change.subscription_id):
         return False
     if change.is_ended and plan.status != "cancelled" and not change.never_began:
-        record_event(session, gift, "monthly_ended", now, actor="stripe")
-        _promise_letter(session, desk, gift, f"monthly_ended:{gift.id}:{change.subscription_id}")
+        record_event(act, gift, "monthly_ended", actor="stripe")
+        _promise_letter(act, gift, f"monthly_ended:{gift.id}:{change.subscription_id}")
     plan.stripe_customer_id = plan.stripe_customer_id or change.customer_id
     is_news = plan.stripe_changed_at is None or change.at >= plan.stripe_changed_at
     if change.is_ended:
@@ -69,11 +65,11 @@ def change_plan(
             _follow(plan, change)
     if is_news:
         plan.stripe_changed_at = change.at
-    session.flush()
+    act.session.flush()
     return True
 
 
-def _follows(session: Session, desk: Desk, plan: Plan, gift: Gift, subscription_id: str) -> bool:
+def _follows(act: Act, plan: Plan, gift: Gift, subscription_id: str) -> bool:
     """Whether a plan follows a subscription: its own, or the first it hears of.
 
     One heard of beside the plan's own is linked to the gift, and looked at by a job. One that
@@ -82,12 +78,12 @@ def _follows(session: Session, desk: Desk, plan: Plan, gift: Gift, subscription_
     if plan.stripe_subscription_id == subscription_id:
         return True
     row = {"stripe_id": subscription_id, "gift_id": gift.id}
-    is_new = bool(insert_new(session, StripeLink, row))
+    is_new = bool(insert_new(act.session, StripeLink, row))
     if is_new and plan.stripe_subscription_id is None:
         plan.stripe_subscription_id = subscription_id
         return True
     if is_new:
-        desk.jobs.enqueue(session, "settle_plan", f"{gift.id}:{subscription_id}")
+        act.promise("settle_plan", f"{gift.id}:{subscription_id}")
     return False
 
 
@@ -98,14 +94,16 @@ def _follow(plan: Plan, change: PlanChange) -> None:
         plan.amount_minor = change.money.minor
 
 
-def find_or_add_renewal(session: Session, first: Gift, renewal: Renewal, now: datetime) -> Gift:
+def find_or_add_renewal(act: Act, first: Gift, renewal: Renewal) -> Gift:
     """The gift of one paid month: the donor's promise once more, named by its invoice."""
-    lock_gift(session, first.id)
-    gift = session.scalar(sa.select(Gift).where(Gift.origin == renewal.invoice_id))
+    lock_gift(act.session, first.id)
+    gift = act.session.scalar(sa.select(Gift).where(Gift.origin == renewal.invoice_id))
     if gift is not None:
         return gift
+    cover = Money(first.cover_minor if renewal.money == first.money else 0, first.currency)
     pledge = Pledge(
-        money=renewal.money,
+        given=renewal.money - cover,
+        cover=cover,
         region=first.region,
         fund=first.fund,
         mode=first.mode,
@@ -113,12 +111,10 @@ def find_or_add_renewal(session: Session, first: Gift, renewal: Renewal, now: da
         code=first.code,
     )
     return add_gift(
-        session,
+        act,
         pledge,
         giver_of(first),
-        now,
         donor_id=first.donor_id,
-        cover=Money(first.cover_minor if renewal.money == first.money else 0, first.currency),
         partner=first.partner,
         plan_id=first.plan_id,
         origin=renewal.invoice_id,
@@ -143,16 +139,14 @@ def giver_of(gift: Gift) -> Giver:
     )
 
 
-def note_failed_renewal(
-    session: Session, desk: Desk, gift: Gift, reading: Reading, now: datetime
-) -> None:
+def note_failed_renewal(act: Act, gift: Gift, reading: Reading) -> None:
     """Put a month that could not be charged on the gift's story, and tell the donor."""
     if reading.plan is None:
         return
-    record_event(session, gift, "renewal_failed", now, actor="stripe")
-    _promise_letter(session, desk, gift, f"renewal_failed:{gift.id}:{reading.plan.at:%Y%m%d}")
+    record_event(act, gift, "renewal_failed", actor="stripe")
+    _promise_letter(act, gift, f"renewal_failed:{gift.id}:{reading.plan.at:%Y%m%d}")
 
 
-def _promise_letter(session: Session, desk: Desk, gift: Gift, subject: str) -> None:
+def _promise_letter(act: Act, gift: Gift, subject: str) -> None:
     if gift.email:
-        desk.jobs.enqueue(session, "send_notice", subject)
+        act.promise("send_notice", subject)

@@ -4,12 +4,11 @@ import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Database
 from portal.gifts.evidence import Source
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftEvent
@@ -18,11 +17,11 @@ from portal.gifts.queries import select_payments
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
 from portal.payments.models import find_installation
-from portal.payments.operations import Desk
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable, at
-from portal.payments.stripe.readings import read_refund
+from portal.payments.stripe.readers import read_refund
 from portal.plain import clean_line
+from portal.services import Act, Services
 
 # Stripe knows a key for at least a day (https://docs.stripe.com/api/idempotent_requests).
 KEY_KEPT = timedelta(hours=23)
@@ -46,34 +45,32 @@ class Wish:
     actor: str
 
 
-def request_refund(
-    database: Database, desk: Desk, gateway: Gateway, gift_id: int, wish: Wish, *, now: datetime
-) -> None:
+def request_refund(services: Services, gift_id: int, wish: Wish) -> None:
     """Refund a part or all of a gift that was paid through Stripe.
 
     The wish is on the gift's story before Stripe is asked. Asked again it is the same request
     to Stripe, by its idempotency key, whatever was booked since.
     """
-    with database.read() as session:
+    with services.database.read() as session:
         subjects = list_paid_subjects(session, gift_id)
     with _plain_sentences():
-        intents = find_intents(gateway, subjects)
-    with database.write() as session:
-        gift = lock_gift(session, gift_id)
-        payment = _find_payment_asked(session, gift, wish, now)
+        intents = find_intents(services.gateway, subjects)
+    with services.write() as act:
+        gift = lock_gift(act.session, gift_id)
+        payment = _find_payment_asked(act, gift, wish)
         if payment is None:
-            payment = _refundable_payment(session, gift, intents, wish.money)
-            _record_wish(session, gift, wish, payment, now)
-        reference, installation = gift.reference, find_installation(session)
+            payment = _refundable_payment(act.session, gift, intents, wish.money)
+            _record_wish(act, gift, wish, payment)
+        reference, installation = gift.reference, find_installation(act.session)
     key = _refund_key(reference, wish)
     with _plain_sentences():
-        refund = gateway.refund(
+        refund = services.gateway.refund(
             payment, wish.money, key=key, reference=reference, installation=installation
         )
     reading = read_refund(refund, at(refund["created"]))
     if reading is not None:
-        with database.write() as session:
-            apply_reading(session, desk, reading, now)
+        with services.write() as act:
+            apply_reading(act, reading)
 
 
 @contextlib.contextmanager
@@ -126,12 +123,12 @@ def _refundable_payment(session: Session, gift: Gift, intents: dict[str, str], m
     return payment
 
 
-def _find_payment_asked(session: Session, gift: Gift, wish: Wish, now: datetime) -> str | None:
+def _find_payment_asked(act: Act, gift: Gift, wish: Wish) -> str | None:
     """The payment this wish asked to be refunded when it was first made; None for a new one.
 
     Stripe takes a key again only with what it came with at first, so the payment stays.
     """
-    asked = session.execute(
+    asked = act.session.execute(
         sa.select(GiftEvent.at, GiftEvent.data).where(
             GiftEvent.gift_id == gift.id, GiftEvent.kind == "refund_requested"
         )
@@ -139,7 +136,7 @@ def _find_payment_asked(session: Session, gift: Gift, wish: Wish, now: datetime)
     for asked_at, data in asked:
         if data.get("once") == wish.once:
             before = Money(data["amount_minor"], data["currency"])
-            _check_wish(before, wish.money, now - asked_at)
+            _check_wish(before, wish.money, act.now - asked_at)
             return str(data["payment"])
     return None
 
@@ -163,16 +160,14 @@ def _check_wish(before: Money, money: Money, age: timedelta) -> None:
         )
 
 
-def _record_wish(session: Session, gift: Gift, wish: Wish, payment: str, now: datetime) -> None:
+def _record_wish(act: Act, gift: Gift, wish: Wish, payment: str) -> None:
     data = {
         "amount_minor": wish.money.minor,
         "currency": wish.money.currency,
         "payment": payment,
         "once": wish.once,
     }
-    record_event(
-        session, gift, "refund_requested", now, actor=wish.actor, why=wish.reason, data=data
-    )
+    record_event(act, gift, "refund_requested", actor=wish.actor, why=wish.reason, data=data)
 
 
 def _refund_key(reference: str, wish: Wish) -> str:

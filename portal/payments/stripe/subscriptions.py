@@ -6,7 +6,6 @@ another is on the gift's story, so that all that may still charge are known.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -15,11 +14,11 @@ from portal.database import Database, Document, insert_new
 from portal.gifts.models import Gift, GiftEvent, Plan
 from portal.gifts.operations import lock_gift, record_event
 from portal.payments.models import StripeLink
-from portal.payments.operations import Desk
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import Gateway, StripeRefused
 from portal.payments.stripe.plans import find_plan, lock_plan
-from portal.payments.stripe.readings import read_subscription
+from portal.payments.stripe.readers import read_subscription
+from portal.services import Act, Services
 
 OVER = frozenset({"canceled", "incomplete_expired"})
 
@@ -46,12 +45,12 @@ def list_ended(session: Session, plan: Plan) -> set[str]:
     return {str(data["subscription"]) for data in stories}
 
 
-def note_ended(session: Session, gift: Gift, ended: Iterable[str], now: datetime) -> None:
+def note_ended(act: Act, gift: Gift, ended: Iterable[str]) -> None:
     """Put on a gift's story which subscriptions were ended for another."""
     for subscription_id in ended:
-        insert_new(session, StripeLink, {"stripe_id": subscription_id, "gift_id": gift.id})
+        insert_new(act.session, StripeLink, {"stripe_id": subscription_id, "gift_id": gift.id})
         data = {"subscription": subscription_id}
-        record_event(session, gift, "subscription_ended", now, actor="system", data=data)
+        record_event(act, gift, "subscription_ended", actor="system", data=data)
 
 
 def end_subscription(gateway: Gateway, subscription_id: str) -> Document:
@@ -65,33 +64,31 @@ def end_subscription(gateway: Gateway, subscription_id: str) -> Document:
         return found
 
 
-def free_plan(database: Database, gateway: Gateway, gift_id: int, now: datetime) -> None:
+def free_plan(services: Services, gift_id: int) -> None:
     """End what an open gift's plan has at Stripe, so that its next subscription takes the place.
 
     `StripeUnavailable` and `StripeRefused` leave the plan as it was. One that began meanwhile
     keeps the place.
     """
-    with database.read() as session:
+    with services.database.read() as session:
         gift = session.get_one(Gift, gift_id)
         plan = find_plan(session, gift)
         if plan is None or plan.stripe_subscription_id is None or not gift.status.is_open:
             return
         living = list_living(session, plan)
     for subscription_id in living:
-        end_subscription(gateway, subscription_id)
-    with database.write() as session:
-        _empty_plan(session, lock_gift(session, gift_id), plan.id, living, now)
+        end_subscription(services.gateway, subscription_id)
+    with services.write() as act:
+        _empty_plan(act, lock_gift(act.session, gift_id), plan.id, living)
 
 
-def _empty_plan(
-    session: Session, gift: Gift, plan_id: int, ended: tuple[str, ...], now: datetime
-) -> None:
+def _empty_plan(act: Act, gift: Gift, plan_id: int, ended: tuple[str, ...]) -> None:
     """Make the plan wait for its first payment again, unless another charges for it by now."""
-    plan = lock_plan(session, plan_id)
-    living, own = list_living(session, plan), plan.stripe_subscription_id
+    plan = lock_plan(act.session, plan_id)
+    living, own = list_living(act.session, plan), plan.stripe_subscription_id
     if own is None or not set(living) <= set(ended):
         return
-    note_ended(session, gift, dict.fromkeys((*living, own)), now)
+    note_ended(act, gift, dict.fromkeys((*living, own)))
     _point(plan, None)
 
 
@@ -102,32 +99,30 @@ def _point(plan: Plan, subscription_id: str | None) -> None:
     plan.cancel_at = plan.cancelled_at = None
 
 
-def settle_plan(
-    database: Database, desk: Desk, gateway: Gateway, gift_id: int, now: datetime
-) -> None:
+def settle_plan(services: Services, gift_id: int) -> None:
     """Let a plan follow the newest of its subscriptions that goes on, and end the others.
 
     Two can begin for one gift when Stripe's word of the first comes late. Which one came to us
     first doesn't matter: Stripe is asked.
     """
-    with database.read() as session:
+    with services.database.read() as session:
         plan = find_plan(session, session.get_one(Gift, gift_id))
         own = plan.stripe_subscription_id if plan else None
         living = list_living(session, plan) if plan else ()
     if plan is None or own is None:
         return
-    found = [gateway.retrieve_subscription(name) for name in dict.fromkeys((*living, own))]
+    found = [services.gateway.retrieve_subscription(name) for name in dict.fromkeys((*living, own))]
     kept = max(found, key=lambda one: (one["status"] not in OVER, one["created"], one["id"]))
-    if not _follow_instead(database, gift_id, own, kept):
+    if not _follow_instead(services.database, gift_id, own, kept):
         return
     others = [one["id"] for one in found if one["id"] != kept["id"]]
     for subscription_id in others:
-        end_subscription(gateway, subscription_id)
+        end_subscription(services.gateway, subscription_id)
     # Asked again: what happened before the plan followed it was not heard.
-    reading = read_subscription(gateway.retrieve_subscription(kept["id"]), now)
-    with database.write() as session:
-        note_ended(session, lock_gift(session, gift_id), others, now)
-        apply_reading(session, desk, reading, now)
+    reading = read_subscription(services.gateway.retrieve_subscription(kept["id"]), services.now())
+    with services.write() as act:
+        note_ended(act, lock_gift(act.session, gift_id), others)
+        apply_reading(act, reading)
 
 
 def _follow_instead(database: Database, gift_id: int, own: str, kept: Document) -> bool:
@@ -146,16 +141,7 @@ def _follow_instead(database: Database, gift_id: int, own: str, kept: Document) 
         return True
 
 
-def stop_plan(
-    database: Database,
-    desk: Desk,
-    gateway: Gateway,
-    gift_id: int,
-    *,
-    actor: str,
-    reason: str = "",
-    now: datetime,
-) -> None:
+def stop_plan(services: Services, gift_id: int, *, actor: str, reason: str = "") -> None:
     """End the monthly gift that a gift belongs to, from now on; one that ended stays so.
 
     Whatever may charge for it at Stripe is ended, also what the plan doesn't follow.
@@ -163,23 +149,23 @@ def stop_plan(
     The wish is on the gift's story before Stripe is asked. `StripeUnavailable` and
     `StripeRefused` leave the plan as it was.
     """
-    with database.write() as session:
-        gift = lock_gift(session, gift_id)
-        plan = find_plan(session, gift)
-        living = list_living(session, plan) if plan else ()
+    with services.write() as act:
+        gift = lock_gift(act.session, gift_id)
+        plan = find_plan(act.session, gift)
+        living = list_living(act.session, plan) if plan else ()
         if not living:
             return
-        record_event(session, gift, "monthly_stop_requested", now, actor=actor, why=reason)
+        record_event(act, gift, "monthly_stop_requested", actor=actor, why=reason)
     # The one that the page shows is the last: where Stripe is away, it can be stopped again.
     for subscription_id in living:
-        ended = end_subscription(gateway, subscription_id)
-        with database.write() as session:
-            _book_end(session, desk, session.get_one(Gift, gift_id), ended, now)
+        ended = end_subscription(services.gateway, subscription_id)
+        with services.write() as act:
+            _book_end(act, act.session.get_one(Gift, gift_id), ended)
 
 
-def _book_end(session: Session, desk: Desk, gift: Gift, ended: Document, now: datetime) -> None:
+def _book_end(act: Act, gift: Gift, ended: Document) -> None:
     """Let the plan follow its subscription's end; of one beside it, say that it is over."""
-    plan, reading = find_plan(session, gift), read_subscription(ended, now)
+    plan, reading = find_plan(act.session, gift), read_subscription(ended, act.now)
     if plan is not None and plan.stripe_subscription_id != ended["id"]:
-        note_ended(session, gift, (ended["id"],), now)
-    apply_reading(session, desk, reading, now)
+        note_ended(act, gift, (ended["id"],))
+    apply_reading(act, reading)

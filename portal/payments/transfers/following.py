@@ -7,28 +7,27 @@ at a time that the worker's heartbeat never waits for it.
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.payments.operations import accept_for
-from portal.payments.stripe.comparison import Bench
 from portal.payments.transfers.models import TransferWatch
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import find_watch
+from portal.services import Act, Services
 
 BATCH = 100
 
 
-def follow_transfers(bench: Bench, *, most: int = BATCH) -> int:
+def follow_transfers(services: Services, *, most: int = BATCH) -> int:
     """Do what is due for at most so many gifts; how many were looked at."""
-    with bench.database.read() as session:
-        due = session.scalars(_due(bench.clock.now(), most)).all()
+    with services.database.read() as session:
+        due = session.scalars(_due(services.clock.now(), most)).all()
     for gift_id in due:
-        with bench.database.write() as session:
-            _follow(session, bench, gift_id)
+        with services.write() as act:
+            _follow(act, gift_id)
     return len(due)
 
 
@@ -41,42 +40,39 @@ def _due(now: datetime, most: int) -> sa.Select[int]:
     )
 
 
-def _follow(session: Session, bench: Bench, gift_id: int) -> None:
-    now = bench.clock.now()
-    gift, watch = lock_gift(session, gift_id), find_watch(session, gift_id)
+def _follow(act: Act, gift_id: int) -> None:
+    now = act.now
+    gift, watch = lock_gift(act.session, gift_id), find_watch(act.session, gift_id)
     if watch is None or watch.next_at is None or watch.next_at > now:
         return
-    care = find_care(bench, gift)
+    care = find_care(act, gift)
     if care is None or not gift.status.is_open:
         watch.next_at = None
     elif now >= watch.expires_at:
-        _give_up(session, bench, gift, watch, now)
+        _give_up(act, gift, watch)
     elif letter := _remind(gift, watch, care, now):
-        bench.jobs.enqueue(session, "send_notice", letter)
+        act.promise("send_notice", letter)
 
 
-def find_care(bench: Bench, gift: Gift) -> Care | None:
+def find_care(act: Act, gift: Gift) -> Care | None:
     """The rules for a gift's mode of payment; None where it is not paid by instructions."""
-    regions = bench.catalogue.get()
-    region = regions.by_slug(gift.region)
+    region = act.catalogue.by_slug(gift.region)
     mode = region.mode(gift.mode) if region else None
     return None if mode is None or mode.is_stripe else Care.of(mode)
 
 
-def _give_up(
-    session: Session, bench: Bench, gift: Gift, watch: TransferWatch, now: datetime
-) -> None:
+def _give_up(act: Act, gift: Gift, watch: TransferWatch) -> None:
     """Note that the time is over. Money that comes later is booked as ever."""
     watch.next_at = None
     claim = Claim(
         fact=FactKind.EXPIRED,
         subject=f"transfer-{gift.reference}-{int(watch.expires_at.timestamp())}",
-        occurred_at=now,
+        occurred_at=act.now,
         source=Source.SYSTEM,
         actor="system",
         why="no transfer came in time",
     )
-    accept_for(session, bench.desk(), gift, [claim], now)
+    accept_for(act, gift, [claim])
 
 
 def _remind(gift: Gift, watch: TransferWatch, care: Care, now: datetime) -> str:

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from PIL import Image
 from sqlalchemy.orm import Session
 
-from portal.database import Database
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, record_event
 from portal.payments.transfers.models import ProofFile
+from portal.services import Services
 
 # By Pillow's name where Pillow reads them. SVG and HTML can carry scripts and are not here.
 PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
@@ -98,26 +98,24 @@ class ProofNotKept(ProofRefused):
     """The folder can't be written just now."""
 
 
-def keep_proof(
-    database: Database, folder: Path, gift: Gift, content: bytes, *, now: datetime
-) -> bool:
+def keep_proof(services: Services, folder: Path, gift: Gift, content: bytes) -> bool:
     """Keep a proof of a gift; False where the same file is kept already.
 
     The file is whole on disk before its row is committed: a row never lacks its file.
     """
-    proof = _judge(gift, content, now)
-    with database.read() as session:
+    proof = _judge(gift, content, services.now())
+    with services.database.read() as session:
         if not _is_new(session, proof):
             return False
     path = _write(folder, proof.stored_name, content)
     is_kept = False
     try:
-        with database.write() as session:
-            lock_gift(session, gift.id)
-            is_kept = _is_new(session, proof)
+        with services.write() as act:
+            lock_gift(act.session, gift.id)
+            is_kept = _is_new(act.session, proof)
             if is_kept:
-                session.add(proof)
-                record_event(session, gift, "proof_sent", now, actor="donor")
+                act.session.add(proof)
+                record_event(act, gift, "proof_sent", actor="donor")
     finally:
         if not is_kept:
             path.unlink(missing_ok=True)

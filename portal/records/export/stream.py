@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Response, stream_with_context
 from sqlalchemy.orm import Session
 
 from portal.database import Database
@@ -18,21 +17,12 @@ from portal.records.export.columns import Cell, gift_cells, join_receipts, line_
 from portal.records.listing.filters import GiftFilters
 from portal.records.listing.page import select_gifts
 from portal.records.listing.search import Search
-from portal.web import utc_now
 
 LINES = 2_000
 # By it spreadsheets know that a CSV file is UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
 
 Select = Callable[..., sa.Select[Any]]
-
-
-def send_csv(name: str, pieces: Iterator[str]) -> Response:
-    """A file to keep, named after the minute."""
-    response = Response(stream_with_context(pieces), mimetype="text/csv")
-    filename = f"{name}-{utc_now():%Y-%m-%d-%H%M}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return response
 
 
 def stream_gifts(database: Database, filters: GiftFilters, search: Search | None) -> Iterator[str]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from portal.audit import AuditEntry
 from portal.i18n import current_locale, gettext, ngettext
 from portal.money import AmountError, format_money, parse_amount
-from portal.signin.models import AuditEntry, Role
+from portal.signin.models import Role
 from portal.staff.audit.subjects import Known, name_mode, name_subject
 from portal.staff.labels import ACTORS, ACTS, LINE_STATES, ROLES, STATUSES, say
 from portal.staff.names import Names
@@ -72,7 +73,7 @@ class Detail:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Entry:
     """A line of the log for readers."""
 
     at: datetime
@@ -97,8 +98,8 @@ def _list_subjects(entry: AuditEntry, key: str) -> list[str]:
     return [f"{SUBJECT_KINDS[key]}:{one}" for one in several]
 
 
-def tell_act(entry: AuditEntry, known: Known) -> Act:
-    return Act(
+def tell_act(entry: AuditEntry, known: Known) -> Entry:
+    return Entry(
         at=entry.at,
         actor=name_actor(entry.actor, known.called),
         title=say(ACTS, entry.act),

@@ -2,7 +2,6 @@
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
 from portal.forms import UNREACHABLE, EmailField, LineField, PortalForm, TickField
 from portal.gifts.contacts import correct_email
@@ -11,12 +10,11 @@ from portal.gifts.operations import lock_gift
 from portal.i18n import gettext
 from portal.mail import can_reach
 from portal.receipts.queries import find_receipt
-from portal.staff.access import staff
-from portal.staff.audit.record import current_actor, note_act
+from portal.services import Act
+from portal.staff.access import current_actor, staff
 from portal.staff.forms import LONGEST_REASON, make_once, read_once
 from portal.staff.gifts.views import find_gift
-from portal.staff.names import current_catalogue
-from portal.web import services, utc_now
+from portal.web import services
 
 
 class ContactForm(PortalForm):
@@ -38,14 +36,12 @@ def send_contact(reference: str) -> ResponseReturnValue:
     gift, form = _load(reference), ContactForm(request.form)
     if not (form.validate() and _check(gift, form)):
         return _show(gift, form, 422)
-    with services().database.write() as session:
-        locked = lock_gift(session, gift.id)
+    with services().write(current_actor()) as act:
+        locked = lock_gift(act.session, gift.id)
         reason = form.reason.data
-        correct_email(
-            session, locked, form.email.data, utc_now(), actor=current_actor(), why=reason
-        )
-        note_act(session, "contact_correct", f"gift:{gift.id}", {"reason": reason})
-        is_sent = form.resend.data and _send_again(session, locked, read_once(request.form))
+        correct_email(act, locked, form.email.data, why=reason)
+        act.note("contact_correct", f"gift:{gift.id}", {"reason": reason})
+        is_sent = form.resend.data and _send_again(act, locked, read_once(request.form))
     flash(gettext("The address is corrected. The old one stays in the gift’s story."))
     if is_sent:
         flash(
@@ -62,18 +58,17 @@ def _check(gift: Gift, form: ContactForm) -> bool:
     return not form.errors
 
 
-def _send_again(session: Session, gift: Gift, once: str) -> bool:
+def _send_again(act: Act, gift: Gift, once: str) -> bool:
     """Whether there was something to send: the receipt, or how to pay while it waits."""
-    receipt = find_receipt(session, gift.id)
-    jobs = services().jobs
+    receipt = find_receipt(act.session, gift.id)
     if receipt is not None:
-        jobs.enqueue(session, "send_receipt", f"{receipt.id}:{once}:{current_actor()}")
+        act.promise("send_receipt", f"{receipt.id}:{once}:{act.actor}")
         return True
-    region = current_catalogue().by_slug(gift.region)
+    region = act.catalogue.by_slug(gift.region)
     mode = region.mode(gift.mode) if region else None
     if mode is None or mode.is_stripe or not gift.status.is_open:
         return False
-    jobs.enqueue(session, "send_notice", f"gift_instructions:{gift.id}:{gift.reference}-{once}")
+    act.promise("send_notice", f"gift_instructions:{gift.id}:{gift.reference}-{once}")
     return True
 
 

@@ -8,12 +8,10 @@ from portal.i18n import gettext
 from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
 from portal.payments.stripe.plans import find_plan
 from portal.payments.stripe.subscriptions import stop_plan
-from portal.payments.webhook import current_desk, current_gateway
-from portal.staff.access import staff
-from portal.staff.audit.record import current_actor, note_act
+from portal.staff.access import current_actor, staff
 from portal.staff.forms import StopForm
 from portal.staff.gifts.views import find_gift
-from portal.web import services, utc_now
+from portal.web import services
 
 
 @staff.get("/gifts/<reference>/stop-monthly")
@@ -40,17 +38,14 @@ def _load(reference: str) -> tuple[Gift, Plan | None]:
 def _stop(gift: Gift, form: StopForm) -> bool:
     """Whether it has ended; else the form says why not. The wish is on record before."""
     reason = form.reason.data
-    with services().database.write() as session:
-        note_act(session, "plan_stop", f"gift:{gift.id}", {"reason": reason})
+    with services().write(current_actor()) as act:
+        act.note("plan_stop", f"gift:{gift.id}", {"reason": reason})
     try:
         stop_plan(
-            services().database,
-            current_desk(),
-            current_gateway(),
+            services(),
             gift.id,
             actor=current_actor(),
             reason=reason,
-            now=utc_now(),
         )
     except StripeRefused as error:
         form.refuse("reason", gettext("Stripe refused: %(why)s", why=error.message))

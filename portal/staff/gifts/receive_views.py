@@ -11,10 +11,8 @@ from portal.forms import AmountField, LineField, PortalForm
 from portal.gifts.models import Gift
 from portal.i18n import gettext
 from portal.payments.seen_money import WordRefused, list_words, receive_by_word, take_word_back
-from portal.payments.webhook import current_desk
 from portal.receipts.composition import issue_day
-from portal.staff.access import staff
-from portal.staff.audit.record import current_actor, note_act
+from portal.staff.access import current_actor, staff
 from portal.staff.forms import LONGEST_REASON, make_once, read_reason
 from portal.staff.gifts.views import find_gift
 from portal.staff.names import current_catalogue, timezone_of
@@ -64,20 +62,17 @@ def _book(gift: Gift, form: ReceiveForm, day: date) -> bool:
     """Whether the word is booked; else the form says why not."""
     why, once = form.why.data, form.once.data
     try:
-        with services().database.write() as session:
+        with services().write(current_actor()) as act:
             receive_by_word(
-                session,
-                current_desk(),
+                act,
                 gift.id,
                 form.amount.data,
                 day,
                 why=why,
-                by=current_actor(),
                 once=once,
-                now=utc_now(),
             )
             detail = {"amount": str(form.amount.data), "reason": why, "once": once}
-            note_act(session, "gift_receive", f"gift:{gift.id}", detail)
+            act.note("gift_receive", f"gift:{gift.id}", detail)
     except WordRefused as error:
         form.refuse(error.field, str(error))
         return False
@@ -87,15 +82,15 @@ def _book(gift: Gift, form: ReceiveForm, day: date) -> bool:
 @staff.post("/gifts/<reference>/unreceive")
 def unreceive(reference: str) -> ResponseReturnValue:
     """Take a word back."""
-    gift, by, now = _load(reference), current_actor(), utc_now()
+    gift = _load(reference)
     subject, why = request.form.get("subject", ""), read_reason(request.form)
     if not why:
         flash(gettext("Enter a reason."))
         return redirect(url_for("staff.receive", reference=gift.reference), 303)
     try:
-        with services().database.write() as session:
-            take_word_back(session, current_desk(), gift.id, subject, why=why, by=by, now=now)
-            note_act(session, "gift_unreceive", f"gift:{gift.id}", {"reason": why})
+        with services().write(current_actor()) as act:
+            take_word_back(act, gift.id, subject, why=why)
+            act.note("gift_unreceive", f"gift:{gift.id}", {"reason": why})
     except WordRefused as error:
         flash(str(error))
     else:

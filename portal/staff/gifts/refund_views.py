@@ -14,15 +14,13 @@ from portal.payments.stripe.refunds import (
     refundable,
     request_refund,
 )
-from portal.payments.webhook import current_desk, current_gateway
 from portal.receipts.models import Receipt
 from portal.receipts.queries import find_receipt
 from portal.signin.accounts import was_asked
-from portal.staff.access import staff
-from portal.staff.audit.record import current_actor, note_act
+from portal.staff.access import current_actor, staff
 from portal.staff.forms import RefundForm, make_once, read_once
 from portal.staff.gifts.views import find_gift
-from portal.web import services, utc_now
+from portal.web import services
 
 
 @staff.get("/gifts/<reference>/refund")
@@ -64,13 +62,13 @@ def resend_receipt(reference: str) -> ResponseReturnValue:
 def _promise_again(gift: Gift, receipt: Receipt, once: str) -> None:
     """Put the wish on record and promise the letter; a button pressed twice sends one."""
     subject = f"gift:{gift.id}"
-    with services().database.write() as session:
-        lock_gift(session, gift.id)
-        if was_asked(session, "receipt_resend", subject, once):
+    with services().write(current_actor()) as act:
+        lock_gift(act.session, gift.id)
+        if was_asked(act.session, "receipt_resend", subject, once):
             return
-        note_act(session, "receipt_resend", subject, {"receipt": receipt.label, "once": once})
+        act.note("receipt_resend", subject, {"receipt": receipt.label, "once": once})
         wish = f"{receipt.id}:{once}:{current_actor()}"
-        services().jobs.enqueue(session, "send_receipt", wish)
+        act.promise("send_receipt", wish)
 
 
 def _load(reference: str) -> Gift:
@@ -107,21 +105,19 @@ def _request(gift: Gift, money: Money, form: RefundForm) -> None:
         reason=form.reason.data,
         actor=current_actor(),
     )
-    request_refund(
-        services().database, current_desk(), current_gateway(), gift.id, wish, now=utc_now()
-    )
+    request_refund(services(), gift.id, wish)
 
 
 def _note_wish(gift: Gift, money: Money, form: RefundForm) -> None:
     """Put the wish on record before Stripe is asked, once a form."""
     subject = f"gift:{gift.id}"
     detail = {"amount": str(money), "reason": form.reason.data, "once": form.once.data}
-    with services().database.write() as session:
-        lock_gift(session, gift.id)
-        if not was_asked(session, "refund_request", subject, form.once.data):
-            note_act(session, "refund_request", subject, detail)
+    with services().write(current_actor()) as act:
+        lock_gift(act.session, gift.id)
+        if not was_asked(act.session, "refund_request", subject, form.once.data):
+            act.note("refund_request", subject, detail)
 
 
-def _note_sentence(gift: Gift, act: str, sentence: str) -> None:
-    with services().database.write() as session:
-        note_act(session, act, f"gift:{gift.id}", {"sentence": sentence})
+def _note_sentence(gift: Gift, what: str, sentence: str) -> None:
+    with services().write(current_actor()) as act:
+        act.note(what, f"gift:{gift.id}", {"sentence": sentence})

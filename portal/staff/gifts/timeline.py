@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from portal.audit import AuditEntry
 from portal.gifts.models import Evidence, GiftEvent
 from portal.i18n import current_locale, gettext
 from portal.mail import Email
 from portal.money import Money, format_money
 from portal.payments.models import EventState, StripeEvent
 from portal.receipts.models import Receipt
-from portal.signin.models import AuditEntry
 from portal.staff.audit.subjects import Known
 from portal.staff.audit.words import describe_act, name_actor
 from portal.staff.labels import (

@@ -13,9 +13,7 @@ from portal.i18n import gettext
 from portal.payments.transfers.proofs import EXTENSIONS, find_proof, read_proof
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import set_expiry
-from portal.payments.webhook import current_desk
-from portal.staff.access import staff
-from portal.staff.audit.record import current_actor, note_act
+from portal.staff.access import current_actor, staff
 from portal.staff.gifts.views import find_gift
 from portal.staff.names import current_catalogue, timezone_of
 from portal.web import services, utc_now
@@ -28,14 +26,14 @@ SANDBOX = "default-src 'none'; sandbox; frame-ancestors 'none'"
 @staff.get("/gifts/<reference>/proofs/<int:proof_id>")
 def proof(reference: str, proof_id: int) -> ResponseReturnValue:
     """A giver's proof as a download, under a name of ours."""
-    with services().database.write() as session:
-        gift = find_gift(session, reference)
-        found = find_proof(session, gift.id, proof_id)
+    with services().write(current_actor()) as act:
+        gift = find_gift(act.session, reference)
+        found = find_proof(act.session, gift.id, proof_id)
         if found is None:
             abort(404)
         content = read_proof(services().settings.uploads_path, found)
         if content is not None:
-            note_act(session, "proof_opened", f"gift:{gift.id}", {"proof": found.id})
+            act.note("proof_opened", f"gift:{gift.id}", {"proof": found.id})
     if content is None:
         abort(404)
     response = Response(content, mimetype=found.media_type)
@@ -48,17 +46,16 @@ def proof(reference: str, proof_id: int) -> ResponseReturnValue:
 @staff.post("/gifts/<reference>/expiry")
 def send_expiry(reference: str) -> ResponseReturnValue:
     """Give a transfer until the end of a day, at the place the gift is given from."""
-    with services().database.write() as session:
-        gift = lock_gift(session, find_gift(session, reference).id)
+    with services().write(current_actor()) as act:
+        gift = lock_gift(act.session, find_gift(act.session, reference).id)
         care, last_day = _care_of(gift), read_day(request.form.get("day", ""))
         if care is None or not gift.status.is_open:
             flash(gettext("This gift waits for no transfer."))
         elif last_day is None or not utc_now() < _end_of(last_day, gift) < utc_now() + LONGEST:
             flash(gettext("Choose a day from today on, within two years."))
         else:
-            expires_at, by, now = _end_of(last_day, gift), current_actor(), utc_now()
-            note_act(session, "expiry_set", f"gift:{gift.id}", {"to": last_day.isoformat()})
-            set_expiry(session, current_desk(), gift, care, expires_at, actor=by, now=now)
+            act.note("expiry_set", f"gift:{gift.id}", {"to": last_day.isoformat()})
+            set_expiry(act, gift, care, _end_of(last_day, gift))
             flash(gettext("The gift is kept open until %(day)s.", day=last_day.isoformat()))
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
 

@@ -11,19 +11,18 @@ from portal.payments.stripe.refunds import refundable
 from portal.receipts.marks import receipt_mark
 from portal.receipts.operations import render_receipt
 from portal.receipts.queries import find_receipt
-from portal.records.export.stream import send_csv, stream_gifts
+from portal.records.export.stream import stream_gifts
 from portal.records.listing.cursor import Cursor
 from portal.records.listing.filters import GiftFilters, read_filters
 from portal.records.listing.page import list_gifts
 from portal.records.listing.search import Search, read_receipt_label, read_search
-from portal.staff.access import staff
-from portal.staff.audit.record import note_act
+from portal.staff.access import current_actor, staff
 from portal.staff.audit.subjects import Known
 from portal.staff.forms import make_once
 from portal.staff.gifts.timeline import tell
 from portal.staff.names import all_currencies, current_catalogue, current_names, timezone_of
 from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
-from portal.web import services, utc_now
+from portal.web import send_csv, services, utc_now
 
 
 @staff.get("/gifts")
@@ -63,7 +62,7 @@ def receipt_pdf(reference: str) -> ResponseReturnValue:
     if receipt is None:
         abort(404)
     mark = receipt_mark(found)
-    pdf = render_receipt(services().database, receipt.id, now=utc_now(), mark=mark)
+    pdf = render_receipt(services(), receipt.id, mark=mark)
     response = Response(pdf, mimetype="application/pdf")
     response.headers["Content-Disposition"] = f'inline; filename="{receipt.label}.pdf"'
     return response
@@ -90,8 +89,8 @@ def export() -> ResponseReturnValue:
     # What was searched for may be a person's name, which must not outlive their gift.
     asked = {name: "*" if name == "q" else text for name, text in filters.as_args().items()}
     detail = {"filters": "&".join(f"{name}={text}" for name, text in asked.items())}
-    with services().database.write() as session:
-        note_act(session, "export", "gifts", detail)
+    with services().write(current_actor()) as act:
+        act.note("export", "gifts", detail)
     return send_csv("gifts", stream_gifts(services().database, filters, search))
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
 from portal.database import Document
 from portal.i18n import gettext
@@ -23,12 +22,12 @@ from portal.regions.editing import (
 )
 from portal.regions.models import RegionRecord
 from portal.regions.parsing import RegionError, parse_region
-from portal.staff.access import staff
-from portal.staff.audit.record import note_act
+from portal.services import Act
+from portal.staff.access import current_actor, staff
 from portal.staff.names import current_catalogue
 from portal.staff.regions.mode_form import PROOFS, ModeForm, account_kind, make_form
 from portal.staff.regions.mode_reading import lead_to_field, read_mode
-from portal.web import services, utc_now
+from portal.web import services
 
 MOVES = {"up": -1, "down": 1}
 
@@ -73,10 +72,10 @@ def offer(slug: str, key: str) -> ResponseReturnValue:
 def restore(slug: str) -> ResponseReturnValue:
     """Forget staff's changes of a region and follow its file again."""
     try:
-        with services().database.write() as session:
-            record = find_document(session, slug) or abort(404)
-            restore_region(session, record, utc_now())
-            note_act(session, "region_restore", f"region:{slug}", {})
+        with services().write(current_actor()) as act:
+            record = find_document(act.session, slug) or abort(404)
+            restore_region(act, record)
+            act.note("region_restore", f"region:{slug}", {})
     except RegionError:
         flash(gettext("This region has no file that it could follow."))
     else:
@@ -94,29 +93,29 @@ def mode(slug: str, key: str) -> ResponseReturnValue:
 
 @staff.post("/regions/<slug>/modes/<key>")
 def send_mode(slug: str, key: str) -> ResponseReturnValue:
-    with services().database.write() as session:
-        record = find_document(session, slug) or abort(404)
+    with services().write(current_actor()) as act:
+        record = find_document(act.session, slug) or abort(404)
         found, currencies = _mode_of(record.document, key), _currencies(record.document)
         form = make_form(found, currencies, request.form)
-        is_kept = _keep(session, record, found, form)
+        is_kept = _keep(act, record, found, form)
     if not is_kept:
         return _show(record, found, form, 422)
     flash(gettext("The mode of payment is kept. Donors see it within a minute."))
     return redirect(url_for("staff.region", slug=slug, _anchor=f"mode-{key}"), 303)
 
 
-def _keep(session: Session, record: RegionRecord, found: Document, form: ModeForm) -> bool:
+def _keep(act: Act, record: RegionRecord, found: Document, form: ModeForm) -> bool:
     """Whether the form was right and is in force; else it says what is wrong."""
     form.validate()
     changed = read_mode(form, found, _currencies(record.document))
     if form.problems:
         return False
     try:
-        save_region(session, record, put_mode(record.document, changed), utc_now())
+        save_region(act, record, put_mode(record.document, changed))
     except RegionError as error:
         lead_to_field(form, error)
         return False
-    note_act(session, "mode_edit", f"region:{record.slug}", {"mode": found["key"]})
+    act.note("mode_edit", f"region:{record.slug}", {"mode": found["key"]})
     return True
 
 
@@ -154,12 +153,12 @@ def _show(
     return shown, status
 
 
-def _change(slug: str, act: str, key: str, change: Callable[[Document], Document]) -> None:
+def _change(slug: str, what: str, key: str, change: Callable[[Document], Document]) -> None:
     """Change a region's document under its lock, on record; a stranger's key is a 404."""
-    with services().database.write() as session:
-        record = find_document(session, slug) or abort(404)
+    with services().write(current_actor()) as act:
+        record = find_document(act.session, slug) or abort(404)
         try:
-            save_region(session, record, change(record.document), utc_now())
+            save_region(act, record, change(record.document))
         except NoSuchMode:
             abort(404)
-        note_act(session, act, f"region:{slug}", {"mode": key})
+        act.note(what, f"region:{slug}", {"mode": key})

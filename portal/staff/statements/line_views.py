@@ -22,14 +22,13 @@ from portal.payments.statements.decisions import (
 from portal.payments.statements.operations import ignore_lines, reopen_line
 from portal.payments.statements.queries import GiftChoice, Line, choice_of, find_line
 from portal.payments.statements.searching import find_open_gifts
-from portal.payments.webhook import current_desk
 from portal.plain import clean_line
-from portal.staff.access import staff
-from portal.staff.audit.record import current_actor, note_act
+from portal.services import Act
+from portal.staff.access import current_actor, staff
 from portal.staff.forms import read_reason
 from portal.staff.gifts.views import find_gift
 from portal.staff.names import current_names
-from portal.web import services, utc_now
+from portal.web import services
 
 MOST_SHARES = 10
 
@@ -92,9 +91,9 @@ def _proposed(found: Line, chosen: list[GiftChoice]) -> list[tuple[str, str]]:
 def match_line(line_id: int) -> ResponseReturnValue:
     """Book the line for the gifts and amounts of the form."""
 
-    def book(session: Session) -> Document:
-        shares = _read_shares(session, line_id)
-        confirm_match(session, current_desk(), line_id, shares, by=current_actor(), now=utc_now())
+    def book(act: Act) -> Document:
+        shares = _read_shares(act.session, line_id)
+        confirm_match(act, line_id, shares)
         return {"gifts": [share.gift_id for share in shares]}
 
     return _decide(line_id, "line_match", book, gettext("The line is booked."))
@@ -134,9 +133,8 @@ def _read_share(session: Session, found: Line, reference: str, amount: str) -> S
 def claim_line(line_id: int) -> ResponseReturnValue:
     """Book money that nobody claims, as a gift without a giver."""
 
-    def book(session: Session) -> Document:
-        by, now = current_actor(), utc_now()
-        gift = claim_unattributed(session, current_desk(), line_id, by=by, now=now)
+    def book(act: Act) -> Document:
+        gift = claim_unattributed(act, line_id)
         return {"gift": gift.id}
 
     said = gettext("The money is booked as a gift without a giver.")
@@ -145,9 +143,9 @@ def claim_line(line_id: int) -> ResponseReturnValue:
 
 @staff.post("/lines/<int:line_id>/ignore")
 def ignore_line(line_id: int) -> ResponseReturnValue:
-    def ignore(session: Session) -> Document:
-        reason, by = _ask_reason(), current_actor()
-        if not ignore_lines(session, [line_id], reason=reason, by=by, now=utc_now()):
+    def ignore(act: Act) -> Document:
+        reason = _ask_reason()
+        if not ignore_lines(act, [line_id], reason=reason):
             raise MatchRefused(gettext("This line is decided already."))
         return {"reason": reason}
 
@@ -156,8 +154,8 @@ def ignore_line(line_id: int) -> ResponseReturnValue:
 
 @staff.post("/lines/<int:line_id>/reopen")
 def reopen(line_id: int) -> ResponseReturnValue:
-    def open_again(session: Session) -> Document:
-        if not reopen_line(session, line_id):
+    def open_again(act: Act) -> Document:
+        if not reopen_line(act.session, line_id):
             raise MatchRefused(gettext("Only an ignored line can be opened again."))
         return {}
 
@@ -168,13 +166,12 @@ def reopen(line_id: int) -> ResponseReturnValue:
 def undo(line_id: int) -> ResponseReturnValue:
     """Take a line's matches back."""
 
-    def take_back(session: Session) -> Document:
+    def take_back(act: Act) -> Document:
         match_id, reason = request.form.get("match", type=int) or abort(400), _ask_reason()
-        found = find_line(session, line_id) or abort(404)
+        found = find_line(act.session, line_id) or abort(404)
         if match_id not in {match.match_id for match in found.matches}:
             abort(404)
-        by, now = current_actor(), utc_now()
-        undo_match(session, current_desk(), match_id, reason=reason, by=by, now=now)
+        undo_match(act, match_id, reason=reason)
         return {"match": match_id, "reason": reason}
 
     return _decide(line_id, "line_undo", take_back, gettext("The match is taken back."))
@@ -186,10 +183,10 @@ def settle(reference: str) -> ResponseReturnValue:
     with services().database.read() as session:
         gift = find_gift(session, reference)
     try:
-        with services().database.write() as session:
-            why, by, now = _ask_reason(), current_actor(), utc_now()
-            settle_gift(session, current_desk(), gift.id, why=why, by=by, now=now)
-            note_act(session, "gift_settle", f"gift:{gift.id}", {"reason": why})
+        with services().write(current_actor()) as act:
+            why = _ask_reason()
+            settle_gift(act, gift.id, why=why)
+            act.note("gift_settle", f"gift:{gift.id}", {"reason": why})
     except MatchRefused as error:
         flash(str(error))
     else:
@@ -205,13 +202,13 @@ def _ask_reason() -> str:
 
 
 def _decide(
-    line_id: int, act: str, change: Callable[[Session], Document], said: str
+    line_id: int, what: str, change: Callable[[Act], Document], said: str
 ) -> ResponseReturnValue:
     """Change a line on record; a refusal keeps what was typed and says why."""
     try:
-        with services().database.write() as session:
-            detail = change(session)
-            note_act(session, act, f"line:{line_id}", detail)
+        with services().write(current_actor()) as act:
+            detail = change(act)
+            act.note(what, f"line:{line_id}", detail)
     except MatchRefused as error:
         return _show(line_id, 422, str(error))
     flash(said)

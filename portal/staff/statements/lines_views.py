@@ -13,14 +13,12 @@ from portal.payments.statements.decisions import confirm_many
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines
 from portal.payments.statements.queries import Cursor, LineFilter, find_file, list_lines
-from portal.payments.webhook import current_desk
-from portal.records.export.stream import send_csv, stream_lines
+from portal.records.export.stream import stream_lines
 from portal.staff import labels
-from portal.staff.access import staff
-from portal.staff.audit.record import current_actor, note_act
+from portal.staff.access import current_actor, staff
 from portal.staff.forms import read_reason
 from portal.staff.queries import name_actors
-from portal.web import services, utc_now
+from portal.web import send_csv, services
 
 LINES = 50
 SURE = 90
@@ -51,8 +49,8 @@ def reconcile() -> ResponseReturnValue:
 @staff.get("/lines.csv")
 def export_lines() -> ResponseReturnValue:
     wanted = _read_filter(request.args)
-    with services().database.write() as session:
-        note_act(session, "lines_export", "lines", _as_args(wanted))
+    with services().write(current_actor()) as act:
+        act.note("lines_export", "lines", _as_args(wanted))
     return send_csv("lines", stream_lines(services().database, wanted))
 
 
@@ -78,11 +76,7 @@ def _confirm(lines: list[int]) -> None:
         for line in lines
         if (gift := request.form.get(f"gift-{line}", type=int)) is not None
     ]
-    by, now = current_actor(), utc_now()
-    done = confirm_many(services().database, current_desk(), choices, by=by, now=now)
-    with services().database.write() as session:
-        detail = {"lines": [line for line, _ in choices if line not in done.refused]}
-        note_act(session, "lines_confirm", "lines", detail)
+    done = confirm_many(services(), choices, by=current_actor())
     flash(ngettext("%(num)s line is booked.", "%(num)s lines are booked.", done.booked))
     for line, sentence in list(done.refused.items())[:5]:
         flash(gettext("Line %(number)s: %(sentence)s", number=line, sentence=sentence))
@@ -93,9 +87,9 @@ def _ignore(lines: list[int]) -> None:
     if not reason:
         flash(gettext("Say why these lines are ignored."))
         return
-    with services().database.write() as session:
-        ignored = ignore_lines(session, lines, reason=reason, by=current_actor(), now=utc_now())
-        note_act(session, "lines_ignore", "lines", {"lines": lines, "reason": reason})
+    with services().write(current_actor()) as act:
+        ignored = ignore_lines(act, lines, reason=reason)
+        act.note("lines_ignore", "lines", {"lines": lines, "reason": reason})
     flash(ngettext("%(num)s line is ignored.", "%(num)s lines are ignored.", ignored))
 
 

@@ -22,9 +22,7 @@ from portal.payments.statements.operations import (
     withdraw_file,
 )
 from portal.payments.statements.queries import find_file, list_files
-from portal.payments.webhook import current_desk
-from portal.staff.access import staff
-from portal.staff.audit.record import current_actor, note_act
+from portal.staff.access import current_actor, staff
 from portal.staff.forms import WithdrawForm
 from portal.staff.queries import name_actors
 from portal.staff.statements.form import BANKS, COLUMNS, MARKS, ORDERS, OWN_COLUMNS, StatementForm
@@ -51,16 +49,12 @@ def send_statement() -> ResponseReturnValue:
         form.refuse("bank", str(error))
         return _show(form, 422, _look(form, content, filename))
     imported = import_statement(
-        services().database,
+        services(),
         document,
         content,
         filename=filename,
         by=current_actor(),
-        now=utc_now(),
     )
-    with services().database.write() as session:
-        detail = {"file": imported.file_id, "lines": imported.lines, "new": imported.new}
-        note_act(session, "statement_import", f"file:{imported.file_id}", detail)
     if document.set_aside:
         flash(_say_set_aside(len(document.set_aside)))
     _tell(imported)
@@ -145,11 +139,11 @@ def _match(file_id: int | None = None) -> None:
     with services().database.read() as session:
         is_long = is_long_work(session)
     if is_long:
-        with services().database.write() as session:
-            services().jobs.enqueue(session, "match_lines", int(utc_now().timestamp()))
+        with services().write(current_actor()) as act:
+            act.promise("match_lines", int(utc_now().timestamp()))
         flash(gettext("The lines are being matched. Look again in a minute."))
         return
-    worked: Worked = match_open_lines(services().database, current_desk(), utc_now())
+    worked: Worked = match_open_lines(services())
     if file_id is not None:
         worked = _narrow(worked, file_id)
     flash(
@@ -213,12 +207,12 @@ def send_withdrawal(file_id: int) -> ResponseReturnValue:
 
 def _withdraw(file_id: int, form: WithdrawForm) -> bool:
     """Whether the file is withdrawn, on record; else its page says why not."""
-    why, by = form.reason.data, current_actor()
+    why = form.reason.data
     try:
-        with services().database.write() as session:
-            lines = withdraw_file(session, file_id, why=why, by=by, now=utc_now())
+        with services().write(current_actor()) as act:
+            lines = withdraw_file(act, file_id, why=why)
             detail = {"lines": lines, "reason": why}
-            note_act(session, "file_withdraw", f"file:{file_id}", detail)
+            act.note("file_withdraw", f"file:{file_id}", detail)
     except WithdrawalRefused:
         return False
     flash(gettext("The file is withdrawn. It can be imported again, with the right columns."))

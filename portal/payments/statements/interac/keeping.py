@@ -17,6 +17,7 @@ from portal.payments.statements.interac.imap import TLS_PORT, ImapAccount, ImapM
 from portal.payments.statements.interac.mail import InteracNotice
 from portal.payments.statements.interac.mailboxes import KeptMail, ReadNotices, read_notices
 from portal.payments.statements.models import MailboxMark, TransferNotice
+from portal.services import Act, Services
 
 LONGEST_MAILBOX = 200
 
@@ -35,9 +36,7 @@ class KeptNotices:
         self.refused |= other.refused
 
 
-def keep_notices(
-    session: Session, mails: Iterator[KeptMail], now: datetime, *, trusted_server: str = ""
-) -> KeptNotices:
+def keep_notices(act: Act, mails: Iterator[KeptMail], *, trusted_server: str = "") -> KeptNotices:
     """Keep the notices among some mails; one that says the same as another is kept once.
 
     With a `trusted_server`, only what that server found authentic is kept. Without one,
@@ -46,8 +45,8 @@ def keep_notices(
     read = read_notices(mails, trusted_server=trusted_server)
     if trusted_server:
         _refuse_unproven(read)
-    rows = {row["key"]: row for row in (_row(notice, now) for _, notice in read.notices)}
-    new = insert_new(session, TransferNotice, *rows.values()) if rows else []
+    rows = {row["key"]: row for row in (_row(notice, act.now) for _, notice in read.notices)}
+    new = insert_new(act.session, TransferNotice, *rows.values()) if rows else []
     return KeptNotices(len(read.notices), len(new), read.refused)
 
 
@@ -82,9 +81,8 @@ def _row(notice: InteracNotice, now: datetime) -> Document:
 
 
 def fetch_notices(
-    database: Database,
+    services: Services,
     account: ImapAccount,
-    now: datetime,
     *,
     trusted_server: str = "",
     tls: ssl.SSLContext | None = None,
@@ -95,11 +93,11 @@ def fetch_notices(
     """
     kept = KeptNotices()
     while True:
-        mark = _read_mark(database, account)
+        mark = _read_mark(services.database, account)
         fetched = fetch_mails(account, mark, tls=tls)
-        with database.write() as session:
-            kept.add(keep_notices(session, iter(fetched.mails), now, trusted_server=trusted_server))
-            _move_mark(session, account, fetched.mark)
+        with services.write() as act:
+            kept.add(keep_notices(act, iter(fetched.mails), trusted_server=trusted_server))
+            _move_mark(act.session, account, fetched.mark)
         if fetched.mark == mark or not fetched.mails:
             return kept
 

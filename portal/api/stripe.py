@@ -1,15 +1,11 @@
 """Where Stripe delivers: check the signature, store and apply, answer."""
 
-from typing import cast
-
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
 from portal.logs import get_logger
-from portal.payments.operations import Desk
 from portal.payments.stripe.envelopes import read_envelope
 from portal.payments.stripe.events import receive_event
-from portal.payments.stripe.gateway import API_VERSION, ForgedWebhook, Gateway
-from portal.regions.queries import CatalogueCache
+from portal.payments.stripe.gateway import API_VERSION, ForgedWebhook
 from portal.web import services, utc_now
 
 log = get_logger()
@@ -18,22 +14,12 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 LARGEST_EVENT_BYTES = 1_000_000
 
 
-def current_gateway() -> Gateway:
-    return cast(Gateway, current_app.extensions["gateway"])
-
-
-def current_desk() -> Desk:
-    """What this app's bookings work with."""
-    cache = cast(CatalogueCache, current_app.extensions["catalogue"])
-    return Desk(jobs=services().jobs, catalogue=cache.get())
-
-
 @blueprint.post("/stripe")
 def stripe() -> tuple[Response, int]:
     """200 once the event is stored; 400 for what Stripe did not sign; 503 to be asked again."""
     if (request.content_length or 0) > LARGEST_EVENT_BYTES:
         return _answer("too large"), 413
-    gateway = current_gateway()
+    gateway = services().gateway
     try:
         event = gateway.verify_webhook(
             request.get_data(), request.headers.get("Stripe-Signature", "")
@@ -44,9 +30,7 @@ def stripe() -> tuple[Response, int]:
     envelope = read_envelope(event, utc_now())
     if envelope.api_version != API_VERSION:
         log.warning("webhook_version", version=envelope.api_version, expected=API_VERSION)
-    outcome = receive_event(
-        services().database, current_desk(), event, utc_now(), livemode=gateway.livemode
-    )
+    outcome = receive_event(services(), event, livemode=gateway.livemode)
     log.info("webhook", type=envelope.type, state=outcome.state, gift_id=outcome.gift_id)
     return _answer(outcome.state), 200
 

@@ -1,0 +1,1 @@
+"""Wires: what other machines send us over HTTP."""

@@ -1,0 +1,64 @@
+"""What one event of Stripe's means for us, before anything is looked up: pure records."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal.gifts.evidence import Claim
+from portal.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChange:
+    """What an event says of a subscription as of `at`.
+
+    `is_whole` where it showed the subscription itself: what it lacks is then not there.
+    """
+
+    subscription_id: str
+    at: datetime
+    status: str = ""
+    customer_id: str | None = None
+    money: Money | None = None
+    cancel_at: datetime | None = None
+    is_whole: bool = False
+    is_ended: bool = False
+    never_began: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A paid month of a subscription that is a gift of its own."""
+
+    invoice_id: str
+    money: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one event means for us.
+
+    `installation` is whose metadata these are, where they say it.
+
+    One of `known_by` leads to the gift, else `reference`, else `mention`, which other programs
+    write, too; `links` are Stripe's ids that are the gift's from now on. `may_wait` where another
+    event may tell later whose it is, `is_once` where it pays no month of a monthly gift. `fee_of`
+    is a balance transaction to look the fee up at.
+    """
+
+    reference: str | None = None
+    mention: str | None = None
+    installation: str | None = None
+    known_by: tuple[str, ...] = ()
+    may_wait: bool = True
+    is_once: bool = False
+    links: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    plan: PlanChange | None = None
+    renewal: Renewal | None = None
+    renewal_failed: bool = False
+    checkout_state: str | None = None
+    fee_of: str | None = None
+
+
+class UnreadableEvent(Exception):
+    """What came under an event's type is not what Stripe describes; no other try reads it."""
