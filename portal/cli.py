@@ -60,7 +60,7 @@ def serve(host: str, port: int) -> None:
     Example:
       portal serve --host 0.0.0.0 --port 8000
     """
-    from portal.server import run_server
+    from portal.serving.server import run_server
 
     run_server(load_settings(), host, port)
 

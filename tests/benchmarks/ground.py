@@ -127,6 +127,7 @@ def make_environment(settings: Settings) -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRETS": SECRET,
         "STRIPE_API_BASE": settings.stripe_api_base,
         "THREADS": str(settings.threads),
+        "WORKERS": str(settings.workers),
         "FREE_STARTS": str(settings.free_starts),
         "TRUSTED_PROXIES": str(settings.trusted_proxies),
     }

@@ -9,9 +9,9 @@ import sys
 from flask import Flask, Response, render_template_string
 
 from portal.app import create_app
-from portal.logs import set_up_logging
-from portal.server import run_server
-from portal.settings import load_settings
+from portal.serving.application import WholeRequests
+from portal.serving.server import load_around, run_server
+from portal.settings import Settings, load_settings
 
 ROWS = 120
 TEMPLATE = """<!doctype html><html lang="en"><head><title>{{ title }}</title></head><body>
@@ -22,10 +22,12 @@ TEMPLATE = """<!doctype html><html lang="en"><head><title>{{ title }}</title></h
 """
 
 
-def load() -> Flask:
+def load() -> WholeRequests:
     """The application of the server process, from the environment."""
-    settings = load_settings()
-    set_up_logging(settings.log_format)
+    return load_around(create)
+
+
+def create(settings: Settings) -> Flask:
     app = create_app(settings)
     app.add_url_rule("/bench/empty", view_func=empty)
     app.add_url_rule("/bench/page", view_func=page)

@@ -27,7 +27,7 @@ STEPS = (
 )
 PAGES = STEPS[-1]
 # Wiring: may import everything.
-TOP = "__init__ __main__ app cli commands health schema server tables worker".split()
+TOP = "__init__ __main__ app cli commands health schema serving tables worker".split()
 # Nothing before the pages knows HTTP, whichever way it would come.
 WEB = {"flask", "wtforms", "flask_wtf", "werkzeug"}
 SANDBOX_MAY = {"money", "clock", "ports"}

@@ -1,0 +1,157 @@
+"""The ASGI application around the WSGI one: whole requests in, answers that wait for nobody."""
+
+import asyncio
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from portal.logs import get_logger
+from portal.serving.answering import Answer, Send, Wsgi
+from portal.serving.connections import Connections
+from portal.serving.environ import Scope, announced_bytes, environ_of
+from portal.serving.lifespan import live
+from portal.serving.limits import Limits
+from portal.serving.receiving import READ_ON, Arrival, BodyRefused, Held, Receive, VisitorLeft
+from portal.serving.refusals import refusal
+from portal.serving.streaming import Streams
+from portal.serving.turns import TooManyWait, Turns
+from portal.serving.visitors import visitor_of
+
+log = get_logger()
+
+HEALTH = "/healthz"
+HEALTH_THREADS = 1
+KEEPER_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request whose body is here; `length` in bytes, None without a body."""
+
+    scope: Scope
+    visitor: str
+    body: IO[bytes]
+    length: int | None
+
+
+class WholeRequests:
+    """Serves `app`; `most_bytes` says how long the body of a request may be.
+
+    `hops` are the trusted proxies that stand in front.
+    """
+
+    def __init__(
+        self,
+        app: Wsgi,
+        *,
+        threads: int,
+        limits: Limits,
+        most_bytes: Callable[[Scope], int],
+        hops: int = 0,
+    ) -> None:
+        self.app = app
+        self.limits = limits
+        self.most_bytes = most_bytes
+        self.hops = hops
+        self.turns = Turns(threads, limits.waiting, "request")
+        self.health = Turns(HEALTH_THREADS, limits.waiting, "health")
+        self.held = Held(limits)
+        self.streams = Streams(limits)
+        self.connections = Connections(limits, is_exempt=hops > 0)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await live(receive, send, self.begin, self.stop)
+            return
+        peer = tuple(scope.get("client") or ("", 0))
+        self.connections.begin(peer)
+        try:
+            await self._serve(scope, receive, send)
+        except VisitorLeft:
+            self.connections.end(peer)
+        finally:
+            self.connections.finish(peer)
+
+    def begin(self) -> None:
+        """Look after the connections from now on."""
+        self.keeper = asyncio.get_running_loop().create_task(self._keep())
+
+    async def _keep(self) -> None:
+        now = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(KEEPER_SECONDS)
+            self.connections.keep(now())
+
+    def stop(self) -> None:
+        """Finish what is whole and wait for the slow no longer."""
+        self.held.stop()
+        self.streams.stop()
+        self.connections.is_stopping = True
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visitor = visitor_of(scope, self.hops)
+        try:
+            announced = announced_bytes(scope)
+            if announced is None:
+                await self._answer(Asked(scope, visitor, io.BytesIO(), None), receive, send)
+                return
+            with self._received(scope, visitor) as (arrival, body):
+                length = await self._receive(arrival, announced, receive)
+                body.seek(0)
+                await self._answer(Asked(scope, visitor, body, length), receive, send)
+        except BodyRefused as refused:
+            await self._refuse(send, refused.status)
+        except TooManyWait:
+            await self._refuse(send, 429)
+
+    @contextmanager
+    def _received(self, scope: Scope, visitor: str) -> Iterator[tuple[Arrival, IO[bytes]]]:
+        with SpooledTemporaryFile(max_size=self.limits.body_in_memory) as body:
+            arrival = Arrival(self.held, visitor, body, self.most_bytes(scope))
+            try:
+                yield arrival, body
+            finally:
+                arrival.close()
+
+    async def _receive(self, arrival: Arrival, announced: int, receive: Receive) -> int:
+        """The body's length; of one that is far too long, as announced, and none of it is read."""
+        if announced > arrival.most * READ_ON:
+            return announced
+        return await arrival.receive(receive)
+
+    async def _answer(self, asked: Asked, receive: Receive, send: Send) -> None:
+        environ = environ_of(asked.scope, asked.body, asked.length)
+        turns = self.health if environ["PATH_INFO"] == HEALTH else self.turns
+        answer = Answer(self.app, environ, self.limits.whole_answer, self.limits.piece_bytes)
+        try:
+            await turns.run(asked.visitor, answer.start)
+        except TooManyWait:
+            raise
+        except Exception as error:
+            log.error("request_failed", exc_info=error)
+            await self._refuse(send, 500)
+            return
+        if answer.whole is None:
+            await self._stream(asked, answer, receive, send)
+            return
+        await send(answer.head())
+        await send({"type": "http.response.body", "body": answer.whole})
+
+    async def _stream(self, asked: Asked, answer: Answer, receive: Receive, send: Send) -> None:
+        """Send a long answer, if there is room for one more; a thread works on each piece."""
+
+        async def work(step: Callable[[], Any]) -> Any:
+            return await self.turns.run(asked.visitor, step)
+
+        if self.streams.is_full:
+            await work(answer.close)
+            raise BodyRefused(503)
+        await self.streams.send(answer, work, receive, send)
+
+    async def _refuse(self, send: Send, status: int) -> None:
+        headers, text = refusal(status)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text})

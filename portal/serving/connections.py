@@ -1,0 +1,164 @@
+"""This process's connections: how many each network has, and an end to the idle ones beyond.
+
+The server counts none by address and hands us none, so they are read where they are: each is
+an open file of this process, and the kernel says whose. A head that never ends and a visitor
+who is silent cost no thread, but a file each; so the oldest ones of a network beyond its share
+are shut down. Connections whose request is being answered, or whose body comes, are not idle.
+"""
+
+import os
+import socket
+import stat
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from portal.serving.limits import Limits
+from portal.serving.visitors import network_of
+
+Peer = tuple[str, int]
+
+# Linux, and the BSDs with macOS; where there is neither, the server's own limits remain.
+INTERNET = (socket.AF_INET, socket.AF_INET6)
+FOLDERS = ("/proc/self/fd", "/dev/fd")
+PRESSED = 0.75
+# Under pressure a network keeps one part in so many of its share.
+PRESSED_SHARE = 8
+# So old a connection is, in seconds, before it may be ended for being idle.
+YOUNG = 1.0
+
+
+@dataclass(slots=True)
+class Connection:
+    """One visitor's connection; `inode` is the kernel's number of it, `fd` ours."""
+
+    fd: int
+    inode: int
+    peer: Peer
+    network: str
+    idle_since: float
+
+
+class Connections:
+    """What is connected; `is_exempt` where trusted proxies connect, and nobody else can.
+
+    All methods run in the thread of the event loop.
+    """
+
+    def __init__(self, limits: Limits, *, is_exempt: bool) -> None:
+        self.limits = limits
+        self.is_exempt = is_exempt
+        self.is_stopping = False
+        self.ended = 0
+        self.busy: Counter[Peer] = Counter()
+        self.touched: set[Peer] = set()
+        self.known: dict[int, Connection | None] = {}
+        self.folder = next((Path(name) for name in FOLDERS if Path(name).is_dir()), None)
+
+    def begin(self, peer: Peer) -> None:
+        """A request of this connection began."""
+        self.busy[peer] += 1
+
+    def finish(self, peer: Peer) -> None:
+        """It is over."""
+        self.busy[peer] -= 1
+        if not self.busy[peer]:
+            del self.busy[peer]
+        self.touched.add(peer)
+
+    def end(self, peer: Peer) -> None:
+        """End one connection at once, so that its visitor doesn't take a part for the whole."""
+        for connection in filter(None, self.known.values()):
+            if connection.peer == peer:
+                self._shut(connection)
+
+    def keep(self, now: float) -> None:
+        """Look at all connections, at `now` of a steady clock, and end those that are too many."""
+        self._look(now)
+        for connection in self._too_many(now):
+            self._shut(connection)
+
+    def _look(self, now: float) -> None:
+        """Learn which connections are new, gone or busy."""
+        found = dict(self._sockets())
+        for inode in self.known.keys() - found.keys():
+            del self.known[inode]
+        new = [(inode, fd) for inode, fd in found.items() if inode not in self.known]
+        ports = _listening_ports(found.values()) if new else frozenset()
+        for inode, fd in new:
+            self.known[inode] = _connection(fd, inode, ports, now)
+        for connection in filter(None, self.known.values()):
+            if connection.peer in self.busy or connection.peer in self.touched:
+                connection.idle_since = now
+        self.touched.clear()
+
+    def _sockets(self) -> Iterator[tuple[int, int]]:
+        """The inode and number of every socket that this process has open."""
+        for name in os.listdir(self.folder) if self.folder else ():
+            with suppress(OSError):
+                status = os.fstat(int(name))
+                if stat.S_ISSOCK(status.st_mode):
+                    yield status.st_ino, int(name)
+
+    def _too_many(self, now: float) -> Iterator[Connection]:
+        of: dict[str, list[Connection]] = defaultdict(list)
+        total = 0
+        for connection in filter(None, self.known.values()):
+            total += 1
+            if connection.peer not in self.busy:
+                of[connection.network].append(connection)
+        most, age = self._allowed(total)
+        for idle in of.values():
+            idle.sort(key=lambda one: one.idle_since)
+            beyond = len(idle) - most
+            for place, connection in enumerate(idle):
+                waited = now - connection.idle_since
+                if (place < beyond and waited >= age) or waited > self.limits.reader_seconds:
+                    yield connection
+
+    def _allowed(self, total: int) -> tuple[int, float]:
+        """How many idle connections a network may have, and how young none is ended."""
+        if self.is_stopping:
+            return 0, self.limits.farewell_seconds
+        most = self.limits.all_connections
+        share = most // 2 if self.is_exempt else self.limits.connections
+        if total > most * PRESSED:
+            return share // PRESSED_SHARE, 0
+        return share, YOUNG
+
+    def _shut(self, connection: Connection) -> None:
+        """End it; the server sees its visitor go, and closes its file."""
+        with suppress(OSError), _copied(connection.fd, connection.inode) as copy:
+            copy.shutdown(socket.SHUT_RDWR)
+            self.ended += 1
+
+
+def _copied(fd: int, inode: int) -> socket.socket:
+    """A socket of our own over the same connection; OSError where the number has another now."""
+    copy = socket.socket(fileno=os.dup(fd))
+    if os.fstat(copy.fileno()).st_ino != inode:
+        copy.close()
+        raise OSError
+    return copy
+
+
+def _listening_ports(fds: Iterable[int]) -> frozenset[int]:
+    ports = set()
+    for fd in fds:
+        with suppress(OSError), socket.socket(fileno=os.dup(fd)) as copy:
+            is_open = copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            if is_open and copy.family in INTERNET:
+                ports.add(copy.getsockname()[1])
+    return frozenset(ports)
+
+
+def _connection(fd: int, inode: int, ports: frozenset[int], now: float) -> Connection | None:
+    """The connection to a port of ours; None for any other socket."""
+    with suppress(OSError), _copied(fd, inode) as copy:
+        if copy.family in INTERNET and copy.getsockname()[1] in ports:
+            host, port = copy.getpeername()[:2]
+            host = host.partition("%")[0]
+            return Connection(fd, inode, (host, port), network_of(host), now)
+    return None

@@ -1,0 +1,77 @@
+"""Long answers on their way out, at the pace of who reads them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from portal.serving.answering import Answer, Message, Send
+from portal.serving.limits import Limits
+from portal.serving.receiving import Receive, VisitorLeft
+
+Work = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+class Streams:
+    """The long answers that are being read; no more than there are threads to spare."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.sending: set[asyncio.Timeout] = set()
+        self.open = 0
+        self.is_stopping = False
+
+    @property
+    def is_full(self) -> bool:
+        return self.open >= self.limits.streams
+
+    def stop(self) -> None:
+        """Wait for nobody much longer who takes nothing."""
+        self.is_stopping = True
+        farewell = asyncio.get_running_loop().time() + self.limits.farewell_seconds
+        for timeout in self.sending:
+            timeout.reschedule(min(farewell, timeout.when() or farewell))
+
+    async def send(self, answer: Answer, work: Work, receive: Receive, send: Send) -> None:
+        """All of it, while `work` makes each piece in a thread.
+
+        `VisitorLeft` where it could not be sent to its end: who read a part must not take it
+        for the whole, so the connection is to be ended.
+        """
+        self.open += 1
+        leaving = asyncio.ensure_future(_leave(receive))
+        try:
+            await self._send(answer.head(), send)
+            while (piece := await work(answer.next)) is not None:
+                if leaving.done():
+                    raise VisitorLeft
+                await self._send(_body(piece, more=True), send)
+            await self._send(_body(b"", more=False), send)
+        except VisitorLeft:
+            raise
+        except Exception as error:
+            raise VisitorLeft from error
+        finally:
+            self.open -= 1
+            leaving.cancel()
+            await work(answer.close)
+
+    async def _send(self, message: Message, send: Send) -> None:
+        seconds = self.limits.farewell_seconds if self.is_stopping else self.limits.reader_seconds
+        try:
+            async with asyncio.timeout(seconds) as timeout:
+                self.sending.add(timeout)
+                await send(message)
+        except TimeoutError:
+            raise VisitorLeft from None
+        finally:
+            self.sending.discard(timeout)
+
+
+async def _leave(receive: Receive) -> None:
+    """Wait until the visitor is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _body(piece: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": piece, "more_body": more}
