@@ -11,7 +11,7 @@ import socket
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,35 +130,41 @@ class Connections:
 
     def _shut(self, connection: Connection) -> None:
         """End it; the server sees its visitor go, and closes its file."""
-        with suppress(OSError), _copied(connection.fd, connection.inode) as copy:
-            copy.shutdown(socket.SHUT_RDWR)
-            self.ended += 1
+        with suppress(OSError), _borrowed(connection.fd) as found:
+            if os.fstat(connection.fd).st_ino == connection.inode:
+                found.shutdown(socket.SHUT_RDWR)
+                self.ended += 1
 
 
-def _copied(fd: int, inode: int) -> socket.socket:
-    """A socket of our own over the same connection; OSError where the number has another now."""
-    copy = socket.socket(fileno=os.dup(fd))
-    if os.fstat(copy.fileno()).st_ino != inode:
-        copy.close()
-        raise OSError
-    return copy
+@contextmanager
+def _borrowed(fd: int) -> Iterator[socket.socket]:
+    """The server's own socket, to ask it or to shut it down; OSError where it is none any more.
+
+    It is not copied: the number may have become a file's meanwhile, and to close any copy of a
+    database's file would drop the locks that this process has on it (POSIX).
+    """
+    found = socket.socket(fileno=fd)
+    try:
+        yield found
+    finally:
+        found.detach()
 
 
 def _listening_ports(fds: Iterable[int]) -> frozenset[int]:
     ports = set()
     for fd in fds:
-        with suppress(OSError), socket.socket(fileno=os.dup(fd)) as copy:
-            is_open = copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            if is_open and copy.family in INTERNET:
-                ports.add(copy.getsockname()[1])
+        with suppress(OSError), _borrowed(fd) as found:
+            is_open = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            if is_open and found.family in INTERNET:
+                ports.add(found.getsockname()[1])
     return frozenset(ports)
 
 
 def _connection(fd: int, inode: int, ports: frozenset[int], now: float) -> Connection | None:
     """The connection to a port of ours; None for any other socket."""
-    with suppress(OSError), _copied(fd, inode) as copy:
-        if copy.family in INTERNET and copy.getsockname()[1] in ports:
-            host, port = copy.getpeername()[:2]
+    with suppress(OSError), _borrowed(fd) as found:
+        if found.family in INTERNET and found.getsockname()[1] in ports:
+            host, port = found.getpeername()[:2]
             host = host.partition("%")[0]
             return Connection(fd, inode, (host, port), network_of(host), now)
     return None
