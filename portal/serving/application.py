@@ -25,6 +25,7 @@ log = get_logger()
 HEALTH = "/healthz"
 HEALTH_THREADS = 1
 KEEPER_SECONDS = 0.25
+STOP_STEP_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,11 @@ class WholeRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await live(receive, send, self.begin, self.stop)
+            await live(receive, send, self.begin, self.finish)
             return
-        peer = tuple(scope.get("client") or ("", 0))
+        host, port = scope.get("client") or ("", 0)
+        # The server tells the port as text.
+        peer = host, int(port)
         self.connections.begin(peer)
         try:
             await self._serve(scope, receive, send)
@@ -85,11 +88,22 @@ class WholeRequests:
             await asyncio.sleep(KEEPER_SECONDS)
             self.connections.keep(now())
 
-    def stop(self) -> None:
-        """Finish what is whole and wait for the slow no longer."""
+    async def finish(self) -> None:
+        """Finish what is whole and wait for the slow no longer.
+
+        Whoever still comes is served meanwhile, and not waited for.
+        """
+        now = asyncio.get_running_loop().time
+        told, begun = now(), set(self.connections.busy)
         self.held.stop()
         self.streams.stop()
         self.connections.is_stopping = True
+        while self.connections.busy and now() - told < self.limits.stop_seconds:
+            if now() - told > self.limits.farewell_seconds * 2 and begun.isdisjoint(
+                self.connections.busy
+            ):
+                return
+            await asyncio.sleep(STOP_STEP_SECONDS)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         visitor = visitor_of(scope, self.hops)

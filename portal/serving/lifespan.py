@@ -2,40 +2,38 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Awaitable, Callable
 
 from portal.serving.answering import Send
 from portal.serving.receiving import Receive
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
 
 async def live(
-    receive: Receive, send: Send, begin: Callable[[], None], stop: Callable[[], None]
+    receive: Receive,
+    send: Send,
+    begin: Callable[[], None],
+    finish: Callable[[], Awaitable[None]],
 ) -> None:
-    """Follow ASGI's lifespan: `begin` before the first request, `stop` once a stop is asked.
+    """Follow ASGI's lifespan: `begin` before the first request, `finish` once a stop is asked.
 
-    The server says that it stops only when all requests are over, and whoever waits for the
-    slow must know before. So its signals are heard here as well, beside its own handler.
+    The server drops what it has not handed over yet as soon as it hears a signal, and tells the
+    app only after all requests. So the first signal is ours, and when all is finished the server
+    gets the other one, which means the same to it.
     """
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[None]] = []
+
+    async def stop() -> None:
+        await finish()
+        signal.raise_signal(signal.SIGINT)
+
+    def hear() -> None:
+        if not stopping:
+            stopping.append(loop.create_task(stop()))
+
     await receive()
-    for number in SIGNALS:
-        _hear(number, stop)
+    loop.add_signal_handler(signal.SIGTERM, hear)
     begin()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await send({"type": "lifespan.shutdown.complete"})
-
-
-def _hear(number: int, stop: Callable[[], None]) -> None:
-    """Call `stop` in the loop at this signal; what the loop itself hears stays."""
-    loop = asyncio.get_running_loop()
-    before = signal.getsignal(number)
-
-    def heard(told: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop)
-        if callable(before):
-            before(told, frame)
-
-    signal.signal(number, heard)

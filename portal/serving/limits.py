@@ -32,3 +32,5 @@ class Limits:
     piece_bytes: int = 64 * 1024
     # How long the slow are still waited for once the server is told to stop.
     farewell_seconds: float = 1
+    # And the threads, which finish what they have; the server kills them a little later.
+    stop_seconds: float = 20

@@ -147,6 +147,11 @@ def test_who_reads_nothing_holds_no_thread(server: Serving) -> None:
     assert ask(server, "GET", "/stream?lines=1")[0].status == 200
 
 
+def test_who_is_being_served_is_not_idle(server: Serving) -> None:
+    """However long the app takes, its visitor's connection stays."""
+    assert server.get(f"/sleep?seconds={odd_app.LIMITS.reader_seconds + 1}") == b"slept"
+
+
 def test_who_leaves_ends_the_making(server: Serving) -> None:
     before = told(server, "closed")
     with begun(server, get("/stream?lines=1000000")) as visitor:
