@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from portal.serving.answering import Send
 from portal.serving.receiving import Receive
 
+# A server that is only just starting does not hear the first time.
+AGAIN_SECONDS = 0.2
+
 
 async def live(
     receive: Receive,
@@ -25,7 +28,9 @@ async def live(
 
     async def stop() -> None:
         await finish()
-        signal.raise_signal(signal.SIGINT)
+        while True:
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     def hear() -> None:
         if not stopping:

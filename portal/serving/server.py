@@ -1,6 +1,7 @@
 """Serving the app with granian."""
 
 import gc
+import signal
 from collections.abc import Callable
 
 from flask import Flask
@@ -30,6 +31,9 @@ def load_around(create: Callable[[Settings], Flask]) -> WholeRequests:
     What is made here stays, so none of it is looked through for garbage, now or later: that
     was a sixth of the start.
     """
+    # Forked, it has its parent's handlers, which would note a stop here where nobody looks.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     gc.disable()
     try:
         from portal.serving.sizes import BodySizes

@@ -95,11 +95,15 @@ def test_a_network_holds_no_more_than_its_share(server: Serving) -> None:
 
 
 def test_stops_at_once_though_somebody_is_slow(settings: Settings) -> None:
-    """Who was nearly there is still answered; the others are told."""
+    """Who was nearly there is still answered; the others are told.
+
+    The other process may only just be starting.
+    """
     both = settings.model_copy(update={"workers": 2})
     with serving(both, "portal", "serve", "--port") as server, ExitStack() as stack:
         slow = [stack.enter_context(_begun(server)) for _ in range(6)]
         ready = stack.enter_context(_begun(server))
+        # Until their heads are there: whoever comes during a stop is not waited for.
         time.sleep(0.2)
         server.process.send_signal(signal.SIGTERM)
         ready.sendall(b"a" * 1000)
