@@ -86,7 +86,10 @@ class WholeRequests:
         now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(KEEPER_SECONDS)
-            self.connections.keep(now())
+            try:
+                self.connections.keep(now())
+            except OSError as error:
+                log.error("connections_not_seen", exc_info=error)
 
     async def finish(self) -> None:
         """Finish what is whole and wait for the slow no longer.
