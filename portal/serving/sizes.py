@@ -5,10 +5,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from portal.app import LARGEST_REQUEST_BYTES
-from portal.giving.transfer_views import ENVELOPE_BYTES
+from portal.giving.gift.transfer_views import ENVELOPE_BYTES
+from portal.services import Services
 from portal.serving.environ import Scope
 from portal.staff.access import LARGEST
-from portal.web import Services
 
 
 class BodySizes:
