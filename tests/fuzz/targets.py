@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
+from portal.payments.statements.formats.columns import ColumnMapping
 from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.interac.mail import (
+    NoTransferMail,
+    UntrustedMail,
+    read_interac_mail,
+)
 from portal.payments.statements.formats.reading import read_statement
-from portal.payments.statements.interac.mail import NoTransferMail, UntrustedMail, read_interac_mail
+from tests.fuzz import bank_samples
+from tests.statements.samples import sample
 
-SAMPLES = Path(__file__).parents[1] / "statements" / "samples"
+COLUMNS_MEANT = ColumnMapping(date=0, amount=1, message=(2,), status=3)
 MAIL = """From: JANE DOE <notify@payments.interac.ca>
 Reply-To: jane@example.org
 Subject: INTERAC e-Transfer: A money transfer from JANE DOE has been automatically deposited.
@@ -36,26 +43,39 @@ class Target:
     errors: tuple[type[Exception], ...]
 
 
-def _read(content: bytes) -> object:
-    return read_statement(content, filename="fuzz", currency="CAD")
+def _read(content: bytes, mapping: ColumnMapping | None = None) -> object:
+    document = read_statement(content, filename="fuzz", currency="CAD", mapping=mapping)
+    for _each in (*document.entries, *document.set_aside):
+        pass
+    return document
 
 
-def _bank(name: str, *files: str) -> Target:
-    samples = tuple((SAMPLES / file).read_bytes() for file in files)
+def _bank(name: str, samples: tuple[bytes, ...]) -> Target:
     return Target(name, _read, samples, (StatementError,))
 
 
 TARGETS = {
     target.name: target
     for target in (
-        _bank("csv", "rbc.csv", "td.csv", "bmo.csv", "scotiabank.csv", "cibc.csv"),
-        _bank("camt", "camt053.xml", "camt054.xml"),
-        _bank("mt940", "mt940.sta"),
-        _bank("ofx", "ofx1.ofx", "ofx2.qfx"),
+        _bank("csv", bank_samples.CSV),
+        Target(
+            "columns",
+            partial(_read, mapping=COLUMNS_MEANT),
+            bank_samples.COLUMNS,
+            (StatementError,),
+        ),
+        _bank("camt", bank_samples.CAMT),
+        _bank("mt940", bank_samples.MT940),
+        _bank("ofx", bank_samples.OFX),
         Target(
             "interac",
             read_interac_mail,
-            (MAIL.format("plain", "").encode(), MAIL.format("html", "<p>").encode()),
+            (
+                MAIL.format("plain", "").encode(),
+                MAIL.format("html", "<p>").encode(),
+                sample("interac_en.eml"),
+                sample("interac_fr.eml"),
+            ),
             (UntrustedMail, NoTransferMail),
         ),
     )
