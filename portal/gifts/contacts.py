@@ -1,40 +1,90 @@
-"""Correcting how a giver is reached: the old address stays in the gift's story."""
+"""Correcting who gave and how they are reached: what was kept stays in the gift's story."""
+
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import Document
 from portal.donors.models import Consent
 from portal.donors.operations import find_or_add_donor
 from portal.gifts.models import Gift, Plan
-from portal.gifts.operations import keep_words, record_event
+from portal.gifts.operations import fold_name, keep_words, record_event
 from portal.mail import Email
 from portal.services import Act
 
+CONTACT_FIELDS = (
+    "first_name",
+    "last_name",
+    "email",
+    "address_line1",
+    "address_line2",
+    "city",
+    "province",
+    "postal_code",
+    "country",
+    "locale",
+)
 
-def correct_email(act: Act, gift: Gift, email: str, *, why: str) -> list[Gift]:
-    """Give a gift, and all gifts of its monthly plan, another address; those that changed.
+Contact = Mapping[str, str]
 
-    The gift must be locked. Receipts keep their snapshots, on whose face no address of this
-    kind stands; consent that came with a gift goes with it. Letters that wait go to the new
-    address, and their tries are counted anew.
-    """
-    donor = find_or_add_donor(act, email)
+
+def contact_of(gift: Gift) -> Contact:
+    """All that a gift keeps of who gave it, by field."""
+    return {name: getattr(gift, name) for name in CONTACT_FIELDS}
+
+
+def list_of_plan(session: Session, gift: Gift) -> list[Gift]:
+    """The gift and every other month of its plan, locked, oldest first."""
     same = Gift.id == gift.id if gift.plan_id is None else Gift.plan_id == gift.plan_id
-    gifts = list(
-        act.session.scalars(sa.select(Gift).where(same).order_by(Gift.id).with_for_update())
-    )
-    changed = [one for one in gifts if one.email != donor.email]
-    for one in changed:
-        data = {"from": one.email, "to": donor.email}
-        one.email, one.donor_id = donor.email, donor.id
-        record_event(act, one, "contact_corrected", actor=act.actor, why=why, data=data)
-        keep_words(act.session, one)
-        _take_along(act.session, one, donor.id)
-    if gift.plan_id is not None:
-        act.session.execute(
-            sa.update(Plan).where(Plan.id == gift.plan_id).values(donor_id=donor.id)
-        )
+    return list(session.scalars(sa.select(Gift).where(same).order_by(Gift.id).with_for_update()))
+
+
+def correct_contact(act: Act, gift: Gift, right: Contact, *, why: str) -> list[Gift]:
+    """Give a gift, and all gifts of its monthly plan, what is `right`; those that changed.
+
+    The gift must be locked. `right` has the corrected fields alone; months to come take them
+    over from the plan's first gift. Receipts keep their snapshots. Consent that came with a
+    gift goes with its address, and letters that wait go there, their tries counted anew.
+    """
+    right = {name: text.lower() if name == "email" else text for name, text in right.items()}
+    changed = []
+    for one in list_of_plan(act.session, gift):
+        before = {name: getattr(one, name) for name in right if getattr(one, name) != right[name]}
+        if before:
+            _correct(act, one, {name: right[name] for name in before})
+            data = _write_history(before, right)
+            record_event(act, one, "contact_corrected", why=why, data=data)
+            changed.append(one)
+    if gift.plan_id is not None and "email" in right:
+        plans = sa.update(Plan).where(Plan.id == gift.plan_id)
+        act.session.execute(plans.values(donor_id=gift.donor_id))
     return changed
+
+
+def _correct(act: Act, gift: Gift, right: Contact) -> None:
+    for name, text in right.items():
+        setattr(gift, name, text)
+    gift.search_name = fold_name(gift.first_name, gift.last_name)
+    gift.given_name = fold_name(gift.first_name, "")
+    if "email" in right:
+        gift.donor_id = find_or_add_donor(act, gift.email).id
+        _take_along(act.session, gift, gift.donor_id)
+    keep_words(act.session, gift)
+
+
+def _write_history(before: Contact, right: Contact) -> Document:
+    """The address by `from` and `to`, as it always was; other fields by their names."""
+    data: Document = {
+        "fields": {
+            name: {"from": text, "to": right[name]}
+            for name, text in before.items()
+            if name != "email"
+        }
+    }
+    if "email" in before:
+        data |= {"from": before["email"], "to": right["email"]}
+    return {name: value for name, value in data.items() if value != {}}
 
 
 def _take_along(session: Session, gift: Gift, donor_id: int) -> None:

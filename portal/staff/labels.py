@@ -71,7 +71,7 @@ HAPPENINGS = {
     "expired": "Not paid in time",
     "reopened": "Open once more",
     "mode_changed": "Another mode of payment chosen",
-    "contact_corrected": "E-mail address corrected",
+    "contact_corrected": "Giver’s details corrected",
     "giver_says_paid": "The giver says they have paid",
     "proof_sent": "Proof of payment sent",
     "reminders_stopped": "Reminders stopped",
@@ -105,7 +105,7 @@ ACTS = {
     "user_activate": "Opened an account again",
     "user_deactivate": "Closed an account",
     "receipt_resend": "Sent the receipt again",
-    "contact_correct": "Corrected the e-mail address",
+    "contact_correct": "Corrected the giver’s details",
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
     "refund_unanswered": "Asked for a refund that Stripe did not answer",
@@ -146,6 +146,18 @@ MESSAGES = {
     "part_received": "A part has arrived",
     "payment_processing": "Payment on its way",
     "payment_returned": "Payment returned",
+}
+CONTACT_FIELDS = {
+    "first_name": "First name",
+    "last_name": "Last name",
+    "email": "E-mail address",
+    "address_line1": "Address",
+    "address_line2": "Address, second line",
+    "city": "City",
+    "province": "Province or state",
+    "postal_code": "Postal code",
+    "country": "Country",
+    "locale": "Language",
 }
 SOURCES = {
     "stripe": "Stripe",

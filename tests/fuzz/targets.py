@@ -6,12 +6,12 @@ from functools import partial
 
 from portal.payments.statements.formats.columns import ColumnMapping
 from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.formats.reading import read_statement
 from portal.payments.statements.interac.mail import (
     NoTransferMail,
     UntrustedMail,
     read_interac_mail,
 )
-from portal.payments.statements.formats.reading import read_statement
 from tests.fuzz import bank_samples
 from tests.statements.samples import sample
 

@@ -84,7 +84,7 @@ def test_an_address_is_corrected_with_its_history_and_the_receipt_sent_again(
     assert any(job.startswith("send_receipt-1:form-1:") for job in promised_jobs(catalogued))
     story = browser.get(f"/staff/gifts/{paid.reference}").text
     assert "zoe@exmaple.org" in story
-    assert "E-mail address corrected" in story
+    assert "details corrected" in story
 
 
 def test_an_open_transfer_s_giver_gets_how_to_pay(
@@ -115,7 +115,7 @@ def test_the_months_of_a_plan_are_corrected_together(
     ("fields", "sentence"),
     [
         ({"email": "zoe"}, "Enter an e-mail address in full"),
-        ({"email": "zoe@exmaple.org"}, "This is the address that the gift has already"),
+        ({"email": "zoe@exmaple.org"}, "This is what the gift has already"),
         ({"reason": "\u200b"}, "Enter a reason"),
     ],
 )

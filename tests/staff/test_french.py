@@ -13,6 +13,7 @@ from portal.paths import PACKAGE, TEMPLATES
 from portal.staff import forms, labels
 from portal.staff.audit.subjects import SUBJECTS
 from portal.staff.audit.words import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, UNSAID
+from portal.staff.gifts.contact_form import ContactForm
 from portal.staff.gifts.receive_views import ReceiveForm
 from portal.staff.regions.mode_form import PROOFS, ModeForm
 from portal.staff.regions.mode_reading import SENTENCES
@@ -27,6 +28,7 @@ TABLES = (
     labels.HAPPENINGS,
     labels.ACTS,
     labels.MESSAGES,
+    labels.CONTACT_FIELDS,
     labels.SOURCES,
     labels.ACTORS,
     labels.FREQUENCIES,
@@ -55,6 +57,7 @@ FORMS = (
     ModeForm,
     StatementForm,
     ReceiveForm,
+    ContactForm,
 )
 
 

@@ -16,6 +16,7 @@ from portal.paths import PACKAGE, TEMPLATES
 from portal.payments.books import CHECKS
 from portal.receipts.marks import TEXTS as MARKS
 from portal.receipts.operations import REPLACED, TAKEN_BACK
+from portal.receipts.replacing import CORRECTED
 from portal.regions.catalogue import Frequency
 from portal.web import ERROR_TEXTS
 from tests.unit.typography import wrong_signs
@@ -49,7 +50,7 @@ def _table_texts() -> Iterator[str]:
         yield from pair
     yield from ASK_ADDRESS.values()
     yield UNREACHABLE
-    yield from (REPLACED, TAKEN_BACK, *(sentence for _, sentence in CHECKS))
+    yield from (REPLACED, TAKEN_BACK, CORRECTED, *(sentence for _, sentence in CHECKS))
     yield from ("One time", "Every month")
     for field in vars(GiftForm).values():
         ask = getattr(field, "kwargs", {}).get("ask")

@@ -17,13 +17,17 @@ from portal.forms import (
 from portal.giving.form.offer import Offer
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money
-from portal.receipts.fonts import list_undrawable
+from portal.receipts.printed import (
+    ADDRESS_FIELDS,
+    check_postal_code,
+    check_province,
+    check_signs,
+    inside,
+)
 
 # A name that no form filler knows: what is filled in here was filled in by a program.
 HONEYPOT = "kx_7"
-ADDRESS_FIELDS = ("address_line1", "address_line2", "city", "province", "postal_code", "country")
 PRINTED_FIELDS = ("first_name", "last_name", *ADDRESS_FIELDS, "dedication")
-MOST_SIGNS = 5
 PLEDGE_FIELDS = ("amount", "currency", "frequency", "fund", "mode")
 ASK_ADDRESS = {
     "address_line1": "Enter your %(label)s",
@@ -90,56 +94,18 @@ class GiftForm(PortalForm):
             if name not in labels:
                 del self[name]
             elif name in region.address.required:
-                self[name].ask = gettext(ask, label=_inside(pick(labels[name])))
+                self[name].ask = gettext(ask, label=inside(pick(labels[name])))
         if self.country.data.upper() not in region.countries:
             self.country.data = next(iter(region.countries), "")
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Judge every field; amounts and choices are then judged by `codes.policy.decide`."""
         super().validate(extra_validators)
-        self._check_signs()
-        self._check_postal_code()
-        self._check_province()
+        address = self.offer.region.address
+        check_signs(self, PRINTED_FIELDS)
+        check_postal_code(self, address)
+        check_province(self, address)
         return not self.errors
-
-    def _check_signs(self) -> None:
-        """Refuse what a receipt could not show: a name must not lose a part of itself there."""
-        for name in PRINTED_FIELDS:
-            lost = list_undrawable(self[name].data or "") if name in self else ()
-            if lost and not self[name].errors:
-                signs = " ".join(lost[:MOST_SIGNS])
-                self.refuse(
-                    name, gettext("Leave out %(signs)s: a receipt can’t show it", signs=signs)
-                )
-
-    def _check_postal_code(self) -> None:
-        if "postal_code" not in self or not self.postal_code.data:
-            return
-        address = self.offer.region.address
-        clean = address.clean_postal_code(self.postal_code.data)
-        if clean is not None:
-            self.postal_code.data = clean
-        elif not self.postal_code.errors:
-            self.refuse(
-                "postal_code",
-                gettext(
-                    "Enter a %(label)s like %(example)s",
-                    label=_inside(pick(address.postal_label)),
-                    example=address.postal_example,
-                ),
-            )
-
-    def _check_province(self) -> None:
-        if "province" not in self or not self.province.data:
-            return
-        address = self.offer.region.address
-        if not address.provinces:
-            return
-        province = address.province(self.province.data)
-        if province is not None:
-            self.province.data = province.code
-        else:
-            self.refuse("province", gettext("Choose one from the list"))
 
     @property
     def has_pledge(self) -> bool:
@@ -184,8 +150,3 @@ def _first_values(offer: Offer) -> dict[str, str]:
         "fund": offer.fund,
         "country": next(iter(offer.region.countries), ""),
     }
-
-
-def _inside(label: str) -> str:
-    """A label as it stands inside a sentence: `postal code`, but `ZIP code`."""
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label

@@ -10,7 +10,7 @@ from portal.i18n import current_locale, gettext, ngettext
 from portal.money import AmountError, format_money, parse_amount
 from portal.signin.models import Role
 from portal.staff.audit.subjects import Known, name_mode, name_subject
-from portal.staff.labels import ACTORS, ACTS, LINE_STATES, ROLES, STATUSES, say
+from portal.staff.labels import ACTORS, ACTS, CONTACT_FIELDS, LINE_STATES, ROLES, STATUSES, say
 from portal.staff.names import Names
 
 # A longer list of numbers is cut: how many they are stands before them.
@@ -27,6 +27,7 @@ DETAIL_LABELS = {
     "mode": "Mode of payment",
     "gift": "Gift",
     "gifts": "Gift",
+    "fields": "Corrected",
     "receipt": "Receipt",
     "proof": "Proof",
     "event": "Event",
@@ -129,6 +130,8 @@ def _describe(entry: AuditEntry, key: str, label: str, known: Known) -> Iterator
     elif key in SUBJECT_KINDS:
         for one in _list_subjects(entry, key):
             yield Detail(label, *name_subject(one, known))
+    elif key == "fields":
+        yield Detail(label, ", ".join(say(CONTACT_FIELDS, name) for name in value))
     elif isinstance(value, list):
         yield Detail(_count_lines(len(value)), _cut(value))
     elif key == "mode":

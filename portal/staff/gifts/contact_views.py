@@ -1,66 +1,108 @@
-"""Correcting a giver's e-mail address, and sending them again what they did not get."""
+"""Correcting who gave and how they are reached, and sending again what they did not get."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.forms import UNREACHABLE, EmailField, LineField, PortalForm, TickField
-from portal.gifts.contacts import correct_email
+from portal.gifts.contacts import contact_of
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
-from portal.i18n import gettext
-from portal.mail import can_reach
+from portal.i18n import gettext, ngettext
+from portal.payments.correcting import (
+    Corrected,
+    NothingCorrected,
+    ReceiptUndecided,
+    correct_giver,
+)
+from portal.receipts.models import Receipt
 from portal.receipts.queries import find_receipt
 from portal.services import Act
 from portal.staff.access import current_actor, staff
-from portal.staff.forms import LONGEST_REASON, make_once, read_once
+from portal.staff.forms import make_once, read_once
+from portal.staff.gifts.contact_form import (
+    KEEP,
+    REPLACE,
+    ContactForm,
+    name_contact,
+    name_countries,
+    name_languages,
+)
 from portal.staff.gifts.views import find_gift
+from portal.staff.names import current_catalogue
 from portal.web import services
-
-
-class ContactForm(PortalForm):
-    """The right address, why it is, and whether what was sent goes out again."""
-
-    email = EmailField(ask="Enter an e-mail address", longest=254)
-    reason = LineField(ask="Enter a reason, for the gift’s story", longest=LONGEST_REASON)
-    resend = TickField()
 
 
 @staff.get("/gifts/<reference>/contact")
 def contact(reference: str) -> ResponseReturnValue:
-    gift = _load(reference)
-    return _show(gift, ContactForm(data={"email": gift.email, "resend": True}), 200)
+    gift, receipt = _load(reference)
+    return _show(gift, receipt, _make_form(gift, resend=True), 200)
 
 
 @staff.post("/gifts/<reference>/contact")
 def send_contact(reference: str) -> ResponseReturnValue:
-    gift, form = _load(reference), ContactForm(request.form)
-    if not (form.validate() and _check(gift, form)):
-        return _show(gift, form, 422)
-    with services().write(current_actor()) as act:
-        locked = lock_gift(act.session, gift.id)
-        reason = form.reason.data
-        correct_email(act, locked, form.email.data, why=reason)
-        act.note("contact_correct", f"gift:{gift.id}", {"reason": reason})
-        is_sent = form.resend.data and _send_again(act, locked, read_once(request.form))
-    flash(gettext("The address is corrected. The old one stays in the gift’s story."))
-    if is_sent:
-        flash(
-            gettext("What this gift’s giver needs is on its way to %(email)s.", email=locked.email)
-        )
+    gift, receipt = _load(reference)
+    form = _make_form(gift, is_sent=True)
+    if not form.check(services().settings):
+        return _show(gift, receipt, form, 422)
+    try:
+        with services().write(current_actor()) as act:
+            locked = lock_gift(act.session, gift.id)
+            done = _correct(act, locked, form)
+            is_sent = form.resend.data and _send_again(act, locked, done)
+    except ReceiptUndecided:
+        form.refuse("receipt", gettext(form.receipt.ask))
+        return _show(gift, receipt, form, 422)
+    except NothingCorrected:
+        form.form_errors.append(gettext("This is what the gift has already: change what is wrong"))
+        return _show(gift, receipt, form, 422)
+    _tell(locked, done, is_sent=is_sent)
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
 
 
-def _check(gift: Gift, form: ContactForm) -> bool:
-    if form.email.data.lower() == gift.email:
-        form.refuse("email", gettext("This is the address that the gift has already"))
-    elif not can_reach(services().settings, form.email.data):
-        form.refuse("email", gettext(UNREACHABLE))
-    return not form.errors
+def _make_form(gift: Gift, *, is_sent: bool = False, resend: bool = False) -> ContactForm:
+    region = current_catalogue().by_slug(gift.region)
+    return ContactForm(request.form if is_sent else None, gift, region, resend=resend)
 
 
-def _send_again(act: Act, gift: Gift, once: str) -> bool:
-    """Whether there was something to send: the receipt, or how to pay while it waits."""
+def _correct(act: Act, gift: Gift, form: ContactForm) -> Corrected:
+    """All in one transaction; the audit log has which fields, the gift's story has their texts."""
+    reason = form.reason.data
+    done = correct_giver(
+        act,
+        gift,
+        form.right,
+        why=reason,
+        replaces={KEEP: False, REPLACE: True}.get(form.receipt.data),
+    )
+    detail = {"reason": reason, "fields": list(form.right)}
+    if done.receipts:
+        detail["receipt"] = ", ".join(receipt.label for receipt in done.receipts)
+    act.note("contact_correct", f"gift:{gift.id}", detail)
+    return done
+
+
+def _tell(gift: Gift, done: Corrected, *, is_sent: bool) -> None:
+    flash(gettext("The giver is corrected. What was there before stays in the gift’s story."))
+    if done.receipts:
+        labels = ", ".join(receipt.label for receipt in done.receipts)
+        number = len(done.receipts)
+        flash(
+            ngettext(
+                "New receipt: %(labels)s. It is sent to its giver.",
+                "New receipts: %(labels)s. They are sent to their giver.",
+                number,
+                labels=labels,
+            )
+        )
+    if is_sent:
+        flash(gettext("What this gift’s giver needs is on its way to %(email)s.", email=gift.email))
+
+
+def _send_again(act: Act, gift: Gift, done: Corrected) -> bool:
+    """Whether there was something else to send: the receipt, or how to pay while it waits."""
+    once = read_once(request.form)
     receipt = find_receipt(act.session, gift.id)
+    if not gift.email or (receipt and receipt.id in {one.id for one in done.receipts}):
+        return False
     if receipt is not None:
         act.promise("send_receipt", f"{receipt.id}:{once}:{act.actor}")
         return True
@@ -72,15 +114,27 @@ def _send_again(act: Act, gift: Gift, once: str) -> bool:
     return True
 
 
-def _load(reference: str) -> Gift:
-    """The gift; 404 for money that nobody is known to have given."""
+def _load(reference: str) -> tuple[Gift, Receipt | None]:
+    """The gift and the receipt that stands; 404 for money that nobody is known to have given."""
     with services().database.read() as session:
         gift = find_gift(session, reference)
+        receipt = find_receipt(session, gift.id)
     if gift.is_unattributed:
         abort(404)
-    return gift
+    return gift, receipt
 
 
-def _show(gift: Gift, form: ContactForm, status: int) -> ResponseReturnValue:
-    shown = render_template("staff/contact.html", gift=gift, form=form, once=make_once())
+def _show(
+    gift: Gift, receipt: Receipt | None, form: ContactForm, status: int
+) -> ResponseReturnValue:
+    shown = render_template(
+        "staff/contact.html",
+        gift=gift,
+        receipt=receipt,
+        form=form,
+        countries=name_countries(),
+        locales=name_languages(form.locale.options),
+        seen=name_contact(contact_of(gift)),
+        once=make_once(),
+    )
     return shown, status

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from portal.audit import AuditEntry
+from portal.database import Document
 from portal.gifts.models import Evidence, GiftEvent
 from portal.i18n import current_locale, gettext
 from portal.mail import Email
@@ -15,6 +16,7 @@ from portal.staff.audit.subjects import Known
 from portal.staff.audit.words import describe_act, name_actor
 from portal.staff.labels import (
     ACTS,
+    CONTACT_FIELDS,
     EVENT_STATES,
     HAPPENINGS,
     MESSAGES,
@@ -106,8 +108,16 @@ def _change(event: GiftEvent, region: str, names: Names) -> Iterator[tuple[str, 
         yield gettext("Before"), names.mode(region, event.data["from"])
         yield gettext("After"), names.mode(region, event.data["to"])
     if event.kind == "contact_corrected":
-        yield gettext("Before"), event.data["from"] or "–"
-        yield gettext("After"), event.data["to"]
+        yield from _corrections(event.data)
+
+
+def _corrections(data: Document) -> Iterator[tuple[str, str]]:
+    """An e-mail address by `from` and `to`, each other field by its name."""
+    email = {"email": data} if "to" in data else {}
+    for name, change in {**email, **data.get("fields", {})}.items():
+        label = say(CONTACT_FIELDS, name)
+        yield gettext("%(field)s before", field=label), change["from"] or "–"
+        yield gettext("%(field)s after", field=label), change["to"] or "–"
 
 
 def _event_details(event: GiftEvent) -> Iterator[tuple[str, str]]:
