@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.checking import check
+from tests.fuzz.checking import check, check_growth
 from tests.fuzz.mutation import damaged
 from tests.fuzz.targets import TARGETS
 
@@ -29,3 +29,16 @@ def test_what_was_found_stays_mended(found: Path) -> None:
 @pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
 def test_the_samples_are_read(target: object) -> None:
     assert all(target.run(sample) for sample in target.samples)  # type: ignore[attr-defined]
+
+
+# Repeats that once took longer the more there were, and the sign of the sample they stand at.
+GREW = (
+    ("mt940", b"?21SVW", b"?21" + b"Mit Dank " * 9),
+    ("mt940", b":61:2612", b":86:?20" + b"Mit Dank " * 6 + b"\n"),
+)
+
+
+@pytest.mark.parametrize(("name", "at", "repeated"), GREW)
+def test_what_grew_too_fast_stays_mended(name: str, at: bytes, repeated: bytes) -> None:
+    head, sign, tail = TARGETS[name].samples[0].partition(at)
+    check_growth(TARGETS[name], head, repeated, sign + tail)

@@ -43,14 +43,14 @@ def read_details(texts: Sequence[str]) -> Details:
 
 def _continued(texts: Iterable[str]) -> list[str]:
     """The fields, each that begins within another's subfields glued to it."""
-    fields: list[str] = []
+    fields: list[list[str]] = []
     for text in texts:
-        begun = _SUBFIELDS.match(fields[-1]) if fields else None
+        begun = _SUBFIELDS.match(fields[-1][0]) if fields else None
         if begun and re.match(rf"{re.escape(begun['mark'])}\d\d", text):
-            fields[-1] += text
+            fields[-1].append(text)
         else:
-            fields.append(text)
-    return fields
+            fields.append([text])
+    return ["".join(parts) for parts in fields]
 
 
 def _read_one(text: str) -> Details:
@@ -66,9 +66,10 @@ def _read_one(text: str) -> Details:
 def _from_subfields(text: str, mark: str) -> Details:
     # Lines are cut at any letter, so they are glued before the subfields are told apart.
     parts = re.split(rf"{re.escape(mark)}(\d\d)", text.replace("\n", ""))
-    found: dict[int, str] = {}
+    told: dict[int, list[str]] = {}
     for number, value in zip(parts[1::2], parts[2::2], strict=True):
-        found[int(number)] = found.get(int(number), "") + value
+        told.setdefault(int(number), []).append(value)
+    found = {number: "".join(values) for number, values in told.items()}
     remittance = "".join(found.get(number, "") for number in _REMITTANCE)
     return Details(
         name=joined(["".join(found.get(number, "") for number in _NAMES)]),
