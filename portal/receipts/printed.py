@@ -1,11 +1,11 @@
 """What a receipt prints of a giver, judged where it is typed: names, and an address.
 
-An address is judged by the rules of a region; WTForms fields carry what was typed.
+An address is judged by the rules of a region.
 """
 
 from collections.abc import Iterable
+from typing import Any, Protocol
 
-from portal.forms import PortalForm
 from portal.i18n import gettext, pick
 from portal.receipts.fonts import list_undrawable
 from portal.regions.addresses import AddressFormat
@@ -14,7 +14,16 @@ ADDRESS_FIELDS = ("address_line1", "address_line2", "city", "province", "postal_
 MOST_SIGNS = 5
 
 
-def check_signs(form: PortalForm, names: Iterable[str]) -> None:
+class Typed(Protocol):
+    """A form: fields by name, each with `data` and `errors`."""
+
+    def __contains__(self, name: str) -> bool: ...
+    def __getitem__(self, name: str) -> Any: ...
+    def refuse(self, name: str, sentence: str) -> None:
+        """Put a sentence at a field."""
+
+
+def check_signs(form: Typed, names: Iterable[str]) -> None:
     """Refuse what a receipt could not show: a name must not lose a part of itself there."""
     for name in names:
         lost = list_undrawable(form[name].data or "") if name in form else ()
@@ -23,7 +32,7 @@ def check_signs(form: PortalForm, names: Iterable[str]) -> None:
             form.refuse(name, gettext("Leave out %(signs)s: a receipt can’t show it", signs=signs))
 
 
-def check_postal_code(form: PortalForm, address: AddressFormat) -> None:
+def check_postal_code(form: Typed, address: AddressFormat) -> None:
     """Write a code the one way it is kept, or refuse it."""
     if "postal_code" not in form or not form["postal_code"].data:
         return
@@ -41,7 +50,7 @@ def check_postal_code(form: PortalForm, address: AddressFormat) -> None:
         )
 
 
-def check_province(form: PortalForm, address: AddressFormat) -> None:
+def check_province(form: Typed, address: AddressFormat) -> None:
     """Write a province by its code, or refuse it; where a region lists none, any will do."""
     if "province" not in form or not form["province"].data or not address.provinces:
         return

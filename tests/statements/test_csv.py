@@ -340,3 +340,11 @@ def test_presets_have_names_a_person_can_choose() -> None:
 def test_a_mapping_s_own_error_is_told_as_a_statement_error() -> None:
     with pytest.raises(StatementError, match="no column 10"):
         read_text("Date,Amount\n2026-01-02,1.00\n", mapping=ColumnMapping(date=0, amount=9))
+
+
+@pytest.mark.parametrize("currency", ["1 1", "$", "CADX", "C", "(((", "ÇAD"])
+@pytest.mark.parametrize("mark", ["", "."])
+def test_a_currency_that_is_none_is_refused_where_it_was_told(currency: str, mark: str) -> None:
+    mapping = replace(SIMPLE, decimal_mark=mark)
+    refused = refusal(b"2026-11-02,1.00,a\n", mapping=mapping, currency=currency)
+    assert "is no currency" in refused.reason

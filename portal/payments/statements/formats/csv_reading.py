@@ -8,6 +8,7 @@ from datetime import date
 from itertools import islice
 
 from portal.i18n import gettext
+from portal.payments.statements.formats.amounts import read_currency
 from portal.payments.statements.formats.columns import ColumnMapping, Columns, bind
 from portal.payments.statements.formats.csv_rows import Row, find_delimiter, read_rows, row_money
 from portal.payments.statements.formats.dates import (
@@ -65,6 +66,7 @@ def read_csv(
     currency: str | None = None,
 ) -> StatementDocument:
     """Read a whole CSV. Raises StatementError with the line at the first thing unclear."""
+    currency = read_currency(currency, line=None) if currency else None
     delimiter = mapping.delimiter or find_delimiter(text)
     columns, header = _bind_to_file(text, mapping, delimiter)
     set_aside = Spilled[SetAside]()
