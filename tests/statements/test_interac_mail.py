@@ -4,6 +4,7 @@ import mailbox
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -239,3 +240,27 @@ def test_a_missing_or_huge_mailbox_is_refused(tmp_path: Path) -> None:
         stream.truncate(MBOX_LIMIT + 1)
     with pytest.raises(StatementError, match="larger than 100 MB"):
         read_mails(tmp_path / "huge.mbox")
+
+
+@pytest.mark.parametrize("mark", ["<utf-8\n\n", "<a href='", "<!--", "</", '<p title="', "&#9"])
+def test_markup_that_never_ends_is_read_at_once(mark: str) -> None:
+    head, _, _ = changed("text/plain", "text/html").partition(b"Hi ")
+    start = process_time()
+    with suppress(NoTransferMail):
+        read_interac_mail(head + mark.encode() * (100_000 // len(mark)))
+    assert process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("html", "message"),
+    [
+        ("<p>Message: <b>Thanks &amp; love</b></p>", "Thanks & love"),
+        ("<!-- <p>Message: no</p> --><p>Message: yes</p>", "yes"),
+        ("<style>p > b { }</style><P CLASS=x>Message: yes</P>", "yes"),
+        ("<![if !mso]><p>Message: 1 &lt; 2</p><![endif]>", "1 < 2"),
+    ],
+)
+def test_words_are_found_in_markup(html: str, message: str) -> None:
+    mail = changed("text/plain", "text/html").replace(b"Message: LW7K-3QXD-9\nwith thanks\n", b"")
+    told = mail.replace(b"Reference Number", f"{html}<p>Reference Number".encode())
+    assert read_interac_mail(told).message == message

@@ -190,3 +190,12 @@ def test_a_bank_s_own_lines_before_each_message_are_passed_over(header: str, end
 def test_a_line_of_no_field_is_refused_where_no_message_follows() -> None:
     assert refusal((MT940 + "-\nCUT OFF\n").encode()).line == 7
     assert refusal((MT940 + "-\nCUT OFF\n:61:X\n").encode()).line == 7
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "x" + "f" * 5_000, "1114112", "0"])
+def test_a_sign_of_any_number_is_read_or_left_out(number: str) -> None:
+    told = f"<STMTTRN><DTPOSTED>20261102<TRNAMT>1.00<FITID>1<NAME>Zoe &#{number}; Roy</STMTTRN>"
+    (entry,) = read_text(
+        f"<OFX><STMTRS><CURDEF>CAD<ACCTID>1<BANKTRANLIST>{told}</BANKTRANLIST></STMTRS></OFX>"
+    ).entries
+    assert entry.payer_name.replace("\ufffd", "").split() == ["Zoe", "Roy"]

@@ -29,6 +29,7 @@ from portal.payments.statements.formats.texts import (
     email_in,
     interac_reference_in,
     joined,
+    unescaped,
 )
 from portal.spilled import Spilled
 
@@ -194,7 +195,7 @@ class _Reader:
 
 def _plain(value: str) -> str:
     unwrapped = _CDATA.sub(lambda found: html.escape(found[1]), value)
-    return " ".join(html.unescape(unwrapped).split())
+    return " ".join(unescaped(unwrapped).split())
 
 
 def _day(text: str, line: int) -> date:

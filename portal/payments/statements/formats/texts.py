@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from html import unescape
 from itertools import takewhile
 
 # Formats allow some hundred characters; the raw text is kept whole beside it.
@@ -32,6 +33,8 @@ _NAMED = tuple(
         rf"INTERNET BANKING {_E_TRANSFER}\s+(?:\d+\s+)?(?P<name>.+)",
     )
 )
+# A number of more figures than any sign has: of some thousands Python reads none at all.
+_HUGE = re.compile(r"&#[0-9A-Fa-fXx]{9,};?")
 _NO_NAME = re.compile(r"[\d@*#/]")
 
 
@@ -39,6 +42,11 @@ def joined(texts: Iterable[str | None]) -> str:
     """The texts that say something, once each, with single spaces; cut where no bank goes."""
     said = dict.fromkeys(" ".join(text[:LONGEST].split()) for text in texts if text)
     return " ".join(filter(None, said))[:LONGEST]
+
+
+def unescaped(text: str) -> str:
+    """HTML's names and numbers of signs as the signs themselves."""
+    return unescape(_HUGE.sub("\ufffd", text))
 
 
 def email_in(text: str) -> str:
