@@ -35,6 +35,7 @@ from portal.i18n import current_locale, direction, gettext, html_lang, ngettext,
 from portal.limits import anonymise
 from portal.logs import get_logger
 from portal.money import Money, format_money
+from portal.multipart import PortalRequest
 from portal.paths import PACKAGE
 from portal.services import Services
 from portal.settings import STRIPE_API, Settings
@@ -53,6 +54,7 @@ def services() -> Services:
 
 def set_up_web(app: Flask) -> None:
     """Hooks, template globals and error pages, on a fresh app."""
+    app.request_class = PortalRequest
     app.before_request(_begin)
     app.after_request(_finish)
     app.jinja_env.add_extension("jinja2.ext.i18n")
