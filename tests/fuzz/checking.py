@@ -10,6 +10,7 @@ GROWTH = 2.5
 # Below this a doubling says more of the clock than of the reader.
 FLOOR_SECONDS = 0.2
 DOUBLINGS = 3
+AGAIN = 4
 LARGEST = 4_000_000
 
 
@@ -20,7 +21,7 @@ def check(target: Target, content: bytes) -> None:
 
 def check_growth(target: Target, head: bytes, repeated: bytes, tail: bytes) -> None:
     """Fails where twice as much of the same takes more than 2.5 times as long."""
-    times = 8_000
+    times = target.times
     before = _seconds(target, head + repeated * times + tail)
     for _ in range(DOUBLINGS):
         times *= 2
@@ -28,10 +29,10 @@ def check_growth(target: Target, head: bytes, repeated: bytes, tail: bytes) -> N
             return
         content = head + repeated * times + tail
         taken = _seconds(target, content)
-        if taken > GROWTH * max(before, FLOOR_SECONDS):  # once more: the machine has other work
+        if taken > GROWTH * max(before, FLOOR_SECONDS):  # again: the machine has other work
             half = head + repeated * (times // 2) + tail
-            before = max(before, min(_seconds(target, half) for _ in range(2)))
-            taken = min(taken, *(_seconds(target, content) for _ in range(2)))
+            pairs = [(_seconds(target, half), _seconds(target, content)) for _ in range(AGAIN)]
+            before, taken = (min(one) for one in zip(*pairs, strict=True))
         limit = GROWTH * max(before, FLOOR_SECONDS)
         assert taken <= limit, (target.name, head[-40:], repeated, taken)
         before = taken

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 ODD = (
     b"9" * 400,
+    b"&#" + b"9" * 5_000 + b";",
     b"-",
     b"0000-00-00",
     b"99991231",

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from hypothesis import strategies as st
+
 from portal.payments.statements.formats.columns import ColumnMapping
 from portal.payments.statements.formats.entries import StatementError
 from portal.payments.statements.formats.reading import read_statement
@@ -13,6 +15,8 @@ from portal.payments.statements.interac.mail import (
     read_interac_mail,
 )
 from tests.fuzz import bank_samples
+from tests.fuzz.mutation import damaged
+from tests.fuzz.requests import REQUESTS
 from tests.statements.samples import sample
 
 COLUMNS_MEANT = ColumnMapping(date=0, amount=1, message=(2,), status=3)
@@ -40,7 +44,15 @@ class Target:
     name: str
     run: Callable[[bytes], object]
     samples: tuple[bytes, ...]
-    errors: tuple[type[Exception], ...]
+    errors: tuple[type[Exception], ...] = ()
+    made: st.SearchStrategy[bytes] | None = None
+    # How often a part is repeated at first, to see whether twice as much takes twice as long.
+    times: int = 8_000
+
+    @property
+    def inputs(self) -> st.SearchStrategy[bytes]:
+        """Inputs made for it, else damaged samples."""
+        return damaged(self.samples) if self.made is None else self.made
 
 
 def _read(content: bytes, mapping: ColumnMapping | None = None) -> object:
@@ -77,6 +89,10 @@ TARGETS = {
                 sample("interac_fr.eml"),
             ),
             (UntrustedMail, NoTransferMail),
+        ),
+        *(
+            Target(name, run, samples, made=made, times=500)
+            for name, (run, made, samples) in REQUESTS.items()
         ),
     )
 }

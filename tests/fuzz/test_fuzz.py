@@ -7,18 +7,28 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.checking import check, check_growth
-from tests.fuzz.mutation import damaged
+from tests.fuzz.requests import REQUESTS
 from tests.fuzz.targets import TARGETS
 
 # Inputs that once broke a reader: TARGET-DIGEST.
 FOUND = Path(__file__).parent / "found"
 
 
-@pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("name", [name for name in TARGETS if name not in REQUESTS])
+@settings(QUICK, max_examples=200)
 @given(st.data())
 def test_damage_is_read_or_refused(name: str, data: st.DataObject) -> None:
-    check(TARGETS[name], data.draw(damaged(TARGETS[name].samples)))
+    check(TARGETS[name], data.draw(TARGETS[name].inputs))
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+@settings(QUICK, max_examples=25)
+@given(st.data())
+def test_odd_requests_are_answered(name: str, data: st.DataObject) -> None:
+    check(TARGETS[name], data.draw(TARGETS[name].inputs))
 
 
 @pytest.mark.parametrize("found", sorted(FOUND.glob("*-*")), ids=lambda found: found.name)
