@@ -12,6 +12,7 @@ from tests.commands.test_commands import good, portal
 from tests.conftest import NOW
 from tests.statements.clerk import rbc
 from tests.statements.samples import SAMPLES
+from tests.statements.test_bank_layouts import WITH_STATUS
 from tests.workplace import act_in, make_workplace
 
 pytestmark = pytest.mark.slow
@@ -205,3 +206,17 @@ def test_a_mailbox_without_tls_stops_the_start(good: dict[str, str]) -> None:
     assert result.returncode == 1
     assert "PORTAL_NOTICES_IMAP_URL" in result.stderr
     assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_lines_that_are_no_money_yet_are_named_and_left_out(
+    good: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    settings = {**good, "PORTAL_DATABASE_URL": database_url}
+    file = tmp_path / "scotiabank.csv"
+    file.write_text(WITH_STATUS)
+    done = portal("statements", "import", str(file), **settings)
+    assert done.returncode == 0, done.stderr
+    assert "Line 4 is no money yet (Pending), and is left out." in done.stderr
+    assert "Kept 2 new lines" in done.stdout
+    assert "999" not in done.stdout

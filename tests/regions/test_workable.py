@@ -5,15 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from portal.app import create_app
 from portal.commands.doctor import _examine_regions
 from portal.database import Database
 from portal.regions.files import DATA, read_catalogue
+from portal.regions.models import RegionRecord
 from portal.regions.operations import load_region_files
+from portal.regions.parsing import RegionError
 from portal.regions.workable import Lack, Means, find_lack, list_lacks, narrow
 from portal.settings import load_settings
+from portal.setup import prepare
 from tests.conftest import NOW, SECRET
 from tests.pages import CheckedClient
 
@@ -95,3 +99,54 @@ def test_the_operators_own_region_opens_and_the_samples_stay_shut(
     found = list(_examine_regions(catalogued, load_settings(secret_key=SECRET)))
     assert [finding.is_well for finding in found if finding.what == "regions"] == [True]
     assert any("ca/card" in finding.text for finding in found)
+
+
+def list_regions(database: Database) -> dict[str, bool]:
+    """The regions of an installation, and whether each is a sample."""
+    with database.read() as session:
+        records = session.scalars(sa.select(RegionRecord)).all()
+    return {record.slug: bool(record.document.get("sample")) for record in records}
+
+
+@ONE_ENGINE
+@pytest.mark.parametrize("environment", ["production", "demo"])
+def test_a_folder_of_own_regions_is_loaded_as_often_as_wished(
+    database: Database, database_url: str, tmp_path: Path, environment: str
+) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    own_folder(folder)
+    settings = load_settings(
+        secret_key=SECRET,
+        database_url=database_url,
+        environment=environment,
+        regions=str(folder),
+    )
+    for _ in range(2):
+        prepare(settings)
+    own = {"ca": False}
+    samples = {slug: slug not in own for slug in CATALOGUE.regions}
+    assert list_regions(database) == (own if environment == "production" else samples)
+
+
+@ONE_ENGINE
+def test_own_regions_come_after_the_samples_were_there(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    settings = load_settings(secret_key=SECRET, database_url=database_url)
+    prepare(settings)
+    assert set(list_regions(database).values()) == {True}
+    folder = tmp_path / "own"
+    folder.mkdir()
+    prepare(settings.model_copy(update={"regions": str(own_folder(folder))}))
+    assert list_regions(database)["ca"] is False
+
+
+@ONE_ENGINE
+def test_a_folder_without_regions_is_named(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    settings = load_settings(secret_key=SECRET, database_url=database_url, regions=str(tmp_path))
+    with pytest.raises(RegionError, match="holds no region"):
+        prepare(settings)
+    assert list_regions(database) == {}

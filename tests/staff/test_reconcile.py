@@ -323,6 +323,29 @@ def test_positive_amounts_may_be_money_that_went_out(clerk: Browser, catalogued:
     assert [line.amount_minor for line in lines(catalogued)] == [-1200, 500]
 
 
+@pytest.mark.parametrize("column", ["4", "State"])
+def test_a_column_says_what_is_no_money_yet(
+    clerk: Browser, catalogued: Database, column: str
+) -> None:
+    told = {**UNSIGNED, "column_status": column}
+    content = f"Date;Details;Amount;State\n{DAY};Roy;5.00;Posted\n{DAY};Eze;7.00;Pending\n".encode()
+    seen = _send(clerk, f"{IMPORT}/preview", content, "x.csv", **told)
+    assert seen.status_code == 200
+    assert "Not booked by the bank" in seen.text
+    assert f'value="{column}"' in seen.text
+    assert bring(clerk, content, "x.csv", **told).status_code == 303
+    assert [line.amount_minor for line in lines(catalogued)] == [500]
+    assert "1 entry is not booked by the bank yet" in clerk.get(WORK).text
+
+
+def test_a_status_that_nobody_knows_is_refused(clerk: Browser, catalogued: Database) -> None:
+    content = f"Date;Details;Amount;State\n{DAY};Roy;5.00;perhaps\n".encode()
+    answer = bring(clerk, content, "x.csv", **UNSIGNED, column_status="4")
+    assert answer.status_code == 422
+    assert "perhaps" in answer.text
+    assert lines(catalogued) == []
+
+
 @pytest.mark.parametrize(
     ("fields", "at"),
     [
