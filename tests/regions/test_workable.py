@@ -82,6 +82,17 @@ def test_a_fresh_production_says_that_giving_is_not_set_up(
 
 
 @ONE_ENGINE
+@pytest.mark.parametrize(("key", "is_offered"), [("", False), ("sk_test_tests", True)])
+def test_the_form_offers_cards_only_with_a_key(
+    catalogued: Database, database_url: str, key: str, is_offered: bool
+) -> None:
+    demo = make_production(database_url, environment="demo", stripe_secret_key=key)
+    form = demo.test_client().get("/give/ca").text
+    assert ('value="card"' in form) is is_offered
+    assert 'value="interac"' in form
+
+
+@ONE_ENGINE
 def test_the_operators_own_region_opens_and_the_samples_stay_shut(
     catalogued: Database, database_url: str, tmp_path: Path
 ) -> None:

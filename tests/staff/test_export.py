@@ -136,6 +136,24 @@ def test_receipt_and_export_agree_on_the_year(
         assert sum_received(session, [currency], other, other) == []
 
 
+def test_the_page_filters_by_the_issuers_day_and_says_so(
+    catalogued: Database, signed_in: SignedIn
+) -> None:
+    at = datetime(2027, 1, 1, 4, 50, tzinfo=UTC)
+    with catalogued.write() as session:
+        gift = add_sample(session, at)
+        pay_sample(session, gift, "pi_1", at)
+    browser = signed_in("viewer")
+
+    def shows(query: str) -> bool:
+        return gift.reference in browser.get(f"/staff/gifts?{query}").text
+
+    assert shows("received_from=2026-12-31&received_to=2026-12-31")
+    assert not shows("received_from=2027-01-01")
+    assert not shows("received_to=2026-12-30")
+    assert "Received from (issuer’s day)" in browser.get("/staff/gifts").text
+
+
 def test_there_is_no_cap_and_no_line_is_lost_between_pieces(catalogued: Database) -> None:
     add_crowd(catalogued, 2 * LINES + 3)
     rows = read(catalogued)
