@@ -10,7 +10,8 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.payments.models import EventState, Problem, StripeEvent
 from portal.payments.stripe.envelopes import BODY
-from portal.payments.stripe.readers import READERS
+from portal.payments.stripe.readers import READERS, read_event
+from portal.payments.stripe.reading import UnreadableEvent
 from tests.conftest import NOW
 from tests.pages import CheckedClient
 from tests.payments.test_webhook_http import all_gifts, count, only_event, pending
@@ -169,3 +170,14 @@ def test_one_that_waited_and_fails_undoes_nothing_of_the_one_that_came(
     event["data"]["object"]["payment_intent"] = "pi_waited"
     assert deliver(client, event).json == {"state": "processed"}
     assert all_gifts(catalogued)[pending.id].status is Status.PAID
+
+
+@pytest.mark.parametrize(("amount", "number"), [("9" * 90, 10**12), ([7], 10**12), (7553, "1")])
+def test_what_is_no_number_is_not_multiplied(
+    database_url: str, amount: object, number: object
+) -> None:
+    item = {"price": {"unit_amount": amount}, "quantity": number}
+    thing = {"id": "sub_1", "currency": "cad", "items": {"data": [item]}}
+    event = make_event("", 1, type="customer.subscription.updated", data={"object": thing})
+    with pytest.raises(UnreadableEvent, match="TypeError"):
+        read_event(event)

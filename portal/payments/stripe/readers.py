@@ -291,9 +291,17 @@ def _monthly_money(subscription: Document) -> Money | None:
     if not items or None in amounts:
         return None
     total = sum(
-        amount * item.get("quantity", 1) for amount, item in zip(amounts, items, strict=True)
+        _whole(amount) * _whole(item.get("quantity", 1))
+        for amount, item in zip(amounts, items, strict=True)
     )
     return read_money(total, subscription["currency"]) if total > 0 else None
+
+
+def _whole(number: Any) -> int:
+    """A number as it is counted; a text times a thousand million would fill the memory."""
+    if not isinstance(number, int):
+        raise TypeError("no whole number")
+    return number
 
 
 _PLAN_STATUS = {
