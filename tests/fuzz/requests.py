@@ -6,6 +6,7 @@ file; the names of tokens, which differ from run to run, stand for them.
 
 import json
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 from urllib.parse import urlencode
 
@@ -147,7 +148,7 @@ def _change(draw: st.DrawFn, event: Any, other: Any) -> None:
     if kind == 0 and isinstance(place, dict) and len(place) > 1:
         del place[key]
     elif kind == 1 and isinstance(place, dict):
-        place[key] = other.get(key, other["data"])
+        place[key] = deepcopy(other.get(key, other["data"]))
     else:
         place[key] = draw(_json)
 
