@@ -22,12 +22,13 @@ from portal.payments.models import Checkout, StripeLink
 from portal.regions.operations import load_region_files
 from portal.schema import upgrade
 from portal.settings import Settings, load_settings
-from portal.staff.models import StaffUser
-from portal.staff.passwords import hash_password
+from portal.signin.models import StaffUser
+from portal.signin.passwords import hash_password
 from tests.conftest import MEMORY, NOW, SECRET
 from tests.giving.visits import read_ticket
 from tests.staff.conftest import PASSWORD
 from tests.staff.samples import add_sample, pay_sample
+from tests.workplace import act_in
 
 # What the gifts of every scratch database are known by.
 OPEN, PAID, MONTHLY = (
@@ -144,8 +145,8 @@ def _add_gifts(session: Session) -> None:
     )
     session.add(StripeLink(stripe_id="cs_test_1", gift_id=waiting.id))
     pay_sample(session, paid, "pi_2")
-    donor = find_or_add_donor(session, monthly.email, NOW)
-    plan = add_plan(session, donor.id, monthly.money, NOW)
+    donor = find_or_add_donor(act_in(session, NOW), monthly.email)
+    plan = add_plan(act_in(session, NOW), donor.id, monthly.money)
     plan.stripe_subscription_id, plan.status = "sub_1", "active"
     monthly.plan_id = plan.id
     pay_sample(session, monthly, "in_1")

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
+from portal.audit import AuditEntry
 from portal.database import Database
 from portal.donors.operations import find_or_add_donor
 from portal.gifts.models import Gift, GiftEvent, GiftWord
@@ -16,7 +17,6 @@ from portal.money import Money
 from portal.payments.stripe.plans import find_or_add_renewal
 from portal.payments.stripe.readers import Renewal
 from portal.receipts.models import Receipt
-from portal.audit import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

@@ -8,6 +8,7 @@ here looks anything up.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from portal.database import Document
 from portal.gifts.evidence import Claim

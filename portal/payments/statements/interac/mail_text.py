@@ -5,7 +5,7 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 
-from portal.payments.statements.texts import unescaped
+from portal.payments.statements.formats.texts import unescaped
 from portal.plain import clean_line
 
 BODY_LIMIT = 100_000
