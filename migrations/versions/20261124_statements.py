@@ -79,10 +79,8 @@ def upgrade() -> None:
     _create_statements()
     _create_matches()
     _create_notices()
-    dialect = op.get_bind().dialect.name
-    write = _sqlite if dialect == "sqlite" else _postgresql
-    for name, table, operation, condition in _guards(dialect):
-        op.execute(sa.text(write(name, table, operation, condition).replace(":", r"\:")))
+    for table, columns in FROZEN.items():
+        op.guard_rows(table, "is kept as it came", columns=columns)
 
 
 def _count_what_came() -> None:
@@ -233,53 +231,10 @@ def _create_notices() -> None:
     )
 
 
-def _guards(dialect: str) -> list[tuple[str, str, str, str]]:
-    """Each guard: trigger name, table, operation, condition on OLD and NEW."""
-    rules = []
-    for table, columns in FROZEN.items():
-        rules.append((f"guard_{table}_update", table, "UPDATE", _changed(columns, dialect)))
-        rules.append((f"guard_{table}_delete", table, "DELETE", ""))
-    return rules
-
-
-def _changed(columns: tuple[str, ...], dialect: str) -> str:
-    """Whether one of the columns changes; JSON is compared as text."""
-    differs = "IS NOT" if dialect == "sqlite" else "IS DISTINCT FROM"
-    cast = "" if dialect == "sqlite" else "::text"
-    return " OR ".join(f"OLD.{name}{cast} {differs} NEW.{name}{cast}" for name in columns)
-
-
-def _sqlite(name: str, table: str, operation: str, condition: str) -> str:
-    when = f"WHEN {condition} " if condition else ""
-    return (
-        f"CREATE TRIGGER {name} BEFORE {operation} ON {table} FOR EACH ROW {when}"
-        f"BEGIN SELECT RAISE(ABORT, '{table} is kept as it came'); END"
-    )
-
-
-def _postgresql(name: str, table: str, operation: str, condition: str) -> str:
-    test = condition or "TRUE"
-    result = "NEW" if operation == "UPDATE" else "OLD"
-    return f"""
-    CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      IF {test} THEN RAISE EXCEPTION '{table} is kept as it came'; END IF;
-      RETURN {result};
-    END $$;
-    CREATE TRIGGER {name} BEFORE {operation} ON {table}
-      FOR EACH ROW EXECUTE FUNCTION {name}()
-    """
-
-
 def downgrade() -> None:
     """Statements, matches and notices go; a gift that was paid in part waits again."""
-    dialect = op.get_bind().dialect.name
-    for name, table, _operation, _condition in _guards(dialect):
-        if dialect == "sqlite":
-            op.execute(f"DROP TRIGGER {name}")
-        else:
-            op.execute(f"DROP TRIGGER {name} ON {table}")
-            op.execute(f"DROP FUNCTION {name}()")
+    for table in FROZEN:
+        op.unguard_rows(table)
     for table in (
         "mailbox_marks",
         "transfer_notices",

@@ -4,7 +4,7 @@ The column has a constant default, which rewrites nothing. The index holds only 
 not go out; on PostgreSQL building it keeps mails from being written for some seconds.
 
 Revision ID: 20261127_failing_mail
-Revises: 20261129_lines_by_amount
+Revises: 20261127_installation
 """
 
 import sqlalchemy as sa

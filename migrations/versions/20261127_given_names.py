@@ -2,16 +2,17 @@
 
 The column is added with an empty default, which rewrites nothing, and filled some thousand
 rows at a time; the index comes last, so that it is built once. On PostgreSQL building it
-keeps gifts from being written meanwhile, some seconds for each million.
+keeps gifts from being written meanwhile, some seconds for each million. Names are folded by the
+rules of the day of this migration.
 
 Revision ID: 20261127_given_names
 Revises: 20261126_apostrophes
 """
 
+import unicodedata
+
 import sqlalchemy as sa
 from alembic import op
-
-from portal.gifts.operations import fold_name
 
 revision = "20261127_given_names"
 down_revision = "20261126_apostrophes"
@@ -39,9 +40,16 @@ def _fill(connection: sa.Connection) -> None:
     )
     last = 0
     while rows := connection.execute(named.where(gifts.c.id > last)).all():
-        folded = [{"wanted": row.id, "folded": fold_name(row.first_name, "")} for row in rows]
+        folded = [{"wanted": row.id, "folded": _fold(row.first_name)} for row in rows]
         connection.execute(fill, folded)
         last = rows[-1].id
+
+
+def _fold(name: str) -> str:
+    """No accents, lower case, one kind of apostrophe."""
+    plain = name.strip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    flat = unicodedata.normalize("NFKD", plain)
+    return "".join(char for char in flat if not unicodedata.combining(char)).casefold()
 
 
 def downgrade() -> None:

@@ -1,7 +1,7 @@
 """An installation has an id of its own, which it writes to Stripe beside each gift's reference.
 
 Revision ID: 20261127_installation
-Revises: 20261129_lines_by_amount
+Revises: 20261127_lines_by_amount
 """
 
 import secrets
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261127_installation"
-down_revision = "20261129_lines_by_amount"
+down_revision = "20261127_lines_by_amount"
 branch_labels = None
 depends_on = None
 

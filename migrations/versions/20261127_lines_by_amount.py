@@ -3,14 +3,14 @@
 The new index does what the one by day and id did, too. On PostgreSQL building it keeps lines
 from being written meanwhile, about a second for each million.
 
-Revision ID: 20261129_lines_by_amount
-Revises: 20261128_withdrawn_files
+Revision ID: 20261127_lines_by_amount
+Revises: 20261127_withdrawn_files
 """
 
 from alembic import op
 
-revision = "20261129_lines_by_amount"
-down_revision = "20261128_withdrawn_files"
+revision = "20261127_lines_by_amount"
+down_revision = "20261127_withdrawn_files"
 branch_labels = None
 depends_on = None
 

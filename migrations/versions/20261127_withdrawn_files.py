@@ -4,7 +4,7 @@ Only what stands is told once, by partial indexes instead of constraints. On Pos
 them keeps lines from being written meanwhile, about a second for each million; SQLite can drop
 no constraint, so both tables are laid anew there, with their indexes and guards.
 
-Revision ID: 20261128_withdrawn_files
+Revision ID: 20261127_withdrawn_files
 Revises: 20261127_given_names
 """
 
@@ -13,7 +13,7 @@ import re
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261128_withdrawn_files"
+revision = "20261127_withdrawn_files"
 down_revision = "20261127_given_names"
 branch_labels = None
 depends_on = None
