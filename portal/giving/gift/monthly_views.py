@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 from portal.codes.terms import Frequency
 from portal.forms import Problem
 from portal.gifts.models import Gift, Plan
+from portal.giving.gift.actions import list_monthly_actions
 from portal.giving.gift.monthly import tell_plan
 from portal.giving.gift.page import (
     find_gift,
@@ -103,6 +104,7 @@ def _show(found: Gift, plan: Plan, problem: Problem | None = None, status: int =
         story,
         status=status,
         plan=plan,
+        actions=list_monthly_actions(plan, has_region=region is not None),
         problem=problem,
         timezone=timezone,
         fund=name_fund(found, region),

@@ -12,9 +12,10 @@ from portal.gifts.lifecycle import FactKind, weigh
 from portal.gifts.models import Gift, Plan
 from portal.gifts.queries import find_gift_by_token, list_facts
 from portal.giving.form.address import Asked, choose_locale
+from portal.giving.gift.actions import list_actions
 from portal.giving.gift.monthly import tell_plan
 from portal.giving.gift.transfer import Transfer, make_sheet
-from portal.giving.gift.words import Arrival, name_fund, name_mode, tell_story
+from portal.giving.gift.words import Arrival, name_fund, name_mode, tell_receipt, tell_story
 from portal.giving.texts import Story
 from portal.giving.visitors import catalogue, keep_private
 from portal.i18n import set_locale
@@ -68,16 +69,27 @@ def show_gift(
         plan = find_plan(session, found)
         is_mail_failing = has_failing(session, found.id)
     page = f"{services().settings.base_url}{page_url(found)}"
-    is_to_send = transfer is not None and found.status.is_open
+    story = tell_story(found, arrival, transfer, received)
+    to_send = transfer if found.status.is_open else None
+    actions = list_actions(
+        found,
+        story,
+        arrival,
+        transfer=to_send,
+        ways=ways,
+        plan=plan,
+        has_region=region is not None,
+    )
     g.csp_form_action = ("'self'", checkout_origin(services().settings))
     return render_page(
         "giving/gift.html",
         found,
-        tell_story(found, arrival, transfer, received),
+        story,
         status=status,
+        actions=actions,
         mode=mode,
-        transfer=transfer if is_to_send else None,
-        sheet=make_sheet(found, transfer, page) if transfer and is_to_send else None,
+        transfer=to_send,
+        sheet=make_sheet(found, to_send, page) if to_send else None,
         ways=ways,
         problem=problem,
         accepted=ACCEPTED,
@@ -85,9 +97,9 @@ def show_gift(
         fund=name_fund(found, region),
         mode_name=name_mode(found, mode),
         receipt=receipt,
+        receipt_note=tell_receipt(found, receipt, is_mail_failing=is_mail_failing),
         is_mail_failing=is_mail_failing,
         is_monthly=found.plan_id is not None,
-        plan=plan,
         plan_story=_tell_plan(plan, region),
         day=_day_of(found),
         reload_url=page_url(found),

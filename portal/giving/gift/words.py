@@ -10,6 +10,7 @@ from portal.giving.gift.transfer import Transfer, tell_part, tell_transfer
 from portal.giving.texts import Story, coded_money
 from portal.i18n import gettext, pick
 from portal.money import Money
+from portal.receipts.models import Receipt
 from portal.regions.catalogue import Mode, Region
 
 
@@ -193,6 +194,32 @@ STORIES: dict[Status, Teller] = {
     Status.DISPUTED: _explain_dispute,
     Status.CHARGED_BACK: _explain_chargeback,
 }
+
+
+def tell_receipt(gift: Gift, receipt: Receipt | None, *, is_mail_failing: bool) -> str:
+    """What stands beside the receipt, or in its place; empty while there is nothing to say."""
+    if receipt is not None:
+        number, email = receipt.label, gift.email
+        if is_mail_failing:
+            return gettext(
+                "Number %(number)s. Our e-mail to %(email)s did not get through so far: please "
+                "keep the file, and write to us if the address is wrong.",
+                number=number,
+                email=email,
+            )
+        return gettext(
+            "Number %(number)s. It also comes by e-mail to %(email)s, usually within a few "
+            "minutes.",
+            number=number,
+            email=email,
+        )
+    if gift.status.is_received:
+        return gettext("No receipt was made for this gift. Write to us if you need one.")
+    if gift.status is Status.PROCESSING:
+        return gettext(
+            "A receipt follows by e-mail to %(email)s once the money has arrived.", email=gift.email
+        )
+    return ""
 
 
 def name_fund(gift: Gift, region: Region | None) -> str:

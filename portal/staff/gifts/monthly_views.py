@@ -10,6 +10,7 @@ from portal.payments.stripe.plans import find_plan
 from portal.payments.stripe.subscriptions import stop_plan
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import StopForm
+from portal.staff.gifts.actions import goes_on
 from portal.staff.gifts.views import find_gift
 from portal.web import services
 
@@ -17,7 +18,7 @@ from portal.web import services
 @staff.get("/gifts/<reference>/stop-monthly")
 def stop_monthly(reference: str) -> ResponseReturnValue:
     gift, plan = _load(reference)
-    return render_template("staff/stop_monthly.html", gift=gift, plan=plan, form=StopForm())
+    return _show(gift, plan, StopForm())
 
 
 @staff.post("/gifts/<reference>/stop-monthly")
@@ -26,7 +27,13 @@ def send_stop_monthly(reference: str) -> ResponseReturnValue:
     form = StopForm(request.form)
     if form.validate() and _stop(gift, form):
         return redirect(url_for("staff.gift", reference=gift.reference), 303)
-    return render_template("staff/stop_monthly.html", gift=gift, plan=plan, form=form), 422
+    return _show(gift, plan, form), 422
+
+
+def _show(gift: Gift, plan: Plan | None, form: StopForm) -> str:
+    return render_template(
+        "staff/stop_monthly.html", gift=gift, plan=plan, form=form, goes_on=goes_on(plan)
+    )
 
 
 def _load(reference: str) -> tuple[Gift, Plan | None]:

@@ -19,6 +19,7 @@ from portal.receipts.queries import find_receipt
 from portal.signin.accounts import was_asked
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import RefundForm, make_once, read_once
+from portal.staff.gifts.actions import has_left
 from portal.staff.gifts.views import find_gift
 from portal.web import services
 
@@ -27,7 +28,7 @@ from portal.web import services
 def refund(reference: str) -> ResponseReturnValue:
     gift = _load(reference)
     form = RefundForm(currency=gift.currency, data={"once": make_once()})
-    return render_template("staff/refund.html", gift=gift, form=form, left=refundable(gift))
+    return _show(gift, form)
 
 
 @staff.post("/gifts/<reference>/refund")
@@ -36,8 +37,7 @@ def send_refund(reference: str) -> ResponseReturnValue:
     form = RefundForm(request.form, currency=gift.currency)
     if form.validate() and _refund(gift, form):
         return redirect(url_for("staff.gift", reference=gift.reference), 303)
-    shown = render_template("staff/refund.html", gift=gift, form=form, left=refundable(gift))
-    return shown, 422
+    return _show(gift, form), 422
 
 
 @staff.post("/gifts/<reference>/resend-receipt")
@@ -74,6 +74,12 @@ def _promise_again(gift: Gift, receipt: Receipt, once: str) -> None:
 def _load(reference: str) -> Gift:
     with services().database.read() as session:
         return find_gift(session, reference)
+
+
+def _show(gift: Gift, form: RefundForm) -> str:
+    return render_template(
+        "staff/refund.html", gift=gift, form=form, left=refundable(gift), has_left=has_left(gift)
+    )
 
 
 def _refund(gift: Gift, form: RefundForm) -> bool:

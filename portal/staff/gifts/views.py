@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 from portal.gifts.models import Gift
 from portal.gifts.queries import find_gift_by_reference
 from portal.gifts.references import clean_reference
-from portal.payments.stripe.refunds import refundable
 from portal.receipts.marks import receipt_mark
 from portal.receipts.operations import render_receipt
 from portal.receipts.queries import find_receipt
@@ -16,9 +15,11 @@ from portal.records.listing.cursor import Cursor
 from portal.records.listing.filters import GiftFilters, read_filters
 from portal.records.listing.page import list_gifts
 from portal.records.listing.search import Search, read_receipt_label, read_search
-from portal.staff.access import current_actor, staff
+from portal.signin.models import Role
+from portal.staff.access import current_actor, may, staff
 from portal.staff.audit.subjects import Known
 from portal.staff.forms import make_once
+from portal.staff.gifts.actions import list_actions
 from portal.staff.gifts.timeline import tell
 from portal.staff.names import all_currencies, current_catalogue, current_names, timezone_of
 from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
@@ -105,15 +106,21 @@ def find_gift(session: Session, reference: str) -> Gift:
 def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
     """A gift's page."""
     region, names = current_catalogue().by_slug(file.gift.region), current_names()
+    actions = list_actions(
+        file.gift,
+        mode=region.mode(file.gift.mode) if region else None,
+        plan=file.plan,
+        has_receipt=file.receipt is not None,
+        is_finance=may(Role.FINANCE),
+    )
     return render_template(
         "staff/gift.html",
         file=file,
         gift=file.gift,
         moments=tell(file, Known(actors, names)),
         names=names,
-        mode=region.mode(file.gift.mode) if region else None,
+        actions=actions,
         timezone=timezone_of(file.gift.region),
-        refundable=refundable(file.gift),
         once=make_once(),
         today=utc_now().date().isoformat(),
     )

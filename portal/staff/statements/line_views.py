@@ -24,10 +24,12 @@ from portal.payments.statements.queries import GiftChoice, Line, choice_of, find
 from portal.payments.statements.searching import find_open_gifts
 from portal.plain import clean_line
 from portal.services import Act
-from portal.staff.access import current_actor, staff
+from portal.signin.models import Role
+from portal.staff.access import current_actor, may, staff
 from portal.staff.forms import read_reason
 from portal.staff.gifts.views import find_gift
 from portal.staff.names import current_names
+from portal.staff.statements.actions import list_line_actions
 from portal.web import services
 
 MOST_SHARES = 10
@@ -47,6 +49,7 @@ def _show(line_id: int, status: int, problem: str = "") -> ResponseReturnValue:
     shown = render_template(
         "staff/line.html",
         line=found,
+        actions=list_line_actions(found, is_finance=may(Role.FINANCE)),
         text=text,
         hits=hits,
         rows=_rows(found, chosen),

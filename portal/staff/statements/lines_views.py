@@ -14,10 +14,12 @@ from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines
 from portal.payments.statements.queries import Cursor, LineFilter, find_file, list_lines
 from portal.records.export.stream import stream_lines
+from portal.signin.models import Role
 from portal.staff import labels
-from portal.staff.access import current_actor, staff
+from portal.staff.access import current_actor, may, staff
 from portal.staff.forms import read_reason
 from portal.staff.queries import name_actors
+from portal.staff.statements.actions import list_line_actions
 from portal.web import send_csv, services
 
 LINES = 50
@@ -32,9 +34,12 @@ def reconcile() -> ResponseReturnValue:
         totals = count_totals(session, wanted.file_id)
         file = find_file(session, wanted.file_id) if wanted.file_id is not None else None
         actors = name_actors(session)
+    is_finance = may(Role.FINANCE)
     return render_template(
         "staff/reconcile.html",
         page=page,
+        rows=[(line, list_line_actions(line, is_finance=is_finance)) for line in page.lines],
+        can_withdraw=is_finance and file is not None and file.withdrawn_at is None,
         totals=totals,
         file=file,
         actors=actors,
