@@ -5,19 +5,72 @@ order), `message` (texts), and by currency `presets` (lists), `amount` and `mini
 texts in major units ("75.50").
 """
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, get_args
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from portal.codes.normalise import LONGEST_CODE, normalise_code
 from portal.codes.terms import Code, Kind
-from portal.regions.fields import FieldError, Fields
-from portal.regions.mode_parsing import MODE_KEYS
+from portal.regions.documents import ModeKey
+from portal.regions.fields import (
+    CurrencyCode,
+    Document,
+    OptionalTexts,
+    holding,
+    list_minor,
+    map_minor,
+    recorded,
+)
+from portal.regions.parsing import list_faults
+
+MODE_KEYS = get_args(ModeKey)
 
 
 class CodeError(ValueError):
     """A code's data is wrong; the text names code and field, and what it should be."""
+
+
+class TermsTable(Document):
+    """What a code sets, as its document says it."""
+
+    regions: tuple[str, ...] = ()
+    fund: str | None = None
+    currency: CurrencyCode | None = None
+    modes: (
+        Annotated[
+            tuple[str, ...],
+            holding(
+                lambda keys: keys and {*keys} <= {*MODE_KEYS},
+                f"has some of {', '.join(MODE_KEYS)}",
+            ),
+        ]
+        | None
+    ) = None
+    presets: Mapping[str, tuple[str, ...]] = {}
+    amount: Mapping[str, str] = {}
+    minimum: Mapping[str, str] = {}
+    message: OptionalTexts = Field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """The part of a `Code` that its document says."""
+        return {
+            "regions": frozenset(self.regions),
+            "fund": self.fund,
+            "currency": self.currency,
+            "modes": self.modes,
+            "presets_minor": {
+                code: list_minor(texts, code, f"presets.{code}")
+                for code, texts in self.presets.items()
+            },
+            "amount_minor": map_minor(self.amount, "amount"),
+            "minimum_minor": map_minor(self.minimum, "minimum"),
+            "message": self.message,
+        }
+
+
+ADAPTER: TypeAdapter[dict[str, Any]] = TypeAdapter(Annotated[dict[str, Any], recorded(TermsTable)])
 
 
 def parse_code(
@@ -38,11 +91,10 @@ def parse_code(
     if starts_at and ends_at and starts_at >= ends_at:
         raise CodeError(f"{display}: ends_at: is after starts_at")
     try:
-        fields = Fields(document, display)
-        terms = _terms(fields)
-        fields.close()
-    except FieldError as error:
-        raise CodeError(str(error)) from error
+        terms = ADAPTER.validate_python(document)
+    except ValidationError as error:
+        fault = next(list_faults(error, document))
+        raise CodeError(fault.tell(display)) from error
     return Code(
         code=code,
         display=display,
@@ -54,28 +106,3 @@ def parse_code(
         active=active,
         **terms,
     )
-
-
-def _terms(fields: Fields) -> dict[str, Any]:
-    modes = fields.strings("modes") if "modes" in fields else None
-    if modes is not None and (not modes or not {*modes} <= {*MODE_KEYS}):
-        raise fields.wrong("modes", f"has some of {', '.join(MODE_KEYS)}")
-    return {
-        "regions": frozenset(fields.strings("regions", ())),
-        "fund": fields.text("fund") if "fund" in fields else None,
-        "currency": _currency(fields),
-        "modes": modes,
-        "presets_minor": fields.minors_by_currency("presets"),
-        "amount_minor": fields.minor_by_currency("amount"),
-        "minimum_minor": fields.minor_by_currency("minimum"),
-        "message": fields.texts("message", optional=True),
-    }
-
-
-def _currency(fields: Fields) -> str | None:
-    if "currency" not in fields:
-        return None
-    currency = fields.text("currency")
-    if not re.fullmatch(r"[A-Z]{3}", currency):
-        raise fields.wrong("currency", "is three capital letters")
-    return currency

@@ -12,7 +12,7 @@ from stdnum import bic, iban
 from stdnum.exceptions import ValidationError
 from stdnum.us import rtn
 
-from portal.regions.addresses import Texts
+from portal.regions.fields import Flag, Texts
 
 Check = Callable[[str], str | None]
 
@@ -26,7 +26,7 @@ class Detail:
 
     label: Texts
     value: str
-    copy: bool = True
+    copy: Flag = True
     compact: str = ""
 
     @property

@@ -3,10 +3,11 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-Texts = Mapping[str, str]
+from portal.regions.fields import OptionalTexts, Texts
 
+IGNORED_IN_POSTAL_CODES = " -.–—"
 LONGEST_POSTAL_CODE = 20
 
 
@@ -28,16 +29,16 @@ class AddressFormat:
     """
 
     line1_label: Texts
-    line2_label: Texts
+    line2_label: OptionalTexts = field(default_factory=dict)
     city_label: Texts
-    province_label: Texts
-    postal_label: Texts
-    postal_pattern: str
-    postal_example: str
-    postal_canonical: str
-    postal_ignored: str
-    required: tuple[str, ...]
-    provinces: tuple[Province, ...]
+    province_label: OptionalTexts = field(default_factory=dict)
+    postal_label: OptionalTexts = field(default_factory=dict)
+    postal_pattern: str = ""
+    postal_example: str = ""
+    postal_canonical: str = r"\g<0>"
+    postal_ignored: str = IGNORED_IN_POSTAL_CODES
+    required: tuple[str, ...] = ()
+    provinces: tuple[Province, ...] = ()
 
     @property
     def labels(self) -> Mapping[str, Texts]:

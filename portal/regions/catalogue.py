@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.regions.accounts import Account, Detail
-from portal.regions.addresses import AddressFormat, Province, Texts
+from portal.regions.addresses import AddressFormat, Province
+from portal.regions.fields import Flag, OptionalTexts, Texts, Timezone, Whole, holding, matching
 
 
 class Frequency(StrEnum):
@@ -106,19 +108,19 @@ class Issuer:
 
     key: str
     legal_name: str
-    registration_label: Texts
-    registration_number: str
-    registration_kind: str
+    registration_label: OptionalTexts = field(default_factory=dict)
+    registration_number: str = ""
+    registration_kind: str = ""
     address_lines: tuple[str, ...]
     country: str
     email: str
-    phone: str
-    website: str
-    timezone: str
+    phone: str = ""
+    website: str = ""
+    timezone: Timezone
     place: str
     signatory_name: str
     signatory_title: Texts
-    accent: str
+    accent: Annotated[str, matching("#[0-9a-f]{6}", "is a colour such as #1d4f91")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,12 +132,12 @@ class ReceiptScheme:
 
     key: str
     title: Texts
-    statements: tuple[Texts, ...]
-    needs_address: bool
-    show_registration: bool
-    authority_name: Texts
-    authority_url: Texts
-    paper: str
+    statements: tuple[Texts, ...] = ()
+    needs_address: Flag = False
+    show_registration: Flag = False
+    authority_name: OptionalTexts = field(default_factory=dict)
+    authority_url: OptionalTexts = field(default_factory=dict)
+    paper: Literal["a4", "us-letter"] = "a4"
 
 
 class Proof(StrEnum):
@@ -150,17 +152,25 @@ class Proof(StrEnum):
 class TransferRules:
     """When a giver whose transfer has not come is reminded, and when the gift is given up."""
 
-    remind_after_days: tuple[int, ...]
-    expire_after_days: int
+    remind_after_days: tuple[Whole, ...] = (3, 10)
+    expire_after_days: Whole = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """An e-Transfer's question and answer; with autodeposit only for banks that insist."""
 
-    question: str
-    answer: str
-    autodeposit: bool
+    question: Annotated[
+        str, holding(lambda text: 1 <= len(text) <= 40, "has 1 to 40 signs, as banks take")
+    ]
+    answer: Annotated[
+        str,
+        holding(
+            lambda text: 3 <= len(text) <= 25 and " " not in text,
+            "has 3 to 25 signs and no space, as banks take",
+        ),
+    ]
+    autodeposit: Flag = True
 
     @property
     def lines(self) -> tuple[Detail, ...]:
@@ -196,19 +206,19 @@ class Mode:
     cost: Texts
     delay: Texts
     limits: Texts
-    recipient: str
-    account: Account | None
-    security: Security | None
-    unit: Texts
-    link: str
-    proof: Proof
-    steps: tuple[Texts, ...]
-    details: tuple[Detail, ...]
+    recipient: str = ""
+    account: Account | None = None
+    security: Security | None = None
+    unit: OptionalTexts = field(default_factory=dict)
+    link: str = ""
+    proof: Proof = Proof.WELCOME
+    steps: tuple[Texts, ...] = ()
+    details: tuple[Detail, ...] = ()
     frequencies: tuple[Frequency, ...]
     currencies: tuple[str, ...]
-    fee: Fee | None
-    stripe_allowed: tuple[str, ...]
-    stripe_excluded: tuple[str, ...]
+    fee: Fee | None = None
+    stripe_allowed: tuple[str, ...] = ()
+    stripe_excluded: tuple[str, ...] = ()
     reminder_days: tuple[int, ...]
     expires_days: int
     offered: bool

@@ -62,7 +62,7 @@ FORMS = (
 
 
 def sources() -> Iterator[tuple[Path, str]]:
-    for path in (PACKAGE / "staff").glob("*.py"):
+    for path in (PACKAGE / "staff").rglob("*.py"):
         yield path, "python"
     for path in (TEMPLATES / "layouts" / "staff.html", *(TEMPLATES / "staff").glob("*.html")):
         yield path, "jinja2.ext:babel_extract"

@@ -148,6 +148,22 @@ WRONG = [
     (("modes", 0, "fee", "basis_points"), 9999, "modes[0].fee.basis_points: is hundredths"),
     (("modes", 0, "lable"), "Card", "modes[0].lable: is no field here"),
     (("colour",), "red", "colour: is no field here"),
+    (("modes", 0), "card", "modes[0]: is a table of fields"),
+    (("modes", 0, "kind"), "cash", "modes[0].kind: is one of stripe, instructions"),
+    (("modes", 0, "steps"), [], "modes[0].steps: is no field here"),
+    (("modes", 0, "recipient"), "me", "modes[0].recipient: is no field here"),
+    (("modes", 1, "stripe_allowed"), ["card"], "modes[1].stripe_allowed: is no field here"),
+    (("modes", 1, "fee"), {"basis_points": 1}, "modes[1].fee: is no field here"),
+    (("modes", 1, "unit"), {"en": "points"}, "modes[1].unit.fr: is missing"),
+    (("modes", 1, "details"), [{"label": "a"}], "modes[1].details[0].label: is a table of texts"),
+    (("modes", 1, "offered"), "yes", "modes[1].offered: is true or false"),
+    (("modes", 3, "account"), "DE36", "modes[3].account: is a table of fields"),
+    (("modes", 0, "fee", "fixed"), {"CAD": 30}, "modes[0].fee.fixed.CAD: is a text in quotes"),
+    (("modes", 0, "fee", "fixed"), {"CAD": "x"}, "modes[0].fee.fixed.CAD: is an amount such"),
+    (("issuer",), [], "issuer: is a table of fields"),
+    (("issuer", "fax"), "1", "issuer.fax: is no field here"),
+    (("address", "provinces", 0, "code"), 1, "address.provinces[0].code: is a text in quotes"),
+    (("receipt", "statements"), [{"en": "a"}], "receipt.statements[0].fr: is missing"),
 ]
 
 
@@ -162,6 +178,38 @@ def test_a_wrong_field_is_named_with_file_place_and_rule(path, value, complaint)
         parse_region(document, "ca.toml")
     assert str(caught.value).startswith("ca.toml: ")
     assert complaint in str(caught.value)
+
+
+def test_all_faults_are_told_and_the_first_one_in_the_text():
+    document = copy.deepcopy(CANADA)
+    document["modes"][1] |= {"link": "ftp://x", "proof": "always"}
+    document["names"] = {"en": "Canada"}
+    with pytest.raises(RegionError, match=r"^ca\.toml: names\.fr: is missing") as caught:
+        parse_region(document, "ca.toml")
+    places = [fault.place for fault in caught.value.faults]
+    assert places == ["names.fr", "modes[1].link", "modes[1].proof"]
+
+
+@pytest.mark.parametrize("document", [[], "ca", None])
+def test_what_is_no_table_is_no_region(document):
+    with pytest.raises(RegionError, match=r"^ca\.toml: is a table of fields"):
+        parse_region(document, "ca.toml")
+
+
+def test_a_mode_without_a_kind_is_told_so():
+    document = copy.deepcopy(CANADA)
+    del document["modes"][0]["kind"]
+    with pytest.raises(RegionError, match=r"modes\[0\]\.kind: is missing"):
+        parse_region(document, "ca.toml")
+
+
+def test_days_of_a_mode_win_over_its_regions():
+    document = copy.deepcopy(CANADA)
+    document["transfers"] = {"remind_after_days": [5]}
+    document["modes"][1] = {**document["modes"][1], "reminder_days": [2], "expires_days": 9}
+    modes = parse_region(document, "ca.toml").modes
+    assert (modes[1].reminder_days, modes[1].expires_days) == ((2,), 9)
+    assert (modes[3].reminder_days, modes[3].expires_days) == ((5,), 60)
 
 
 @pytest.mark.parametrize("key", ["slug", "names", "issuer", "receipt", "address"])

@@ -12,7 +12,7 @@ from portal.database import Document
 from portal.i18n import gettext
 from portal.money import exponent
 from portal.regions.accounts import FIELDS, SCHEMES
-from portal.regions.parsing import RegionError
+from portal.regions.parsing import Fault, RegionError
 from portal.staff.regions.mode_form import DETAIL, LANGUAGES, TEXTS, ModeForm, account_kind
 
 PERCENT = re.compile(r"\d{1,2}(?:[.,]\d{1,2})?")
@@ -180,8 +180,13 @@ SENTENCES = {
 
 
 def lead_to_field(form: ModeForm, error: RegionError) -> None:
-    """Add what the region's parser found to the field it is about."""
-    place = re.sub(r"^modes\[\d+\]\.?", "", error.place)
+    """Add what the region's parser found, each to the field it is about."""
+    for fault in error.faults:
+        _lead_fault(form, fault)
+
+
+def _lead_fault(form: ModeForm, fault: Fault) -> None:
+    place = re.sub(r"^modes\[\d+\]\.?", "", fault.place)
     head, _, last = place.rpartition(".")
     names = {
         f"account_{last}": head == "account",
@@ -190,7 +195,7 @@ def lead_to_field(form: ModeForm, error: RegionError) -> None:
         f"steps_{last}": head.startswith("steps"),
         last: True,
     }
-    sentence = _sentence(last, head, error)
+    sentence = _sentence(last, head, fault)
     for name, fits in names.items():
         if fits and name in form:
             form.refuse(name, sentence)
@@ -198,9 +203,9 @@ def lead_to_field(form: ModeForm, error: RegionError) -> None:
     form.form_errors.append(sentence)
 
 
-def _sentence(last: str, head: str, error: RegionError) -> str:
+def _sentence(last: str, head: str, fault: Fault) -> str:
     if head == "account" and last in FIELDS:
         return gettext("Check this number: it is not one of this country’s")
     if last in SENTENCES:
         return gettext(SENTENCES[last])
-    return gettext("This mode can’t be kept so: %(what)s", what=f"{last} {error.what}".strip())
+    return gettext("This mode can’t be kept so: %(what)s", what=f"{last} {fault.what}".strip())
