@@ -14,6 +14,8 @@ from portal.database import Database
 from portal.regions.catalogue import Region
 from portal.regions.operations import load_region_files
 from portal.regions.queries import load_catalogue
+from portal.staff.regions.mode_form import KEPT, TABLES, make_form, parts_of
+from portal.staff.regions.mode_reading import SENTENCES
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient
@@ -203,3 +205,36 @@ def test_strange_addresses_are_not_there(signed_in: SignedIn) -> None:
         assert browser.get(path).status_code == 404
     assert browser.post(f"{CANADA}/modes/gold/move", page=CANADA, to="up").status_code == 404
     assert browser.post(f"{CANADA}/modes/card/move", page=CANADA, to="left").status_code == 400
+
+
+def test_every_field_of_a_modes_table_is_on_the_form_or_kept() -> None:
+    """A field that is added to the table is added to the form, too, or said to be kept."""
+    for kind, table in TABLES.items():
+        shown = set(parts_of({"kind": kind}))
+        assert shown | KEPT | ({"frequencies"} - shown) == set(table.model_fields)
+
+
+def test_what_the_tables_find_is_told_at_each_field(
+    signed_in: SignedIn, catalogued: Database
+) -> None:
+    before = canada(catalogued)
+    changes = {"link": "ftp://x.example", "unit_en": "points", "reminder_days": "9, 3"}
+    answer = send(signed_in("admin"), f"{CANADA}/modes/interac", **changes)
+    assert answer.status_code == 422
+    for name, sentence in (("link", "begins with https"), ("unit_fr", "in both languages")):
+        assert f'href="#{name}"' in answer.text
+        assert sentence in answer.text
+    assert canada(catalogued) == before
+
+
+def test_every_sentence_is_of_a_field_that_a_form_has() -> None:
+    fields = {
+        name
+        for mode in (
+            {"kind": "stripe", "key": "card"},
+            {"kind": "instructions", "key": "interac"},
+        )
+        for name in make_form(mode, ("CAD",))._fields
+    }
+    for name in SENTENCES:
+        assert any(field.startswith(name) for field in fields), name

@@ -25,7 +25,8 @@ from portal.regions.parsing import RegionError, parse_region
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.names import current_catalogue
-from portal.staff.regions.mode_form import PROOFS, ModeForm, account_kind, make_form
+from portal.staff.regions.mode_form import PROOFS, ModeForm, make_form
+from portal.staff.regions.mode_parts import account_kind
 from portal.staff.regions.mode_reading import lead_to_field, read_mode
 from portal.web import services
 
@@ -113,7 +114,7 @@ def _keep(act: Act, record: RegionRecord, found: Document, form: ModeForm) -> bo
     try:
         save_region(act, record, put_mode(record.document, changed))
     except RegionError as error:
-        lead_to_field(form, error)
+        lead_to_field(form, found, error)
         return False
     act.note("mode_edit", f"region:{record.slug}", {"mode": found["key"]})
     return True
