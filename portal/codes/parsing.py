@@ -16,8 +16,8 @@ from portal.codes.terms import Code, Kind
 from portal.regions.documents import ModeKey
 from portal.regions.fields import (
     CurrencyCode,
-    Document,
     OptionalTexts,
+    Table,
     holding,
     list_minor,
     map_minor,
@@ -32,7 +32,7 @@ class CodeError(ValueError):
     """A code's data is wrong; the text names code and field, and what it should be."""
 
 
-class TermsTable(Document):
+class TermsTable(Table):
     """What a code sets, as its document says it."""
 
     regions: tuple[str, ...] = ()

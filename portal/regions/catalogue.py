@@ -1,5 +1,6 @@
 """The catalogue's records: what a region offers a giver. Pure, frozen, read from data."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,7 +11,7 @@ from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.regions.accounts import Account, Detail
 from portal.regions.addresses import AddressFormat, Province
-from portal.regions.fields import Flag, OptionalTexts, Texts, Timezone, Whole, holding, matching
+from portal.regions.fields import Flag, OptionalTexts, Texts, Timezone, Whole, holding
 
 
 class Frequency(StrEnum):
@@ -120,7 +121,9 @@ class Issuer:
     place: str
     signatory_name: str
     signatory_title: Texts
-    accent: Annotated[str, matching("#[0-9a-f]{6}", "is a colour such as #1d4f91")] = ""
+    accent: Annotated[
+        str, holding(re.compile("(#[0-9a-f]{6})?").fullmatch, "is a colour such as #1d4f91")
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

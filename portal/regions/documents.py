@@ -32,9 +32,9 @@ from portal.regions.catalogue import (
 )
 from portal.regions.fields import (
     CurrencyCode,
-    Document,
     Flag,
     OptionalTexts,
+    Table,
     Texts,
     Timezone,
     Whole,
@@ -56,7 +56,7 @@ TRANSFERS = TransferRules()
 PLACEHOLDERS = "may hold {amount}, {reference} and {recipient}"
 
 
-class CurrencyTable(Document):
+class CurrencyTable(Table):
     """Amounts are texts in major units."""
 
     currency: CurrencyCode
@@ -86,7 +86,7 @@ class CurrencyTable(Document):
         return option
 
 
-class FeeTable(Document):
+class FeeTable(Table):
     """A processor's fee; its amounts by currency: `{ CAD = "0.30" }`."""
 
     basis_points: Annotated[
@@ -103,7 +103,7 @@ class FeeTable(Document):
         )
 
 
-class AccountTable(Document):
+class AccountTable(Table):
     """An account of any kind. Nothing that is wrong is ever shown: all fields are canonical."""
 
     kind: str
@@ -187,7 +187,7 @@ def check_rules(rules: TransferRules, days: str, expiry: str) -> TransferRules:
 Frequencies = Annotated[tuple[Frequency, ...], BeforeValidator(_check_frequencies)]
 
 
-class ModeTable(Document):
+class ModeTable(Table):
     """What every mode of payment has."""
 
     key: ModeKey
@@ -270,7 +270,7 @@ def _check_address(address: AddressFormat) -> AddressFormat:
     return address
 
 
-class RegionTable(Document):
+class RegionTable(Table):
     """A region's whole document."""
 
     slug: Annotated[

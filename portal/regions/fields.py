@@ -20,7 +20,7 @@ from portal.money import exponent
 LANGUAGES = ("en", "fr")
 
 
-class Document(BaseModel):
+class Table(BaseModel):
     """A table of a document, whose `record()` is what the catalogue keeps of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -38,17 +38,6 @@ def recorded(table: Any) -> GetPydanticSchema:
             lambda read: read.record(), handler(table)
         )
     )
-
-
-def matching(pattern: str, what: str) -> AfterValidator:
-    """Refuses a text that is set and doesn't match as a whole."""
-
-    def check(text: str) -> str:
-        if text and not re.fullmatch(pattern, text):
-            raise wrong(what)
-        return text
-
-    return AfterValidator(check)
 
 
 def holding(rule: Callable[[Any], object], what: str) -> AfterValidator:
