@@ -1,6 +1,6 @@
 """Every table of the product, so that whoever needs them all imports one module."""
 
-from portal import jobs, limits, mail
+from portal import form_keys, jobs, limits, mail
 from portal.codes import models as codes
 from portal.donors import models as donors
 from portal.gifts import models as gifts
@@ -14,6 +14,7 @@ from portal.signin import models as staff
 __all__ = [
     "codes",
     "donors",
+    "form_keys",
     "gifts",
     "jobs",
     "limits",

@@ -5,7 +5,6 @@ import secrets
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit import AuditEntry
 from portal.i18n import gettext
 from portal.services import Act
 from portal.signin.models import Role, StaffUser
@@ -102,17 +101,6 @@ def end_all_sessions(act: Act, user: StaffUser) -> None:
     """Sign an account out of every browser: a copied cookie is worth nothing then."""
     user.session_key = _new_key()
     act.note("sign_out", actor_of(user), {}, actor=actor_of(user))
-
-
-def was_asked(session: Session, act: str, subject: str, once: str) -> bool:
-    """Whether the form that carries `once` has been acted on before."""
-    details = session.scalars(
-        sa.select(AuditEntry.detail)
-        .where(AuditEntry.subject == subject, AuditEntry.act == act)
-        .order_by(AuditEntry.id.desc())
-        .limit(100)
-    )
-    return any(detail.get("once") == once for detail in details)
 
 
 def _new_key() -> str:

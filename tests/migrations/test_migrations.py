@@ -7,9 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal import schema
+from portal.audit import add_entry
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Base, Database, DatabaseUnavailable
 from portal.donors.giver import Giver
+from portal.form_keys import FormKey, take_key
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent, GiftWord, LedgerEntry
@@ -146,6 +148,28 @@ def test_gifts_of_before_are_found_by_every_word(database: Database) -> None:
     with database.read() as session:
         words = session.scalars(sa.select(GiftWord.word).where(GiftWord.gift_id == gift_id))
         assert sorted(words) == list_words(*name)
+
+
+def test_forms_of_before_are_not_acted_on_again(database: Database) -> None:
+    schema.downgrade(database, "20261127_words")
+    told = (
+        ("receipt_resend", "gift:1", {"receipt": "2026-000001", "once": "a"}),
+        ("receipt_resend", "gift:1", {"receipt": "2026-000001", "once": "a"}),
+        ("receipt_resend", "gift:2", {"receipt": "2026-000002", "once": "a"}),
+        ("refund_request", "gift:1", {"amount": "CAD 1.00", "once": "b"}),
+        ("gift_receive", "gift:1", {"amount": "CAD 1.00"}),
+        ("sign_in", "staff:1", {"once": "c"}),
+    )
+    with database.write() as session:
+        for act, subject, detail in told:
+            add_entry(session, "staff:1", act, subject, detail, now=NOW)
+    schema.upgrade(database)
+    with database.write() as session:
+        act = act_in(session, NOW)
+        assert session.scalars(sa.select(FormKey.at)).all() == [NOW] * 3
+        assert not take_key(act, "receipt_resend", "gift:1", "a")
+        assert not take_key(act, "refund_request", "gift:1", "b")
+        assert take_key(act, "gift_receive", "gift:1", "a")
 
 
 def test_goes_down_to_nothing(database: Database) -> None:

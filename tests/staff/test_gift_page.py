@@ -183,6 +183,20 @@ def test_a_receipt_sent_again_is_promised_and_on_record_once_a_page(
     assert any(f":{once}:staff:" in name for name in promised)
 
 
+def test_a_form_is_known_however_much_was_done_since(
+    catalogued: Database, signed_in: SignedIn, paid: Gift
+) -> None:
+    browser, page = signed_in("finance"), f"/staff/gifts/{paid.reference}"
+    browser.post(f"{page}/resend-receipt", page=page, once="form-1")
+    with catalogued.write() as session:
+        act = act_in(session, NOW)
+        for number in range(101):
+            act.note("receipt_resend", f"gift:{paid.id}", {"once": f"other-{number}"})
+    browser.post(f"{page}/resend-receipt", page=page, once="form-1")
+    acts = [detail["once"] for _, detail in acts_on(catalogued, paid)]
+    assert acts.count("form-1") == 1
+
+
 def refund(browser: Browser, gift: Gift, **fields: str) -> Any:
     page = f"/staff/gifts/{gift.reference}/refund"
     sent = {"amount": "75.53", "reason": "Paid twice", "once": "form-1", **fields}

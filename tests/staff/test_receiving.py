@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.audit import AuditEntry
 from portal.clock import FixedClock
 from portal.database import Database
 from portal.gifts.lifecycle import Status
@@ -67,6 +68,7 @@ def test_a_word_pays_the_gift_and_receipts_it_once(
     with catalogued.read() as session:
         assert len(session.scalars(sa.select(LedgerEntry)).all()) == 1
         assert len(session.scalars(sa.select(Receipt)).all()) == 1
+        assert session.scalars(sa.select(AuditEntry.act)).all().count("gift_receive") == 1
     story = clerk.get(f"/staff/gifts/{cheque.reference}").text
     assert "Cheque 0042" in story
     assert "Sam Finance" in story

@@ -3,6 +3,7 @@
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from portal.form_keys import take_key
 from portal.gifts.contacts import contact_of
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
@@ -46,6 +47,8 @@ def send_contact(reference: str) -> ResponseReturnValue:
     try:
         with services().write(current_actor()) as act:
             locked = lock_gift(act.session, gift.id)
+            if not take_key(act, "contact_correct", f"gift:{gift.id}", read_once(request.form)):
+                return redirect(url_for("staff.gift", reference=gift.reference), 303)
             done = _correct(act, locked, form)
             is_sent = form.resend.data and _send_again(act, locked, done)
     except ReceiptUndecided:

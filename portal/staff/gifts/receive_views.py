@@ -7,6 +7,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.clock import read_day
+from portal.form_keys import take_key
 from portal.forms import AmountField, LineField, PortalForm
 from portal.gifts.models import Gift
 from portal.i18n import gettext
@@ -63,16 +64,10 @@ def _book(gift: Gift, form: ReceiveForm, day: date) -> bool:
     why, once = form.why.data, form.once.data
     try:
         with services().write(current_actor()) as act:
-            receive_by_word(
-                act,
-                gift.id,
-                form.amount.data,
-                day,
-                why=why,
-                once=once,
-            )
-            detail = {"amount": str(form.amount.data), "reason": why, "once": once}
-            act.note("gift_receive", f"gift:{gift.id}", detail)
+            if take_key(act, "gift_receive", f"gift:{gift.id}", once):
+                receive_by_word(act, gift.id, form.amount.data, day, why=why, once=once)
+                detail = {"amount": str(form.amount.data), "reason": why, "once": once}
+                act.note("gift_receive", f"gift:{gift.id}", detail)
     except WordRefused as error:
         form.refuse(error.field, str(error))
         return False

@@ -3,8 +3,8 @@
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from portal.form_keys import take_key
 from portal.gifts.models import Gift
-from portal.gifts.operations import lock_gift
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
 from portal.payments.stripe.refunds import (
@@ -16,7 +16,6 @@ from portal.payments.stripe.refunds import (
 )
 from portal.receipts.models import Receipt
 from portal.receipts.queries import find_receipt
-from portal.signin.accounts import was_asked
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import RefundForm, make_once, read_once
 from portal.staff.gifts.actions import has_left
@@ -63,12 +62,9 @@ def _promise_again(gift: Gift, receipt: Receipt, once: str) -> None:
     """Put the wish on record and promise the letter; a button pressed twice sends one."""
     subject = f"gift:{gift.id}"
     with services().write(current_actor()) as act:
-        lock_gift(act.session, gift.id)
-        if was_asked(act.session, "receipt_resend", subject, once):
-            return
-        act.note("receipt_resend", subject, {"receipt": receipt.label, "once": once})
-        wish = f"{receipt.id}:{once}:{current_actor()}"
-        act.promise("send_receipt", wish)
+        if take_key(act, "receipt_resend", subject, once):
+            act.note("receipt_resend", subject, {"receipt": receipt.label, "once": once})
+            act.promise("send_receipt", f"{receipt.id}:{once}:{act.actor}")
 
 
 def _load(reference: str) -> Gift:
@@ -119,8 +115,7 @@ def _note_wish(gift: Gift, money: Money, form: RefundForm) -> None:
     subject = f"gift:{gift.id}"
     detail = {"amount": str(money), "reason": form.reason.data, "once": form.once.data}
     with services().write(current_actor()) as act:
-        lock_gift(act.session, gift.id)
-        if not was_asked(act.session, "refund_request", subject, form.once.data):
+        if take_key(act, "refund_request", subject, form.once.data):
             act.note("refund_request", subject, detail)
 
 
