@@ -277,6 +277,35 @@ def test_a_withdrawn_file_is_an_unknown_one_with_ignored_lines_below(database: D
     schema.upgrade(database)
 
 
+def test_links_of_lines_are_read_from_the_notes_of_before(database: Database) -> None:
+    add_matched_line(database)
+    notes = (
+        ("a", -7553, "open", "may return line 1"),
+        ("b", -7553, "ignored", "may return line 1"),
+        ("c", 500, "open", "corrects A 1"),
+        ("d", 500, "ignored", "corrects A1"),
+        ("e", -7553, "open", ""),
+    )
+    with database.write() as session:
+        for key, amount, state, note in notes:
+            copy_row(
+                session, "statement_lines", 1, key=key, amount_minor=amount, state=state, note=note
+            )
+    for _round in range(2):
+        schema.downgrade(database, "20261127_form_keys")
+        with database.read() as session:
+            told = session.execute(sa.text("SELECT note FROM statement_lines ORDER BY id"))
+            assert told.scalars().all() == ["", *(note for *_, note in notes)]
+        schema.upgrade(database)
+    with database.read() as session:
+        lines = session.scalars(sa.select(StatementLine).order_by(StatementLine.id)).all()
+        links = [None, 1, None, None, None, None]
+        assert [line.returns_id for line in lines] == links
+        assert [line.corrects for line in lines] == ["", "", "", "A 1", "", ""]
+    with pytest.raises(FORBIDDEN), database.write() as session:
+        session.execute(sa.update(StatementLine).values(returns_id=99))
+
+
 def copy_row(session: Session, name: str, row_id: int, **changes: object) -> None:
     """Add a row that is like another but for some values."""
     table = Base.metadata.tables[name]

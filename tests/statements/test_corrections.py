@@ -1,11 +1,15 @@
 """A bank's correction of a movement is never a second credit, in one file or in a later one."""
 
 import pytest
+import sqlalchemy as sa
 
 from portal.gifts.lifecycle import Status
-from portal.payments.statements.models import LineState
+from portal.payments.statements.models import LineState, StatementLine
+from portal.payments.statements.operations import ignore_lines, reopen_line
+from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk
 from tests.statements.samples import read_text
+from tests.workplace import act_in
 
 
 def ofx(*movements: str) -> str:
@@ -62,7 +66,7 @@ def test_what_is_deleted_after_it_was_booked_waits_for_a_clerk(clerk: Clerk) -> 
     clerk.match()
     (debit,) = clerk.lines(LineState.OPEN)
     assert debit.amount_minor == -7553
-    assert debit.note.startswith("may return line")
+    assert debit.returns_id is not None
 
 
 def test_what_replaces_an_earlier_file_s_movement_is_not_booked(clerk: Clerk) -> None:
@@ -73,7 +77,20 @@ def test_what_replaces_an_earlier_file_s_movement_is_not_booked(clerk: Clerk) ->
     clerk.keep(ofx(again).encode())
     assert clerk.match().automatic == 0
     (line,) = clerk.lines(LineState.OPEN)
-    assert line.note == "corrects A1"
+    assert line.corrects == "A1"
+    with clerk.place.database.write() as session:
+        act = act_in(session, NOW, actor=clerk.by)
+        ignore_lines(act, [line.id], reason="not yet")
+        assert reopen_line(session, line.id)
+    assert clerk.match().automatic == 0
+
+
+def test_the_words_of_a_note_decide_nothing(clerk: Clerk) -> None:
+    gift = clerk.promise()
+    clerk.keep(ofx(paid("A1", "5.00"), paid("A2", memo=gift.reference)).encode())
+    with clerk.place.database.write() as session:
+        session.execute(sa.update(StatementLine).values(note="corrects A1"))
+    assert clerk.match().automatic == 1
 
 
 def test_a_replacement_of_what_nobody_imported_is_money_like_other(clerk: Clerk) -> None:

@@ -50,7 +50,7 @@ def test_a_return_in_a_later_file_waits_for_a_clerk_with_the_line_it_may_return(
     worked = clerk.bring(returned(gift), ("interest", "0.05"), day=LATER)
     assert (worked.automatic, worked.suggested, worked.unmatched) == (0, 0, 1)
     credit, debit, interest = clerk.lines()
-    assert (debit.state, debit.note) == (LineState.OPEN, f"may return line {credit.id}")
+    assert (debit.state, debit.returns_id) == (LineState.OPEN, credit.id)
     first, second = listed(clerk)
     assert (first.line_id, first.returns) == (debit.id, credit.id)
     assert (second.line_id, second.returns) == (interest.id, None)

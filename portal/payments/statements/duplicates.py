@@ -20,7 +20,6 @@ from portal.payments.matching.references import find_references
 from portal.payments.statements.formats.entries import StatementEntry
 from portal.payments.statements.loading import LINE_COLUMNS, entry_of
 from portal.payments.statements.models import LineState, StatementFile, StatementLine
-from portal.payments.statements.operations import CORRECTS
 
 READ_BATCH = 2_000
 # Names of one word are too many people's.
@@ -45,9 +44,9 @@ def find_twins(session: Session, *conditions: sa.ColumnElement[bool]) -> dict[in
 
 def find_corrected(session: Session) -> set[int]:
     """The open lines that their bank says instead of earlier ones, and those earlier ones."""
-    says = sa.and_(_IS_OPEN_MONEY, StatementLine.note.startswith(CORRECTS))
-    rows = session.execute(sa.select(StatementLine.id, StatementLine.note).where(says)).all()
-    told = {line_id: note.removeprefix(CORRECTS) for line_id, note in rows}
+    says = sa.and_(_IS_OPEN_MONEY, StatementLine.corrects != "")
+    rows = session.execute(sa.select(StatementLine.id, StatementLine.corrects).where(says))
+    told: dict[int, str] = dict(rows.all())
     if not told:
         return set()
     earlier = session.execute(

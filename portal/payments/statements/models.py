@@ -59,6 +59,9 @@ class StatementLine(Base):
     A line that comes again in an overlapping file has the same key; two identical lines of
     one day in one file are the first and the second of their kind, and stay two. Lines that
     were withdrawn leave their keys to those that come after them.
+
+    `corrects` is the bank's reference of a movement that this one stands for; `returns_id` the
+    matched line that a debit may return. `note` is words for people, and decides nothing.
     """
 
     __tablename__ = "statement_lines"
@@ -98,6 +101,8 @@ class StatementLine(Base):
             values_callable=lambda states: [state.value for state in states],
         )
     )
+    corrects: Mapped[str] = mapped_column(sa.String(80), default="", server_default="")
+    returns_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("statement_lines.id"))
     note: Mapped[str] = mapped_column(sa.String(300), default="")
     decided_by: Mapped[str] = mapped_column(sa.String(80), default="")
     decided_at: Mapped[datetime | None]

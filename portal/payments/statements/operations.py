@@ -28,8 +28,6 @@ from portal.plain import clean_line
 from portal.services import Act, Services
 
 BATCH = 500
-# Begins the note of a line that its bank says instead of an earlier one.
-CORRECTS = "corrects "
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +143,7 @@ def _line_rows(
             "interac_reference": seen.interac_reference[:40],
             "raw": entry.raw,
             "state": LineState.OPEN if entry.is_credit else LineState.IGNORED,
+            "corrects": entry.corrects[:80],
             "note": _note(entry),
             "decided_by": "" if entry.is_credit else BY_ITSELF,
         }
@@ -153,7 +152,7 @@ def _line_rows(
 def _note(entry: StatementEntry) -> str:
     if not entry.is_credit:
         return "money that went out"
-    return f"{CORRECTS}{entry.corrects[:80]}" if entry.corrects else ""
+    return f"corrects {entry.corrects[:80]}" if entry.corrects else ""
 
 
 def content_key(document: StatementDocument, entry: StatementEntry) -> str:
@@ -191,7 +190,7 @@ def reopen_line(session: Session, line_id: int) -> bool:
             StatementLine.state == LineState.IGNORED,
             StatementLine.decided_by != BY_ITSELF,
         )
-        .values(state=LineState.OPEN, note="", decided_by="", decided_at=None)
+        .values(state=LineState.OPEN, returns_id=None, note="", decided_by="", decided_at=None)
         .returning(StatementLine.id)
     )
     return result.first() is not None

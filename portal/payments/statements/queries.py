@@ -23,7 +23,6 @@ from portal.payments.statements.models import (
     StatementLine,
     Suggestion,
 )
-from portal.payments.statements.returns import returned_line
 
 ABOVE_ALL_SCORES = 101
 # Debits that the import set aside stand on no list; those that may be returns do.
@@ -270,7 +269,7 @@ def _dress(session: Session, lines: Sequence[StatementLine]) -> tuple[Line, ...]
             decided_at=line.decided_at,
             suggestions=tuple(suggestions[line.id]),
             matches=tuple(matches[line.id]),
-            returns=returned_line(line.note),
+            returns=line.returns_id,
             twin=twins.get(line.id),
         )
         for line in lines

@@ -24,7 +24,6 @@ from portal.payments.statements.loading import read_lines
 from portal.payments.statements.models import BY_ITSELF, LineState, Match, StatementLine
 
 LOOKED_UP = 500
-_NOTE = "may return line "
 _LATEST_ID = float("inf")
 
 _IS_MATCHED = StatementLine.state == LineState.MATCHED
@@ -33,7 +32,7 @@ _IS_UNDECIDED = sa.and_(
     StatementLine.amount_minor < 0,
     sa.or_(
         sa.and_(StatementLine.state == LineState.IGNORED, StatementLine.decided_by == BY_ITSELF),
-        sa.and_(StatementLine.state == LineState.OPEN, StatementLine.note == ""),
+        sa.and_(StatementLine.state == LineState.OPEN, StatementLine.returns_id.is_(None)),
     ),
 )
 
@@ -41,7 +40,7 @@ _Dated = tuple[date, int]
 
 
 def open_returns(database: Database) -> None:
-    """Open every debit that may return a matched line, with a note of which."""
+    """Open every debit that may return a matched line, with a link to it."""
     with database.read() as session:
         returns = find_returns(session)
     if not returns:
@@ -51,14 +50,8 @@ def open_returns(database: Database) -> None:
             session.execute(
                 sa.update(StatementLine)
                 .where(StatementLine.id == debit_id, _IS_UNDECIDED)
-                .values(state=LineState.OPEN, note=f"{_NOTE}{credit_id}", decided_by="")
+                .values(state=LineState.OPEN, returns_id=credit_id, note="", decided_by="")
             )
-
-
-def returned_line(note: str) -> int | None:
-    """The line that a debit may return, by its note."""
-    number = note.removeprefix(_NOTE)
-    return int(number) if number != note and number.isdecimal() else None
 
 
 def find_returns(session: Session) -> dict[int, int]:
