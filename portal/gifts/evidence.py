@@ -22,7 +22,8 @@ class Source(StrEnum):
 class Claim:
     """`fact` about `subject` (a payment, refund or dispute), over `money`, as of `occurred_at`.
 
-    `actor` is who says so (`stripe`, `staff:7`); `detail` what it was read from.
+    `actor` is who says so (`stripe`, `staff:7`); `payment` the payment that a refund or dispute
+    takes from, by the provider's id; `detail` what it was read from, for people.
     """
 
     fact: FactKind
@@ -32,6 +33,7 @@ class Claim:
     source: Source = Source.STRIPE
     actor: str = "stripe"
     why: str = ""
+    payment: str | None = None
     detail: Document = field(default_factory=dict)
 
     @property

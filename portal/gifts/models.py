@@ -184,7 +184,8 @@ class Evidence(Base):
     """Why something is believed of a gift: Stripe's object, a bank line or a person's word.
 
     `key` names the effect (`paid:pi_…`), so that one effect told twice is stored once;
-    `subject` is the payment, refund or dispute it speaks of.
+    `subject` is the payment, refund or dispute it speaks of; `payment` what a refund or dispute
+    takes from. `detail` is for people, and decides nothing.
     """
 
     __tablename__ = "evidence"
@@ -196,6 +197,7 @@ class Evidence(Base):
     source: Mapped[str] = mapped_column(sa.String(20))
     fact: Mapped[str] = mapped_column(sa.String(30))
     subject: Mapped[str] = mapped_column(sa.String(80))
+    payment: Mapped[str | None] = mapped_column(sa.String(80))
     amount_minor: Mapped[int | None] = mapped_column(sa.BigInteger)
     currency: Mapped[str | None] = mapped_column(sa.String(3))
     occurred_at: Mapped[datetime]

@@ -227,6 +227,7 @@ def _store(act: Act, gift: Gift, claim: Claim) -> int | None:
         "source": claim.source.value,
         "fact": claim.fact.value,
         "subject": claim.subject,
+        "payment": claim.payment,
         "amount_minor": claim.money.minor if claim.money is not None else None,
         "currency": claim.money.currency if claim.money is not None else None,
         "occurred_at": claim.occurred_at,

@@ -8,6 +8,24 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, BigId, Document
 from portal.gifts.models import Gift
+from portal.money import Money
+
+
+def _enum(kind: type[StrEnum], length: int) -> sa.Enum:
+    """Text of one of an enum's values."""
+    return sa.Enum(
+        kind,
+        native_enum=False,
+        create_constraint=False,
+        length=length,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class Provider(StrEnum):
+    """Who takes payments for us; ids of one provider are no other's."""
+
+    STRIPE = "stripe"
 
 
 class Installation(Base):
@@ -89,15 +107,7 @@ class StripeEvent(Base):
     created_at: Mapped[datetime]
     received_at: Mapped[datetime]
     payload: Mapped[Document]
-    state: Mapped[EventState] = mapped_column(
-        sa.Enum(
-            EventState,
-            native_enum=False,
-            create_constraint=False,
-            length=12,
-            values_callable=lambda states: [state.value for state in states],
-        )
-    )
+    state: Mapped[EventState] = mapped_column(_enum(EventState, 12))
     problem: Mapped[str] = mapped_column(sa.String(200), default="")
     attempts: Mapped[int] = mapped_column(default=0)
     waits_for: Mapped[str | None] = mapped_column(sa.String(80))
@@ -111,6 +121,49 @@ class StripeLink(Base):
 
     stripe_id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
+
+
+class RefundState(StrEnum):
+    """How far a refund was asked for; what became of the money is told by evidence."""
+
+    ASKED = "asked"
+    MADE = "made"
+    REFUSED = "refused"
+
+
+class Refund(Base):
+    """A refund that staff ask for: committed before its provider is asked.
+
+    `once` names the form, so that sent twice it is one refund; `payment` is the provider's id
+    of what it takes from. All but the last two columns stay as they were asked for.
+    """
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        sa.UniqueConstraint("gift_id", "once"),
+        sa.UniqueConstraint("provider", "stripe_refund_id"),
+        sa.UniqueConstraint("provider", "idempotency_key"),
+        sa.CheckConstraint("amount_minor > 0", name="amount_positive"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    gift_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey(Gift.id))
+    once: Mapped[str] = mapped_column(sa.String(64))
+    provider: Mapped[Provider] = mapped_column(_enum(Provider, 12))
+    payment: Mapped[str] = mapped_column(sa.String(80))
+    amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    reason: Mapped[str] = mapped_column(sa.String(300))
+    actor: Mapped[str] = mapped_column(sa.String(80))
+    asked_at: Mapped[datetime]
+    idempotency_key: Mapped[str] = mapped_column(sa.String(80))
+    state: Mapped[RefundState] = mapped_column(_enum(RefundState, 12))
+    stripe_refund_id: Mapped[str | None] = mapped_column(sa.String(80))
+
+    @property
+    def money(self) -> Money:
+        """How much is to go back."""
+        return Money(self.amount_minor, self.currency)
 
 
 class Comparison(Base):

@@ -1,5 +1,6 @@
 """Migrations go up and down, with data, and make just what the models say."""
 
+import hashlib
 from datetime import UTC, datetime
 
 import pytest
@@ -14,10 +15,11 @@ from portal.donors.giver import Giver
 from portal.form_keys import FormKey, take_key
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Gift, GiftEvent, GiftWord, LedgerEntry
-from portal.gifts.operations import add_gift, book_claims
+from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry
+from portal.gifts.operations import add_gift, book_claims, record_event
 from portal.gifts.words import list_words
 from portal.money import Money
+from portal.payments.models import Refund
 from portal.payments.statements.models import Match, StatementFile, StatementLine
 from portal.payments.transfers.models import ProofFile
 from portal.payments.transfers.schedule import Care
@@ -304,6 +306,36 @@ def test_links_of_lines_are_read_from_the_notes_of_before(database: Database) ->
         assert [line.corrects for line in lines] == ["", "", "", "A 1", "", ""]
     with pytest.raises(FORBIDDEN), database.write() as session:
         session.execute(sa.update(StatementLine).values(returns_id=99))
+
+
+def test_refunds_asked_for_before_keep_their_keys_and_payments(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    taken = Claim(
+        fact=FactKind.REFUNDED,
+        subject="re_1",
+        occurred_at=NOW,
+        money=Money(5, "CAD"),
+        detail={"payment": "pi_1"},
+    )
+    wish = {"amount_minor": 3003, "currency": "CAD", "payment": "pi_1", "once": "form-1"}
+    with database.write() as session:
+        act, gift = act_in(session, NOW, actor="staff:7"), session.get_one(Gift, gift_id)
+        reference = gift.reference
+        for data in (wish, {**wish, "payment": "pi_2"}, {"amount_minor": 1, "currency": "CAD"}):
+            record_event(act, gift, "refund_requested", why="Asked", data=data)
+        book_claims(act, gift, [taken])
+    schema.downgrade(database, "20261127_line_links")
+    schema.upgrade(database)
+    with database.read() as session:
+        refund = session.scalars(sa.select(Refund)).one()
+        payments = dict(session.execute(sa.select(Evidence.subject, Evidence.payment)).all())
+    digest = hashlib.sha256(f"{reference}:CAD 30.03:form-1".encode()).hexdigest()[:32]
+    assert refund.idempotency_key == f"refund-{digest}"
+    assert (refund.payment, refund.money, refund.once) == ("pi_1", Money(3003, "CAD"), "form-1")
+    assert (refund.reason, refund.actor, refund.asked_at) == ("Asked", "staff:7", NOW)
+    assert payments == {"pi_1": None, "re_1": "pi_1"}
+    with pytest.raises(FORBIDDEN), database.write() as session:
+        session.execute(sa.update(Evidence).values(payment="pi_2"))
 
 
 def copy_row(session: Session, name: str, row_id: int, **changes: object) -> None:

@@ -4,14 +4,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from portal.codes.terms import Frequency
 from portal.gifts.models import Gift
 from portal.intake.admission import Caller
 from portal.intake.start import resume_gift
 from portal.money import Money
+from portal.payments.models import Refund, RefundState
 from portal.payments.stripe.gateway import CheckoutOrder
 from portal.payments.stripe.refunds import RefundRefused, RefundUnanswered, Wish, request_refund
+from tests.migrations.test_migrations import copy_row
 from tests.payments.stories import Recorder, find
 from tests.sandbox_process import SandboxProcess
 from tests.workplace import Workplace, at
@@ -55,6 +58,11 @@ def lose_answer(place: Workplace, sandbox: SandboxProcess, gift: Gift, minor: in
     sandbox.control("outage")
 
 
+def kept(place: Workplace) -> Refund:
+    with place.database.read() as session:
+        return session.scalars(sa.select(Refund)).one()
+
+
 @pytest.mark.parametrize("minor", [3003, 10_001])
 def test_a_refund_whose_answer_was_lost_is_not_made_again_by_the_same_form(
     place: Workplace, sandbox: SandboxProcess, minor: int
@@ -67,6 +75,35 @@ def test_a_refund_whose_answer_was_lost_is_not_made_again_by_the_same_form(
     hear(place, sandbox)
     assert refunds(sandbox) == [minor]
     assert place.gift(gift.token).refunded_minor == minor
+
+
+def test_a_refund_is_kept_before_stripe_is_asked_and_learns_its_answer(
+    place: Workplace, sandbox: SandboxProcess
+) -> None:
+    gift = pay(place, sandbox)
+    lose_answer(place, sandbox, gift, 3003)
+    before = kept(place)
+    assert (before.state, before.stripe_refund_id) == (RefundState.ASKED, None)
+    ask(place, gift, 3003)
+    (made,) = find(sandbox, "refunds")
+    assert (kept(place).state, kept(place).stripe_refund_id) == (RefundState.MADE, made["id"])
+    assert made["payment_intent"] == before.payment
+    with pytest.raises(sa.exc.IntegrityError), place.database.write() as session:
+        copy_row(session, "refunds", before.id, idempotency_key="another")
+
+
+def test_a_refund_that_stripe_refuses_is_kept_as_refused(
+    place: Workplace, sandbox: SandboxProcess
+) -> None:
+    gift = pay(place, sandbox)
+    (charge,) = find(sandbox, "charges")
+    money = Money(10_001, "CAD")
+    place.gateway.refund(
+        charge["payment_intent"], money, key="elsewhere", reference="", installation=""
+    )
+    with pytest.raises(RefundRefused, match="Stripe refused"):
+        ask(place, gift, 10_001)
+    assert kept(place).state is RefundState.REFUSED
 
 
 def test_an_answered_form_that_is_sent_again_refunds_nothing_more(

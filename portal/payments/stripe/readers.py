@@ -168,6 +168,7 @@ def read_refund(refund: Document, at: datetime) -> Reading | None:
         occurred_at=at,
         money=read_money(refund["amount"], refund["currency"]),
         why=read_word(refund.get("failure_reason") or refund.get("reason")),
+        payment=read_id(refund.get("payment_intent")),
         detail={"object": own_id(refund), "payment": read_id(refund.get("payment_intent"))},
     )
     return Reading(
@@ -199,6 +200,7 @@ def read_dispute(dispute: Document, at: datetime) -> Reading | None:
         occurred_at=at,
         money=read_money(dispute["amount"], dispute["currency"]),
         why=read_word(dispute.get("reason")),
+        payment=read_id(dispute.get("payment_intent")),
         detail={"object": own_id(dispute), "payment": read_id(dispute.get("payment_intent"))},
     )
     return Reading(known_by=known_by, claims=(claim,))

@@ -9,14 +9,15 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import Document
 from portal.gifts.evidence import Source
 from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Evidence, Gift, GiftEvent
+from portal.gifts.models import Evidence, Gift
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import select_payments
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
-from portal.payments.models import find_installation
+from portal.payments.models import Provider, Refund, RefundState, find_installation
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable, at
 from portal.payments.stripe.readers import read_refund
@@ -48,8 +49,8 @@ class Wish:
 def request_refund(services: Services, gift_id: int, wish: Wish) -> None:
     """Refund a part or all of a gift that was paid through Stripe.
 
-    The wish is on the gift's story before Stripe is asked. Asked again it is the same request
-    to Stripe, by its idempotency key, whatever was booked since.
+    Its row is committed before Stripe is asked. Asked again it is the same request to Stripe,
+    by its idempotency key, whatever was booked since.
     """
     with services.database.read() as session:
         subjects = list_paid_subjects(session, gift_id)
@@ -57,20 +58,35 @@ def request_refund(services: Services, gift_id: int, wish: Wish) -> None:
         intents = find_intents(services.gateway, subjects)
     with services.write() as act:
         gift = lock_gift(act.session, gift_id)
-        payment = _find_payment_asked(act, gift, wish)
-        if payment is None:
-            payment = _refundable_payment(act.session, gift, intents, wish.money)
-            _record_wish(act, gift, wish, payment)
+        refund = _find_asked(act, gift, wish) or _keep_wish(act, gift, wish, intents)
         reference, installation = gift.reference, find_installation(act.session)
-    key = _refund_key(reference, wish)
-    with _plain_sentences():
-        refund = services.gateway.refund(
-            payment, wish.money, key=key, reference=reference, installation=installation
-        )
-    reading = read_refund(refund, at(refund["created"]))
-    if reading is not None:
+    try:
+        with _plain_sentences():
+            made = services.gateway.refund(
+                refund.payment,
+                refund.money,
+                key=refund.idempotency_key,
+                reference=reference,
+                installation=installation,
+            )
+    except RefundRefused:
         with services.write() as act:
+            _keep_answer(act, refund, RefundState.REFUSED)
+        raise
+    _book_answer(services, refund, made)
+
+
+def _book_answer(services: Services, refund: Refund, made: Document) -> None:
+    """What Stripe made of it: kept with the row, and booked as far as it says where money is."""
+    reading = read_refund(made, at(made["created"]))
+    with services.write() as act:
+        _keep_answer(act, refund, RefundState.MADE, stripe_refund_id=made["id"])
+        if reading is not None:
             apply_reading(act, reading)
+
+
+def _keep_answer(act: Act, refund: Refund, state: RefundState, **made: str) -> None:
+    act.session.execute(sa.update(Refund).where(Refund.id == refund.id).values(state=state, **made))
 
 
 @contextlib.contextmanager
@@ -123,22 +139,17 @@ def _refundable_payment(session: Session, gift: Gift, intents: dict[str, str], m
     return payment
 
 
-def _find_payment_asked(act: Act, gift: Gift, wish: Wish) -> str | None:
-    """The payment this wish asked to be refunded when it was first made; None for a new one.
+def _find_asked(act: Act, gift: Gift, wish: Wish) -> Refund | None:
+    """The refund that this wish asked for when it was first made; None for a new one.
 
     Stripe takes a key again only with what it came with at first, so the payment stays.
     """
-    asked = act.session.execute(
-        sa.select(GiftEvent.at, GiftEvent.data).where(
-            GiftEvent.gift_id == gift.id, GiftEvent.kind == "refund_requested"
-        )
+    asked = act.session.scalar(
+        sa.select(Refund).where(Refund.gift_id == gift.id, Refund.once == wish.once)
     )
-    for asked_at, data in asked:
-        if data.get("once") == wish.once:
-            before = Money(data["amount_minor"], data["currency"])
-            _check_wish(before, wish.money, act.now - asked_at)
-            return str(data["payment"])
-    return None
+    if asked is not None:
+        _check_wish(asked.money, wish.money, act.now - asked.asked_at)
+    return asked
 
 
 def _check_wish(before: Money, money: Money, age: timedelta) -> None:
@@ -160,14 +171,27 @@ def _check_wish(before: Money, money: Money, age: timedelta) -> None:
         )
 
 
-def _record_wish(act: Act, gift: Gift, wish: Wish, payment: str) -> None:
-    data = {
-        "amount_minor": wish.money.minor,
-        "currency": wish.money.currency,
-        "payment": payment,
-        "once": wish.once,
-    }
+def _keep_wish(act: Act, gift: Gift, wish: Wish, intents: dict[str, str]) -> Refund:
+    """The row of a new wish, and its line in the gift's story."""
+    refund = Refund(
+        gift_id=gift.id,
+        once=wish.once,
+        provider=Provider.STRIPE,
+        payment=_refundable_payment(act.session, gift, intents, wish.money),
+        amount_minor=wish.money.minor,
+        currency=wish.money.currency,
+        reason=wish.reason,
+        actor=wish.actor,
+        asked_at=act.now,
+        idempotency_key=_refund_key(gift.reference, wish),
+        state=RefundState.ASKED,
+        stripe_refund_id=None,
+    )
+    act.session.add(refund)
+    act.session.flush()
+    data = {"amount_minor": wish.money.minor, "currency": wish.money.currency}
     record_event(act, gift, "refund_requested", actor=wish.actor, why=wish.reason, data=data)
+    return refund
 
 
 def _refund_key(reference: str, wish: Wish) -> str:
@@ -232,6 +256,6 @@ def _count_taken(session: Session, gift_id: int) -> dict[str, int]:
     taken: dict[str, int] = {}
     for subject, one in held.items():
         if subject in lost or subject not in returned:
-            payment = str(one.detail.get("payment"))
+            payment = one.payment or ""
             taken[payment] = taken.get(payment, 0) + (one.amount_minor or 0)
     return taken
