@@ -13,7 +13,7 @@ from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
 from portal.donors.giver import Giver
-from portal.gifts.models import Gift, LedgerEntry, Plan
+from portal.gifts.models import Gift, LedgerEntry, Plan, SubscriptionState
 from portal.intake.admission import Caller
 from portal.intake.start import GiftOrder, Started, resume_gift, start_gift
 from portal.intake.twins import Sender
@@ -23,6 +23,7 @@ from portal.payments.models import EventState, StripeEvent
 from portal.payments.stripe.comparison import retry_event
 from portal.payments.stripe.events import Outcome, receive_event
 from portal.payments.stripe.gateway import Gateway, StripeUnavailable
+from portal.payments.stripe.plans import keep_subscription
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.receipts.models import Receipt
 from portal.regions.catalogue import Catalogue
@@ -128,6 +129,12 @@ class Workplace:
 
     def close(self) -> None:
         self.database.close()
+
+
+def follow(session: Session, plan: Plan, subscription_id: str) -> None:
+    """Let a plan follow a subscription, as the first news of it does."""
+    followed = SubscriptionState.FOLLOWED
+    assert keep_subscription(act_in(session, plan.created_at), plan.id, subscription_id, followed)
 
 
 def promised_jobs(database: Database) -> list[str]:

@@ -18,6 +18,12 @@ class Source(StrEnum):
     SYSTEM = "system"
 
 
+class Provider(StrEnum):
+    """Who takes payments for us; an id of one provider's is no other's."""
+
+    STRIPE = "stripe"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """`fact` about `subject` (a payment, refund or dispute), over `money`, as of `occurred_at`.

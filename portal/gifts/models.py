@@ -5,12 +5,14 @@ Evidence, events and ledger entries are only ever added; database triggers
 """
 
 from datetime import date, datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from portal.database import Base, BigId, Document
+from portal.database import Base, BigId, Document, enum_of, partial_index
 from portal.donors.models import Donor
+from portal.gifts.evidence import Provider
 from portal.gifts.lifecycle import Status
 from portal.money import Money
 
@@ -20,8 +22,46 @@ def _by_prefix(length: int) -> sa.String:
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
+class SubscriptionState(StrEnum):
+    """What a plan makes of a subscription: its own, heard of beside that, or over for another."""
+
+    FOLLOWED = "followed"
+    BESIDE = "beside"
+    SUPERSEDED = "superseded"
+
+
+class Subscription(Base):
+    """What a provider charges a plan by: one is followed, and every other that was heard of.
+
+    One beside the plan's own may charge too, until it is ended. `ended_at` is when it was known
+    to be over; one that ended with its plan is followed still.
+    """
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        sa.UniqueConstraint("provider", "stripe_id"),
+        partial_index(
+            "uq_subscriptions_followed", "plan_id", where="state = 'followed'", unique=True
+        ),
+        sa.CheckConstraint("state IN ('followed', 'beside', 'superseded')", name="state_known"),
+        sa.CheckConstraint("state <> 'superseded' OR ended_at IS NOT NULL", name="end_dated"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    provider: Mapped[Provider] = mapped_column(enum_of(Provider, 12))
+    stripe_id: Mapped[str] = mapped_column(sa.String(80))
+    plan_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("plans.id"), index=True)
+    state: Mapped[SubscriptionState] = mapped_column(enum_of(SubscriptionState, 12))
+    heard_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
 class Plan(Base):
-    """A monthly promise, carried by one Stripe subscription; each charge is its own gift."""
+    """A monthly promise, carried by one subscription; each charge is its own gift.
+
+    `stripe_subscription_id` is the one it follows; that, the status and all that Stripe says of
+    the plan are of this one.
+    """
 
     __tablename__ = "plans"
 
@@ -31,7 +71,12 @@ class Plan(Base):
     amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
     status: Mapped[str] = mapped_column(sa.String(20))
-    stripe_subscription_id: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
+    stripe_subscription_id: Mapped[str | None] = column_property(
+        sa.select(Subscription.stripe_id)
+        .where(Subscription.plan_id == id, Subscription.state == SubscriptionState.FOLLOWED)
+        .correlate_except(Subscription)
+        .scalar_subquery()
+    )
     stripe_customer_id: Mapped[str | None] = mapped_column(sa.String(64))
     stripe_changed_at: Mapped[datetime | None]
     cancel_at: Mapped[datetime | None]
@@ -113,16 +158,7 @@ class Gift(Base):
     dedication: Mapped[str] = mapped_column(sa.String(300), default="")
     anonymous: Mapped[bool] = mapped_column(default=False)
 
-    status: Mapped[Status] = mapped_column(
-        sa.Enum(
-            Status,
-            native_enum=False,
-            create_constraint=False,
-            length=20,
-            values_callable=lambda statuses: [status.value for status in statuses],
-        ),
-        default=Status.PENDING,
-    )
+    status: Mapped[Status] = mapped_column(enum_of(Status, 20), default=Status.PENDING)
     paid_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")
     refunded_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     fee_minor: Mapped[int | None] = mapped_column(sa.BigInteger)

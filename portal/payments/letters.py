@@ -15,8 +15,7 @@ from portal.i18n import pick, use_locale
 from portal.logs import get_logger
 from portal.mail import Letter, deliver, register_email, render_letter
 from portal.money import Money, format_money
-from portal.payments.stripe.plans import find_plan
-from portal.payments.stripe.subscriptions import list_ended
+from portal.payments.stripe.subscriptions import is_superseded
 from portal.payments.transfers.following import is_wanted
 from portal.payments.transfers.watching import find_watch
 from portal.regions.catalogue import Region
@@ -107,8 +106,7 @@ def _is_processing_moot(_session: Session, gift: Gift, _subject: str) -> bool:
 
 def _is_end_moot(session: Session, gift: Gift, subject: str) -> bool:
     """Whether another subscription took the place of the one that ended."""
-    plan = find_plan(session, gift)
-    return plan is not None and subject in list_ended(session, plan)
+    return gift.plan_id is not None and is_superseded(session, gift.plan_id, subject)
 
 
 # Letters that say what may no longer be so when their turn comes.

@@ -6,26 +6,10 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Base, BigId, Document
+from portal.database import Base, BigId, Document, enum_of
+from portal.gifts.evidence import Provider
 from portal.gifts.models import Gift
 from portal.money import Money
-
-
-def _enum(kind: type[StrEnum], length: int) -> sa.Enum:
-    """Text of one of an enum's values."""
-    return sa.Enum(
-        kind,
-        native_enum=False,
-        create_constraint=False,
-        length=length,
-        values_callable=lambda members: [member.value for member in members],
-    )
-
-
-class Provider(StrEnum):
-    """Who takes payments for us; ids of one provider are no other's."""
-
-    STRIPE = "stripe"
 
 
 class Installation(Base):
@@ -107,7 +91,7 @@ class StripeEvent(Base):
     created_at: Mapped[datetime]
     received_at: Mapped[datetime]
     payload: Mapped[Document]
-    state: Mapped[EventState] = mapped_column(_enum(EventState, 12))
+    state: Mapped[EventState] = mapped_column(enum_of(EventState, 12))
     problem: Mapped[str] = mapped_column(sa.String(200), default="")
     attempts: Mapped[int] = mapped_column(default=0)
     waits_for: Mapped[str | None] = mapped_column(sa.String(80))
@@ -149,7 +133,7 @@ class Refund(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     gift_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey(Gift.id))
     once: Mapped[str] = mapped_column(sa.String(64))
-    provider: Mapped[Provider] = mapped_column(_enum(Provider, 12))
+    provider: Mapped[Provider] = mapped_column(enum_of(Provider, 12))
     payment: Mapped[str] = mapped_column(sa.String(80))
     amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
@@ -157,7 +141,7 @@ class Refund(Base):
     actor: Mapped[str] = mapped_column(sa.String(80))
     asked_at: Mapped[datetime]
     idempotency_key: Mapped[str] = mapped_column(sa.String(80))
-    state: Mapped[RefundState] = mapped_column(_enum(RefundState, 12))
+    state: Mapped[RefundState] = mapped_column(enum_of(RefundState, 12))
     stripe_refund_id: Mapped[str | None] = mapped_column(sa.String(80))
 
     @property

@@ -12,16 +12,19 @@ from portal.intake.start import ATTEMPTS_AN_HOUR
 from tests.conftest import NOW
 from tests.giving.visits import begin, text_of
 from tests.pages import CheckedClient
+from tests.workplace import follow
 
 
 def begin_monthly(client: CheckedClient, database: Database, **plan: Any) -> str:
     """A monthly gift by card; the address of its page. `plan` is how its plan stands."""
     gift = begin(client, database, frequency="monthly", mode="card", code="LWCAN")
-    facts = {"status": "active", "stripe_subscription_id": "sub_1", "stripe_customer_id": "cus_1"}
+    facts = {"status": "active", "stripe_customer_id": "cus_1", "follows": "sub_1", **plan}
     with database.write() as session:
-        kept = session.get_one(Gift, gift.id)
-        for name, value in {**facts, **plan}.items():
-            setattr(session.get_one(Plan, kept.plan_id), name, value)
+        kept = session.get_one(Plan, session.get_one(Gift, gift.id).plan_id)
+        if follows := facts.pop("follows"):
+            follow(session, kept, follows)
+        for name, value in facts.items():
+            setattr(kept, name, value)
     return f"/gift/{gift.token}"
 
 
@@ -72,7 +75,7 @@ def test_what_is_not_monthly_or_has_not_begun_has_no_such_page(
     client: CheckedClient, catalogued: Database
 ) -> None:
     once = begin(client, catalogued, mode="interac")
-    begun = begin_monthly(client, catalogued, stripe_subscription_id=None)
+    begun = begin_monthly(client, catalogued, follows=None)
     for address in (f"/gift/{once.token}", begun, "/gift/nobody"):
         assert client.get(f"{address}/monthly").status_code == 404
         assert client.post(f"{address}/monthly").status_code == 404

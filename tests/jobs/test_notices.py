@@ -16,7 +16,7 @@ from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
 from portal.payments.letters import send_notice
 from portal.payments.operations import accept
-from portal.payments.stripe.subscriptions import note_ended
+from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch, take_word
 from tests.workplace import Workplace, act_in, make_settings, make_workplace, promised_jobs
@@ -105,7 +105,7 @@ def test_the_end_of_a_subscription_that_another_replaced_is_no_end_of_the_gift(
     started = place.start(frequency=Frequency.MONTHLY, mode="bank_debit", money=Money(2513, "CAD"))
     gift = place.gift(started.token)
     with place.database.write() as session:
-        note_ended(act_in(session, datetime.now(UTC)), gift, ["sub_1"])
+        supersede(act_in(session, datetime.now(UTC)), gift, gift.plan_id or 0, ["sub_1"])
     key = f"monthly_ended:{gift.id}:sub_1"
     send_notice(replace(place.services, settings=post.settings), "monthly_ended", gift.id, key=key)
     assert post.store.list_messages() == []

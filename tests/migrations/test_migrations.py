@@ -12,15 +12,27 @@ from portal.audit import add_entry
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Base, Database, DatabaseUnavailable
 from portal.donors.giver import Giver
+from portal.donors.operations import find_or_add_donor
 from portal.form_keys import FormKey, take_key
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry
-from portal.gifts.operations import add_gift, book_claims, record_event
+from portal.gifts.models import (
+    Evidence,
+    Gift,
+    GiftEvent,
+    GiftWord,
+    LedgerEntry,
+    Plan,
+    Subscription,
+    SubscriptionState,
+)
+from portal.gifts.operations import add_gift, add_plan, book_claims, record_event
 from portal.gifts.words import list_words
 from portal.money import Money
-from portal.payments.models import Refund
+from portal.payments.models import Refund, StripeLink
 from portal.payments.statements.models import Match, StatementFile, StatementLine
+from portal.payments.stripe.plans import keep_subscription
+from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.models import ProofFile
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch
@@ -336,6 +348,35 @@ def test_refunds_asked_for_before_keep_their_keys_and_payments(database: Databas
     assert payments == {"pi_1": None, "re_1": "pi_1"}
     with pytest.raises(FORBIDDEN), database.write() as session:
         session.execute(sa.update(Evidence).values(payment="pi_2"))
+
+
+def test_subscriptions_of_before_keep_what_became_of_them(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    with database.write() as session:
+        act, gift = act_in(session, NOW), session.get_one(Gift, gift_id)
+        plan = add_plan(act, find_or_add_donor(act, gift.email).id, gift.money)
+        gift.plan_id = plan.id
+        keep_subscription(act, plan.id, "sub_own", SubscriptionState.FOLLOWED)
+        session.flush()
+        supersede(act, gift, plan.id, ["sub_ended"])
+        for linked in ("sub_own", "sub_other", "pi_1"):
+            session.execute(sa.insert(StripeLink).values(stripe_id=linked, gift_id=gift_id))
+    for _round in range(2):
+        schema.downgrade(database, "20261127_refunds")
+        own = sa.text("SELECT stripe_subscription_id, donor_id, status FROM plans")
+        with database.read() as session:
+            assert [tuple(row) for row in session.execute(own)] == [("sub_own", 1, "pending")]
+        schema.upgrade(database)
+    schema.check(database)
+    with database.read() as session:
+        kept = session.scalars(sa.select(Subscription).order_by(Subscription.stripe_id)).all()
+        assert [(one.stripe_id, one.state, one.plan_id, one.ended_at) for one in kept] == [
+            ("sub_ended", "superseded", 1, NOW),
+            ("sub_other", "beside", 1, None),
+            ("sub_own", "followed", 1, None),
+        ]
+        assert session.scalars(sa.select(Plan)).one().running == "sub_own"
+        assert session.get_one(Gift, gift_id).plan_id == 1
 
 
 def copy_row(session: Session, name: str, row_id: int, **changes: object) -> None:

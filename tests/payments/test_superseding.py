@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from portal.gifts.models import Gift, GiftEvent, Plan
+from portal.gifts.models import Gift, GiftEvent, Plan, Subscription, SubscriptionState
 from portal.intake.admission import Caller
 from portal.intake.change_mode import change_mode
 from portal.payments.models import Checkout
-from portal.payments.stripe.subscriptions import stop_plan
+from portal.payments.stripe.subscriptions import is_superseded, stop_plan, supersede
+from tests.migrations.test_migrations import copy_row
 from tests.payments.stories import (
     fail_first_month,
     find,
@@ -50,6 +51,13 @@ def ended_for_another(place: Workplace) -> list[Any]:
         return [data["subscription"] for data in session.scalars(told)]
 
 
+def states(place: Workplace) -> dict[str, str]:
+    """What the plan makes of each of its subscriptions."""
+    with place.database.read() as session:
+        rows = session.execute(sa.select(Subscription.stripe_id, Subscription.state))
+        return {stripe_id: state.value for stripe_id, state in rows}
+
+
 @pytest.fixture
 def failed(place: Workplace, sandbox: SandboxProcess) -> Gift:
     """A monthly gift whose first bank debit did not come, and that is known."""
@@ -71,6 +79,7 @@ def test_paying_again_ends_the_first_subscription_and_follows_the_second(
     assert plan.running != first
     assert (plan.status, place.gift(failed.token).paid_minor) == ("active", 2513)
     assert ended_for_another(place) == [first]
+    assert states(place) == {first: "superseded", plan.running: "followed"}
     assert not [job for job in promised_jobs(place.database) if "monthly_ended" in job]
     stop(place, failed)
     assert living(sandbox) == []
@@ -138,9 +147,11 @@ def test_of_two_that_began_unheard_the_newer_stays(
 ) -> None:
     newer, older = living(sandbox)
     receive_all(place, sandbox, newest_first=newest_first)
+    assert sorted(states(place).values()) == ["beside", "followed"]
     place.work_off()
     receive_all(place, sandbox)
     assert living(sandbox) == [newer]
+    assert states(place) == {older: "superseded", newer: "followed"}
     plan = plan_of(place)
     assert (plan.running, plan.status) == (newer, "active")
     assert ended_for_another(place)[0] == older
@@ -157,3 +168,27 @@ def test_stopping_ends_both_before_anybody_looked(
     place.work_off()
     receive_all(place, sandbox)
     assert plan_of(place).running is None
+
+
+def test_a_plan_follows_one_subscription_and_dates_the_end_of_others(
+    place: Workplace, failed: Gift
+) -> None:
+    followed, superseded = SubscriptionState.FOLLOWED, SubscriptionState.SUPERSEDED
+    for changes in (
+        {"stripe_id": "sub_2", "state": followed},
+        {"stripe_id": "sub_2", "state": superseded},
+        {"state": SubscriptionState.BESIDE},
+    ):
+        with pytest.raises(sa.exc.IntegrityError), place.database.write() as session:
+            copy_row(session, "subscriptions", 1, **changes)
+
+
+def test_what_is_superseded_is_on_the_story_once(place: Workplace, failed: Gift) -> None:
+    assert failed.plan_id is not None
+    for _ in range(2):
+        with place.services.write() as act:
+            supersede(act, failed, failed.plan_id, ["sub_other"])
+    assert ended_for_another(place) == ["sub_other"]
+    with place.database.read() as session:
+        assert is_superseded(session, failed.plan_id, "sub_other")
+        assert not is_superseded(session, failed.plan_id, plan_of(place).running or "")

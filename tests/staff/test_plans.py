@@ -13,7 +13,7 @@ from portal.gifts.operations import add_plan
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample
-from tests.workplace import act_in
+from tests.workplace import act_in, follow
 
 SignedIn = Callable[[str], Browser]
 
@@ -25,7 +25,8 @@ def monthly(catalogued: Database) -> Gift:
         gift = add_sample(session)
         donor = find_or_add_donor(act_in(session, NOW), gift.email)
         plan = add_plan(act_in(session, NOW), donor.id, gift.money)
-        plan.status, plan.stripe_subscription_id = "active", "sub_1"
+        plan.status = "active"
+        follow(session, plan, "sub_1")
         gift.plan_id, gift.frequency = plan.id, "monthly"
         session.flush()
         pay_sample(session, gift, "in_1")

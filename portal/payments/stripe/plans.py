@@ -1,7 +1,7 @@
 """Monthly gifts: the plan behind them, and the gift each paid month makes.
 
-A plan follows one subscription at Stripe. Every other that names its gift is linked to it, so
-that none can charge a donor unknown; `payments.superseding` ends them.
+A plan follows one subscription at Stripe. Every other that names its gift is kept beside it, so
+that none can charge a donor unknown; `subscriptions` ends them.
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from portal.codes.terms import Frequency, Pledge
 from portal.database import insert_new
 from portal.donors.giver import Giver
-from portal.gifts.models import Gift, Plan
+from portal.gifts.evidence import Provider
+from portal.gifts.models import Gift, Plan, Subscription, SubscriptionState
 from portal.gifts.operations import add_gift, lock_gift, record_event
 from portal.money import Money
 from portal.payments.models import StripeLink
@@ -24,8 +25,8 @@ def find_plan_gift(session: Session, stripe_ids: tuple[str, ...]) -> Gift | None
         return None
     return session.scalar(
         sa.select(Gift)
-        .join(Plan, Gift.plan_id == Plan.id)
-        .where(Plan.stripe_subscription_id.in_(stripe_ids))
+        .join(Subscription, Gift.plan_id == Subscription.plan_id)
+        .where(Subscription.provider == Provider.STRIPE, Subscription.stripe_id.in_(stripe_ids))
         .order_by(Gift.id)
         .limit(1)
     )
@@ -59,6 +60,7 @@ def change_plan(act: Act, gift: Gift, change: PlanChange) -> bool:
     is_news = plan.stripe_changed_at is None or change.at >= plan.stripe_changed_at
     if change.is_ended:
         plan.status, plan.cancelled_at = "cancelled", plan.cancelled_at or change.at
+        _date_end(act.session, change)
     elif is_news and plan.status != "cancelled":
         plan.status = change.status or plan.status
         if change.is_whole:
@@ -72,19 +74,45 @@ def change_plan(act: Act, gift: Gift, change: PlanChange) -> bool:
 def _follows(act: Act, plan: Plan, gift: Gift, subscription_id: str) -> bool:
     """Whether a plan follows a subscription: its own, or the first it hears of.
 
-    One heard of beside the plan's own is linked to the gift, and looked at by a job. One that
-    is linked already was ended for another, or waits for that look.
+    One heard of beside the plan's own is kept beside it, and looked at by a job. One that is
+    known already was ended for another, or waits for that look.
     """
     if plan.stripe_subscription_id == subscription_id:
         return True
-    row = {"stripe_id": subscription_id, "gift_id": gift.id}
-    is_new = bool(insert_new(act.session, StripeLink, row))
-    if is_new and plan.stripe_subscription_id is None:
-        plan.stripe_subscription_id = subscription_id
-        return True
-    if is_new:
+    insert_new(act.session, StripeLink, {"stripe_id": subscription_id, "gift_id": gift.id})
+    has_own = plan.stripe_subscription_id is not None
+    state = SubscriptionState.BESIDE if has_own else SubscriptionState.FOLLOWED
+    is_new = keep_subscription(act, plan.id, subscription_id, state)
+    if is_new and has_own:
         act.promise("settle_plan", f"{gift.id}:{subscription_id}")
-    return False
+    return is_new and not has_own
+
+
+def keep_subscription(
+    act: Act, plan_id: int, subscription_id: str, state: SubscriptionState
+) -> bool:
+    """Keep a subscription of a plan, whose row must be locked; whether it was unknown."""
+    row = {
+        "provider": Provider.STRIPE,
+        "stripe_id": subscription_id,
+        "plan_id": plan_id,
+        "state": state,
+        "heard_at": act.now,
+        "ended_at": None,
+    }
+    return bool(insert_new(act.session, Subscription, row))
+
+
+def _date_end(session: Session, change: PlanChange) -> None:
+    session.execute(
+        sa.update(Subscription)
+        .where(
+            Subscription.provider == Provider.STRIPE,
+            Subscription.stripe_id == change.subscription_id,
+            Subscription.ended_at.is_(None),
+        )
+        .values(ended_at=change.at)
+    )
 
 
 def _follow(plan: Plan, change: PlanChange) -> None:

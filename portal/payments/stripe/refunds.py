@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Document
-from portal.gifts.evidence import Source
+from portal.gifts.evidence import Provider, Source
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import select_payments
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
-from portal.payments.models import Provider, Refund, RefundState, find_installation
+from portal.payments.models import Refund, RefundState, find_installation
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable, at
 from portal.payments.stripe.readers import read_refund

@@ -1,8 +1,8 @@
 """One plan, one subscription at Stripe: a later one takes the place of those before it.
 
 A donor whose first payment failed pays again by a new subscription; the earlier is ended first.
-Every one that Stripe ever named for a plan is linked to its gift, and one that was ended for
-another is on the gift's story, so that all that may still charge are known.
+Every one that Stripe ever named for a plan has a row, so that all that may still charge are
+known; one that was ended for another is on the gift's story, too.
 """
 
 from collections.abc import Iterable
@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Database, Document, insert_new
-from portal.gifts.models import Gift, GiftEvent, Plan
+from portal.gifts.evidence import Provider
+from portal.gifts.models import Gift, Plan, Subscription, SubscriptionState
 from portal.gifts.operations import lock_gift, record_event
 from portal.payments.models import StripeLink
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import Gateway, StripeRefused
-from portal.payments.stripe.plans import find_plan, lock_plan
+from portal.payments.stripe.plans import find_plan, keep_subscription, lock_plan
 from portal.payments.stripe.readers import read_subscription
 from portal.services import Act, Services
 
@@ -25,32 +26,51 @@ OVER = frozenset({"canceled", "incomplete_expired"})
 
 def list_living(session: Session, plan: Plan) -> tuple[str, ...]:
     """The subscriptions that may still charge for a plan; the one it follows is the last."""
-    linked = session.scalars(
-        sa.select(StripeLink.stripe_id)
-        .join(Gift, StripeLink.gift_id == Gift.id)
-        .where(Gift.plan_id == plan.id, StripeLink.stripe_id.startswith("sub_", autoescape=True))
+    beside = session.scalars(
+        sa.select(Subscription.stripe_id)
+        .where(Subscription.plan_id == plan.id, Subscription.state == SubscriptionState.BESIDE)
+        .order_by(Subscription.stripe_id)
+    ).all()
+    return (*beside, plan.running) if plan.running else tuple(beside)
+
+
+def is_superseded(session: Session, plan_id: int, subscription_id: str) -> bool:
+    """Whether a subscription of a plan was ended for another."""
+    over = sa.select(Subscription.id).where(
+        *_is(subscription_id),
+        Subscription.plan_id == plan_id,
+        Subscription.state == SubscriptionState.SUPERSEDED,
     )
-    over = {plan.stripe_subscription_id, *list_ended(session, plan)}
-    others = sorted(found for found in linked if found not in over)
-    return (*others, plan.running) if plan.running else tuple(others)
+    return session.scalar(over) is not None
 
 
-def list_ended(session: Session, plan: Plan) -> set[str]:
-    """Those that were ended for another, by the stories of the plan's gifts."""
-    stories = session.scalars(
-        sa.select(GiftEvent.data)
-        .join(Gift, GiftEvent.gift_id == Gift.id)
-        .where(Gift.plan_id == plan.id, GiftEvent.kind == "subscription_ended")
-    )
-    return {str(data["subscription"]) for data in stories}
-
-
-def note_ended(act: Act, gift: Gift, ended: Iterable[str]) -> None:
-    """Put on a gift's story which subscriptions were ended for another."""
+def supersede(act: Act, gift: Gift, plan_id: int, ended: Iterable[str]) -> None:
+    """Keep that subscriptions of a locked plan are over for another, also in the gift's story."""
     for subscription_id in ended:
         insert_new(act.session, StripeLink, {"stripe_id": subscription_id, "gift_id": gift.id})
-        data = {"subscription": subscription_id}
-        record_event(act, gift, "subscription_ended", actor="system", data=data)
+        keep_subscription(act, plan_id, subscription_id, SubscriptionState.BESIDE)
+        if _mark_superseded(act, subscription_id):
+            data = {"subscription": subscription_id}
+            record_event(act, gift, "subscription_ended", actor="system", data=data)
+
+
+def _mark_superseded(act: Act, subscription_id: str) -> bool:
+    """Whether it was not superseded before."""
+    ended_at = sa.func.coalesce(Subscription.ended_at, act.now)
+    marked = act.session.execute(
+        sa.update(Subscription)
+        .where(*_is(subscription_id), Subscription.state != SubscriptionState.SUPERSEDED)
+        .values(state=SubscriptionState.SUPERSEDED, ended_at=ended_at)
+        .returning(Subscription.id)
+    )
+    return marked.first() is not None
+
+
+def _is(subscription_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        Subscription.provider == Provider.STRIPE,
+        Subscription.stripe_id == subscription_id,
+    )
 
 
 def end_subscription(gateway: Gateway, subscription_id: str) -> Document:
@@ -88,13 +108,13 @@ def _empty_plan(act: Act, gift: Gift, plan_id: int, ended: tuple[str, ...]) -> N
     living, own = list_living(act.session, plan), plan.stripe_subscription_id
     if own is None or not set(living) <= set(ended):
         return
-    note_ended(act, gift, dict.fromkeys((*living, own)))
-    _point(plan, None)
+    supersede(act, gift, plan.id, dict.fromkeys((*living, own)))
+    _forget(plan)
 
 
-def _point(plan: Plan, subscription_id: str | None) -> None:
-    """Let a plan follow another subscription, of which it knows nothing yet."""
-    plan.stripe_subscription_id, plan.status = subscription_id, "pending"
+def _forget(plan: Plan) -> None:
+    """Of what a plan follows now nothing is known yet."""
+    plan.status = "pending"
     plan.stripe_customer_id = plan.stripe_changed_at = None
     plan.cancel_at = plan.cancelled_at = None
 
@@ -121,7 +141,8 @@ def settle_plan(services: Services, gift_id: int) -> None:
     # Asked again: what happened before the plan followed it was not heard.
     reading = read_subscription(services.gateway.retrieve_subscription(kept["id"]), services.now())
     with services.write() as act:
-        note_ended(act, lock_gift(act.session, gift_id), others)
+        gift = lock_gift(act.session, gift_id)
+        supersede(act, gift, lock_plan(act.session, plan.id).id, others)
         apply_reading(act, reading)
 
 
@@ -135,10 +156,20 @@ def _follow_instead(database: Database, gift_id: int, own: str, kept: Document) 
         if kept["id"] == own:
             return True
         status = plan.status
-        _point(plan, kept["id"])
+        _swap(session, own, kept["id"])
+        _forget(plan)
         if kept["status"] in OVER:
             plan.status = status
         return True
+
+
+def _swap(session: Session, own: str, other: str) -> None:
+    """Follow another subscription of the same plan; the plan's own goes beside it."""
+    for subscription_id, state in (
+        (own, SubscriptionState.BESIDE),
+        (other, SubscriptionState.FOLLOWED),
+    ):
+        session.execute(sa.update(Subscription).where(*_is(subscription_id)).values(state=state))
 
 
 def stop_plan(services: Services, gift_id: int, *, actor: str, reason: str = "") -> None:
@@ -160,12 +191,12 @@ def stop_plan(services: Services, gift_id: int, *, actor: str, reason: str = "")
     for subscription_id in living:
         ended = end_subscription(services.gateway, subscription_id)
         with services.write() as act:
-            _book_end(act, act.session.get_one(Gift, gift_id), ended)
+            _book_end(act, lock_gift(act.session, gift_id), ended)
 
 
 def _book_end(act: Act, gift: Gift, ended: Document) -> None:
     """Let the plan follow its subscription's end; of one beside it, say that it is over."""
     plan, reading = find_plan(act.session, gift), read_subscription(ended, act.now)
-    if plan is not None and plan.stripe_subscription_id != ended["id"]:
-        note_ended(act, gift, (ended["id"],))
+    if plan is not None and lock_plan(act.session, plan.id).stripe_subscription_id != ended["id"]:
+        supersede(act, gift, plan.id, (ended["id"],))
     apply_reading(act, reading)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from portal.gifts.models import Gift, GiftWord, Plan
+from portal.gifts.models import Gift, GiftWord, Subscription
 from portal.gifts.operations import fold_name
 from portal.gifts.references import clean_reference
 from portal.gifts.words import ask_words
@@ -229,5 +229,5 @@ def _by_stripe_id(stripe_id: str) -> Iterator[Ids]:
     yield sa.select(StripeEvent.gift_id).where(
         StripeEvent.stripe_event_id == stripe_id, StripeEvent.gift_id.is_not(None)
     )
-    plan = sa.select(Plan.id).where(Plan.stripe_subscription_id == stripe_id)
+    plan = sa.select(Subscription.plan_id).where(Subscription.stripe_id == stripe_id)
     yield _gifts(Gift.plan_id.in_(plan))
