@@ -33,11 +33,17 @@ class Checkout(Base):
     """One hand-off of a gift to Stripe's pay page."""
 
     __tablename__ = "checkouts"
-    __table_args__ = (sa.Index("ix_checkouts_state_expires_at", "state", "expires_at"),)
+    __table_args__ = (
+        sa.UniqueConstraint("provider", "stripe_session_id"),
+        sa.Index("ix_checkouts_state_expires_at", "state", "expires_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
-    stripe_session_id: Mapped[str | None] = mapped_column(sa.String(80), unique=True)
+    provider: Mapped[Provider] = mapped_column(
+        enum_of(Provider, 12), default=Provider.STRIPE, server_default=Provider.STRIPE.value
+    )
+    stripe_session_id: Mapped[str | None] = mapped_column(sa.String(80))
     url: Mapped[str] = mapped_column(sa.Text, default="")
     state: Mapped[str] = mapped_column(sa.String(12))
     expires_at: Mapped[datetime]
@@ -79,12 +85,16 @@ class StripeEvent(Base):
 
     __tablename__ = "stripe_events"
     __table_args__ = (
+        sa.UniqueConstraint("provider", "stripe_event_id"),
         sa.Index("ix_stripe_events_waits_for", "waits_for"),
         sa.Index("ix_stripe_events_state_id", "state", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    stripe_event_id: Mapped[str] = mapped_column(sa.String(80), unique=True)
+    provider: Mapped[Provider] = mapped_column(
+        enum_of(Provider, 12), default=Provider.STRIPE, server_default=Provider.STRIPE.value
+    )
+    stripe_event_id: Mapped[str] = mapped_column(sa.String(80))
     type: Mapped[str] = mapped_column(sa.String(80))
     livemode: Mapped[bool]
     api_version: Mapped[str] = mapped_column(sa.String(40))
@@ -98,12 +108,32 @@ class StripeEvent(Base):
     gift_id: Mapped[int | None] = mapped_column(sa.BigInteger, index=True)
 
 
+class LinkKind(StrEnum):
+    """What a link's id names."""
+
+    CHECKOUT_SESSION = "checkout_session"
+    PAYMENT_INTENT = "payment_intent"
+    CHARGE = "charge"
+    INVOICE = "invoice"
+    SUBSCRIPTION = "subscription"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    OTHER = "other"
+
+
 class StripeLink(Base):
-    """Which gift a payment intent, charge, invoice or session of Stripe's belongs to."""
+    """Which gift a payment intent, charge, invoice or session of a provider's belongs to."""
 
     __tablename__ = "stripe_links"
 
     stripe_id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    provider: Mapped[Provider] = mapped_column(
+        enum_of(Provider, 12),
+        primary_key=True,
+        default=Provider.STRIPE,
+        server_default=Provider.STRIPE.value,
+    )
+    kind: Mapped[LinkKind] = mapped_column(enum_of(LinkKind, 20), server_default="other")
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
 
 

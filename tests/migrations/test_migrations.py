@@ -29,8 +29,9 @@ from portal.gifts.models import (
 from portal.gifts.operations import add_gift, add_plan, book_claims, record_event
 from portal.gifts.words import list_words
 from portal.money import Money
-from portal.payments.models import Refund, StripeLink
+from portal.payments.models import Checkout, Refund, StripeEvent, StripeLink
 from portal.payments.statements.models import Match, StatementFile, StatementLine
+from portal.payments.stripe.kinds import BEGINNINGS, kind_of, link_row
 from portal.payments.stripe.plans import keep_subscription
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.models import ProofFile
@@ -360,7 +361,7 @@ def test_subscriptions_of_before_keep_what_became_of_them(database: Database) ->
         session.flush()
         supersede(act, gift, plan.id, ["sub_ended"])
         for linked in ("sub_own", "sub_other", "pi_1"):
-            session.execute(sa.insert(StripeLink).values(stripe_id=linked, gift_id=gift_id))
+            session.execute(sa.insert(StripeLink).values(link_row(linked, gift_id)))
     for _round in range(2):
         schema.downgrade(database, "20261127_refunds")
         own = sa.text("SELECT stripe_subscription_id, donor_id, status FROM plans")
@@ -377,6 +378,48 @@ def test_subscriptions_of_before_keep_what_became_of_them(database: Database) ->
         ]
         assert session.scalars(sa.select(Plan)).one().running == "sub_own"
         assert session.get_one(Gift, gift_id).plan_id == 1
+
+
+def test_links_of_before_learn_what_they_link(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    ids = [*(f"{begin}_1" for begin in BEGINNINGS), "submarine", "px_1", "inX1"]
+    with database.write() as session:
+        session.execute(sa.insert(StripeLink), [link_row(one, gift_id) for one in ids])
+        session.add(
+            Checkout(
+                gift_id=gift_id,
+                stripe_session_id="cs_1",
+                state="open",
+                expires_at=NOW,
+                created_at=NOW,
+            )
+        )
+        session.add(
+            StripeEvent(
+                stripe_event_id="evt_1",
+                type="x",
+                livemode=False,
+                api_version="",
+                created_at=NOW,
+                received_at=NOW,
+                payload={"id": "evt_1"},
+                state="processed",
+            )
+        )
+    for _round in range(2):
+        schema.downgrade(database, "20261127_subscriptions")
+        schema.upgrade(database)
+    schema.check(database)
+    with database.read() as session:
+        links = session.scalars(sa.select(StripeLink)).all()
+        assert {link.stripe_id: link.kind for link in links} == {one: kind_of(one) for one in ids}
+    for table in ("checkouts", "stripe_events"):
+        with pytest.raises(FORBIDDEN), database.write() as session:
+            copy_row(session, table, 1)
+        with database.write() as session:
+            copy_row(session, table, 1, provider="another")
+    with pytest.raises(FORBIDDEN), database.write() as session:
+        session.execute(sa.text("UPDATE stripe_events SET type = 'y'"))
 
 
 def copy_row(session: Session, name: str, row_id: int, **changes: object) -> None:

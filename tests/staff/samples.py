@@ -16,6 +16,7 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, book_claims
 from portal.money import Money
 from portal.payments.models import StripeLink
+from portal.payments.stripe.kinds import link_row
 from portal.receipts.operations import reserve_receipt
 from portal.regions.queries import load_catalogue
 from tests.conftest import NOW
@@ -68,7 +69,7 @@ def pay_sample(session: Session, gift: Gift, subject: str, at: datetime = NOW) -
     region = load_catalogue(session).by_slug(gift.region)
     assert region is not None
     book_claims(act_in(session, at), gift, [claim], timezone=region.issuer.timezone)
-    session.add(StripeLink(stripe_id=subject, gift_id=gift.id))
+    session.add(StripeLink(**link_row(subject, gift.id)))
     reserve_receipt(act_in(session, at), gift, region)
 
 

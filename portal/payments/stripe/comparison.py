@@ -6,14 +6,22 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from portal.database import Document
-from portal.gifts.evidence import Claim
+from portal.gifts.evidence import Claim, Provider
 from portal.gifts.lifecycle import FactKind
 from portal.logs import get_logger
 from portal.money import Money
-from portal.payments.models import Checkout, Comparison, EventState, Problem, StripeEvent
+from portal.payments.models import (
+    Checkout,
+    Comparison,
+    EventState,
+    LinkKind,
+    Problem,
+    StripeEvent,
+)
 from portal.payments.operations import accept
 from portal.payments.stripe.events import Outcome, apply_reading, reapply_event, receive_event
 from portal.payments.stripe.gateway import Gateway, StripeMissing, StripeRefused, at
+from portal.payments.stripe.kinds import kind_of
 from portal.payments.stripe.readers import READERS, read_checkout
 from portal.payments.stripe.reading import Reading
 from portal.services import Services
@@ -97,17 +105,17 @@ def _look_up(gateway: Gateway, stripe_id: str) -> Reading | None:
     """Truth about a payment intent or invoice, as a reading; None where it isn't ours."""
     invoice_id: str | None = stripe_id
     try:
-        if stripe_id.startswith("pi_"):
+        if kind_of(stripe_id) is LinkKind.PAYMENT_INTENT:
             intent = gateway.retrieve_payment_intent(stripe_id)
             if "portal_gift" in (intent.get("metadata") or {}):
                 return _paid_reading("payment_intent.succeeded", intent)
             invoice_id = gateway.find_invoice_of_payment(stripe_id)
-        if invoice_id is None or not invoice_id.startswith("in_"):
+        if invoice_id is None or kind_of(invoice_id) is not LinkKind.INVOICE:
             return None
         reading = _paid_reading("invoice.paid", gateway.retrieve_invoice(invoice_id))
     except StripeMissing:
         return None
-    if reading is None or not stripe_id.startswith("pi_"):
+    if reading is None or kind_of(stripe_id) is not LinkKind.PAYMENT_INTENT:
         return reading
     return replace(reading, links=(*reading.links, stripe_id))
 
@@ -164,6 +172,7 @@ def _stale_checkouts(services: Services) -> list[str]:
     with services.database.read() as session:
         found = session.scalars(
             sa.select(Checkout.stripe_session_id).where(
+                Checkout.provider == Provider.STRIPE,
                 Checkout.state == "open",
                 Checkout.stripe_session_id.is_not(None),
                 Checkout.created_at < services.clock.now() - CHECKOUT_GRACE,
@@ -186,7 +195,9 @@ def look_up_checkout(services: Services, session_id: str) -> bool:
 def _receive_if_missed(services: Services, event: Document) -> bool:
     with services.database.read() as session:
         known = session.scalar(
-            sa.select(StripeEvent.id).where(StripeEvent.stripe_event_id == event["id"])
+            sa.select(StripeEvent.id).where(
+                StripeEvent.provider == Provider.STRIPE, StripeEvent.stripe_event_id == event["id"]
+            )
         )
     if known is not None:
         return False

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import DatabaseUnavailable, Document, insert_new, table_of
-from portal.gifts.evidence import Claim
+from portal.gifts.evidence import Claim, Provider
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, lock_gift_of
@@ -23,6 +23,7 @@ from portal.payments.models import (
     HOPELESS,
     Checkout,
     EventState,
+    LinkKind,
     Problem,
     StripeEvent,
     StripeLink,
@@ -30,6 +31,7 @@ from portal.payments.models import (
 )
 from portal.payments.operations import MoneyDiffers, accept_for, accept_unattributed
 from portal.payments.stripe.envelopes import Envelope, is_thin, read_envelope
+from portal.payments.stripe.kinds import kind_of, link_row
 from portal.payments.stripe.plans import (
     change_plan,
     find_or_add_renewal,
@@ -43,7 +45,6 @@ from portal.services import Act, Services
 log = get_logger()
 
 RETRY_AFTER_SECONDS = 5
-PAYMENT_PARTS = ("pi_", "ch_", "py_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,10 @@ def _store(act: Act, envelope: Envelope) -> tuple[int, Outcome | None]:
     for event_id in insert_new(act.session, StripeEvent, row):
         return event_id, None
     known = act.session.scalars(
-        sa.select(StripeEvent).where(StripeEvent.stripe_event_id == envelope.stripe_event_id)
+        sa.select(StripeEvent).where(
+            StripeEvent.provider == Provider.STRIPE,
+            StripeEvent.stripe_event_id == envelope.stripe_event_id,
+        )
     ).one()
     return known.id, Outcome(known.state, known.gift_id, problem=known.problem)
 
@@ -253,9 +257,10 @@ def _find_known(session: Session, stripe_ids: tuple[str, ...]) -> int | None:
     if not stripe_ids:
         return None
     linked = session.scalar(_LINKED, {"stripe_ids": stripe_ids})
-    if linked is None and stripe_ids[0].startswith("cs_"):
+    kinds = {kind_of(one) for one in stripe_ids}
+    if linked is None and LinkKind.CHECKOUT_SESSION in kinds:
         linked = session.scalar(_HANDED_OFF, {"stripe_ids": stripe_ids})
-    if linked is None and any(one.startswith("sub_") for one in stripe_ids):
+    if linked is None and LinkKind.SUBSCRIPTION in kinds:
         first = find_plan_gift(session, stripe_ids)
         linked = None if first is None else first.id
     return linked
@@ -264,13 +269,19 @@ def _find_known(session: Session, stripe_ids: tuple[str, ...]) -> int | None:
 _CHECKOUTS = table_of(Checkout)
 _HANDED_OFF = (
     sa.select(_CHECKOUTS.c.gift_id)
-    .where(_CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("stripe_ids", expanding=True)))
+    .where(
+        _CHECKOUTS.c.provider == Provider.STRIPE,
+        _CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("stripe_ids", expanding=True)),
+    )
     .limit(1)
 )
 _LINKS = table_of(StripeLink).c
 _LINKED = (
     sa.select(_LINKS.gift_id)
-    .where(_LINKS.stripe_id.in_(sa.bindparam("stripe_ids", expanding=True)))
+    .where(
+        _LINKS.provider == Provider.STRIPE,
+        _LINKS.stripe_id.in_(sa.bindparam("stripe_ids", expanding=True)),
+    )
     .limit(1)
 )
 
@@ -279,7 +290,7 @@ def link(act: Act, stripe_ids: tuple[str, ...], gift_id: int) -> None:
     """Remember whose these Stripe objects are, and apply the events that waited for that."""
     if not stripe_ids:
         return
-    rows = [{"stripe_id": stripe_id, "gift_id": gift_id} for stripe_id in stripe_ids]
+    rows = [link_row(stripe_id, gift_id) for stripe_id in stripe_ids]
     _apply_waiting(act, insert_new(act.session, StripeLink, *rows))
 
 
@@ -306,6 +317,7 @@ def _apply_apart(act: Act, event: Document) -> Outcome:
 _WAITING = (
     sa.select(_EVENTS.c.id, _EVENTS.c.payload)
     .where(
+        _EVENTS.c.provider == Provider.STRIPE,
         _EVENTS.c.waits_for.in_(sa.bindparam("stripe_ids", expanding=True)),
         _EVENTS.c.state.in_((EventState.WAITING, EventState.IGNORED, EventState.NOT_OURS)),
     )
@@ -314,13 +326,14 @@ _WAITING = (
 
 
 def _close_checkout(session: Session, reading: Reading) -> None:
-    session_ids = [stripe_id for stripe_id in reading.links if stripe_id.startswith("cs_")]
+    session_ids = [one for one in reading.links if kind_of(one) is LinkKind.CHECKOUT_SESSION]
     session.execute(_CLOSE, {"stripe_ids": session_ids, "left": reading.checkout_state})
 
 
 _CLOSE = (
     sa.update(_CHECKOUTS)
     .where(
+        _CHECKOUTS.c.provider == Provider.STRIPE,
         _CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("stripe_ids", expanding=True)),
         _CHECKOUTS.c.state != "complete",
     )

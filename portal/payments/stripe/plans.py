@@ -15,6 +15,7 @@ from portal.gifts.models import Gift, Plan, Subscription, SubscriptionState
 from portal.gifts.operations import add_gift, lock_gift, record_event
 from portal.money import Money
 from portal.payments.models import StripeLink
+from portal.payments.stripe.kinds import link_row
 from portal.payments.stripe.reading import PlanChange, Reading, Renewal
 from portal.services import Act
 
@@ -79,7 +80,7 @@ def _follows(act: Act, plan: Plan, gift: Gift, subscription_id: str) -> bool:
     """
     if plan.stripe_subscription_id == subscription_id:
         return True
-    insert_new(act.session, StripeLink, {"stripe_id": subscription_id, "gift_id": gift.id})
+    insert_new(act.session, StripeLink, link_row(subscription_id, gift.id))
     has_own = plan.stripe_subscription_id is not None
     state = SubscriptionState.BESIDE if has_own else SubscriptionState.FOLLOWED
     is_new = keep_subscription(act, plan.id, subscription_id, state)

@@ -17,9 +17,10 @@ from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import select_payments
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
-from portal.payments.models import Refund, RefundState, find_installation
+from portal.payments.models import LinkKind, Refund, RefundState, find_installation
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable, at
+from portal.payments.stripe.kinds import kind_of
 from portal.payments.stripe.readers import read_refund
 from portal.plain import clean_line
 from portal.services import Act, Services
@@ -218,10 +219,14 @@ def list_paid_subjects(session: Session, gift_id: int) -> list[str]:
 def find_intents(gateway: Gateway, subjects: list[str]) -> dict[str, str]:
     """The payment intent of each: refunds are made of those, an invoice's is asked for."""
     found = {
-        subject: gateway.find_payment_of_invoice(subject) if subject.startswith("in_") else subject
+        subject: gateway.find_payment_of_invoice(subject) if _is_invoice(subject) else subject
         for subject in subjects
     }
     return {subject: intent for subject, intent in found.items() if intent is not None}
+
+
+def _is_invoice(subject: str) -> bool:
+    return kind_of(subject) is LinkKind.INVOICE
 
 
 def count_left(session: Session, gift_id: int, intents: dict[str, str]) -> dict[str, int]:
@@ -239,7 +244,7 @@ def _list_payments(session: Session, gift_id: int) -> list[Evidence]:
     return [
         one
         for one in session.scalars(paid.order_by(Evidence.id))
-        if one.subject.startswith(("pi_", "in_"))
+        if kind_of(one.subject) in {LinkKind.PAYMENT_INTENT, LinkKind.INVOICE}
     ]
 
 

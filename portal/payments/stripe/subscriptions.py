@@ -17,6 +17,7 @@ from portal.gifts.operations import lock_gift, record_event
 from portal.payments.models import StripeLink
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import Gateway, StripeRefused
+from portal.payments.stripe.kinds import link_row
 from portal.payments.stripe.plans import find_plan, keep_subscription, lock_plan
 from portal.payments.stripe.readers import read_subscription
 from portal.services import Act, Services
@@ -47,7 +48,7 @@ def is_superseded(session: Session, plan_id: int, subscription_id: str) -> bool:
 def supersede(act: Act, gift: Gift, plan_id: int, ended: Iterable[str]) -> None:
     """Keep that subscriptions of a locked plan are over for another, also in the gift's story."""
     for subscription_id in ended:
-        insert_new(act.session, StripeLink, {"stripe_id": subscription_id, "gift_id": gift.id})
+        insert_new(act.session, StripeLink, link_row(subscription_id, gift.id))
         keep_subscription(act, plan_id, subscription_id, SubscriptionState.BESIDE)
         if _mark_superseded(act, subscription_id):
             data = {"subscription": subscription_id}
