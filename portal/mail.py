@@ -38,7 +38,10 @@ ASK_TIMEOUT_SECONDS = 4
 
 
 class Email(Base):
-    """A message that was, or is to be, sent. `gift_id` has no foreign key: any gift or none."""
+    """A message that was, or is to be, sent. `gift_id` has no foreign key: any gift or none.
+
+    `noted_at` is when its gift's story told that it went out.
+    """
 
     __tablename__ = "emails"
     __table_args__ = (partial_index("ix_emails_waiting", "id", where="sent_at IS NULL"),)
@@ -52,6 +55,7 @@ class Email(Base):
     locale: Mapped[str] = mapped_column(sa.String(12))
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    noted_at: Mapped[datetime | None]
     problem: Mapped[str] = mapped_column(sa.String(300), default="")
     tries: Mapped[int] = mapped_column(default=0, server_default="0")
 
@@ -140,6 +144,17 @@ def deliver(
         _note(database, email_id, problem=str(error)[:LONGEST_PROBLEM])
         raise
     return True
+
+
+def mark_noted(session: Session, email_id: int, now: datetime) -> bool:
+    """Whether a message that went out has still to be told of in its gift's story; once."""
+    marked = session.execute(
+        sa.update(Email)
+        .where(Email.id == email_id, Email.sent_at.is_not(None), Email.noted_at.is_(None))
+        .values(noted_at=now)
+        .returning(Email.id)
+    )
+    return marked.first() is not None
 
 
 def _begin(database: Database, email_id: int, recipient: str) -> sa.Row[str, datetime] | None:

@@ -19,7 +19,10 @@ class Donor(Base):
 
 
 class Consent(Base):
-    """A yes to news: the wording that was shown, and when. Kept apart from receipts."""
+    """A yes to news: the wording that was shown, and when. Kept apart from receipts.
+
+    `gift_id` is the gift it came with; `source` says the same, or another way, for people.
+    """
 
     __tablename__ = "consents"
 
@@ -29,5 +32,6 @@ class Consent(Base):
     wording: Mapped[str] = mapped_column(sa.Text)
     locale: Mapped[str] = mapped_column(sa.String(12))
     source: Mapped[str] = mapped_column(sa.String(40))
+    gift_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("gifts.id"), index=True)
     given_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]

@@ -18,15 +18,16 @@ def find_or_add_donor(act: Act, email: str) -> Donor:
 
 
 def record_news_consent(
-    act: Act, donor: Donor, *, wording: str, locale: str, source: str
+    act: Act, donor: Donor, *, wording: str, locale: str, source: str, gift_id: int | None = None
 ) -> Consent:
-    """Keep the very words the donor ticked."""
+    """Keep the very words the donor ticked, and with which gift."""
     consent = Consent(
         donor_id=donor.id,
         channel="news",
         wording=wording,
         locale=locale,
         source=source,
+        gift_id=gift_id,
         given_at=act.now,
     )
     act.session.add(consent)

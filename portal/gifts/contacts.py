@@ -88,11 +88,7 @@ def _write_history(before: Contact, right: Contact) -> Document:
 
 
 def _take_along(session: Session, gift: Gift, donor_id: int) -> None:
-    session.execute(
-        sa.update(Consent)
-        .where(Consent.source == f"gift {gift.reference}")
-        .values(donor_id=donor_id)
-    )
+    session.execute(sa.update(Consent).where(Consent.gift_id == gift.id).values(donor_id=donor_id))
     session.execute(
         sa.update(Email)
         .where(Email.gift_id == gift.id, Email.sent_at.is_(None))

@@ -195,6 +195,7 @@ def _keep_gift(act: Act, order: GiftOrder) -> Gift:
             wording=order.news_wording,
             locale=order.giver.locale,
             source=f"gift {gift.reference}",
+            gift_id=gift.id,
         )
     mode = order.region.mode(gift.mode)
     if mode is not None and not mode.is_stripe:

@@ -13,7 +13,7 @@ from portal.gifts.operations import record_event
 from portal.gifts.queries import count_received
 from portal.i18n import pick, use_locale
 from portal.logs import get_logger
-from portal.mail import Letter, deliver, register_email, render_letter
+from portal.mail import Letter, deliver, mark_noted, register_email, render_letter
 from portal.money import Money, format_money
 from portal.payments.stripe.subscriptions import is_superseded
 from portal.payments.transfers.following import is_wanted
@@ -52,8 +52,9 @@ def send_notice(services: Services, message: str, gift_id: int, *, key: str) -> 
             now=now,
             gift_id=gift_id,
         )
-    if deliver(services.database, services.settings, email.id, letter, now):
-        with services.write() as act:
+    deliver(services.database, services.settings, email.id, letter, now)
+    with services.write() as act:
+        if mark_noted(act.session, email.id, act.now):
             record_event(act, gift, "letter_sent", actor="system", data={"message": message})
 
 

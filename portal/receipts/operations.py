@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session, make_transient_to_detached
 
 from portal.database import Document, count_on, insert_new, table_of
 from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Evidence, Gift, GiftEvent
+from portal.gifts.models import Evidence, Gift
 from portal.gifts.operations import record_event
 from portal.i18n import gettext, use_locale
-from portal.mail import deliver, register_email
+from portal.mail import deliver, mark_noted, register_email
 from portal.receipts.composition import compose_snapshot, issue_day, write_day, write_money
 from portal.receipts.letters import write_receipt_letter
 from portal.receipts.marks import VOID, Marking, receipt_mark, write_marking
@@ -210,16 +210,6 @@ def send_receipt(
         )
     deliver(services.database, services.settings, email.id, letter, services.now())
     with services.write(actor) as act:
-        _note_sent(act, gift, receipt, key)
-
-
-def _note_sent(act: Act, gift: Gift, receipt: Receipt, key: str) -> None:
-    """A line in the gift's story, once a message."""
-    told = act.session.scalars(
-        sa.select(GiftEvent.data).where(
-            GiftEvent.gift_id == gift.id, GiftEvent.kind == "receipt_sent"
-        )
-    )
-    if all(data.get("email") != key for data in told):
-        data = {"receipt": receipt.label, "email": key}
-        record_event(act, gift, "receipt_sent", actor=act.actor, data=data)
+        if mark_noted(act.session, email.id, act.now):
+            data = {"receipt": receipt.label, "email": key}
+            record_event(act, gift, "receipt_sent", actor=act.actor, data=data)

@@ -5,13 +5,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 
 from portal.codes.terms import Frequency
 from portal.database import Database
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Plan
+from portal.gifts.models import Gift, GiftEvent, Plan
 from portal.gifts.operations import book_claims, lock_gift
+from portal.mail import Email
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
 from portal.payments.letters import send_notice
@@ -51,6 +53,39 @@ class Post:
 @pytest.fixture
 def post(place: Workplace, inbox: tuple[MailStore, int]) -> Post:
     return Post(place, *inbox)
+
+
+def told_of(place: Workplace, gift: Gift) -> int:
+    """How often the gift's story says that a letter went out."""
+    with place.database.read() as session:
+        told = sa.select(sa.func.count(GiftEvent.id)).where(
+            GiftEvent.gift_id == gift.id, GiftEvent.kind == "letter_sent"
+        )
+        return session.scalar(told) or 0
+
+
+def test_a_letter_is_told_of_once_also_where_that_was_cut_off(place: Workplace, post: Post) -> None:
+    gift = place.gift(place.start(mode="interac").token)
+    now = datetime.now(UTC)
+    key = f"gift_instructions:{gift.id}:{gift.reference}"
+    with place.database.write() as session:
+        session.add(
+            Email(
+                key=key.replace(":", "-"),
+                gift_id=gift.id,
+                message="gift_instructions",
+                recipient=gift.email,
+                subject="",
+                locale="en",
+                created_at=now,
+                sent_at=now,
+            )
+        )
+    for _ in range(2):
+        services = replace(place.services, settings=post.settings)
+        send_notice(services, "gift_instructions", gift.id, key=key)
+    assert post.store.list_messages() == []
+    assert told_of(place, gift) == 1
 
 
 def test_a_transfer_comes_with_its_instructions(place: Workplace, post: Post) -> None:

@@ -12,7 +12,8 @@ from portal.audit import add_entry
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Base, Database, DatabaseUnavailable
 from portal.donors.giver import Giver
-from portal.donors.operations import find_or_add_donor
+from portal.donors.models import Consent
+from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.form_keys import FormKey, take_key
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
@@ -28,6 +29,7 @@ from portal.gifts.models import (
 )
 from portal.gifts.operations import add_gift, add_plan, book_claims, record_event
 from portal.gifts.words import list_words
+from portal.mail import Email
 from portal.money import Money
 from portal.payments.models import Checkout, Refund, StripeEvent, StripeLink
 from portal.payments.statements.models import Match, StatementFile, StatementLine
@@ -420,6 +422,25 @@ def test_links_of_before_learn_what_they_link(database: Database) -> None:
             copy_row(session, table, 1, provider="another")
     with pytest.raises(FORBIDDEN), database.write() as session:
         session.execute(sa.text("UPDATE stripe_events SET type = 'y'"))
+
+
+def test_letters_and_consents_of_before_are_linked(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    with database.write() as session:
+        act, gift = act_in(session, NOW), session.get_one(Gift, gift_id)
+        donor = find_or_add_donor(act, gift.email)
+        for source in (f"gift {gift.reference}", "gift of another", "a stall"):
+            record_news_consent(act, donor, wording="News", locale="en", source=source)
+        for key, sent_at in (("sent", NOW), ("waiting", None)):
+            letter = {"message": "receipt", "recipient": "a@b", "subject": "x", "locale": "en"}
+            session.add(Email(key=key, created_at=NOW, sent_at=sent_at, **letter))
+    schema.downgrade(database, "20261127_providers")
+    schema.upgrade(database)
+    with database.read() as session:
+        consents = sa.select(Consent.gift_id).order_by(Consent.id)
+        assert session.scalars(consents).all() == [gift_id, None, None]
+        noted = sa.select(Email.key, Email.noted_at).order_by(Email.id)
+        assert [tuple(row) for row in session.execute(noted)] == [("sent", NOW), ("waiting", None)]
 
 
 def copy_row(session: Session, name: str, row_id: int, **changes: object) -> None:

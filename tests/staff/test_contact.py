@@ -35,7 +35,8 @@ def paid(catalogued: Database) -> Gift:
             donor,
             wording="News",
             locale="en",
-            source=f"gift {gift.reference}",
+            source="the form",
+            gift_id=gift.id,
         )
         pay_sample(session, gift, "pi_1")
         session.add(
