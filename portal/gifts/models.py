@@ -94,10 +94,6 @@ class Plan(Base):
         return None if self.status == "cancelled" else self.stripe_subscription_id
 
 
-# How the origin of a gift begins that nobody promised, with the money it stands for behind it.
-UNATTRIBUTED = "unattributed:"
-
-
 class Gift(Base):
     """One gift: what was promised, by whom, and where it stands.
 
@@ -105,6 +101,8 @@ class Gift(Base):
     `paid_minor` is what came, nothing taken off; `received_at` when the last of it came,
     and `received_on` the day that was where its issuer is, as receipts have it;
     `refunded_minor` what went back of it, by refunds and by disputes that were lost.
+    `origin` names what made it where no donor did, once; `is_unattributed` says that it only
+    stands for money that nobody promised.
     """
 
     __tablename__ = "gifts"
@@ -130,6 +128,7 @@ class Gift(Base):
     token: Mapped[str] = mapped_column(sa.String(32), unique=True)
     reference: Mapped[str] = mapped_column(sa.String(16), unique=True)
     origin: Mapped[str | None] = mapped_column(sa.String(80), unique=True)
+    is_unattributed: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     plan_id: Mapped[int | None] = mapped_column(sa.ForeignKey("plans.id"), index=True)
     donor_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Donor.id), index=True)
 
@@ -172,11 +171,6 @@ class Gift(Base):
     def money(self) -> Money:
         """All the donor promises."""
         return Money(self.amount_minor, self.currency)
-
-    @property
-    def is_unattributed(self) -> bool:
-        """Whether it only stands for money that nobody promised."""
-        return self.origin is not None and self.origin.startswith(UNATTRIBUTED)
 
     @property
     def received(self) -> Money:

@@ -53,12 +53,14 @@ def add_gift(
     plan_id: int | None = None,
     fingerprint: str | None = None,
     origin: str | None = None,
+    is_unattributed: bool = False,
 ) -> Gift:
     """Keep a promise to give: a pending gift with its first event."""
     gift = Gift(
         token=make_token(),
         reference=free_reference(act.session),
         origin=origin,
+        is_unattributed=is_unattributed,
         plan_id=plan_id,
         donor_id=donor_id,
         region=pledge.region,

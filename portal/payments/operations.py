@@ -13,7 +13,7 @@ from portal.codes.terms import Frequency, Pledge
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import RECEIVED, FactKind, Status
-from portal.gifts.models import UNATTRIBUTED, Gift
+from portal.gifts.models import Gift
 from portal.gifts.operations import Booked, add_gift, book_claims, lock_gift, record_event
 from portal.mail import Email
 from portal.money import Money
@@ -95,7 +95,7 @@ def accept_unattributed(
     """
     if claim.money is None:
         raise ValueError("only money can be unattributed")
-    origin = f"{UNATTRIBUTED}{claim.subject}"
+    origin = f"unattributed:{claim.subject}"
     gift = act.session.scalar(sa.select(Gift).where(Gift.origin == origin))
     if gift is None:
         place = act.catalogue.home_of(region)
@@ -116,6 +116,7 @@ def accept_unattributed(
             donor_id=None,
             partner=None,
             origin=origin,
+            is_unattributed=True,
         )
         record_event(act, gift, "unattributed", actor="system", why=why)
         if beside is not None:

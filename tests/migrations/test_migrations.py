@@ -443,6 +443,19 @@ def test_letters_and_consents_of_before_are_linked(database: Database) -> None:
         assert [tuple(row) for row in session.execute(noted)] == [("sent", NOW), ("waiting", None)]
 
 
+def test_unattributed_money_of_before_is_marked(database: Database) -> None:
+    add_paid_gift(database)
+    origins = ("unattributed:pi_1", "in_1", "unattributed")
+    with database.write() as session:
+        for number, origin in enumerate(origins):
+            copy_row(session, "gifts", 1, origin=origin, token=f"{number}", reference=f"{number}")
+    schema.downgrade(database, "20261127_noted")
+    schema.upgrade(database)
+    with database.read() as session:
+        marked = session.scalars(sa.select(Gift.origin).where(Gift.is_unattributed))
+        assert marked.all() == ["unattributed:pi_1"]
+
+
 def copy_row(session: Session, name: str, row_id: int, **changes: object) -> None:
     """Add a row that is like another but for some values."""
     table = Base.metadata.tables[name]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import table_of
 from portal.gifts.lifecycle import Status
-from portal.gifts.models import UNATTRIBUTED, Gift
+from portal.gifts.models import Gift
 from portal.money import Money
 from portal.payments.matching.candidates import Notice, OpenGift
 from portal.payments.matching.candidates import PayerAlias as KnownPayer
@@ -184,7 +184,7 @@ def _open_gifts(session: Session, catalogue: Catalogue) -> Iterator[OpenGift]:
 
 def is_for_someone() -> sa.ColumnElement[bool]:
     """Leaves out gifts that only stand for money nobody claimed."""
-    return sa.or_(Gift.origin.is_(None), Gift.origin.not_like(f"{UNATTRIBUTED}%"))
+    return Gift.is_unattributed.is_(False)
 
 
 def _payers(session: Session) -> Iterator[KnownPayer]:
