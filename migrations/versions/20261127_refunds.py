@@ -11,8 +11,6 @@ Revises: 20261127_line_links
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +22,8 @@ branch_labels = None
 depends_on = None
 
 BATCH = 5_000
-GUARD = "guard_evidence_update"
+# As 20261123_guards said it.
+SAYS = "is booked and stays as it is"
 TAKING = (
     "refund_pending",
     "refunded",
@@ -69,8 +68,9 @@ def upgrade() -> None:
     op.add_column("evidence", sa.Column("payment", sa.String(80)))
     connection = op.get_bind()
     _keep_wishes(connection)
-    with _unguarded(connection):
-        _fill_payments(connection)
+    op.unguard_rows("evidence")
+    _fill_payments(connection)
+    op.guard_rows("evidence", SAYS)
 
 
 def _table(name: str, *columns: str, at: str | None = None) -> Any:
@@ -166,21 +166,6 @@ def _fill_payments(connection: sa.Connection) -> None:
         if found:
             connection.execute(fill, found)
         last = rows[-1].id
-
-
-@contextmanager
-def _unguarded(connection: sa.Connection) -> Iterator[None]:
-    """Without the trigger that keeps evidence as it came."""
-    if connection.dialect.name != "sqlite":
-        connection.execute(sa.text(f"ALTER TABLE evidence DISABLE TRIGGER {GUARD}"))
-        yield
-        connection.execute(sa.text(f"ALTER TABLE evidence ENABLE TRIGGER {GUARD}"))
-        return
-    named = sa.text("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = :name")
-    guard = connection.scalar(named, {"name": GUARD})
-    connection.exec_driver_sql(f"DROP TRIGGER {GUARD}")
-    yield
-    connection.exec_driver_sql(guard)
 
 
 def downgrade() -> None:

@@ -44,7 +44,7 @@ def correct_giver(
     unreceipted = [one for one in changed if find_receipt(act.session, one.id) is None]
     receipts = []
     for one in (*unreceipted, *(outdated if replaces else ())):
-        receipt = correct_receipt(act, one, act.catalogue.home_of(one.region))
+        receipt = correct_receipt(act, one, act.catalogue.home_of(one).region)
         if receipt is not None:
             act.promise("send_receipt", receipt.id)
             receipts.append(receipt)
@@ -55,4 +55,4 @@ def correct_giver(
 
 def _is_outdated(act: Act, gift: Gift) -> bool:
     receipt = find_receipt(act.session, gift.id)
-    return receipt is not None and is_outdated(receipt, gift, act.catalogue.home_of(gift.region))
+    return receipt is not None and is_outdated(receipt, gift, act.catalogue.home_of(gift).region)

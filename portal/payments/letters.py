@@ -40,7 +40,7 @@ def send_notice(services: Services, message: str, gift_id: int, *, key: str) -> 
         sums = _sums_of(session, gift, subject)
         if message in ABOUT_PLANS:
             sums = replace(sums, money=_monthly(session, gift))
-    region = services.catalogue.home_of(gift.region)
+    region = services.catalogue.home_of(gift).region
     letter = write_notice(services.settings, message, gift, region, sums)
     with services.database.write() as session:
         email = register_email(

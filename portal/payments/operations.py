@@ -36,7 +36,7 @@ def accept_for(act: Act, gift: Gift, claims: Sequence[Claim]) -> Booked:
     for claim in claims:
         if claim.fact is FactKind.PAID and not _fits(claim, gift):
             raise MoneyDiffers(f"{claim.money} for {gift.money}")
-    timezone = act.catalogue.home_of(gift.region).issuer.timezone
+    timezone = act.catalogue.home_of(gift).region.issuer.timezone
     booked = book_claims(act, gift, claims, timezone=timezone)
     if booked.moves_money_in:
         _keep_receipt(act, booked)
@@ -54,7 +54,7 @@ def _fits(claim: Claim, gift: Gift) -> bool:
 
 def _keep_receipt(act: Act, booked: Booked) -> None:
     gift = booked.gift
-    kept = keep_receipt(act, gift, act.catalogue.home_of(gift.region))
+    kept = keep_receipt(act, gift, act.catalogue.home_of(gift).region)
     if kept.numbered is not None:
         act.promise("send_receipt", kept.numbered.id)
     elif kept.cancelled is not None and gift.email and _was_sent(act.session, kept.cancelled):
@@ -98,7 +98,7 @@ def accept_unattributed(
     origin = f"unattributed:{claim.subject}"
     gift = act.session.scalar(sa.select(Gift).where(Gift.origin == origin))
     if gift is None:
-        place = act.catalogue.home_of(region)
+        place = act.catalogue.issuing(region)
         pledge = Pledge(
             given=claim.money,
             cover=Money(0, claim.money.currency),
@@ -141,7 +141,7 @@ def issue_missing_receipts(services: Services) -> int:
     for gift_id in missing:
         with services.write() as act:
             gift = lock_gift(act.session, gift_id)
-            receipt = reserve_receipt(act, gift, act.catalogue.home_of(gift.region))
+            receipt = reserve_receipt(act, gift, act.catalogue.home_of(gift).region)
             if receipt is not None:
                 act.promise("send_receipt", receipt.id)
     return len(missing)

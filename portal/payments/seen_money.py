@@ -40,7 +40,7 @@ def receive_by_word(
     subject = f"word:{gift.id}:{once}"
     if _find(act.session, gift, subject) is not None:
         return
-    timezone = act.catalogue.home_of(gift.region).issuer.timezone
+    timezone = act.catalogue.home_of(gift).region.issuer.timezone
     _check_amount(money, gift)
     _check_day(day, issue_day(timezone, act.now).date())
     claim = Claim(

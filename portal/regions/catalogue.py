@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 from urllib.parse import quote
 
 from portal.i18n import gettext, pick
@@ -332,12 +332,33 @@ class Region:
         return tuple(mode for mode in self.offered if mode.takes(currency, frequency))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a gift belongs: its region, and its mode there, as far as they are known."""
+
+    region: Region
+    mode: Mode | None
+
+
+class Promised(Protocol):
+    """What is needed of a gift to find its home: its region's slug, and its mode's key."""
+
+    @property
+    def region(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All regions by slug, in the order a chooser lists them, as of one version."""
+    """All regions by slug, in the order a chooser lists them, as of one version.
+
+    `former` ones were taken out: nothing new is given there, and their gifts live on.
+    """
 
     regions: Mapping[str, Region]
     version: int
+    former: Mapping[str, Region] = field(default_factory=dict)
 
     def by_slug(self, slug: str) -> Region | None:
         """The region of an address, whatever its case."""
@@ -353,9 +374,21 @@ class Catalogue:
         wanted = country.upper()
         return next((here for here in self.regions.values() if wanted in here.countries), None)
 
-    def home_of(self, slug: str) -> Region:
-        """The region whose issuer a gift of `slug` belongs to; `LookupError` without any."""
-        region = self.by_slug(slug) or self.rest
+    def known(self, slug: str) -> Region | None:
+        """The same, also of one that was taken out."""
+        return self.by_slug(slug) or self.former.get(slug.lower())
+
+    def home_of(self, gift: Promised) -> Home:
+        """A gift's region and mode, also when they have left the catalogue.
+
+        `LookupError` where nobody knows the region and there is no rest of the world.
+        """
+        region = self.issuing(gift.region)
+        return Home(region, region.mode(gift.mode))
+
+    def issuing(self, slug: str) -> Region:
+        """The region whose issuer money of `slug` belongs to; `LookupError` without any."""
+        region = self.known(slug) or self.rest
         if region is None:
             raise LookupError("the catalogue has no region for this gift")
         return region

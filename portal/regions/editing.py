@@ -87,3 +87,11 @@ def restore_region(act: Act, record: RegionRecord, folder: Path = DATA) -> None:
             bump_version(act.session)
             return
     raise RegionError(f"{record.slug}: has no file to follow")
+
+
+def take_out(act: Act, record: RegionRecord, *, is_out: bool) -> None:
+    """Take a region out of the catalogue, or put it back; its gifts live on either way."""
+    if is_out is (record.removed_at is not None):
+        return
+    record.removed_at = act.now if is_out else None
+    bump_version(act.session)

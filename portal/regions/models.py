@@ -12,6 +12,8 @@ class RegionRecord(Base):
     """One region's whole document, as its file or staff wrote it.
 
     `edited_at` is set once staff changed it; its file no longer overwrites it then.
+    `removed_at` is set while it is out of the catalogue: nothing new is given there, and the
+    gifts that were are looked after by what the document says.
     """
 
     __tablename__ = "regions"
@@ -21,6 +23,7 @@ class RegionRecord(Base):
     document: Mapped[Document]
     updated_at: Mapped[datetime]
     edited_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
 
 
 class CatalogueState(Base):

@@ -27,12 +27,14 @@ def load_catalogue(session: Session) -> Catalogue:
     """The whole catalogue as the database has it now."""
     version = read_version(session)
     rows = session.execute(
-        sa.select(RegionRecord.slug, RegionRecord.document).order_by(
-            RegionRecord.position, RegionRecord.slug
-        )
+        sa.select(
+            RegionRecord.slug, RegionRecord.document, RegionRecord.removed_at.is_not(None)
+        ).order_by(RegionRecord.position, RegionRecord.slug)
     )
-    regions = {slug: _parse_known(slug, json.dumps(document)) for slug, document in rows}
-    return Catalogue(regions=regions, version=version)
+    places: dict[bool, dict[str, Region]] = {False: {}, True: {}}
+    for slug, document, is_removed in rows:
+        places[is_removed][slug] = _parse_known(slug, json.dumps(document))
+    return Catalogue(regions=places[False], former=places[True], version=version)
 
 
 @lru_cache(maxsize=256)

@@ -54,7 +54,13 @@ def _leads_somewhere(mode: Mode) -> bool:
 def narrow(catalogue: Catalogue, means: Means) -> Catalogue:
     """The catalogue as this installation can keep what it offers."""
     regions = {slug: _narrow_region(one, means) for slug, one in catalogue.regions.items()}
-    return replace(catalogue, regions=regions)
+    former = {slug: _close(one) for slug, one in catalogue.former.items()}
+    return replace(catalogue, regions=regions, former=former)
+
+
+def _close(region: Region) -> Region:
+    """Nothing is offered, and what was still says how it is paid."""
+    return replace(region, modes=tuple(replace(mode, offered=False) for mode in region.modes))
 
 
 def _narrow_region(region: Region, means: Means) -> Region:

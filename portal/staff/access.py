@@ -80,6 +80,7 @@ NEEDED = {
     "staff.move": Role.ADMIN,
     "staff.offer": Role.ADMIN,
     "staff.restore": Role.ADMIN,
+    "staff.take_region_out": Role.ADMIN,
     "staff.mode": Role.ADMIN,
     "staff.send_mode": Role.ADMIN,
     "staff.users": Role.ADMIN,

@@ -133,6 +133,8 @@ ACTS = {
     "mode_withdraw": "Took a mode of payment off the form",
     "mode_edit": "Changed a mode of payment",
     "region_restore": "Took a region back to its file",
+    "region_remove": "Took a region out of the catalogue",
+    "region_readmit": "Put a region back into the catalogue",
 }
 MESSAGES = {
     "receipt": "Receipt",

@@ -1,6 +1,6 @@
 """The catalogue's words for lists and filters, in the reader's language."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from portal.regions.catalogue import Catalogue, Texts
@@ -28,7 +28,7 @@ def current_catalogue() -> Catalogue:
 
 
 def current_names() -> Names:
-    catalogue = current_catalogue()
+    catalogue = _all_regions(current_catalogue())
     return Names(
         name_regions(catalogue),
         name_funds(catalogue),
@@ -43,13 +43,18 @@ def _common_modes() -> dict[str, Texts]:
     return {key: mode["label"] for key, mode in read_common_modes().items()}
 
 
+def _all_regions(catalogue: Catalogue) -> Catalogue:
+    """With those that were taken out: their gifts are listed and filtered like all."""
+    return replace(catalogue, regions={**catalogue.regions, **catalogue.former})
+
+
 def timezone_of(region: str) -> str:
     """The zone a region's times are shown in."""
-    found = current_catalogue().by_slug(region)
+    found = current_catalogue().known(region)
     return found.timezone if found else "UTC"
 
 
 def all_currencies() -> list[str]:
     """Every currency that some region takes."""
-    regions = current_catalogue().regions.values()
+    regions = _all_regions(current_catalogue()).regions.values()
     return sorted({option.currency for region in regions for option in region.currencies})

@@ -238,3 +238,24 @@ def test_every_sentence_is_of_a_field_that_a_form_has() -> None:
     }
     for name in SENTENCES:
         assert any(field.startswith(name) for field in fields), name
+
+
+def test_a_region_is_taken_out_and_put_back(
+    signed_in: SignedIn, catalogued: Database, app: Flask
+) -> None:
+    donor = app.test_client()
+    assert isinstance(donor, CheckedClient)
+    begun = give(donor, mode="interac")
+    browser = signed_in("admin")
+    browser.post(f"{CANADA}/out", page=CANADA, out="yes")
+    app.extensions["portal"].regions._look_again_at = 0.0
+    assert donor.get("/give/ca").status_code == 404
+    assert "partnership@loveworldcan.ca" in donor.get(str(begun.location)).text
+    assert "Out of the catalogue" in browser.get("/staff/regions").text
+    assert "Interac e-Transfer" in browser.get("/staff/gifts?region=ca").text
+    browser.post(f"{CANADA}/out", page=CANADA, out="no")
+    app.extensions["portal"].regions._look_again_at = 0.0
+    assert donor.get("/give/ca").status_code == 200
+    with catalogued.read() as session:
+        acts = session.scalars(sa.select(AuditEntry.act).order_by(AuditEntry.id)).all()
+    assert acts[-2:] == ["region_remove", "region_readmit"]

@@ -47,9 +47,11 @@ def find_gift(token: str) -> Gift:
 
 def region_and_mode(found: Gift) -> tuple[Region | None, Mode | None]:
     """Where a gift belongs, and how it is paid, as far as the catalogue still knows."""
-    regions = catalogue()
-    region = regions.by_slug(found.region) or regions.rest
-    return region, region.mode(found.mode) if region else None
+    try:
+        home = catalogue().home_of(found)
+    except LookupError:
+        return None, None
+    return home.region, home.mode
 
 
 def show_gift(

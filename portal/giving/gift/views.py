@@ -7,10 +7,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
-from portal.giving.gift.page import find_gift, show_gift
+from portal.giving.gift.page import find_gift, region_and_mode, show_gift
 from portal.giving.gift.words import Arrival
 from portal.giving.puzzle import read_caller
-from portal.giving.visitors import catalogue, keep_private
+from portal.giving.visitors import keep_private
 from portal.intake.checkout import look_up_return, may_look_up, page_url
 from portal.intake.start import TooManyTries, resume_gift
 from portal.receipts.marks import receipt_mark
@@ -56,8 +56,8 @@ def pay(token: str) -> AnyResponse:
     """Hand the donor of an unpaid gift to the payment page once more."""
     guard_public_post()
     found = find_gift(token)
-    region = catalogue().by_slug(found.region)
-    if region is None or not _is_paid_by_stripe(region.mode(found.mode)):
+    region, mode = region_and_mode(found)
+    if region is None or not _is_paid_by_stripe(mode):
         return keep_private(redirect(page_url(found), 303))
     try:
         url = resume_gift(

@@ -148,7 +148,7 @@ _ADD_MATCH = sa.insert(table_of(Match)).returning(table_of(Match).c.id)
 
 
 def _claims(act: Act, line: StatementLine, match: Match, share: Share, gift: Gift) -> list[Claim]:
-    day = noon(line.booked_on, act.catalogue.home_of(gift.region).issuer.timezone)
+    day = noon(line.booked_on, act.catalogue.home_of(gift).region.issuer.timezone)
     claims = [paid_claim(line, match.subject, share.money, day, match.made_by)]
     if share.is_all:
         claims.append(settled_claim(match.subject, day, match.made_by))

@@ -56,8 +56,7 @@ def _follow(act: Act, gift_id: int) -> None:
 
 def find_care(act: Act, gift: Gift) -> Care | None:
     """The rules for a gift's mode of payment; None where it is not paid by instructions."""
-    region = act.catalogue.by_slug(gift.region)
-    mode = region.mode(gift.mode) if region else None
+    mode = act.catalogue.home_of(gift).mode
     return None if mode is None or mode.is_stripe else Care.of(mode)
 
 

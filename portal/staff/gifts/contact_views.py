@@ -62,7 +62,7 @@ def send_contact(reference: str) -> ResponseReturnValue:
 
 
 def _make_form(gift: Gift, *, is_sent: bool = False, resend: bool = False) -> ContactForm:
-    region = current_catalogue().by_slug(gift.region)
+    region = current_catalogue().known(gift.region)
     return ContactForm(request.form if is_sent else None, gift, region, resend=resend)
 
 
@@ -109,8 +109,7 @@ def _send_again(act: Act, gift: Gift, done: Corrected) -> bool:
     if receipt is not None:
         act.promise("send_receipt", f"{receipt.id}:{once}:{act.actor}")
         return True
-    region = act.catalogue.by_slug(gift.region)
-    mode = region.mode(gift.mode) if region else None
+    mode = act.catalogue.home_of(gift).mode
     if mode is None or mode.is_stripe or not gift.status.is_open:
         return False
     act.promise("send_notice", f"gift_instructions:{gift.id}:{gift.reference}-{once}")

@@ -97,7 +97,7 @@ def _load(reference: str) -> Gift:
     """The gift; 404 for one that Stripe takes care of."""
     with services().database.read() as session:
         gift = find_gift(session, reference)
-    region = current_catalogue().by_slug(gift.region) or current_catalogue().rest
+    region = current_catalogue().home_of(gift).region
     mode = region.mode(gift.mode) if region else None
     if mode is not None and mode.is_stripe:
         abort(404)

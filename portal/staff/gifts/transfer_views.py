@@ -61,8 +61,7 @@ def send_expiry(reference: str) -> ResponseReturnValue:
 
 
 def _care_of(gift: Gift) -> Care | None:
-    region = current_catalogue().by_slug(gift.region)
-    mode = region.mode(gift.mode) if region else None
+    mode = current_catalogue().home_of(gift).mode
     return None if mode is None or mode.is_stripe else Care.of(mode)
 
 

@@ -105,7 +105,7 @@ def find_gift(session: Session, reference: str) -> Gift:
 
 def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
     """A gift's page."""
-    region, names = current_catalogue().by_slug(file.gift.region), current_names()
+    region, names = current_catalogue().known(file.gift.region), current_names()
     actions = list_actions(
         file.gift,
         mode=region.mode(file.gift.mode) if region else None,

@@ -19,6 +19,7 @@ from portal.regions.editing import (
     put_mode,
     restore_region,
     save_region,
+    take_out,
 )
 from portal.regions.models import RegionRecord
 from portal.regions.parsing import RegionError, parse_region
@@ -35,7 +36,10 @@ MOVES = {"up": -1, "down": 1}
 
 @staff.get("/regions")
 def regions() -> ResponseReturnValue:
-    return render_template("staff/regions.html", regions=current_catalogue().regions.values())
+    found = current_catalogue()
+    return render_template(
+        "staff/regions.html", regions=found.regions.values(), former=found.former.values()
+    )
 
 
 @staff.get("/regions/<slug>")
@@ -46,6 +50,7 @@ def region(slug: str) -> ResponseReturnValue:
         "staff/region.html",
         region=parse_region(record.document, slug),
         edited_at=record.edited_at,
+        removed_at=record.removed_at,
         spare=list_spare_modes(record.document),
     )
 
@@ -67,6 +72,22 @@ def offer(slug: str, key: str) -> ResponseReturnValue:
     except RegionError:
         flash(gettext("This is the last mode of payment that is offered here."))
     return redirect(url_for("staff.region", slug=slug, _anchor=f"mode-{key}"), 303)
+
+
+@staff.post("/regions/<slug>/out")
+def take_region_out(slug: str) -> ResponseReturnValue:
+    """Take a region out of the catalogue, or put it back, as the button said."""
+    is_out = request.form.get("out") == "yes"
+    with services().write(current_actor()) as act:
+        record = find_document(act.session, slug) or abort(404)
+        take_out(act, record, is_out=is_out)
+        act.note("region_remove" if is_out else "region_readmit", f"region:{slug}", {})
+    flash(
+        gettext("The region is out of the catalogue. Gifts that were begun there go on.")
+        if is_out
+        else gettext("The region is in the catalogue again.")
+    )
+    return redirect(url_for("staff.region", slug=slug), 303)
 
 
 @staff.post("/regions/<slug>/restore")
