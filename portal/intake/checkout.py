@@ -17,7 +17,7 @@ from portal.i18n import gettext, pick, use_locale
 from portal.intake.admission import Caller, admit
 from portal.logs import get_logger
 from portal.payments.models import Checkout, find_installation
-from portal.payments.stripe.events import apply_reading
+from portal.payments.stripe.comparison import look_up_checkout
 from portal.payments.stripe.gateway import (
     CheckoutOrder,
     StripeRefused,
@@ -25,7 +25,6 @@ from portal.payments.stripe.gateway import (
     at,
 )
 from portal.payments.stripe.plans import find_plan
-from portal.payments.stripe.readers import read_checkout
 from portal.payments.stripe.subscriptions import free_plan
 from portal.regions.catalogue import Region
 from portal.services import Act, Services
@@ -191,13 +190,8 @@ def look_up_return(services: Services, gift: Gift, *, session_id: str) -> bool:
     if known is None or gift.status.is_received:
         return True
     try:
-        checkout = services.gateway.retrieve_checkout(session_id)
+        look_up_checkout(services, session_id)
     except (StripeUnavailable, StripeRefused) as error:
         log.warning("return_not_looked_up", gift_id=gift.id, why=type(error).__name__)
         return isinstance(error, StripeRefused)
-    reading = read_checkout(checkout, services.now())
-    if checkout["livemode"] is not services.gateway.livemode:
-        return True
-    with services.write() as act:
-        apply_reading(act, reading)
     return True

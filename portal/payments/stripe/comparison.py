@@ -182,11 +182,15 @@ def _stale_checkouts(services: Services) -> list[str]:
 
 
 def look_up_checkout(services: Services, session_id: str) -> bool:
-    """Ask Stripe how a hand-off stands and book it; whether anything changed."""
+    """Ask Stripe how a hand-off stands and book it; whether it is over.
+
+    Stripe's errors pass. A session of the other mode, test or live, is none of ours.
+    """
     checkout = services.gateway.retrieve_checkout(session_id)
-    reading = read_checkout(checkout, services.now())
-    if checkout.get("status") == "open":
+    is_ours = checkout.get("livemode") is services.gateway.livemode
+    if not is_ours or checkout.get("status") == "open":
         return False
+    reading = read_checkout(checkout, services.now())
     with services.write() as act:
         apply_reading(act, reading)
     return True
