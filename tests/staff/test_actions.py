@@ -36,7 +36,7 @@ RUNNING = Plan(status="active", stripe_subscription_id="sub_1")
 ENDED = Plan(status="cancelled", stripe_subscription_id="sub_1")
 PART = {"paid_minor": 1000}
 ALL_BACK = {"refunded_minor": 7553}
-NOBODYS = {"origin": "unattributed:line-1"}
+NOBODYS = {"is_unattributed": True}
 
 
 @pytest.mark.parametrize(
