@@ -44,7 +44,6 @@ log = get_logger()
 
 TICKET_LIFE = timedelta(hours=24)
 TICKET_STEP = timedelta(minutes=10)
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def services() -> Services:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import table_of
 from portal.gifts.lifecycle import Fact, FactKind, weigh
-from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
+from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry
 from portal.money import Money
 
 
@@ -19,10 +19,6 @@ def find_gift_by_token(session: Session, token: str) -> Gift | None:
 def find_gift_by_reference(session: Session, reference: str) -> Gift | None:
     """The gift of a canonical reference."""
     return session.scalar(sa.select(Gift).where(Gift.reference == reference))
-
-
-def find_plan(session: Session, plan_id: int) -> Plan | None:
-    return session.get(Plan, plan_id)
 
 
 def list_facts(session: Session, gift_id: int) -> list[Fact]:

@@ -227,14 +227,6 @@ def fail_invoice(world: World, invoice: Json, *, retry: bool) -> Json:
     return invoice
 
 
-def void_invoice(world: World, invoice: Json) -> Json:
-    """Nothing will be asked for it any more."""
-    invoice |= {"auto_advance": False, "next_payment_attempt": None, "status": "void"}
-    invoice["status_transitions"]["voided_at"] = world.now()
-    emit(world, "invoice.voided", world.save(invoice))
-    return invoice
-
-
 def invoice_intent(world: World, invoice_id: str) -> Json:
     """The PaymentIntent that pays an invoice."""
     (payment,) = world.select("invoice_payment", invoice=invoice_id)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 
-METHODS = ("dkim", "spf", "dmarc")
 # Results by which a sender's own policy says: not from us.
 FAILED = frozenset(("fail", "hardfail"))
 
