@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from portal.logs import get_logger
 from portal.serving.answering import Answer, Message, Send
 from portal.serving.limits import Limits
 from portal.serving.receiving import Receive, VisitorLeft
+from portal.serving.turns import TooManyWait
+
+log = get_logger()
 
 Work = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -41,7 +45,7 @@ class Streams:
         leaving = asyncio.ensure_future(_leave(receive))
         try:
             await self._send(answer.head(), send)
-            while (piece := await work(answer.next)) is not None:
+            while (piece := await _next(answer, work)) is not None:
                 if leaving.done():
                     raise VisitorLeft
                 await self._send(_body(piece, more=True), send)
@@ -65,6 +69,18 @@ class Streams:
             raise VisitorLeft from None
         finally:
             self.sending.discard(timeout)
+
+
+async def _next(answer: Answer, work: Work) -> bytes | None:
+    """The next piece. What the app fails at is told to the operator: its reader sees no more."""
+    try:
+        piece: bytes | None = await work(answer.next)
+    except TooManyWait:
+        raise
+    except Exception as error:
+        log.error("answer_broken_off", exc_info=error)
+        raise VisitorLeft from error
+    return piece
 
 
 async def _leave(receive: Receive) -> None:
