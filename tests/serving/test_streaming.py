@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -40,7 +41,9 @@ async def stream(sent: list[dict[str, Any]]) -> None:
 
 def test_an_answer_that_breaks_off_is_never_ended_and_is_in_the_log() -> None:
     sent: list[dict[str, Any]] = []
-    with structlog.testing.capture_logs() as logs, pytest.raises(VisitorLeft):
-        asyncio.run(stream(sent))
+    # A browser that the journeys keep has a loop of its own in this thread.
+    with structlog.testing.capture_logs() as logs, ThreadPoolExecutor(1) as thread:
+        with pytest.raises(VisitorLeft):
+            thread.submit(lambda: asyncio.run(stream(sent))).result()
     assert [message.get("more_body") for message in sent] == [None, True]
     assert [(line["event"], line["log_level"]) for line in logs] == [("answer_broken_off", "error")]
