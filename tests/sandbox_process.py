@@ -23,7 +23,7 @@ SECRET = "whsec_for_the_tests"
 _START = """
 import sys, json
 from pathlib import Path
-from portal.sandbox.config import SandboxConfig
+from portal.sandbox.store import SandboxConfig
 from portal.sandbox.server import serve
 options = json.loads(sys.argv[1])
 serve(SandboxConfig(**options | {"data": Path(options["data"])}))
