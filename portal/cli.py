@@ -204,17 +204,26 @@ def reconcile(*, check: bool) -> None:
         check_books()
         return
     from portal.commands.installation import make_services
-    from portal.payments.stripe.comparison import compare_with_stripe
-    from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
+    from portal.payments.providers import ProviderRefused, ProviderUnavailable
 
-    try:
-        counts = compare_with_stripe(make_services(load_settings()))
-    except (StripeUnavailable, StripeRefused) as error:
-        raise click.ClickException(f"Stripe did not answer ({error}); try again later.") from None
-    click.echo(
-        "Looked up {checkouts} open gifts ({checkouts_changed} changed) "
-        "and {events} events ({events_new} had been missed).".format(**counts)
-    )
+    services = make_services(load_settings())
+    providers = list(services.providers)
+    if not providers:
+        raise click.ClickException(
+            "Nobody who takes payments is set up; for Stripe, set PORTAL_STRIPE_SECRET_KEY."
+        )
+    for provider in providers:
+        try:
+            found = provider.compare(services)
+        except (ProviderUnavailable, ProviderRefused) as error:
+            raise click.ClickException(
+                f"{provider.title} did not answer ({error}); try again later."
+            ) from None
+        click.echo(
+            f"{provider.title}: looked up {found.checkouts} open gifts "
+            f"({found.checkouts_changed} changed) and {found.events} events "
+            f"({found.events_new} had been missed)."
+        )
 
 
 @main.group()

@@ -31,6 +31,7 @@ NAMING = {
 }
 
 Document = dict[str, Any]
+POOL_SIZE = 16
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -137,7 +138,7 @@ class DatabaseUnavailable(Exception):
 class Database:
     """One engine for writing, one for reading, and the sessions on them."""
 
-    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
         self.url = sa.make_url(_with_driver(url))
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         # An error's text goes to the log, where no value of a row belongs.

@@ -16,7 +16,7 @@ from portal.settings import Settings
 
 if TYPE_CHECKING:
     # The kernel carries these two for the rooms that know them; it never looks inside.
-    from portal.payments.stripe.gateway import Gateway
+    from portal.payments.providers import Providers
     from portal.regions.catalogue import Catalogue
     from portal.regions.queries import CatalogueCache
 
@@ -31,7 +31,7 @@ class Services:
     database: Database
     clock: Clock
     jobs: Jobs
-    gateway: "Gateway"
+    providers: "Providers"
     regions: "CatalogueCache"
 
     @property

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -25,9 +26,9 @@ from portal.jobs import (
 )
 from portal.logs import get_logger
 from portal.payments.letters import send_notice
+from portal.payments.providers import ProviderRefused, ProviderUnavailable
 from portal.payments.statements.match_run import match_open_lines
-from portal.payments.stripe.comparison import compare_with_stripe, fetch_fee, retry_event
-from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
+from portal.payments.stripe.comparison import fetch_fee, retry_event
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers.following import follow_transfers
 from portal.receipts.operations import send_receipt
@@ -182,11 +183,12 @@ def _beat(services: Services, executor_id: str) -> None:
 
 
 def _compare(services: Services) -> None:
-    if not services.gateway.is_configured:
-        return
-    try:
-        log.info("compared_with_stripe", **compare_with_stripe(services))
-    except StripeUnavailable:
-        log.warning("stripe_unavailable")
-    except StripeRefused as error:
-        log.error("stripe_refused", why=error.message)
+    for provider in services.providers:
+        try:
+            found = provider.compare(services)
+        except ProviderUnavailable:
+            log.warning("provider_unavailable", provider=provider.name)
+        except ProviderRefused as error:
+            log.error("provider_refused", provider=provider.name, why=error.message)
+        else:
+            log.info("compared", provider=provider.name, **asdict(found))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from portal.database import Base, BigId, Document, enum_of, partial_index
 from portal.donors.models import Donor
-from portal.gifts.evidence import Provider
+from portal.gifts.evidence import PROVIDER_LENGTH, Provider
 from portal.gifts.lifecycle import Status
 from portal.money import Money
 
@@ -48,7 +48,7 @@ class Subscription(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    provider: Mapped[Provider] = mapped_column(enum_of(Provider, 12))
+    provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH))
     stripe_id: Mapped[str] = mapped_column(sa.String(80))
     plan_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("plans.id"), index=True)
     state: Mapped[SubscriptionState] = mapped_column(enum_of(SubscriptionState, 12))
@@ -59,8 +59,8 @@ class Subscription(Base):
 class Plan(Base):
     """A monthly promise, carried by one subscription; each charge is its own gift.
 
-    `stripe_subscription_id` is the one it follows; that, the status and all that Stripe says of
-    the plan are of this one.
+    `stripe_subscription_id` is the one it follows, at its `provider`; that, the status and all
+    that the provider says of the plan are of this one.
     """
 
     __tablename__ = "plans"
@@ -73,6 +73,12 @@ class Plan(Base):
     status: Mapped[str] = mapped_column(sa.String(20))
     stripe_subscription_id: Mapped[str | None] = column_property(
         sa.select(Subscription.stripe_id)
+        .where(Subscription.plan_id == id, Subscription.state == SubscriptionState.FOLLOWED)
+        .correlate_except(Subscription)
+        .scalar_subquery()
+    )
+    provider: Mapped[Provider | None] = column_property(
+        sa.select(Subscription.provider)
         .where(Subscription.plan_id == id, Subscription.state == SubscriptionState.FOLLOWED)
         .correlate_except(Subscription)
         .scalar_subquery()

@@ -226,10 +226,10 @@ def _store(act: Act, gift: Gift, claim: Claim) -> int | None:
     row = {
         "key": claim.key,
         "gift_id": gift.id,
-        "source": claim.source.value,
+        "source": str(claim.source),
         "fact": claim.fact.value,
-        "subject": claim.subject,
-        "payment": claim.payment,
+        "subject": claim.name,
+        "payment": claim.payment_name,
         "amount_minor": claim.money.minor if claim.money is not None else None,
         "currency": claim.money.currency if claim.money is not None else None,
         "occurred_at": claim.occurred_at,
@@ -253,7 +253,7 @@ def _post(act: Act, gift: Gift, fresh: Sequence[tuple[Claim, int]]) -> None:
             "booked_at": act.now,
         }
         for claim, evidence_id in fresh
-        for movement in movements(claim.as_fact(), Accounts(claim.source.value, gift.fund))
+        for movement in movements(claim.as_fact(), Accounts(str(claim.source), gift.fund))
     ]
     if rows:
         insert_new(act.session, LedgerEntry, *rows)

@@ -90,7 +90,7 @@ class TooManyTries(Exception):
 
 
 def start_gift(services: Services, order: GiftOrder) -> Started:
-    """Keep the gift and hand its donor to Stripe, or to its own page with instructions.
+    """Keep the gift and hand its donor to a pay page, or to its own page with instructions.
 
     `NotAllowed`, `GaveAMomentAgo`, `TooManyTries` and `WorkNeeded` keep nothing.
     """
@@ -100,7 +100,7 @@ def start_gift(services: Services, order: GiftOrder) -> Started:
         gift = _find_twin(act, order) if allowed else None
         if allowed and gift is None:
             gift = _keep_gift(act, order)
-        if gift is not None and _goes_to_stripe(order, gift):
+        if gift is not None and _is_handed_on(order, gift):
             checkout = open_checkout(act, gift, order.caller)
     if gift is None:
         raise TooManyTries
@@ -111,15 +111,16 @@ def start_gift(services: Services, order: GiftOrder) -> Started:
     return Started(gift.token, url, gift.fingerprint or "")
 
 
-def _goes_to_stripe(order: GiftOrder, gift: Gift) -> bool:
+def _is_handed_on(order: GiftOrder, gift: Gift) -> bool:
+    """Whether somebody else's pay page takes it from here."""
     mode = order.region.mode(gift.mode)
-    return mode is not None and mode.is_stripe and gift.status is not Status.PROCESSING
+    return mode is not None and not mode.is_instructed and gift.status is not Status.PROCESSING
 
 
 def _count_try(act: Act, order: GiftOrder) -> bool:
     """Whether this visitor may start one more gift of this kind within the hour."""
     mode = order.region.mode(order.pledge.mode)
-    is_card = mode is not None and mode.is_stripe
+    is_card = mode is not None and not mode.is_instructed
     bucket = "card_gifts" if is_card else "transfer_gifts"
     limit = CARD_GIFTS_AN_HOUR if is_card else TRANSFER_GIFTS_AN_HOUR
     return limits.hit(
@@ -198,7 +199,7 @@ def _keep_gift(act: Act, order: GiftOrder) -> Gift:
             gift_id=gift.id,
         )
     mode = order.region.mode(gift.mode)
-    if mode is not None and not mode.is_stripe:
+    if mode is not None and mode.is_instructed:
         instruct(act, gift, mode)
     if terms.code:
         record_event(act, gift, "code_applied", actor="system", data={"code": terms.code})
@@ -222,7 +223,7 @@ def instruct(act: Act, gift: Gift, mode: Mode) -> None:
 
 
 def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Caller) -> str:
-    """Send the donor of an open gift to Stripe again; one that is paid to its own page.
+    """Send the donor of an open gift to its pay page again; one that is paid to its own page.
 
     A monthly gift's earlier subscription is ended first; where that can't be, nothing is handed
     off.
@@ -255,7 +256,7 @@ def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Calle
 
 
 def _can_go_on(region: Region, gift: Gift) -> bool:
-    """Whether Stripe's page may take it: that asks for a whole amount, not the rest of a part."""
+    """Whether a pay page may take it: that asks for a whole amount, not the rest of a part."""
     mode = region.mode(gift.mode)
-    is_stripe = mode is not None and mode.is_stripe
-    return is_stripe and gift.status.is_open and gift.status is not Status.PARTLY_PAID
+    is_charged = mode is not None and not mode.is_instructed
+    return is_charged and gift.status.is_open and gift.status is not Status.PARTLY_PAID

@@ -10,12 +10,11 @@ from sqlalchemy.orm import Session
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, Plan
 from portal.gifts.operations import record_event
-from portal.gifts.queries import count_received
+from portal.gifts.queries import count_received, is_superseded
 from portal.i18n import pick, use_locale
 from portal.logs import get_logger
 from portal.mail import Letter, deliver, mark_noted, register_email, render_letter
 from portal.money import Money, format_money
-from portal.payments.stripe.subscriptions import is_superseded
 from portal.payments.transfers.following import is_wanted
 from portal.payments.transfers.watching import find_watch
 from portal.regions.catalogue import Region
@@ -127,9 +126,9 @@ def _money_of(evidence: Evidence | None, gift: Gift) -> Money:
 
 
 def _instructions(gift: Gift, region: Region, due: str) -> dict[str, Any]:
-    """How to send the money; no steps where the gift's mode is one of Stripe's."""
+    """How to send the money; no steps where somebody else takes it."""
     mode = region.mode(gift.mode)
-    if mode is None or mode.is_stripe:
+    if mode is None or not mode.is_instructed:
         return {"mode": pick(mode.label) if mode else gift.mode, "steps": [], "details": []}
     return {
         "mode": pick(mode.label),

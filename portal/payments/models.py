@@ -1,5 +1,10 @@
-"""What we keep of Stripe: hand-offs, the events it sent, and which of its objects is whose."""
+"""What we keep of providers: hand-offs, the events they sent, and which of their objects is whose.
 
+Each row says whose its ids are. The columns bear the name of the first provider; another one's
+ids stand in them likewise.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -7,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, BigId, Document, enum_of
-from portal.gifts.evidence import Provider
+from portal.gifts.evidence import PROVIDER_LENGTH, Provider
 from portal.gifts.models import Gift
 from portal.money import Money
 
@@ -29,8 +34,18 @@ def find_installation(session: Session) -> str:
     return session.scalars(sa.select(Installation.id)).one()
 
 
+class CheckoutState(StrEnum):
+    """How far a hand-off is: `new` before its provider was asked, `refused` where it said no."""
+
+    NEW = "new"
+    OPEN = "open"
+    COMPLETE = "complete"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+
+
 class Checkout(Base):
-    """One hand-off of a gift to Stripe's pay page."""
+    """One hand-off of a gift to a provider's pay page, which names it `stripe_session_id`."""
 
     __tablename__ = "checkouts"
     __table_args__ = (
@@ -40,12 +55,10 @@ class Checkout(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
-    provider: Mapped[Provider] = mapped_column(
-        enum_of(Provider, 12), default=Provider.STRIPE, server_default=Provider.STRIPE.value
-    )
+    provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH))
     stripe_session_id: Mapped[str | None] = mapped_column(sa.String(80))
     url: Mapped[str] = mapped_column(sa.Text, default="")
-    state: Mapped[str] = mapped_column(sa.String(12))
+    state: Mapped[CheckoutState] = mapped_column(enum_of(CheckoutState, 12))
     expires_at: Mapped[datetime]
     created_at: Mapped[datetime]
 
@@ -75,6 +88,22 @@ class Problem(StrEnum):
 
 # Trying again changes nothing of these.
 HOPELESS = frozenset({Problem.LIVEMODE, Problem.UNREADABLE, Problem.THIN})
+DONE = frozenset({EventState.PROCESSED, EventState.IGNORED, EventState.NOT_OURS})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an event."""
+
+    state: EventState
+    gift_id: int | None = None
+    waits_for: str | None = None
+    problem: str = ""
+
+    @property
+    def is_worth_another_try(self) -> bool:
+        """Whether time, or what comes meanwhile, may help."""
+        return self.state not in DONE and self.problem not in HOPELESS
 
 
 class StripeEvent(Base):
@@ -91,9 +120,7 @@ class StripeEvent(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    provider: Mapped[Provider] = mapped_column(
-        enum_of(Provider, 12), default=Provider.STRIPE, server_default=Provider.STRIPE.value
-    )
+    provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH))
     stripe_event_id: Mapped[str] = mapped_column(sa.String(80))
     type: Mapped[str] = mapped_column(sa.String(80))
     livemode: Mapped[bool]
@@ -127,12 +154,7 @@ class StripeLink(Base):
     __tablename__ = "stripe_links"
 
     stripe_id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
-    provider: Mapped[Provider] = mapped_column(
-        enum_of(Provider, 12),
-        primary_key=True,
-        default=Provider.STRIPE,
-        server_default=Provider.STRIPE.value,
-    )
+    provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH), primary_key=True)
     kind: Mapped[LinkKind] = mapped_column(enum_of(LinkKind, 20), server_default="other")
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
 
@@ -163,7 +185,7 @@ class Refund(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     gift_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey(Gift.id))
     once: Mapped[str] = mapped_column(sa.String(64))
-    provider: Mapped[Provider] = mapped_column(enum_of(Provider, 12))
+    provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH))
     payment: Mapped[str] = mapped_column(sa.String(80))
     amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))

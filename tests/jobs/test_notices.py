@@ -18,6 +18,7 @@ from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
 from portal.payments.letters import send_notice
 from portal.payments.operations import accept
+from portal.payments.stripe.reading import stripe_claim
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch, take_word
@@ -101,7 +102,7 @@ def test_a_transfer_comes_with_its_instructions(place: Workplace, post: Post) ->
 def test_a_refund_is_told_with_its_amount(place: Workplace, post: Post) -> None:
     gift = place.gift(place.start().token)
     claims = [
-        Claim(fact=kind, subject=subject, occurred_at=datetime.now(UTC), money=money)
+        stripe_claim(fact=kind, subject=subject, occurred_at=datetime.now(UTC), money=money)
         for kind, subject, money in (
             (FactKind.PAID, "pi_1", gift.money),
             (FactKind.REFUNDED, "re_1", Money(1001, "CAD")),
@@ -147,7 +148,7 @@ def test_the_end_of_a_subscription_that_another_replaced_is_no_end_of_the_gift(
 
 
 def claim(kind: FactKind, subject: str, money: Money | None = None) -> Claim:
-    return Claim(fact=kind, subject=subject, occurred_at=datetime.now(UTC), money=money)
+    return stripe_claim(fact=kind, subject=subject, occurred_at=datetime.now(UTC), money=money)
 
 
 def test_a_reminder_repeats_the_steps_and_can_be_stopped(place: Workplace, post: Post) -> None:

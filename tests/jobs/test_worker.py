@@ -15,13 +15,13 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database, DatabaseUnavailable
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import GiftEvent
 from portal.jobs import HEARTBEAT, QUEUE, Worker
 from portal.mail import Email
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.payments.operations import accept
+from portal.payments.stripe.reading import stripe_claim
 from portal.ports import free_port
 from portal.receipts.models import Receipt
 from tests.conftest import SECRET, PostgresServer
@@ -66,7 +66,7 @@ def pay(place: Workplace) -> str:
     """A gift by transfer that somebody says has come; its token."""
     token = place.start(mode="interac").token
     gift = place.gift(token)
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.PAID,
         subject=f"line-{gift.id}",
         occurred_at=datetime.now(UTC),
@@ -179,7 +179,7 @@ def _make_silent_for_long(place: Workplace) -> None:
 def test_a_job_is_promised_with_its_rows_or_not_at_all(place: Workplace) -> None:
     token = place.start(mode="interac").token
     gift, before = place.gift(token), jobs(place.database)
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.PAID, subject="line-1", occurred_at=datetime.now(UTC), money=gift.money
     )
     with suppress(ZeroDivisionError), place.database.write() as session:

@@ -17,6 +17,7 @@ from portal.payments.statements.match_run import BATCH, match_open_lines
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines, reopen_line
 from portal.payments.statements.queries import find_line
+from portal.payments.stripe.reading import stripe_claim
 from portal.receipts.operations import send_receipt
 from portal.staff.statements.lines_views import SURE
 from tests.conftest import NOW
@@ -161,7 +162,9 @@ def test_foreign_money_is_refused_with_a_sentence(clerk: Clerk) -> None:
 @pytest.mark.parametrize("fact", [FactKind.EXPIRED, FactKind.FAILED])
 def test_a_payment_revives_a_gift_that_had_ended(clerk: Clerk, fact: FactKind) -> None:
     gift = clerk.promise()
-    ended = Claim(fact=fact, subject=f"gift-{gift.id}", occurred_at=NOW, source=Source.PERSON)
+    ended = Claim(
+        fact=fact, subject=f"gift-{gift.id}", occurred_at=NOW, source=Source.PERSON, actor="staff:1"
+    )
     with clerk.place.database.write() as session:
         accept(act_in(session, NOW, clerk.services), gift.id, [ended])
     assert clerk.bring((gift.reference, "75.53")).automatic == 1
@@ -326,7 +329,7 @@ def test_many_are_confirmed_and_one_that_was_paid_meanwhile_holds_up_none(clerk:
     gifts = [clerk.promise(money=Money(1000 + number, CAD)) for number in range(3)]
     clerk.keep(rbc(*(("thank you", f"10.0{number}") for number in range(3))))
     choices = [(line.id, gift.id) for line, gift in zip(clerk.lines(), gifts, strict=True)]
-    paid = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=gifts[1].money)
+    paid = stripe_claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=gifts[1].money)
     with clerk.place.database.write() as session:
         accept(act_in(session, NOW, clerk.services), gifts[1].id, [paid])
     done = confirm_many(at(clerk.place.services, NOW), choices, by="staff:7")

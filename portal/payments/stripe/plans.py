@@ -10,13 +10,12 @@ from sqlalchemy.orm import Session
 from portal.codes.terms import Frequency, Pledge
 from portal.database import insert_new
 from portal.donors.giver import Giver
-from portal.gifts.evidence import Provider
 from portal.gifts.models import Gift, Plan, Subscription, SubscriptionState
 from portal.gifts.operations import add_gift, lock_gift, record_event
 from portal.money import Money
 from portal.payments.models import StripeLink
 from portal.payments.stripe.kinds import link_row
-from portal.payments.stripe.reading import PlanChange, Reading, Renewal
+from portal.payments.stripe.reading import STRIPE, PlanChange, Reading, Renewal
 from portal.services import Act
 
 
@@ -27,15 +26,10 @@ def find_plan_gift(session: Session, stripe_ids: tuple[str, ...]) -> Gift | None
     return session.scalar(
         sa.select(Gift)
         .join(Subscription, Gift.plan_id == Subscription.plan_id)
-        .where(Subscription.provider == Provider.STRIPE, Subscription.stripe_id.in_(stripe_ids))
+        .where(Subscription.provider == STRIPE, Subscription.stripe_id.in_(stripe_ids))
         .order_by(Gift.id)
         .limit(1)
     )
-
-
-def find_plan(session: Session, gift: Gift) -> Plan | None:
-    """The monthly promise a gift belongs to."""
-    return session.get(Plan, gift.plan_id) if gift.plan_id else None
 
 
 def lock_plan(session: Session, plan_id: int) -> Plan:
@@ -94,7 +88,7 @@ def keep_subscription(
 ) -> bool:
     """Keep a subscription of a plan, whose row must be locked; whether it was unknown."""
     row = {
-        "provider": Provider.STRIPE,
+        "provider": STRIPE,
         "stripe_id": subscription_id,
         "plan_id": plan_id,
         "state": state,
@@ -108,7 +102,7 @@ def _date_end(session: Session, change: PlanChange) -> None:
     session.execute(
         sa.update(Subscription)
         .where(
-            Subscription.provider == Provider.STRIPE,
+            Subscription.provider == STRIPE,
             Subscription.stripe_id == change.subscription_id,
             Subscription.ended_at.is_(None),
         )

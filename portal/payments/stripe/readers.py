@@ -11,10 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from portal.database import Document
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.money import Money
-from portal.payments.stripe.reading import PlanChange, Reading, Renewal, UnreadableEvent
+from portal.payments.models import CheckoutState
+from portal.payments.stripe.reading import (
+    PlanChange,
+    Reading,
+    Renewal,
+    UnreadableEvent,
+    stripe_claim,
+)
 from portal.payments.stripe.wire import (
     LONGEST_REFERENCE,
     own_id,
@@ -58,14 +64,14 @@ def read_checkout(session: Document, at: datetime) -> Reading:
         may_wait=reference is not None,
         links=read_ids(own_id(session), session.get("payment_intent"), session.get("invoice")),
         plan=_plan_of_session(session, at),
-        checkout_state=session.get("status"),
+        checkout_state=_SESSION_STATES.get(str(session.get("status"))),
     )
     fact = _SESSION_FACTS.get((str(session.get("status")), str(session.get("payment_status"))))
     if fact is None:
         return reading
     subject = own_id(session) if fact is FactKind.EXPIRED else payment
     is_paid = fact is FactKind.PAID
-    claim = Claim(
+    claim = stripe_claim(
         fact=fact,
         subject=subject or own_id(session),
         occurred_at=_paid_at(session) or at if is_paid else at,
@@ -88,6 +94,11 @@ def _paid_at(session: Document) -> datetime | None:
     return read_time(seconds) if seconds else None
 
 
+_SESSION_STATES = {
+    "open": CheckoutState.OPEN,
+    "complete": CheckoutState.COMPLETE,
+    "expired": CheckoutState.EXPIRED,
+}
 _SESSION_FACTS = {
     ("complete", "paid"): FactKind.PAID,
     ("complete", "unpaid"): FactKind.PROCESSING,
@@ -114,7 +125,7 @@ def read_failed_checkout(session: Document, at: datetime) -> Reading:
     subject = (
         read_id(session.get("payment_intent")) or read_id(session.get("invoice")) or own_id(session)
     )
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.FAILED,
         subject=subject,
         occurred_at=at,
@@ -127,7 +138,7 @@ def read_failed_checkout(session: Document, at: datetime) -> Reading:
 def read_payment(intent: Document, at: datetime) -> Reading:
     """A payment that succeeded, of a gift given once; months are told by their invoices."""
     reference = read_reference(intent)
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.PAID,
         subject=own_id(intent),
         occurred_at=at,
@@ -162,7 +173,7 @@ def read_refund(refund: Document, at: datetime) -> Reading | None:
     known_by = read_ids(refund.get("payment_intent"), refund.get("charge"))
     if fact is None or not known_by:
         return None
-    claim = Claim(
+    claim = stripe_claim(
         fact=fact,
         subject=own_id(refund),
         occurred_at=at,
@@ -194,7 +205,7 @@ def read_dispute(dispute: Document, at: datetime) -> Reading | None:
     known_by = read_ids(dispute.get("payment_intent"), dispute.get("charge"))
     if status.startswith("warning_") or status == "prevented" or not known_by:
         return None
-    claim = Claim(
+    claim = stripe_claim(
         fact=_DISPUTE_FACTS.get(status, FactKind.DISPUTE_OPENED),
         subject=own_id(dispute),
         occurred_at=at,
@@ -218,7 +229,7 @@ def read_invoice(invoice: Document, at: datetime) -> Reading | None:
     money = read_money(invoice["amount_paid"], invoice["currency"])
     paid_at = (invoice.get("status_transitions") or {}).get("paid_at")
     is_first = invoice.get("billing_reason") == "subscription_create"
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.PAID,
         subject=own_id(invoice),
         occurred_at=read_time(paid_at) if paid_at else at,

@@ -57,7 +57,7 @@ def _follow(act: Act, gift_id: int) -> None:
 def find_care(act: Act, gift: Gift) -> Care | None:
     """The rules for a gift's mode of payment; None where it is not paid by instructions."""
     mode = act.catalogue.home_of(gift).mode
-    return None if mode is None or mode.is_stripe else Care.of(mode)
+    return Care.of(mode) if mode is not None and mode.is_instructed else None
 
 
 def _give_up(act: Act, gift: Gift, watch: TransferWatch) -> None:

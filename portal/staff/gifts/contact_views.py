@@ -110,7 +110,7 @@ def _send_again(act: Act, gift: Gift, done: Corrected) -> bool:
         act.promise("send_receipt", f"{receipt.id}:{once}:{act.actor}")
         return True
     mode = act.catalogue.home_of(gift).mode
-    if mode is None or mode.is_stripe or not gift.status.is_open:
+    if mode is None or not mode.is_instructed or not gift.status.is_open:
         return False
     act.promise("send_notice", f"gift_instructions:{gift.id}:{gift.reference}-{once}")
     return True

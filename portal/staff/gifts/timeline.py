@@ -6,6 +6,7 @@ from datetime import datetime
 
 from portal.audit import AuditEntry
 from portal.database import Document
+from portal.gifts.evidence import own_id
 from portal.gifts.models import Evidence, GiftEvent
 from portal.i18n import current_locale, gettext
 from portal.mail import Email
@@ -134,7 +135,10 @@ def _event_details(event: GiftEvent) -> Iterator[tuple[str, str]]:
 
 
 def _proof_details(proof: Evidence) -> Iterator[tuple[str, str]]:
-    yield gettext("Evidence"), f"{say(SOURCES, proof.source)} · {proof.subject}"
+    yield (
+        gettext("Evidence"),
+        f"{say(SOURCES, proof.source)} · {own_id(proof.source, proof.subject)}",
+    )
     if proof.amount_minor is not None and proof.currency:
         yield gettext("Amount"), _format(proof.amount_minor, proof.currency)
 
@@ -150,8 +154,10 @@ def _stripe_moment(event: StripeEvent) -> Moment:
     return Moment(
         at=event.received_at,
         kind="stripe",
-        title=gettext("Stripe sent %(type)s", type=event.type),
-        actor="stripe",
+        title=gettext(
+            "%(provider)s sent %(type)s", provider=say(SOURCES, event.provider), type=event.type
+        ),
+        actor=event.provider,
         tone=STATE_TONES.get(event.state, "quiet"),
         details=tuple(details),
     )
