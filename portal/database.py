@@ -19,7 +19,13 @@ from typing import IO, Any, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    MappedColumn,
+    Session,
+    mapped_column,
+    sessionmaker,
+)
 from sqlalchemy.types import TypeDecorator
 
 NAMING = {
@@ -66,15 +72,16 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UTCDateTime(), Document: JSONDocument}  # noqa: RUF012 - SQLAlchemy's own way
 
 
-def enum_of(kind: type[StrEnum], length: int) -> sa.Enum:
-    """Text of one of an enum's values."""
-    return sa.Enum(
+def enum_column(kind: type[StrEnum], length: int, **options: Any) -> MappedColumn[Any]:
+    """A column that holds one of an enum's values as text: the one way to map one."""
+    values = sa.Enum(
         kind,
         native_enum=False,
         create_constraint=False,
         length=length,
         values_callable=lambda members: [member.value for member in members],
     )
+    return mapped_column(values, **options)
 
 
 def table_of(model: type[Base]) -> sa.Table:

@@ -12,6 +12,7 @@ from portal.audit import add_entry
 from portal.clock import Clock
 from portal.database import Database, Document
 from portal.jobs import Jobs
+from portal.promises import Job
 from portal.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,13 +72,9 @@ class Act:
     services: Services
     catalogue: "Catalogue"
 
-    def promise(
-        self, job: str, subject: int | str, *, attempt: int = 1, delay_seconds: float = 0
-    ) -> None:
+    def promise(self, job: Job, *, attempt: int = 1, delay_seconds: float = 0) -> None:
         """Promise a job, which is kept if this act is."""
-        self.services.jobs.enqueue(
-            self.session, job, subject, attempt=attempt, delay_seconds=delay_seconds
-        )
+        self.services.jobs.enqueue(self.session, job, attempt=attempt, delay_seconds=delay_seconds)
 
     def note(self, act: str, subject: str, detail: Document, *, actor: str | None = None) -> None:
         """Put into the audit log that the actor did `act` to `subject` (`gift:12`)."""

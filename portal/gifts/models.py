@@ -10,7 +10,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from portal.database import Base, BigId, Document, enum_of, partial_index
+from portal.database import Base, BigId, Document, enum_column, partial_index
 from portal.donors.models import Donor
 from portal.gifts.evidence import PROVIDER_LENGTH, Provider
 from portal.gifts.lifecycle import Status
@@ -51,7 +51,7 @@ class Subscription(Base):
     provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH))
     stripe_id: Mapped[str] = mapped_column(sa.String(80))
     plan_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("plans.id"), index=True)
-    state: Mapped[SubscriptionState] = mapped_column(enum_of(SubscriptionState, 12))
+    state: Mapped[SubscriptionState] = enum_column(SubscriptionState, 12)
     heard_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 
@@ -163,7 +163,7 @@ class Gift(Base):
     dedication: Mapped[str] = mapped_column(sa.String(300), default="")
     anonymous: Mapped[bool] = mapped_column(default=False)
 
-    status: Mapped[Status] = mapped_column(enum_of(Status, 20), default=Status.PENDING)
+    status: Mapped[Status] = enum_column(Status, 20, default=Status.PENDING)
     paid_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")
     refunded_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     fee_minor: Mapped[int | None] = mapped_column(sa.BigInteger)

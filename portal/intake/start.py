@@ -24,9 +24,11 @@ from portal.intake.checkout import end_earlier, find_checkout, hand_off, open_ch
 from portal.intake.twins import Sender, content_number, list_marks, mark_form
 from portal.limits import anonymise
 from portal.logs import get_logger
+from portal.mail import LetterKind
 from portal.payments.models import Checkout
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch
+from portal.promises import SendNotice
 from portal.regions.catalogue import Mode, Region
 from portal.services import DONOR, Act, Services
 
@@ -218,8 +220,8 @@ def instruct(act: Act, gift: Gift, mode: Mode) -> None:
     ):
         log.warning("instructions_not_sent", gift_id=gift.id)
         return
-    subject = gift.reference if watch.round == 1 else f"{gift.reference}-{watch.round}"
-    act.promise("send_notice", f"gift_instructions:{gift.id}:{subject}")
+    about = gift.reference if watch.round == 1 else f"{gift.reference}-{watch.round}"
+    act.promise(SendNotice(LetterKind.GIFT_INSTRUCTIONS, gift.id, about))
 
 
 def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Caller) -> str:

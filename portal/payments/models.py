@@ -11,7 +11,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Base, BigId, Document, enum_of
+from portal.database import Base, BigId, Document, enum_column
 from portal.gifts.evidence import PROVIDER_LENGTH, Provider
 from portal.gifts.models import Gift
 from portal.money import Money
@@ -58,7 +58,7 @@ class Checkout(Base):
     provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH))
     stripe_session_id: Mapped[str | None] = mapped_column(sa.String(80))
     url: Mapped[str] = mapped_column(sa.Text, default="")
-    state: Mapped[CheckoutState] = mapped_column(enum_of(CheckoutState, 12))
+    state: Mapped[CheckoutState] = enum_column(CheckoutState, 12)
     expires_at: Mapped[datetime]
     created_at: Mapped[datetime]
 
@@ -128,7 +128,7 @@ class StripeEvent(Base):
     created_at: Mapped[datetime]
     received_at: Mapped[datetime]
     payload: Mapped[Document]
-    state: Mapped[EventState] = mapped_column(enum_of(EventState, 12))
+    state: Mapped[EventState] = enum_column(EventState, 12)
     problem: Mapped[str] = mapped_column(sa.String(200), default="")
     attempts: Mapped[int] = mapped_column(default=0)
     waits_for: Mapped[str | None] = mapped_column(sa.String(80))
@@ -155,7 +155,7 @@ class StripeLink(Base):
 
     stripe_id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
     provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH), primary_key=True)
-    kind: Mapped[LinkKind] = mapped_column(enum_of(LinkKind, 20), server_default="other")
+    kind: Mapped[LinkKind] = enum_column(LinkKind, 20, server_default="other")
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
 
 
@@ -193,7 +193,7 @@ class Refund(Base):
     actor: Mapped[str] = mapped_column(sa.String(80))
     asked_at: Mapped[datetime]
     idempotency_key: Mapped[str] = mapped_column(sa.String(80))
-    state: Mapped[RefundState] = mapped_column(enum_of(RefundState, 12))
+    state: Mapped[RefundState] = enum_column(RefundState, 12)
     stripe_refund_id: Mapped[str | None] = mapped_column(sa.String(80))
 
     @property

@@ -16,9 +16,10 @@ from portal.gifts.evidence import Claim, Provider
 from portal.gifts.lifecycle import RECEIVED, FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import Booked, add_gift, book_claims, lock_gift, record_event
-from portal.mail import Email
+from portal.mail import Email, LetterKind
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState
+from portal.promises import SendNotice, SendReceipt
 from portal.receipts.models import Receipt
 from portal.receipts.operations import keep_receipt, reserve_receipt
 from portal.services import Act, Services
@@ -58,10 +59,10 @@ def _keep_receipt(act: Act, booked: Booked) -> None:
     gift = booked.gift
     kept = keep_receipt(act, gift, act.catalogue.home_of(gift).region)
     if kept.numbered is not None:
-        act.promise("send_receipt", kept.numbered.id)
+        act.promise(SendReceipt(kept.numbered.id))
     elif kept.cancelled is not None and gift.email and _was_sent(act.session, kept.cancelled):
-        subject = next(claim.name for claim in booked.new)
-        act.promise("send_notice", f"receipt_cancelled:{gift.id}:{subject}")
+        about = next(claim.name for claim in booked.new)
+        act.promise(SendNotice(LetterKind.RECEIPT_CANCELLED, gift.id, about))
 
 
 def _was_sent(session: Session, receipt: Receipt) -> bool:
@@ -72,19 +73,19 @@ def _was_sent(session: Session, receipt: Receipt) -> bool:
 
 # The facts a donor is written to about, each by its own letter.
 NOTICES = {
-    FactKind.PROCESSING: "payment_processing",
-    FactKind.FAILED: "payment_failed",
-    FactKind.REFUNDED: "refund_made",
-    FactKind.DISPUTE_LOST: "payment_returned",
+    FactKind.PROCESSING: LetterKind.PAYMENT_PROCESSING,
+    FactKind.FAILED: LetterKind.PAYMENT_FAILED,
+    FactKind.REFUNDED: LetterKind.REFUND_MADE,
+    FactKind.DISPUTE_LOST: LetterKind.PAYMENT_RETURNED,
 }
 
 
 def _promise_notice(act: Act, gift: Gift, claim: Claim) -> None:
     is_part = claim.fact is FactKind.PAID and gift.status is Status.PARTLY_PAID
-    message = "part_received" if is_part else NOTICES.get(claim.fact)
+    letter = LetterKind.PART_RECEIVED if is_part else NOTICES.get(claim.fact)
     is_moot = claim.fact is FactKind.FAILED and gift.status is not Status.FAILED
-    if message and gift.email and not is_moot:
-        act.promise("send_notice", f"{message}:{gift.id}:{claim.name}")
+    if letter and gift.email and not is_moot:
+        act.promise(SendNotice(letter, gift.id, claim.name))
 
 
 def accept_unattributed(
@@ -170,5 +171,5 @@ def issue_missing_receipts(services: Services) -> int:
             gift = lock_gift(act.session, gift_id)
             receipt = reserve_receipt(act, gift, act.catalogue.home_of(gift).region)
             if receipt is not None:
-                act.promise("send_receipt", receipt.id)
+                act.promise(SendReceipt(receipt.id))
     return len(missing)

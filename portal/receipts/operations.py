@@ -11,7 +11,7 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.gifts.operations import record_event
 from portal.i18n import gettext, use_locale
-from portal.mail import deliver, mark_noted, register_email
+from portal.mail import LetterKind, deliver, mark_noted, register_email
 from portal.receipts.composition import compose_snapshot, issue_day, write_day, write_money
 from portal.receipts.letters import write_receipt_letter
 from portal.receipts.marks import VOID, Marking, receipt_mark, write_marking
@@ -203,7 +203,7 @@ def send_receipt(
             session,
             key,
             letter,
-            message="receipt",
+            message=LetterKind.RECEIPT,
             locale=receipt.locale,
             now=services.now(),
             gift_id=gift.id,

@@ -136,19 +136,6 @@ ACTS = {
     "region_remove": "Took a region out of the catalogue",
     "region_readmit": "Put a region back into the catalogue",
 }
-MESSAGES = {
-    "receipt": "Receipt",
-    "gift_instructions": "How to pay",
-    "payment_failed": "Payment failed",
-    "renewal_failed": "Monthly payment failed",
-    "monthly_ended": "Monthly gift ended",
-    "refund_made": "Refund made",
-    "receipt_cancelled": "Receipt cancelled",
-    "gift_reminder": "Reminder",
-    "part_received": "A part has arrived",
-    "payment_processing": "Payment on its way",
-    "payment_returned": "Payment returned",
-}
 CONTACT_FIELDS = {
     "first_name": "First name",
     "last_name": "Last name",

@@ -13,7 +13,7 @@ from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent, Plan
 from portal.gifts.operations import book_claims, lock_gift
-from portal.mail import Email
+from portal.mail import Email, LetterKind
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
 from portal.payments.letters import send_notice
@@ -41,11 +41,9 @@ class Post:
         self.place, self.store = place, store
 
     def send(self, message: str, gift_id: int, about: str) -> StoredMessage:
-        key = f"{message}:{gift_id}:{about}"
+        services = replace(self.place.services, settings=self.settings)
         for _ in range(2):
-            send_notice(
-                replace(self.place.services, settings=self.settings), message, gift_id, key=key
-            )
+            send_notice(services, LetterKind(message), gift_id, about=about)
         (found,) = self.store.list_messages()
         assert found.deliveries == 1
         return found
@@ -84,7 +82,7 @@ def test_a_letter_is_told_of_once_also_where_that_was_cut_off(place: Workplace, 
         )
     for _ in range(2):
         services = replace(place.services, settings=post.settings)
-        send_notice(services, "gift_instructions", gift.id, key=key)
+        send_notice(services, LetterKind.GIFT_INSTRUCTIONS, gift.id, about=gift.reference)
     assert post.store.list_messages() == []
     assert told_of(place, gift) == 1
 
@@ -142,8 +140,8 @@ def test_the_end_of_a_subscription_that_another_replaced_is_no_end_of_the_gift(
     gift = place.gift(started.token)
     with place.database.write() as session:
         supersede(act_in(session, datetime.now(UTC)), gift, gift.plan_id or 0, ["sub_1"])
-    key = f"monthly_ended:{gift.id}:sub_1"
-    send_notice(replace(place.services, settings=post.settings), "monthly_ended", gift.id, key=key)
+    services = replace(place.services, settings=post.settings)
+    send_notice(services, LetterKind.MONTHLY_ENDED, gift.id, about="sub_1")
     assert post.store.list_messages() == []
 
 
@@ -173,8 +171,8 @@ def test_a_reminder_that_is_late_is_not_sent(place: Workplace, post: Post, about
             accept(act_in(session, now, place.services), gift.id, [paid])
         else:
             begin_watch(act_in(session, now), gift.id, care)
-    key = f"gift_reminder:{gift.id}:1-1"
-    send_notice(replace(place.services, settings=post.settings), "gift_reminder", gift.id, key=key)
+    services = replace(place.services, settings=post.settings)
+    send_notice(services, LetterKind.GIFT_REMINDER, gift.id, about="1-1")
     assert post.store.list_messages() == []
 
 

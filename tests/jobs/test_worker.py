@@ -23,6 +23,7 @@ from portal.mailbox.store import MailStore, StoredMessage
 from portal.payments.operations import accept
 from portal.payments.stripe.reading import stripe_claim
 from portal.ports import free_port
+from portal.promises import SendReceipt
 from portal.receipts.models import Receipt
 from tests.conftest import SECRET, PostgresServer
 from tests.sandbox_process import wait_until
@@ -103,7 +104,7 @@ def test_a_receipt_is_sent_once_more_for_whoever_asked(
     pay(place)
     with place.database.write() as session:
         receipt_id = session.scalars(sa.select(Receipt.id)).one()
-        place.services.jobs.enqueue(session, "send_receipt", f"{receipt_id}:page-1:staff:7")
+        place.services.jobs.enqueue(session, SendReceipt(receipt_id, "page-1", "staff:7"))
     box = ("mailbox", "--port", str(web), "--smtp-port", str(smtp), "--data", str(folder))
     with (
         running(*box, **worker_settings(database_url, smtp)),

@@ -8,8 +8,10 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
 from portal.gifts.lifecycle import FactKind
-from portal.i18n import TRANSLATIONS
+from portal.i18n import TRANSLATIONS, Labelled
+from portal.mail import LetterKind
 from portal.paths import PACKAGE, TEMPLATES
+from portal.promises import JobName
 from portal.staff import forms, labels
 from portal.staff.audit.subjects import SUBJECTS
 from portal.staff.audit.words import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, UNSAID
@@ -27,7 +29,6 @@ TABLES = (
     labels.PROBLEMS,
     labels.HAPPENINGS,
     labels.ACTS,
-    labels.MESSAGES,
     labels.CONTACT_FIELDS,
     labels.SOURCES,
     labels.ACTORS,
@@ -46,6 +47,8 @@ TABLES = (
     OWN_LABELS,
     FILTER_LABELS,
 )
+
+ENUMS: tuple[type[Labelled], ...] = (JobName, LetterKind)
 
 FORMS = (
     forms.SignInForm,
@@ -77,6 +80,8 @@ def texts() -> Iterator[str]:
             yield from (str(text[0] if isinstance(text, tuple) else text) for _l, text, *_ in found)
     for table in TABLES:
         yield from table.values()
+    for kind in ENUMS:
+        yield from (one.said for one in kind)
     for form in FORMS:
         for field in vars(form).values():
             if ask := getattr(field, "kwargs", {}).get("ask"):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift, GiftEvent
+from portal.mail import LetterKind
 from portal.money import Money
 from portal.payments.letters import send_notice
 from portal.payments.operations import accept
@@ -235,9 +236,9 @@ def test_undoing_reverses_the_ledger_and_cancels_the_receipt(
     assert job == f"send_notice-receipt_cancelled:{gift.id}:{match.subject}"
     send_notice(
         at(clerk.place.services, NOW, settings),
-        "receipt_cancelled",
+        LetterKind.RECEIPT_CANCELLED,
         gift.id,
-        key=job.partition("-")[2],
+        about=match.subject,
     )
     letters = inbox[0].list_messages()  # type: ignore[attr-defined]
     assert any("annulé" in letter.header("Subject") for letter in letters)

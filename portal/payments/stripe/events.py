@@ -46,6 +46,7 @@ from portal.payments.stripe.plans import (
 )
 from portal.payments.stripe.readers import read_event
 from portal.payments.stripe.reading import STRIPE, Reading, UnreadableEvent
+from portal.promises import FetchFee, RetryEvent
 from portal.services import Act, Services
 
 log = get_logger()
@@ -107,7 +108,7 @@ def _keep(
         outcome = understand(act)
         _record(act.session, event_id, outcome)
         if outcome.is_worth_another_try:
-            act.promise("retry_event", event_id, delay_seconds=RETRY_AFTER_SECONDS)
+            act.promise(RetryEvent(event_id), delay_seconds=RETRY_AFTER_SECONDS)
         return outcome
 
 
@@ -201,7 +202,7 @@ def _book(act: Act, gift: Gift, reading: Reading) -> Outcome:
         session_ids = [one for one in reading.links if kind_of(one) is LinkKind.CHECKOUT_SESSION]
         close_checkouts(act.session, STRIPE, session_ids, reading.checkout_state)
     if reading.fee_of:
-        act.promise("fetch_fee", f"{reading.fee_of}:{gift_id}")
+        act.promise(FetchFee(reading.fee_of, gift_id))
     link(act, reading.links, gift_id)
     return Outcome(EventState.PROCESSED, gift_id)
 

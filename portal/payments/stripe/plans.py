@@ -12,10 +12,12 @@ from portal.database import insert_new
 from portal.donors.giver import Giver
 from portal.gifts.models import Gift, Plan, Subscription, SubscriptionState
 from portal.gifts.operations import add_gift, lock_gift, record_event
+from portal.mail import LetterKind
 from portal.money import Money
 from portal.payments.models import StripeLink
 from portal.payments.stripe.kinds import link_row
 from portal.payments.stripe.reading import STRIPE, PlanChange, Reading, Renewal
+from portal.promises import SendNotice, SettlePlan
 from portal.services import Act
 
 
@@ -50,7 +52,7 @@ def change_plan(act: Act, gift: Gift, change: PlanChange) -> bool:
         return False
     if change.is_ended and plan.status != "cancelled" and not change.never_began:
         record_event(act, gift, "monthly_ended", actor="stripe")
-        _promise_letter(act, gift, f"monthly_ended:{gift.id}:{change.subscription_id}")
+        _promise_letter(act, gift, LetterKind.MONTHLY_ENDED, change.subscription_id)
     plan.stripe_customer_id = plan.stripe_customer_id or change.customer_id
     is_news = plan.stripe_changed_at is None or change.at >= plan.stripe_changed_at
     if change.is_ended:
@@ -79,7 +81,7 @@ def _follows(act: Act, plan: Plan, gift: Gift, subscription_id: str) -> bool:
     state = SubscriptionState.BESIDE if has_own else SubscriptionState.FOLLOWED
     is_new = keep_subscription(act, plan.id, subscription_id, state)
     if is_new and has_own:
-        act.promise("settle_plan", f"{gift.id}:{subscription_id}")
+        act.promise(SettlePlan(gift.id, subscription_id))
     return is_new and not has_own
 
 
@@ -167,9 +169,9 @@ def note_failed_renewal(act: Act, gift: Gift, reading: Reading) -> None:
     if reading.plan is None:
         return
     record_event(act, gift, "renewal_failed", actor="stripe")
-    _promise_letter(act, gift, f"renewal_failed:{gift.id}:{reading.plan.at:%Y%m%d}")
+    _promise_letter(act, gift, LetterKind.RENEWAL_FAILED, f"{reading.plan.at:%Y%m%d}")
 
 
-def _promise_letter(act: Act, gift: Gift, subject: str) -> None:
+def _promise_letter(act: Act, gift: Gift, letter: LetterKind, about: str) -> None:
     if gift.email:
-        act.promise("send_notice", subject)
+        act.promise(SendNotice(letter, gift.id, about))

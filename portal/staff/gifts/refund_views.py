@@ -14,6 +14,7 @@ from portal.payments.refunds import (
     refundable,
     request_refund,
 )
+from portal.promises import SendReceipt
 from portal.receipts.models import Receipt
 from portal.receipts.queries import find_receipt
 from portal.staff.access import current_actor, staff
@@ -65,7 +66,7 @@ def _promise_again(gift: Gift, receipt: Receipt, once: str) -> None:
     with services().write(current_actor()) as act:
         if take_key(act, "receipt_resend", subject, once):
             act.note("receipt_resend", subject, {"receipt": receipt.label, "once": once})
-            act.promise("send_receipt", f"{receipt.id}:{once}:{act.actor}")
+            act.promise(SendReceipt(receipt.id, once, act.actor))
 
 
 def _load(reference: str) -> Gift:

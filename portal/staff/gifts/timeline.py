@@ -20,7 +20,6 @@ from portal.staff.labels import (
     CONTACT_FIELDS,
     EVENT_STATES,
     HAPPENINGS,
-    MESSAGES,
     SOURCES,
     STATUSES,
     say,
@@ -190,7 +189,7 @@ def _mail_moment(email: Email) -> Moment:
     return Moment(
         at=email.sent_at or email.created_at,
         kind="mail",
-        title=gettext("E-mail: %(message)s", message=say(MESSAGES, email.message)),
+        title=gettext("E-mail: %(message)s", message=email.message.label),
         actor="system",
         tone=tone,
         details=(
