@@ -191,7 +191,7 @@ def user_add(email: str, name: str, role: str, password: str | None) -> None:
 @main.command()
 @click.option("--check", is_flag=True, help="Prove the books instead; nothing is changed.")
 def reconcile(*, check: bool) -> None:
-    """Compare open gifts and missed events with Stripe, and book what is found.
+    """Compare with who takes payments, as Stripe: open gifts, missed events; book what is found.
 
     With --check: prove that statements, matches, ledger, gifts and receipts add up.
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Mapped, column_property, mapped_column
 from portal.database import Base, BigId, Document, enum_column, partial_index
 from portal.donors.models import Donor
 from portal.gifts.evidence import PROVIDER_LENGTH, Provider
-from portal.gifts.lifecycle import Status
+from portal.gifts.lifecycle import EventKind, FactKind, Status
+from portal.i18n import Labelled
 from portal.money import Money
 
 
@@ -56,6 +57,16 @@ class Subscription(Base):
     ended_at: Mapped[datetime | None]
 
 
+class PlanStatus(Labelled):
+    """Where a monthly promise stands."""
+
+    PENDING = "pending", "Not begun"
+    ACTIVE = "active", "Goes on"
+    PAST_DUE = "past_due", "Last payment failed"
+    PAUSED = "paused", "Paused"
+    CANCELLED = "cancelled", "Ended"
+
+
 class Plan(Base):
     """A monthly promise, carried by one subscription; each charge is its own gift.
 
@@ -70,7 +81,7 @@ class Plan(Base):
     donor_id: Mapped[int] = mapped_column(sa.ForeignKey(Donor.id), index=True)
     amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
-    status: Mapped[str] = mapped_column(sa.String(20))
+    status: Mapped[PlanStatus] = enum_column(PlanStatus, 20)
     stripe_subscription_id: Mapped[str | None] = column_property(
         sa.select(Subscription.stripe_id)
         .where(Subscription.plan_id == id, Subscription.state == SubscriptionState.FOLLOWED)
@@ -97,7 +108,7 @@ class Plan(Base):
     @property
     def running(self) -> str | None:
         """The subscription that goes on, by Stripe's id; none before it began or after its end."""
-        return None if self.status == "cancelled" else self.stripe_subscription_id
+        return None if self.status == PlanStatus.CANCELLED else self.stripe_subscription_id
 
 
 class Gift(Base):
@@ -231,7 +242,7 @@ class Evidence(Base):
     key: Mapped[str] = mapped_column(sa.String(120), unique=True)
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"))
     source: Mapped[str] = mapped_column(sa.String(20))
-    fact: Mapped[str] = mapped_column(sa.String(30))
+    fact: Mapped[FactKind] = enum_column(FactKind, 30)
     subject: Mapped[str] = mapped_column(sa.String(80))
     payment: Mapped[str | None] = mapped_column(sa.String(80))
     amount_minor: Mapped[int | None] = mapped_column(sa.BigInteger)
@@ -251,8 +262,8 @@ class GiftEvent(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"))
     evidence_id: Mapped[int | None] = mapped_column(sa.ForeignKey("evidence.id"))
-    kind: Mapped[str] = mapped_column(sa.String(40))
-    status: Mapped[str] = mapped_column(sa.String(20))
+    kind: Mapped[EventKind] = enum_column(EventKind, 40)
+    status: Mapped[Status] = enum_column(Status, 20)
     at: Mapped[datetime]
     actor: Mapped[str] = mapped_column(sa.String(80))
     why: Mapped[str] = mapped_column(sa.String(300), default="")

@@ -17,7 +17,7 @@ from portal.codes.policy import Terms, decide
 from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
 from portal.gifts.evidence import Provider, name_of
-from portal.gifts.lifecycle import Status
+from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import list_ledger_entries
@@ -182,7 +182,7 @@ def _change(act: Act, gift_id: int, mode: Mode) -> Gift | None:
         .values(state=CheckoutState.EXPIRED)
     )
     change = {"from": before, "to": mode.key}
-    record_event(act, gift, "mode_changed", data=change)
+    record_event(act, gift, EventKind.MODE_CHANGED, data=change)
     reopen(act, gift, why="paid another way", ended=ended)
     if mode.is_instructed:
         instruct(act, gift, mode)

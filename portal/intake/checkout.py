@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal import limits
 from portal.codes.terms import Frequency
 from portal.gifts.evidence import Provider
+from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
 from portal.gifts.queries import find_plan
@@ -124,7 +125,7 @@ def hand_off(services: Services, region: Region, gift: Gift, checkout: Checkout)
                 expires_at=made.expires_at,
             )
         )
-        record_event(act, gift, "handed_off", actor="system")
+        record_event(act, gift, EventKind.HANDED_OFF, actor="system")
     return made.url
 
 
@@ -159,7 +160,7 @@ def _note_trouble(services: Services, gift: Gift, checkout: Checkout, error: Exc
         if isinstance(error, ProviderRefused):
             refused = sa.update(Checkout).where(Checkout.id == checkout.id)
             act.session.execute(refused.values(state=CheckoutState.REFUSED))
-        record_event(act, gift, "hand_off_failed", actor="system", why=type(error).__name__)
+        record_event(act, gift, EventKind.HAND_OFF_FAILED, actor="system", why=type(error).__name__)
 
 
 def may_look_up(services: Services, gift: Gift) -> bool:

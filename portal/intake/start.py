@@ -16,7 +16,7 @@ from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
 from portal.donors.giver import Giver
 from portal.donors.operations import find_or_add_donor, record_news_consent
-from portal.gifts.lifecycle import Status
+from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, lock_gift, record_event
 from portal.intake.admission import Caller
@@ -204,7 +204,7 @@ def _keep_gift(act: Act, order: GiftOrder) -> Gift:
     if mode is not None and mode.is_instructed:
         instruct(act, gift, mode)
     if terms.code:
-        record_event(act, gift, "code_applied", actor="system", data={"code": terms.code})
+        record_event(act, gift, EventKind.CODE_APPLIED, actor="system", data={"code": terms.code})
     return gift
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.gifts.lifecycle import Status
+from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Evidence, Gift, Plan
 from portal.gifts.operations import record_event
 from portal.gifts.queries import count_received, is_superseded
@@ -53,7 +53,7 @@ def send_notice(services: Services, kind: LetterKind, gift_id: int, *, about: st
     deliver(services.database, services.settings, email.id, letter, now)
     with services.write() as act:
         if mark_noted(act.session, email.id, act.now):
-            record_event(act, gift, "letter_sent", actor="system", data={"message": kind})
+            record_event(act, gift, EventKind.LETTER_SENT, actor="system", data={"message": kind})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from portal.database import Base, BigId, Document, enum_column
 from portal.gifts.evidence import PROVIDER_LENGTH, Provider
 from portal.gifts.models import Gift
+from portal.i18n import Labelled
 from portal.money import Money
 
 
@@ -63,27 +64,42 @@ class Checkout(Base):
     created_at: Mapped[datetime]
 
 
-class EventState(StrEnum):
+class EventState(Labelled):
     """How far we are with an event of Stripe's."""
 
-    PROCESSED = "processed"
-    IGNORED = "ignored"
-    WAITING = "waiting"
-    FAILED = "failed"
-    NOT_OURS = "not_ours"
+    PROCESSED = "processed", "Processed"
+    IGNORED = "ignored", "Not needed"
+    WAITING = "waiting", "Waiting"
+    FAILED = "failed", "Failed"
+    NOT_OURS = "not_ours", "Not ours"
 
 
-class Problem(StrEnum):
+class Problem(Labelled):
     """Why an event was not booked as it came; what the program stumbled over has its own name."""
 
-    LIVEMODE = "livemode"
-    UNREADABLE = "unreadable"
-    THIN = "thin"
-    NO_GIFT = "no such gift"
-    UNATTRIBUTED = "unattributed"
-    NOT_A_GIFT = "not a gift of this portal"
-    OTHER_INSTALLATION = "another installation"
-    OTHER_ACCOUNT = "another account"
+    LIVEMODE = (
+        "livemode",
+        "It is of Stripe’s other mode: live, where this portal tests, or the reverse. "
+        "Nothing was booked.",
+    )
+    UNREADABLE = (
+        "unreadable",
+        "Stripe signed it, but it is not as Stripe describes such events. Nothing was booked; "
+        "see in Stripe’s own list what it was about.",
+    )
+    THIN = (
+        "thin",
+        "It is a thin event, which says that something changed and not what. Set the endpoint "
+        "at Stripe to snapshot payloads.",
+    )
+    NO_GIFT = "no such gift", "It names no gift that is here."
+    UNATTRIBUTED = "unattributed", "Its money was booked without a giver."
+    NOT_A_GIFT = "not a gift of this portal", "It is about no gift of this portal."
+    OTHER_INSTALLATION = (
+        "another installation",
+        "It names a gift of another installation that shares the account.",
+    )
+    OTHER_ACCOUNT = "another account", "It came for a connected account, whose money is not ours."
 
 
 # Trying again changes nothing of these.

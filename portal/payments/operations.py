@@ -13,7 +13,7 @@ from portal.codes.terms import Frequency, Pledge
 from portal.database import table_of
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim, Provider
-from portal.gifts.lifecycle import RECEIVED, FactKind, Status
+from portal.gifts.lifecycle import RECEIVED, EventKind, FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import Booked, add_gift, book_claims, lock_gift, record_event
 from portal.mail import Email, LetterKind
@@ -121,10 +121,10 @@ def accept_unattributed(
             origin=origin,
             is_unattributed=True,
         )
-        record_event(act, gift, "unattributed", actor="system", why=why)
+        record_event(act, gift, EventKind.UNATTRIBUTED, actor="system", why=why)
         if beside is not None:
             data = {"unattributed": gift.reference}
-            record_event(act, beside, "money_differs", actor="system", why=why, data=data)
+            record_event(act, beside, EventKind.MONEY_DIFFERS, actor="system", why=why, data=data)
     return accept(act, gift.id, [claim])
 
 

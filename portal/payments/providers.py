@@ -209,6 +209,11 @@ class Providers:
         return found
 
     @property
+    def titles(self) -> list[str]:
+        """What people call them."""
+        return [one.title for one in self._by_name.values()]
+
+    @property
     def pay_origins(self) -> tuple[str, ...]:
         """Where pay pages stand; browsers hold `form-action` against redirects too."""
         return tuple(one.pay_origin for one in self._by_name.values())

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.gifts.evidence import Provider, Source, name_of, own_id
-from portal.gifts.lifecycle import FactKind
+from portal.gifts.lifecycle import EventKind, FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import select_payments
@@ -212,7 +212,9 @@ def _keep_wish(act: Act, gift: Gift, wish: Wish, payments: dict[str, Payment]) -
     act.session.add(refund)
     act.session.flush()
     data = {"amount_minor": wish.money.minor, "currency": wish.money.currency}
-    record_event(act, gift, "refund_requested", actor=wish.actor, why=wish.reason, data=data)
+    record_event(
+        act, gift, EventKind.REFUND_REQUESTED, actor=wish.actor, why=wish.reason, data=data
+    )
     return refund
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from portal.database import Document, count_on, insert_new, table_of
-from portal.gifts.lifecycle import FactKind
+from portal.gifts.lifecycle import EventKind, FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.gifts.operations import record_event
 from portal.i18n import gettext, use_locale
@@ -212,4 +212,4 @@ def send_receipt(
     with services.write(actor) as act:
         if mark_noted(act.session, email.id, act.now):
             data = {"receipt": receipt.label, "email": key}
-            record_event(act, gift, "receipt_sent", actor=act.actor, data=data)
+            record_event(act, gift, EventKind.RECEIPT_SENT, actor=act.actor, data=data)

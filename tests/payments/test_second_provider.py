@@ -3,7 +3,7 @@
 import ast
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from portal.regions.queries import CatalogueCache
 from portal.regions.workable import Lack, find_lack, means_of
 from portal.services import Services
 from tests.conftest import NOW
-from tests.giving.visits import begin, give
+from tests.giving.visits import begin, give, text_of
 from tests.pages import CheckedClient
 from tests.payments.second_provider import NAME, Second, claim
 from tests.staff.conftest import Browser, password_hash, signed_in, team, visit
@@ -100,6 +100,7 @@ def test_the_form_leads_to_its_pay_page_and_the_return_books_the_gift(
 ) -> None:
     form = client.get("/give/ca")
     assert second.pay_origin in form.headers["Content-Security-Policy"]
+    assert "are handled by Stripe and Second Pay" in text_of(form)
     answer = give(client, mode="card")
     assert answer.location == f"{second.pay_origin}/1"
     assert second.orders["1"].money == Money(7550, "CAD")
@@ -242,6 +243,11 @@ def test_a_name_that_means_something_else_is_no_providers(name: str) -> None:
     for odd in ([Second(name=Provider(name))], [Second(), Second()]):
         with pytest.raises(ValueError, match="names of their own"):
             Providers(*odd)
+
+
+def test_a_claim_says_by_whom_and_why_it_is_believed() -> None:
+    wanted = {one.name for one in fields(Claim) if one.default is one.default_factory is MISSING}
+    assert wanted == {"fact", "subject", "occurred_at", "source", "actor"}
 
 
 def test_only_the_first_providers_ids_stand_bare() -> None:

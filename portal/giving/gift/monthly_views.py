@@ -96,12 +96,14 @@ def _show(found: Gift, plan: Plan, problem: Problem | None = None, status: int =
     timezone = region.issuer.timezone if region else "UTC"
     story = tell_plan(plan, timezone) or abort(404)
     g.csp_form_action = ("'self'", *services().providers.card_origins)
+    provider = services().providers.find(plan.provider)
     return render_page(
         "giving/monthly.html",
         found,
         story,
         status=status,
         plan=plan,
+        provider=provider.title if provider else "",
         actions=list_monthly_actions(plan, has_region=region is not None),
         problem=problem,
         timezone=timezone,

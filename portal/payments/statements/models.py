@@ -1,26 +1,26 @@
 """Bank statements as they came, what each line was matched to, and who is known to pay."""
 
 from datetime import date, datetime
-from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import Base, BigId, Document, enum_column, partial_index
 from portal.gifts.models import Gift
+from portal.i18n import Labelled
 from portal.money import Money
 
 # Who decided where nobody did.
 BY_ITSELF = "system"
 
 
-class LineState(StrEnum):
+class LineState(Labelled):
     """What became of a line: it is in exactly one state, so that totals prove themselves."""
 
-    OPEN = "open"
-    MATCHED = "matched"
-    IGNORED = "ignored"
-    WITHDRAWN = "withdrawn"
+    OPEN = "open", "Open"
+    MATCHED = "matched", "Matched"
+    IGNORED = "ignored", "Ignored"
+    WITHDRAWN = "withdrawn", "Withdrawn"
 
 
 class StatementFile(Base):

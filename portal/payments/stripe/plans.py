@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from portal.codes.terms import Frequency, Pledge
 from portal.database import insert_new
 from portal.donors.giver import Giver
-from portal.gifts.models import Gift, Plan, Subscription, SubscriptionState
+from portal.gifts.lifecycle import EventKind
+from portal.gifts.models import Gift, Plan, PlanStatus, Subscription, SubscriptionState
 from portal.gifts.operations import add_gift, lock_gift, record_event
 from portal.mail import LetterKind
 from portal.money import Money
@@ -50,15 +51,15 @@ def change_plan(act: Act, gift: Gift, change: PlanChange) -> bool:
     plan = lock_plan(act.session, gift.plan_id)
     if not _follows(act, plan, gift, change.subscription_id):
         return False
-    if change.is_ended and plan.status != "cancelled" and not change.never_began:
-        record_event(act, gift, "monthly_ended", actor="stripe")
+    if change.is_ended and plan.status != PlanStatus.CANCELLED and not change.never_began:
+        record_event(act, gift, EventKind.MONTHLY_ENDED, actor="stripe")
         _promise_letter(act, gift, LetterKind.MONTHLY_ENDED, change.subscription_id)
     plan.stripe_customer_id = plan.stripe_customer_id or change.customer_id
     is_news = plan.stripe_changed_at is None or change.at >= plan.stripe_changed_at
     if change.is_ended:
-        plan.status, plan.cancelled_at = "cancelled", plan.cancelled_at or change.at
+        plan.status, plan.cancelled_at = PlanStatus.CANCELLED, plan.cancelled_at or change.at
         _date_end(act.session, change)
-    elif is_news and plan.status != "cancelled":
+    elif is_news and plan.status != PlanStatus.CANCELLED:
         plan.status = change.status or plan.status
         if change.is_whole:
             _follow(plan, change)
@@ -168,7 +169,7 @@ def note_failed_renewal(act: Act, gift: Gift, reading: Reading) -> None:
     """Put a month that could not be charged on the gift's story, and tell the donor."""
     if reading.plan is None:
         return
-    record_event(act, gift, "renewal_failed", actor="stripe")
+    record_event(act, gift, EventKind.RENEWAL_FAILED, actor="stripe")
     _promise_letter(act, gift, LetterKind.RENEWAL_FAILED, f"{reading.plan.at:%Y%m%d}")
 
 

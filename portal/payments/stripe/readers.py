@@ -12,6 +12,7 @@ from typing import Any
 
 from portal.database import Document
 from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import PlanStatus
 from portal.money import Money
 from portal.payments.models import CheckoutState
 from portal.payments.stripe.reading import (
@@ -114,7 +115,7 @@ def _plan_of_session(session: Document, at: datetime) -> PlanChange | None:
     return PlanChange(
         subscription_id=subscription,
         at=at,
-        status="active" if paid else "",
+        status=PlanStatus.ACTIVE if paid else None,
         customer_id=read_id(session.get("customer")),
     )
 
@@ -245,7 +246,7 @@ def read_invoice(invoice: Document, at: datetime) -> Reading | None:
         plan=PlanChange(
             subscription_id=subscription,
             at=at,
-            status="active",
+            status=PlanStatus.ACTIVE,
             customer_id=read_id(invoice.get("customer")),
         ),
         renewal=None if is_first else Renewal(invoice_id=own_id(invoice), money=money),
@@ -262,7 +263,7 @@ def read_failed_invoice(invoice: Document, at: datetime) -> Reading | None:
         reference=read_reference(parent),
         installation=read_installation(parent),
         known_by=(subscription,),
-        plan=PlanChange(subscription_id=subscription, at=at, status="past_due"),
+        plan=PlanChange(subscription_id=subscription, at=at, status=PlanStatus.PAST_DUE),
         renewal_failed=True,
     )
 
@@ -287,7 +288,7 @@ def read_subscription(subscription: Document, at: datetime) -> Reading:
         plan=PlanChange(
             subscription_id=own_id(subscription),
             at=at,
-            status=_PLAN_STATUS.get(status, ""),
+            status=_PLAN_STATUS.get(status),
             customer_id=read_id(subscription.get("customer")),
             money=_monthly_money(subscription),
             cancel_at=read_time(cancel_at) if cancel_at else None,
@@ -319,13 +320,13 @@ def _whole(number: Any) -> int:
 
 
 _PLAN_STATUS = {
-    "active": "active",
-    "trialing": "active",
-    "past_due": "past_due",
-    "unpaid": "past_due",
-    "paused": "paused",
-    "canceled": "cancelled",
-    "incomplete_expired": "cancelled",
+    "active": PlanStatus.ACTIVE,
+    "trialing": PlanStatus.ACTIVE,
+    "past_due": PlanStatus.PAST_DUE,
+    "unpaid": PlanStatus.PAST_DUE,
+    "paused": PlanStatus.PAUSED,
+    "canceled": PlanStatus.CANCELLED,
+    "incomplete_expired": PlanStatus.CANCELLED,
 }
 
 READERS: dict[str, Callable[[Document, datetime], Reading | None]] = {

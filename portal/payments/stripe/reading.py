@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from portal.gifts.evidence import Claim, Provider
+from portal.gifts.models import PlanStatus
 from portal.money import Money
 from portal.payments.models import CheckoutState
 
@@ -21,7 +22,7 @@ class PlanChange:
 
     subscription_id: str
     at: datetime
-    status: str = ""
+    status: PlanStatus | None = None
     customer_id: str | None = None
     money: Money | None = None
     cancel_at: datetime | None = None

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Database, Document, insert_new
-from portal.gifts.models import Gift, Plan, Subscription, SubscriptionState
+from portal.gifts.lifecycle import EventKind
+from portal.gifts.models import Gift, Plan, PlanStatus, Subscription, SubscriptionState
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import find_plan
 from portal.payments.models import StripeLink
@@ -43,7 +44,7 @@ def supersede(act: Act, gift: Gift, plan_id: int, ended: Iterable[str]) -> None:
         keep_subscription(act, plan_id, subscription_id, SubscriptionState.BESIDE)
         if _mark_superseded(act, subscription_id):
             data = {"subscription": subscription_id}
-            record_event(act, gift, "subscription_ended", actor="system", data=data)
+            record_event(act, gift, EventKind.SUBSCRIPTION_ENDED, actor="system", data=data)
 
 
 def _mark_superseded(act: Act, subscription_id: str) -> bool:
@@ -106,7 +107,7 @@ def _empty_plan(act: Act, gift: Gift, plan_id: int, ended: tuple[str, ...]) -> N
 
 def _forget(plan: Plan) -> None:
     """Of what a plan follows now nothing is known yet."""
-    plan.status = "pending"
+    plan.status = PlanStatus.PENDING
     plan.stripe_customer_id = plan.stripe_changed_at = None
     plan.cancel_at = plan.cancelled_at = None
 
@@ -179,7 +180,7 @@ def stop_plan(services: Services, gift_id: int, *, actor: str, reason: str = "")
         living = list_living(act.session, plan) if plan else ()
         if not living:
             return
-        record_event(act, gift, "monthly_stop_requested", actor=actor, why=reason)
+        record_event(act, gift, EventKind.MONTHLY_STOP_REQUESTED, actor=actor, why=reason)
     # The one that the page shows is the last: where Stripe is away, it can be stopped again.
     for subscription_id in living:
         ended = end_subscription(gateway_of(services), subscription_id)

@@ -15,7 +15,6 @@ from portal.payments.statements.operations import ignore_lines
 from portal.payments.statements.queries import Cursor, LineFilter, find_file, list_lines
 from portal.records.export.stream import stream_lines
 from portal.signin.models import Role
-from portal.staff import labels
 from portal.staff.access import current_actor, may, staff
 from portal.staff.forms import read_reason
 from portal.staff.queries import name_actors
@@ -46,7 +45,7 @@ def reconcile() -> ResponseReturnValue:
         wanted=wanted,
         args=_as_args(wanted),
         is_first=cursor is None,
-        states=[(state.value, gettext(labels.LINE_STATES[state])) for state in LineState],
+        states=[(state.value, state.label) for state in LineState],
         sure=SURE,
     )
 
