@@ -19,7 +19,13 @@ from typing import IO, Any, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    MappedColumn,
+    Session,
+    mapped_column,
+    sessionmaker,
+)
 from sqlalchemy.types import TypeDecorator
 
 NAMING = {
@@ -31,6 +37,7 @@ NAMING = {
 }
 
 Document = dict[str, Any]
+POOL_SIZE = 16
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -65,15 +72,16 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UTCDateTime(), Document: JSONDocument}  # noqa: RUF012 - SQLAlchemy's own way
 
 
-def enum_of(kind: type[StrEnum], length: int) -> sa.Enum:
-    """Text of one of an enum's values."""
-    return sa.Enum(
+def enum_column(kind: type[StrEnum], length: int, **options: Any) -> MappedColumn[Any]:
+    """A column that holds one of an enum's values as text: the one way to map one."""
+    values = sa.Enum(
         kind,
         native_enum=False,
         create_constraint=False,
         length=length,
         values_callable=lambda members: [member.value for member in members],
     )
+    return mapped_column(values, **options)
 
 
 def table_of(model: type[Base]) -> sa.Table:
@@ -155,7 +163,7 @@ def _engines(url: sa.URL, pool_size: int) -> tuple[sa.Engine, sa.Engine]:
 class Database:
     """One engine for writing, one for reading, and the sessions on them."""
 
-    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
         self.url = sa.make_url(_with_driver(url))
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.writer, self.reader = _engines(self.url, 0 if self.is_sqlite else pool_size)

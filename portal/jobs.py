@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, Database
+from portal.promises import Job, JobName
 
 if TYPE_CHECKING:
     from dbos import EnqueueOptions
@@ -45,6 +46,11 @@ class JobState:
     name: str
     status: str
 
+    @property
+    def label(self) -> str:
+        """What staff call it; one of a release to come keeps its name."""
+        return JobName(self.name).label if self.name in {*JobName} else self.name
+
 
 class Jobs:
     """The sending end of the queue, for web processes and operations."""
@@ -62,23 +68,23 @@ class Jobs:
     def enqueue(
         self,
         session: Session,
-        name: str,
-        subject: int | str,
+        job: Job,
         *,
         attempt: int = 1,
         delay_seconds: float = 0,
     ) -> None:
-        """Promise the job `name` about `subject` within the caller's transaction."""
-        job_id = f"{name}-{subject}" if attempt == 1 else f"{name}-{subject}~{attempt}"
+        """Promise a job within the caller's transaction."""
+        first = f"{job.name}-{job.subject}"
+        job_id = first if attempt == 1 else f"{first}~{attempt}"
         options: EnqueueOptions = {
-            "workflow_name": name,
+            "workflow_name": job.name.value,
             "queue_name": QUEUE,
             "workflow_id": job_id,
             "app_version": APPLICATION_VERSION,
         }
         if delay_seconds:
             options["delay_seconds"] = delay_seconds
-        self._client.enqueue_in_transaction(session, options, subject, attempt)
+        self._client.enqueue_in_transaction(session, options, job.document(), attempt)
 
     def failed(self, limit: int = 50) -> list[JobState]:
         """Jobs that gave up and were not taken up again, newest first."""

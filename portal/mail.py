@@ -21,8 +21,8 @@ import sqlalchemy as sa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Base, BigId, Database, partial_index
-from portal.i18n import direction, gettext, html_lang, ngettext, use_locale
+from portal.database import Base, BigId, Database, enum_column, partial_index
+from portal.i18n import Labelled, direction, gettext, html_lang, ngettext, use_locale
 from portal.paths import TEMPLATES
 from portal.plain import clean_line, drop_hidden
 from portal.settings import Settings
@@ -37,6 +37,22 @@ ASK_EVERY_SECONDS = 600.0
 ASK_TIMEOUT_SECONDS = 4
 
 
+class LetterKind(Labelled):
+    """The letters that we send: each has a folder under `templates/email`."""
+
+    RECEIPT = "receipt", "Receipt"
+    GIFT_INSTRUCTIONS = "gift_instructions", "How to pay"
+    GIFT_REMINDER = "gift_reminder", "Reminder"
+    PART_RECEIVED = "part_received", "A part has arrived"
+    PAYMENT_PROCESSING = "payment_processing", "Payment on its way"
+    PAYMENT_FAILED = "payment_failed", "Payment failed"
+    PAYMENT_RETURNED = "payment_returned", "Payment returned"
+    REFUND_MADE = "refund_made", "Refund made"
+    RECEIPT_CANCELLED = "receipt_cancelled", "Receipt cancelled"
+    RENEWAL_FAILED = "renewal_failed", "Monthly payment failed"
+    MONTHLY_ENDED = "monthly_ended", "Monthly gift ended"
+
+
 class Email(Base):
     """A message that was, or is to be, sent. `gift_id` has no foreign key: any gift or none.
 
@@ -49,7 +65,7 @@ class Email(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(sa.String(120), unique=True)
     gift_id: Mapped[int | None] = mapped_column(sa.BigInteger, index=True)
-    message: Mapped[str] = mapped_column(sa.String(40))
+    message: Mapped[LetterKind] = enum_column(LetterKind, 40)
     recipient: Mapped[str] = mapped_column(sa.String(254))
     subject: Mapped[str] = mapped_column(sa.String(300))
     locale: Mapped[str] = mapped_column(sa.String(12))
@@ -100,7 +116,7 @@ def register_email(
     key: str,
     letter: Letter,
     *,
-    message: str,
+    message: LetterKind,
     locale: str,
     now: datetime,
     gift_id: int | None = None,

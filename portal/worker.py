@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -25,11 +26,22 @@ from portal.jobs import (
 )
 from portal.logs import get_logger
 from portal.payments.letters import send_notice
+from portal.payments.providers import ProviderRefused, ProviderUnavailable
 from portal.payments.statements.match_run import match_open_lines
-from portal.payments.stripe.comparison import compare_with_stripe, fetch_fee, retry_event
-from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
+from portal.payments.stripe.comparison import fetch_fee, retry_event
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers.following import follow_transfers
+from portal.promises import (
+    FetchFee,
+    Job,
+    JobName,
+    MatchLines,
+    RetryEvent,
+    SendNotice,
+    SendReceipt,
+    SettlePlan,
+    read_job,
+)
 from portal.receipts.operations import send_receipt
 from portal.schema import dbos_url
 from portal.services import Services
@@ -47,75 +59,62 @@ LONGEST_RETRY_SECONDS = 3600
 MOST_ATTEMPTS = 60
 
 
-def _send_receipt(services: Services, subject: Any) -> None:
-    """`<receipt>`, or `<receipt>:<once more, by this name>:<who asked for it>`."""
-    receipt_id, *wish = str(subject).split(":", 2)
-    again, actor = wish or ("", "system")
-    send_receipt(
-        services,
-        int(receipt_id),
-        again=again,
-        actor=actor,
-    )
+def _send_receipt(services: Services, job: SendReceipt) -> None:
+    send_receipt(services, job.receipt_id, again=job.once, actor=job.actor)
 
 
-def _send_notice(services: Services, subject: Any) -> None:
-    message, gift_id, _about = str(subject).split(":", 2)
-    send_notice(services, message, int(gift_id), key=str(subject))
+def _send_notice(services: Services, job: SendNotice) -> None:
+    send_notice(services, job.letter, job.gift_id, about=job.about)
 
 
-def _fetch_fee(services: Services, subject: Any) -> None:
-    transaction_id, gift_id = str(subject).split(":")
-    fetch_fee(services, transaction_id, int(gift_id))
+def _fetch_fee(services: Services, job: FetchFee) -> None:
+    fetch_fee(services, job.transaction_id, job.gift_id)
 
 
-def _retry_event(services: Services, subject: Any) -> None:
-    retry_event(services, int(subject))
+def _retry_event(services: Services, job: RetryEvent) -> None:
+    retry_event(services, job.event_id)
 
 
-def _settle_plan(services: Services, subject: Any) -> None:
-    """`<gift>:<the subscription that was heard of beside its plan's own>`."""
-    gift_id, _subscription = str(subject).split(":")
-    settle_plan(services, int(gift_id))
+def _settle_plan(services: Services, job: SettlePlan) -> None:
+    settle_plan(services, job.gift_id)
 
 
-def _match_lines(services: Services, _subject: Any) -> None:
+def _match_lines(services: Services, _job: MatchLines) -> None:
     match_open_lines(services)
 
 
-TASKS: dict[str, Callable[[Services, Any], None]] = {
-    "send_receipt": _send_receipt,
-    "send_notice": _send_notice,
-    "fetch_fee": _fetch_fee,
-    "retry_event": _retry_event,
-    "settle_plan": _settle_plan,
-    "match_lines": _match_lines,
+TASKS: dict[JobName, Callable[[Services, Any], None]] = {
+    JobName.SEND_RECEIPT: _send_receipt,
+    JobName.SEND_NOTICE: _send_notice,
+    JobName.FETCH_FEE: _fetch_fee,
+    JobName.RETRY_EVENT: _retry_event,
+    JobName.SETTLE_PLAN: _settle_plan,
+    JobName.MATCH_LINES: _match_lines,
 }
 
 
-def _register(services: Services, name: str, task: Callable[[Services, Any], None]) -> None:
+def _register(services: Services, name: JobName) -> None:
     """Make a workflow of a task; a task is safe to repeat as a whole."""
 
-    @DBOS.workflow(name=name)
-    def run(subject: Any, attempt: int) -> None:
+    @DBOS.workflow(name=name.value)
+    def run(kept: Any, attempt: int) -> None:
+        job = read_job(name, kept)
         try:
-            task(services, subject)
+            TASKS[name](services, job)
         except Exception as error:  # noqa: BLE001 - whatever failed, the promise stands
-            _promise_again(services, name, subject, attempt, error)
+            _promise_again(services, job, attempt, error)
         else:
             log.info("job_done", job=name, attempt=attempt)
 
 
-def _promise_again(
-    services: Services, name: str, subject: Any, attempt: int, error: Exception
-) -> None:
+def _promise_again(services: Services, job: Job, attempt: int, error: Exception) -> None:
     """Try later without holding a place in the queue; give up, visibly, at the end."""
-    log.warning("job_failed", job=name, attempt=attempt, why=type(error).__name__)
+    log.warning("job_failed", job=job.name, attempt=attempt, why=type(error).__name__)
     if attempt >= MOST_ATTEMPTS:
         raise error
     delay = min(FIRST_RETRY_SECONDS * 2 ** (attempt - 1), LONGEST_RETRY_SECONDS)
     with services.write() as act:
-        act.promise(name, subject, attempt=attempt + 1, delay_seconds=delay)
+        act.promise(job, attempt=attempt + 1, delay_seconds=delay)
 
 
 def run_worker(services: Services, *, name: str = "worker-1") -> None:
@@ -135,8 +134,8 @@ def run_worker(services: Services, *, name: str = "worker-1") -> None:
         use_listen_notify=False,
     )
     DBOS(config=config)
-    for task_name, task in TASKS.items():
-        _register(services, task_name, task)
+    for name_of_job in TASKS:
+        _register(services, name_of_job)
     # Said before the first job can begin, so that the log's order is the work's.
     log.info("worker_started", executor=executor_id)
     DBOS.launch()
@@ -182,11 +181,12 @@ def _beat(services: Services, executor_id: str) -> None:
 
 
 def _compare(services: Services) -> None:
-    if not services.gateway.is_configured:
-        return
-    try:
-        log.info("compared_with_stripe", **compare_with_stripe(services))
-    except StripeUnavailable:
-        log.warning("stripe_unavailable")
-    except StripeRefused as error:
-        log.error("stripe_refused", why=error.message)
+    for provider in services.providers:
+        try:
+            found = provider.compare(services)
+        except ProviderUnavailable:
+            log.warning("provider_unavailable", provider=provider.name)
+        except ProviderRefused as error:
+            log.error("provider_refused", provider=provider.name, why=error.message)
+        else:
+            log.info("compared", provider=provider.name, **asdict(found))

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from portal.database import Document, count_on, insert_new, table_of
-from portal.gifts.lifecycle import FactKind
+from portal.gifts.lifecycle import EventKind, FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.gifts.operations import record_event
 from portal.i18n import gettext, use_locale
-from portal.mail import deliver, mark_noted, register_email
+from portal.mail import LetterKind, deliver, mark_noted, register_email
 from portal.receipts.composition import (
     VOID,
     Marking,
@@ -212,7 +212,7 @@ def send_receipt(
             session,
             key,
             letter,
-            message="receipt",
+            message=LetterKind.RECEIPT,
             locale=receipt.locale,
             now=services.now(),
             gift_id=gift.id,
@@ -221,7 +221,7 @@ def send_receipt(
     with services.write(actor) as act:
         if mark_noted(act.session, email.id, act.now):
             data = {"receipt": receipt.label, "email": key}
-            record_event(act, gift, "receipt_sent", actor=act.actor, data=data)
+            record_event(act, gift, EventKind.RECEIPT_SENT, actor=act.actor, data=data)
 
 
 CORRECTED = "What it says of the giver was corrected; a new document replaces it."

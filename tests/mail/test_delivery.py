@@ -16,6 +16,7 @@ from portal.database import Database, DatabaseUnavailable
 from portal.mail import (
     Email,
     Letter,
+    LetterKind,
     MailNotSent,
     can_reach,
     deliver,
@@ -91,7 +92,9 @@ def settings_for(port: int) -> Settings:
 
 def register(database: Database, letter: Letter) -> int:
     with database.write() as session:
-        email = register_email(session, "test-1", letter, message="test", locale="en", now=NOW)
+        email = register_email(
+            session, "test-1", letter, message=LetterKind.RECEIPT, locale="en", now=NOW
+        )
         return email.id
 
 

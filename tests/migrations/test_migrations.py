@@ -15,7 +15,6 @@ from portal.donors.giver import Giver
 from portal.donors.models import Consent
 from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.form_keys import FormKey, take_key
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import (
     Evidence,
@@ -35,6 +34,7 @@ from portal.payments.models import Checkout, Refund, StripeEvent, StripeLink
 from portal.payments.statements.models import Match, StatementFile, StatementLine
 from portal.payments.stripe.kinds import BEGINNINGS, kind_of, link_row
 from portal.payments.stripe.plans import keep_subscription
+from portal.payments.stripe.reading import STRIPE, stripe_claim
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.models import ProofFile
 from portal.payments.transfers.schedule import Care
@@ -57,7 +57,9 @@ def add_paid_gift(database: Database) -> int:
         code=None,
     )
     giver = Giver(first_name="Ada", last_name="Eze", email="ada@example.org")
-    claim = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=Money(7553, "CAD"))
+    claim = stripe_claim(
+        fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=Money(7553, "CAD")
+    )
     with database.write() as session:
         gift = add_gift(act_in(session, NOW), pledge, giver, donor_id=None, partner=None)
         book_claims(act_in(session, NOW), gift, [claim])
@@ -325,7 +327,7 @@ def test_links_of_lines_are_read_from_the_notes_of_before(database: Database) ->
 
 def test_refunds_asked_for_before_keep_their_keys_and_payments(database: Database) -> None:
     gift_id = add_paid_gift(database)
-    taken = Claim(
+    taken = stripe_claim(
         fact=FactKind.REFUNDED,
         subject="re_1",
         occurred_at=NOW,
@@ -389,6 +391,7 @@ def test_links_of_before_learn_what_they_link(database: Database) -> None:
         session.execute(sa.insert(StripeLink), [link_row(one, gift_id) for one in ids])
         session.add(
             Checkout(
+                provider=STRIPE,
                 gift_id=gift_id,
                 stripe_session_id="cs_1",
                 state="open",
@@ -398,6 +401,7 @@ def test_links_of_before_learn_what_they_link(database: Database) -> None:
         )
         session.add(
             StripeEvent(
+                provider=STRIPE,
                 stripe_event_id="evt_1",
                 type="x",
                 livemode=False,

@@ -177,6 +177,7 @@ def receive(place: Workplace, event: Event) -> None:
         occurred_at=NOW,
         money=None if minor is None else Money(minor, "CAD"),
         source=Source.PERSON if fact is FactKind.SETTLED else Source.STATEMENT,
+        actor="staff:1",
     )
     with place.database.write() as session:
         gift = find_gift_by_reference(session, event["reference"])
