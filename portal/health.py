@@ -77,19 +77,17 @@ def _may_read_metrics() -> bool:
     return ip_address(request.remote_addr or "0.0.0.0").is_loopback  # noqa: S104 - "unknown" is not loopback
 
 
+def _count_events(session: Session, state: EventState) -> int:
+    of_state = sa.select(sa.func.count()).select_from(StripeEvent).where(StripeEvent.state == state)
+    return session.scalar(of_state) or 0
+
+
 def _measure(session: Session, registry: CollectorRegistry) -> None:
     events = Gauge(
         "portal_stripe_events_open", "Stripe events not booked yet", ["state"], registry=registry
     )
     for state in (EventState.WAITING, EventState.FAILED):
-        events.labels(state=state).set(
-            session.scalar(
-                sa.select(sa.func.count())
-                .select_from(StripeEvent)
-                .where(StripeEvent.state == state)
-            )
-            or 0
-        )
+        events.labels(state=state).set(_count_events(session, state))
     workers = Gauge("portal_workers", "Workers that showed signs of life", registry=registry)
     workers.set(session.scalar(_living_workers()) or 0)
     starts = Gauge(

@@ -82,14 +82,9 @@ def services() -> Services:
     return cast(Services, current_app.extensions["portal"])
 
 
-def set_up_web(app: Flask) -> None:
-    """Hooks, template globals and error pages, on a fresh app."""
-    app.request_class = PortalRequest
-    app.before_request(_begin)
-    app.after_request(_finish)
-    app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]  # added by the extension
-    app.jinja_env.globals |= {
+def _template_globals() -> dict[str, Any]:
+    """What every template may call."""
+    return {
         "gettext": gettext,
         "ngettext": ngettext,
         "_": gettext,
@@ -101,6 +96,16 @@ def set_up_web(app: Flask) -> None:
         "static": static_url,
         "money": Money,
     }
+
+
+def set_up_web(app: Flask) -> None:
+    """Hooks, template globals and error pages, on a fresh app."""
+    app.request_class = PortalRequest
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]  # added by the extension
+    app.jinja_env.globals |= _template_globals()
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(DatabaseUnavailable, _show_unavailable)
     app.register_error_handler(Exception, _show_crash)
@@ -161,6 +166,11 @@ def _finish(response: Response) -> Response:
         headers["Strict-Transport-Security"] = "max-age=31536000"
     if request.endpoint == "static" and response.status_code == 200:
         headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    _log_request(response)
+    return response
+
+
+def _log_request(response: Response) -> None:
     log.info(
         "request",
         method=request.method,
@@ -168,7 +178,6 @@ def _finish(response: Response) -> Response:
         status=response.status_code,
         ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
     )
-    return response
 
 
 def guard_public_post() -> None:

@@ -1,7 +1,7 @@
 """Made-up gifts for a demo: booked like real ones, with ledger and story, in bulk."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -22,6 +22,7 @@ from portal.regions.catalogue import Catalogue, Region
 from portal.services import Act, Services
 
 BATCH = 2_000
+SPREAD = timedelta(days=730)
 # No multiple of 31, the number of signs: so no two products are the same modulo its powers.
 SCATTER = 527_182_818_459
 FIRST_NAMES = (
@@ -61,13 +62,7 @@ def seed_gifts(services: Services, count: int, progress: Callable[[int], Any]) -
     todo = iter(range(count))
     while numbers := list(islice(todo, BATCH)):
         rows = [
-            _gift_row(
-                chance,
-                catalogue,
-                donors,
-                last + number + 1,
-                now - timedelta(days=730) * (count - number) / count,
-            )
+            _gift_row(chance, catalogue, donors, last + number + 1, _moment(now, number, count))
             for number in numbers
         ]
         with services.database.write() as session:
@@ -76,8 +71,17 @@ def seed_gifts(services: Services, count: int, progress: Callable[[int], Any]) -
     _advance_sequences(services)
 
 
-def _add_donors(act: Act, count: int) -> list[tuple[int, str, str, str]]:
-    """Some made-up people: id, names and address, each an address at example.org."""
+def _moment(now: datetime, number: int, count: int) -> datetime:
+    """When the gift of that number, from nought, was begun."""
+    return now - SPREAD * (count - number) / count
+
+
+# Id, first name, last name and e-mail address.
+_Donor = tuple[int, str, str, str]
+
+
+def _add_donors(act: Act, count: int) -> list[_Donor]:
+    """Some made-up people, each with an address at example.org."""
     people = []
     offset = act.session.scalar(sa.select(sa.func.max(Donor.id))) or 0
     for number in range(count):
@@ -91,51 +95,72 @@ def _add_donors(act: Act, count: int) -> list[tuple[int, str, str, str]]:
     return people
 
 
+_UNSAID: dict[str, Any] = {
+    "partner": None,
+    "frequency": "once",
+    "cover_minor": 0,
+    **dict.fromkeys(
+        "address_line1 address_line2 city province postal_code country dedication".split(), ""
+    ),
+    "anonymous": False,
+}
+
+
 def _gift_row(
-    chance: random.Random,
-    catalogue: Catalogue,
-    donors: list[tuple[int, str, str, str]],
-    number: int,
-    at: datetime,
+    chance: random.Random, catalogue: Catalogue, donors: list[_Donor], number: int, at: datetime
 ) -> dict[str, Any]:
     region: Region = chance.choice(list(catalogue.regions.values()))
     currency = chance.choice(region.currencies)
     mode = chance.choice(region.offered)
-    donor_id, first, last, email = chance.choice(donors)
-    statuses, weights = zip(*FATES, strict=True)
-    status: Status = chance.choices(statuses, weights)[0]
-    amount = chance.choice(currency.presets_minor) + chance.choice((0, 0, 50, 125))
-    received = at + timedelta(minutes=3) if FactKind.PAID in FACTS_OF[status] else None
+    donor = chance.choice(donors)
+    fate = _fate(chance, region, currency.presets_minor, at)
     return {
-        "id": number,
-        "token": make_token(),
-        "reference": reference_of(number),
-        "donor_id": donor_id,
+        **_UNSAID,
+        **_names_of(donor),
+        **fate,
+        **_marks_of(number),
         "region": region.slug,
         "fund": chance.choice(region.funds).key,
         "code": "LWCAN" if region.slug == "ca" and number % 2 else None,
-        "partner": None,
         "mode": mode.key,
-        "frequency": "once",
-        "amount_minor": amount,
-        "cover_minor": 0,
         "currency": currency.currency,
+        "locale": region.locales[0],
+    }
+
+
+def _marks_of(number: int) -> dict[str, Any]:
+    """By what a gift is known."""
+    return {"id": number, "token": make_token(), "reference": reference_of(number)}
+
+
+def _names_of(donor: _Donor) -> dict[str, Any]:
+    donor_id, first, last, email = donor
+    return {
+        "donor_id": donor_id,
         "first_name": first,
         "last_name": last,
         "email": email,
         "search_name": fold_name(first, last),
         "given_name": fold_name(first, ""),
-        "locale": region.locales[0],
+    }
+
+
+def _fate(
+    chance: random.Random, region: Region, presets: Sequence[int], at: datetime
+) -> dict[str, Any]:
+    """What became of a gift that was begun at `at`, with its amount."""
+    statuses, weights = zip(*FATES, strict=True)
+    status: Status = chance.choices(statuses, weights)[0]
+    amount = chance.choice(presets) + chance.choice((0, 0, 50, 125))
+    received = at + timedelta(minutes=3) if FactKind.PAID in FACTS_OF[status] else None
+    return {
+        "amount_minor": amount,
         "status": status,
         "paid_minor": amount if received else 0,
         "refunded_minor": amount if status is Status.REFUNDED else 0,
         "created_at": at,
         "received_at": received,
         "received_on": day_in(region.issuer.timezone, received) if received else None,
-        **dict.fromkeys(
-            "address_line1 address_line2 city province postal_code country dedication".split(), ""
-        ),
-        "anonymous": False,
     }
 
 
@@ -160,17 +185,22 @@ def _insert(session: Session, gifts: list[dict[str, Any]]) -> None:
     ]
     session.execute(sa.insert(table_of(GiftWord)), words)
     evidence = [row for gift in gifts for row in _evidence_rows(gift)]
-    if not evidence:
-        return
+    if evidence:
+        _insert_evidence(session, evidence, {gift["id"]: gift for gift in gifts})
+
+
+def _insert_evidence(
+    session: Session, evidence: list[dict[str, Any]], gifts: dict[int, dict[str, Any]]
+) -> None:
+    """Evidence with what follows from it: the ledger, and the story."""
     ids = session.scalars(
         sa.insert(table_of(Evidence)).returning(_EVIDENCE_ID, sort_by_parameter_order=True),
         evidence,
     ).all()
-    by_id = {gift["id"]: gift for gift in gifts}
     pairs = list(zip(evidence, ids, strict=True))
-    ledger = [row for proof, key in pairs for row in _ledger_rows(by_id, proof, key)]
+    ledger = [row for proof, key in pairs for row in _ledger_rows(gifts, proof, key)]
     session.execute(sa.insert(table_of(LedgerEntry)), ledger)
-    events = [_event_row(by_id, proof, key) for proof, key in pairs]
+    events = [_event_row(gifts, proof, key) for proof, key in pairs]
     session.execute(sa.insert(table_of(GiftEvent)), events)
 
 
@@ -201,13 +231,7 @@ def _ledger_rows(
     gifts: dict[int, dict[str, Any]], evidence: dict[str, Any], evidence_id: int
 ) -> Iterator[dict[str, Any]]:
     fund = gifts[evidence["gift_id"]]["fund"]
-    fact = Fact(
-        FactKind(evidence["fact"]),
-        evidence["subject"],
-        evidence["amount_minor"] or 0,
-        evidence["currency"] or "",
-    )
-    for movement in movements(fact, Accounts("stripe", fund)):
+    for movement in movements(_fact_of(evidence), Accounts("stripe", fund)):
         yield {
             "key": movement.key,
             "gift_id": evidence["gift_id"],
@@ -218,6 +242,15 @@ def _ledger_rows(
             "currency": movement.money.currency,
             "booked_at": evidence["recorded_at"],
         }
+
+
+def _fact_of(evidence: dict[str, Any]) -> Fact:
+    return Fact(
+        FactKind(evidence["fact"]),
+        evidence["subject"],
+        evidence["amount_minor"] or 0,
+        evidence["currency"] or "",
+    )
 
 
 def _event_row(

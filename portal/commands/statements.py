@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from portal.payments.statements.formats.columns import ColumnMapping
     from portal.payments.statements.formats.entries import StatementDocument
     from portal.payments.statements.interac.keeping import KeptNotices
+    from portal.payments.statements.operations import Imported
     from portal.services import Services
 
 
@@ -102,11 +103,7 @@ def read_mapping(options: Mapping[str, Any]) -> "ColumnMapping | None":
     """The mapping the options make; None without any. What contradicts itself is refused."""
     from portal.payments.statements.formats.columns import Sign, mapping_from_dict
 
-    given = {
-        name: value
-        for name, value in options.items()
-        if value is not None and value != () and value is not False
-    }
+    given = _only_given(options)
     if not given:
         return None
     values = {NAMES[name]: value for name, value in given.items() if name in NAMES}
@@ -120,6 +117,15 @@ def read_mapping(options: Mapping[str, Any]) -> "ColumnMapping | None":
         return mapping_from_dict(values)
     except (ValueError, TypeError) as error:
         raise click.UsageError(f"The columns don’t fit together: {error}.") from None
+
+
+def _only_given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Without those that the command line left out."""
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not None and value != () and value is not False
+    }
 
 
 BANKS = ("rbc", "td", "bmo", "scotiabank", "cibc", "desjardins", "national")
@@ -249,6 +255,13 @@ def _import(settings: Settings, file: Path, reading: Reading) -> None:
         )
     services = make_services(settings)
     imported = import_statement(services, document, content, filename=file.name, by=BY)
+    _tell(services, imported)
+    _match(services)
+    _say_totals(services, imported.file_id)
+
+
+def _tell(services: Services, imported: "Imported") -> None:
+    """What of the file was new."""
     if imported.is_repeat:
         click.echo(
             "This very file was imported before; none of its lines is new. If its columns were "
@@ -258,8 +271,6 @@ def _import(settings: Settings, file: Path, reading: Reading) -> None:
         known = imported.lines - imported.new
         click.echo(f"Kept {imported.new} new lines; {known} were known or moved no money.")
         _warn_of_twins(services, imported.file_id)
-    _match(services)
-    _say_totals(services, imported.file_id)
 
 
 def _warn_of_twins(services: Services, file_id: int) -> None:

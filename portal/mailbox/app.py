@@ -129,13 +129,17 @@ def _as_json(stored: StoredMessage) -> dict[str, Any]:
         "text": stored.text,
         "url": url_for("mailbox.message", message_id=stored.id),
         "html_url": url_for("mailbox.message_html", message_id=stored.id),
-        "attachments": [
-            {
-                "filename": part.filename,
-                "content_type": part.content_type,
-                "size": len(part.content),
-                "url": url_for("mailbox.attachment", message_id=stored.id, number=number),
-            }
-            for number, part in enumerate(stored.attachments, start=1)
-        ],
+        "attachments": _attachments_as_json(stored),
     }
+
+
+def _attachments_as_json(stored: StoredMessage) -> list[dict[str, Any]]:
+    return [
+        {
+            "filename": part.filename,
+            "content_type": part.content_type,
+            "size": len(part.content),
+            "url": url_for("mailbox.attachment", message_id=stored.id, number=number),
+        }
+        for number, part in enumerate(stored.attachments, start=1)
+    ]

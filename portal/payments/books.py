@@ -64,18 +64,16 @@ def _totals(*keys: Any) -> sa.Select[Any]:
     """Counts and sums by `keys`: each state is summed by itself, so that they can disagree."""
     amount, state = StatementLine.amount_minor, StatementLine.state
 
-    def total(of: LineState) -> sa.ColumnElement[int]:
-        return sa.func.coalesce(sa.func.sum(amount).filter(state == of), 0)
-
+    count = sa.func.count()
+    states = (LineState.MATCHED, LineState.OPEN, LineState.IGNORED)
+    totals = (sa.func.coalesce(sa.func.sum(amount).filter(state == of), 0) for of in states)
     return (
         sa.select(
             *keys,
-            sa.func.count(),
-            sa.func.count().filter(state == LineState.OPEN),
+            count,
+            count.filter(state == LineState.OPEN),
             sa.func.sum(amount),
-            total(LineState.MATCHED),
-            total(LineState.OPEN),
-            total(LineState.IGNORED),
+            *totals,
         )
         .where(amount > 0, state != LineState.WITHDRAWN)
         .group_by(*keys)
@@ -110,30 +108,38 @@ def _check(session: Session, find: Callable[[], sa.Select[Any]], say: str) -> It
 
 def _compare_ledger(session: Session) -> Iterator[str]:
     """What the ledger holds from statements, against the matches that stand."""
-    account = f"{CLEARING}:{Source.STATEMENT.value}"
-    moved = LedgerEntry.amount_minor
-    signed = sa.case((LedgerEntry.debit_account == account, moved), else_=-moved)
-    held = _by_currency(
-        session,
-        sa.select(LedgerEntry.currency, sa.func.sum(signed))
-        .where(
-            sa.or_(LedgerEntry.debit_account == account, LedgerEntry.credit_account == account),
-            LedgerEntry.key.like("gift%"),
-        )
-        .group_by(LedgerEntry.currency),
-    )
-    matched = _by_currency(
-        session,
-        sa.select(Match.currency, sa.func.sum(Match.amount_minor))
-        .where(Match.undone_at.is_(None))
-        .group_by(Match.currency),
-    )
+    held = _by_currency(session, _sum_held())
+    matched = _by_currency(session, _sum_matched())
     for currency in sorted(held.keys() | matched.keys()):
         if held.get(currency, 0) != matched.get(currency, 0):
             yield gettext(
                 "%(currency)s: the ledger’s money from statements is not what is matched.",
                 currency=currency,
             )
+
+
+def _sum_held() -> sa.Select[str, Any]:
+    """What the ledger's account of statements holds, a currency each."""
+    account = f"{CLEARING}:{Source.STATEMENT.value}"
+    moved = LedgerEntry.amount_minor
+    signed = sa.case((LedgerEntry.debit_account == account, moved), else_=-moved)
+    return (
+        sa.select(LedgerEntry.currency, sa.func.sum(signed))
+        .where(
+            sa.or_(LedgerEntry.debit_account == account, LedgerEntry.credit_account == account),
+            LedgerEntry.key.like("gift%"),
+        )
+        .group_by(LedgerEntry.currency)
+    )
+
+
+def _sum_matched() -> sa.Select[str, int]:
+    """What stands matched, a currency each."""
+    return (
+        sa.select(Match.currency, sa.func.sum(Match.amount_minor))
+        .where(Match.undone_at.is_(None))
+        .group_by(Match.currency)
+    )
 
 
 def _by_currency(session: Session, statement: sa.Executable) -> dict[str, int]:
@@ -212,21 +218,25 @@ def _stray_payments() -> sa.Select[Any]:
     )
 
 
+def _was_taken_back() -> sa.Exists:
+    """Whether a later fact took back the evidence that is looked at."""
+    taken_back = aliased(Evidence)
+    return (
+        sa.select(taken_back.id)
+        .where(
+            taken_back.gift_id == Evidence.gift_id,
+            taken_back.subject == Evidence.subject,
+            taken_back.fact == FactKind.WITHDRAWN.value,
+        )
+        .exists()
+    )
+
+
 def _wrong_gifts() -> sa.Select[Any]:
     """Gifts whose received amount is not the sum of their payments that stand."""
-    taken_back = aliased(Evidence)
     paid = (
         sa.select(Evidence.gift_id, sa.func.sum(Evidence.amount_minor).label("minor"))
-        .where(
-            Evidence.fact == FactKind.PAID.value,
-            ~sa.select(taken_back.id)
-            .where(
-                taken_back.gift_id == Evidence.gift_id,
-                taken_back.subject == Evidence.subject,
-                taken_back.fact == FactKind.WITHDRAWN.value,
-            )
-            .exists(),
-        )
+        .where(Evidence.fact == FactKind.PAID.value, ~_was_taken_back())
         .group_by(Evidence.gift_id)
         .subquery()
     )

@@ -82,9 +82,29 @@ def gift_cells(dialect: str) -> list[Cell]:
     return [
         Cell("reference", Gift.reference),
         Cell("status", sa.cast(Gift.status, sa.String)),
+        *_gift_time_cells(dialect),
+        *_gift_money_cells(),
+        Cell("region", Gift.region, True),
+        Cell("fund", Gift.fund, True),
+        words("code"),
+        words("partner"),
+        Cell("mode", Gift.mode, True),
+        Cell("frequency", Gift.frequency),
+        *_giver_cells(words),
+        Cell("receipt", _receipt_label()),
+    ]
+
+
+def _gift_time_cells(dialect: str) -> list[Cell]:
+    return [
         Cell("created_at_utc", moment(Gift.created_at, dialect)),
         Cell("received_at_utc", moment(Gift.received_at, dialect)),
         Cell("received_on", Gift.received_on),
+    ]
+
+
+def _gift_money_cells() -> list[Cell]:
+    return [
         Cell("amount", decimal(Gift.amount_minor, Gift.currency)),
         Cell("received", decimal(Gift.paid_minor, Gift.currency)),
         Cell("currency", Gift.currency),
@@ -92,19 +112,17 @@ def gift_cells(dialect: str) -> list[Cell]:
         Cell("cover_fee", decimal(Gift.cover_minor, Gift.currency)),
         Cell("fee", decimal(Gift.fee_minor, Gift.fee_currency)),
         Cell("fee_currency", Gift.fee_currency),
-        Cell("region", Gift.region, True),
-        Cell("fund", Gift.fund, True),
-        words("code"),
-        words("partner"),
-        Cell("mode", Gift.mode, True),
-        Cell("frequency", Gift.frequency),
+    ]
+
+
+def _giver_cells(words: Callable[[str], Cell]) -> list[Cell]:
+    return [
         words("first_name"),
         words("last_name"),
         words("email"),
         Cell("anonymous", sa.case((Gift.anonymous, "yes"), else_="no")),
         *(words(name) for name in ADDRESS),
         words("dedication"),
-        Cell("receipt", _receipt_label()),
     ]
 
 
@@ -125,6 +143,16 @@ def _receipt_label() -> sa.ColumnElement[str]:
     return sa.cast(Receipt.year, sa.String).concat("-").concat(number)
 
 
+LINE_TEXTS = (
+    "payer_name",
+    "payer_email",
+    "payer_account",
+    "message",
+    "bank_reference",
+    "interac_reference",
+)
+
+
 def line_cells(dialect: str) -> list[Cell]:
     """What is told of a bank's line, in order."""
 
@@ -138,12 +166,7 @@ def line_cells(dialect: str) -> list[Cell]:
         Cell("booked_on", StatementLine.booked_on),
         Cell("amount", decimal(StatementLine.amount_minor, StatementLine.currency)),
         Cell("currency", StatementLine.currency),
-        words("payer_name"),
-        words("payer_email"),
-        words("payer_account"),
-        words("message"),
-        words("bank_reference"),
-        words("interac_reference"),
+        *(words(name) for name in LINE_TEXTS),
         Cell("state", sa.cast(StatementLine.state, sa.String)),
         words("note"),
         Cell("gifts", _references(dialect)),

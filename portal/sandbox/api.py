@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,13 +57,7 @@ class Keys:
             raise StripeError(400, "Idempotency keys may have at most 255 characters.")
         with self._lock:
             if key in self._running:
-                raise StripeError(
-                    409,
-                    "There is currently another in-progress request using this Idempotent Key"
-                    f" ({key}). Please try again later.",
-                    type="idempotency_error",
-                    code="idempotency_key_in_use",
-                )
+                raise _key_in_use(key)
             self._running.add(key)
         try:
             yield
@@ -101,6 +95,16 @@ class Keys:
                 json.dumps(answer.body),
                 answer.request_id,
             )
+
+
+def _key_in_use(key: str) -> StripeError:
+    return StripeError(
+        409,
+        "There is currently another in-progress request using this Idempotent Key"
+        f" ({key}). Please try again later.",
+        type="idempotency_error",
+        code="idempotency_key_in_use",
+    )
 
 
 _KEY = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
@@ -142,6 +146,16 @@ def listed(tree: Any) -> Any:
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Call:
+    """What was asked: its route, its decoded parameters and the ids in its address."""
+
+    route: Route | None
+    params: Json
+    request_id: str
+    ids: Mapping[str, str]
+
+
 def make_api(world: World) -> Blueprint:
     """All rows of the route table under `/v1`."""
     api = Blueprint("api", __name__, url_prefix="/v1")
@@ -169,7 +183,7 @@ def _view(world: World, keys: Keys, route: Route | None) -> Callable[..., Respon
         params: Json = {}
         try:
             params = decode(_pairs())
-            answer, replayed = _answer(world, keys, route, params, request_id, **ids)
+            answer, replayed = _answer(world, keys, _Call(route, params, request_id, ids))
         except StripeError as error:
             answer = Stored(error.status, error.body, request_id)
         except Exception:  # noqa: BLE001 - whatever it was, the wire gets a Stripe-shaped 500
@@ -186,45 +200,39 @@ def _pairs() -> list[tuple[str, str]]:
     return [*request.args.items(multi=True), *request.form.items(multi=True)]
 
 
-def _answer(
-    world: World,
-    keys: Keys,
-    route: Route | None,
-    params: Json,
-    request_id: str,
-    **ids: str,
-) -> tuple[Stored, bool]:
+def _answer(world: World, keys: Keys, call: _Call) -> tuple[Stored, bool]:
+    """The answer, and whether it is the one that the same key had before."""
     _check_outage(world)
     _authenticate(world)
-    if route is None:
+    if call.route is None:
         raise StripeError(404, f"Unrecognized request URL ({request.method}: {request.path}).")
     key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
-    mark = fingerprint(request.method, request.path, params)
+    mark = fingerprint(request.method, request.path, call.params)
     with keys.claim(key):
         time.sleep(float(world.store.state("latency_seconds", 0)))
         earlier = keys.earlier(key, mark)
         if earlier:
             _lose_answer(world)
             return earlier, True
-        with caused_by(Cause(request_id, key)), world.store.transaction():
-            answer = _run(world, route, params, request_id, ids)
+        with caused_by(Cause(call.request_id, key)), world.store.transaction():
+            answer = _run(world, call.route, call)
             keys.remember(key, mark, answer)
         _lose_answer(world)
         return answer, False
 
 
-def _run(world: World, route: Route, params: Json, request_id: str, ids: Json) -> Stored:
+def _run(world: World, route: Route, call: _Call) -> Stored:
     """Do it, or answer its refusal; a refused parameter raises, for it is not remembered."""
-    typed = Group(route.fields, route.required).read(params, "")
+    typed = Group(route.fields, route.required).read(call.params, "")
     paths = typed.pop("expand", [])
     try:
         with world.store.transaction():
-            body = route.handler(world, typed, **ids)
-            return Stored(200, expand(world, body, paths), request_id)
+            body = route.handler(world, typed, **call.ids)
+            return Stored(200, expand(world, body, paths), call.request_id)
     except ParameterRefused:
         raise
     except StripeError as error:
-        return Stored(error.status, error.body, request_id)
+        return Stored(error.status, error.body, call.request_id)
 
 
 def _authenticate(world: World) -> None:

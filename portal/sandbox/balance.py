@@ -61,26 +61,30 @@ def debit_fee(amount: int) -> int:
     return min((amount * 8 + 500) // 1000, 500)
 
 
+_SAME_IN_TRANSACTIONS: Json = {
+    "object": "balance_transaction",
+    "balance_type": "payments",
+    "exchange_rate": None,
+}
+
+
 def book(world: World, movement: Movement) -> Json:
     """Write one balance transaction; it becomes available two days later."""
-    fee_details = [_fee_detail(movement)] if movement.fee else []
     now = world.now()
-    transaction: Json = {
+    is_payout = movement.type == "payout"
+    transaction: Json = _SAME_IN_TRANSACTIONS | {
         "id": world.new_id("txn"),
-        "object": "balance_transaction",
         "amount": movement.amount,
-        "available_on": now if movement.type == "payout" else now + _AVAILABLE_AFTER,
-        "balance_type": "payments",
+        "available_on": now if is_payout else now + _AVAILABLE_AFTER,
         "created": now,
         "currency": movement.currency,
         "description": movement.description,
-        "exchange_rate": None,
         "fee": movement.fee,
-        "fee_details": fee_details,
+        "fee_details": [_fee_detail(movement)] if movement.fee else [],
         "net": movement.amount - movement.fee,
         "reporting_category": movement.category,
         "source": movement.source,
-        "status": "available" if movement.type == "payout" else "pending",
+        "status": "available" if is_payout else "pending",
         "type": movement.type,
     }
     return world.add(transaction, payout=None)
@@ -142,6 +146,18 @@ _NULLS = dict.fromkeys(
     "application_fee application_fee_amount failure_balance_transaction failure_code"
     " failure_message original_payout payout_method reversed_by statement_descriptor".split()
 )
+_SAME_IN_PAYOUTS: Json = {
+    "object": "payout",
+    "automatic": True,
+    "description": "STRIPE PAYOUT",
+    "destination": "ba_sandbox",
+    "livemode": False,
+    "metadata": {},
+    "method": "standard",
+    "source_type": "card",
+    "trace_id": {"status": "pending", "value": None},
+    "type": "bank_account",
+}
 
 
 def pay_out(world: World) -> list[Json]:
@@ -176,6 +192,24 @@ def _pay_out_one(world: World, currency: str, transactions: list[Json]) -> Json:
 
 
 def _payout(world: World, payout_id: str, amount: int, currency: str) -> Json:
+    transaction = _book_payout(world, payout_id, amount, currency)
+    return (
+        _NULLS
+        | _SAME_IN_PAYOUTS
+        | {
+            "id": payout_id,
+            "amount": amount,
+            "arrival_date": world.now(),
+            "balance_transaction": transaction["id"],
+            "created": world.now(),
+            "currency": currency,
+            "reconciliation_status": "in_progress",
+            "status": "in_transit",
+        }
+    )
+
+
+def _book_payout(world: World, payout_id: str, amount: int, currency: str) -> Json:
     movement = Movement(
         type="payout",
         amount=-amount,
@@ -186,26 +220,7 @@ def _payout(world: World, payout_id: str, amount: int, currency: str) -> Json:
     )
     transaction = book(world, movement)
     world.set_private(transaction["id"], payout=payout_id)
-    return _NULLS | {
-        "id": payout_id,
-        "object": "payout",
-        "amount": amount,
-        "arrival_date": world.now(),
-        "automatic": True,
-        "balance_transaction": transaction["id"],
-        "created": world.now(),
-        "currency": currency,
-        "description": "STRIPE PAYOUT",
-        "destination": "ba_sandbox",
-        "livemode": False,
-        "metadata": {},
-        "method": "standard",
-        "reconciliation_status": "in_progress",
-        "source_type": "card",
-        "status": "in_transit",
-        "trace_id": {"status": "pending", "value": None},
-        "type": "bank_account",
-    }
+    return transaction
 
 
 def retrieve_payout(world: World, params: Json, id: str) -> Json:

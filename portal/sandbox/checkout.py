@@ -29,6 +29,20 @@ _NULLS = dict.fromkeys(
     " saved_payment_method_options setup_intent shipping_address_collection shipping_cost"
     " submit_type subscription success_url wallet_options".split()
 )
+_SAME: Json = {
+    "object": "checkout.session",
+    "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+    "custom_fields": [],
+    "livemode": False,
+    "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+    "phone_number_collection": {"enabled": False},
+    "shipping_options": [],
+    "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+    "ui_mode": "hosted_page",
+}
+_NO_TEXTS = dict.fromkeys(
+    "after_submit shipping_address submit terms_of_service_acceptance".split()
+)
 _ECHOED = (
     "allowed_payment_method_types billing_address_collection cancel_url client_reference_id"
     " customer customer_creation customer_email excluded_payment_method_types locale mode"
@@ -46,18 +60,10 @@ def create_session(world: World, params: Json) -> Json:
         world.get("customer", params["customer"], "customer")
     session_id = world.new_id("cs_test")
     items = [_line_item(world, item) for item in params["line_items"]]
-    session = (
-        _NULLS
-        | _defaults(world, session_id, params)
-        | {
-            "amount_subtotal": total,
-            "amount_total": total,
-            "currency": currency,
-            "payment_method_types": types,
-        }
-    )
+    session = _NULLS | _SAME | _defaults(world, session_id, params)
+    session |= {"amount_subtotal": total, "amount_total": total}
+    session |= {"currency": currency, "payment_method_types": types}
     session |= {name: params[name] for name in _ECHOED if name in params}
-    session["custom_text"] |= params.get("custom_text", {})
     world.schedule("expire_session", session_id, _expiry(world, params))
     data = {name: params.get(name, {}) for name in ("payment_intent_data", "subscription_data")}
     return world.add(session, line_items=items, **data)
@@ -67,26 +73,15 @@ def _defaults(world: World, session_id: str, params: Json) -> Json:
     subscribes = params["mode"] == "subscription"
     return {
         "id": session_id,
-        "object": "checkout.session",
         "adaptive_pricing": params.get("adaptive_pricing") or {"enabled": False},
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "created": world.now(),
-        "custom_fields": [],
-        "custom_text": dict.fromkeys(
-            ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
-        ),
+        "custom_text": _NO_TEXTS | params.get("custom_text", {}),
         "customer_creation": None if subscribes else "if_required",
         "expires_at": _expiry(world, params),
-        "livemode": False,
         "metadata": params.get("metadata", {}),
         "payment_method_collection": "always" if subscribes else "if_required",
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_status": "unpaid",
-        "phone_number_collection": {"enabled": False},
-        "shipping_options": [],
         "status": "open",
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-        "ui_mode": "hosted_page",
         "url": f"{world.config.base_url}/pay/{session_id}",
     }
 
@@ -187,6 +182,18 @@ _ROUND_TO = dict.fromkeys(STRIPE_SHIFTED, 100) | dict.fromkeys(THREE_DECIMAL, 10
 def check_amount(total: int, currency: str, *, cards: bool) -> None:
     """Refuse a wire amount that Stripe would; `currency` as the wire has it, in lower case."""
     code = currency.upper()
+    _check_least(total, currency, code)
+    _check_most(total, code, cards=cards)
+    step = _ROUND_TO.get(code, 1)
+    if total % step:
+        raise ParameterRefused(
+            f"Invalid amount: {code} amounts must be divisible by {step}.",
+            code="parameter_invalid_integer",
+            param="line_items[0][price_data][unit_amount]",
+        )
+
+
+def _check_least(total: int, currency: str, code: str) -> None:
     least = STRIPE_MINIMUM_MINOR.get(code, 1) * (100 if code in STRIPE_SHIFTED else 1)
     if total < least:
         raise ParameterRefused(
@@ -195,6 +202,9 @@ def check_amount(total: int, currency: str, *, cards: bool) -> None:
             code="amount_too_small",
             param="line_items",
         )
+
+
+def _check_most(total: int, code: str, *, cards: bool) -> None:
     most = _CARD_MAXIMUM if cards else _WIDER.get(code, _OTHER_MAXIMUM)
     if total > most:
         raise ParameterRefused(
@@ -202,11 +212,4 @@ def check_amount(total: int, currency: str, *, cards: bool) -> None:
             f" unit of {code}.",
             code="amount_too_large",
             param="line_items",
-        )
-    step = _ROUND_TO.get(code, 1)
-    if total % step:
-        raise ParameterRefused(
-            f"Invalid amount: {code} amounts must be divisible by {step}.",
-            code="parameter_invalid_integer",
-            param="line_items[0][price_data][unit_amount]",
         )

@@ -27,32 +27,34 @@ _NULLS = dict.fromkeys(
     "address business_name currency customer_account default_source description discount email"
     " individual_name name phone shipping test_clock".split()
 )
+_NEW: Json = {
+    "object": "customer",
+    "balance": 0,
+    "delinquent": False,
+    "invoice_settings": {
+        "custom_fields": None,
+        "default_payment_method": None,
+        "footer": None,
+        "rendering_options": None,
+    },
+    "livemode": False,
+    "metadata": {},
+    "next_invoice_sequence": 1,
+    "preferred_locales": [],
+    "tax_exempt": "none",
+}
 
 
 def add_customer(world: World, **fields: Any) -> Json:
     customer_id = world.new_id("cus")
-    customer = _NULLS | {
+    own = {
         "id": customer_id,
-        "object": "customer",
-        "balance": 0,
         "created": world.now(),
-        "delinquent": False,
         "invoice_prefix": customer_id[-8:].upper(),
-        "invoice_settings": {
-            "custom_fields": None,
-            "default_payment_method": None,
-            "footer": None,
-            "rendering_options": None,
-        },
-        "livemode": False,
-        "metadata": {},
-        "next_invoice_sequence": 1,
-        "preferred_locales": [],
-        "tax_exempt": "none",
     }
-    world.add(customer | fields)
-    emit(world, "customer.created", customer | fields)
-    return customer | fields
+    customer = world.add(_NULLS | _NEW | own | fields)
+    emit(world, "customer.created", customer)
+    return customer
 
 
 def create_customer(world: World, params: Json) -> Json:
@@ -102,8 +104,13 @@ def _method(world: World, kind: str, details: Json, billing: Json) -> Json:
 
 def add_card_method(world: World, card: Card, billing: Json) -> Json:
     """Keep a card; how it behaves stays beside it, out of the donor's sight."""
+    method = _method(world, "card", _card_details(card), billing)
+    return world.add(method, **asdict(card.behaviour))
+
+
+def _card_details(card: Card) -> Json:
     behaviour = card.behaviour
-    details = {
+    return {
         "brand": behaviour.brand,
         "checks": card_checks(),
         "country": behaviour.country,
@@ -119,8 +126,6 @@ def add_card_method(world: World, card: Card, billing: Json) -> Json:
         "three_d_secure_usage": {"supported": True},
         "wallet": None,
     }
-    method = _method(world, "card", details, billing)
-    return world.add(method, **asdict(behaviour))
 
 
 def add_debit_method(world: World, kind: str, billing: Json, *, fails: bool) -> Json:

@@ -80,13 +80,8 @@ def _note(world: World, seq: int, outcome: Outcome) -> None:
         row = world.store.row("SELECT * FROM deliveries WHERE seq = ?", seq)
         if row is None:
             return
-        pauses = world.config.retry_after
         attempts = row["attempts"] + 1
-        state, due = "delivered", row["due"]
-        if not outcome.delivered:
-            again = attempts <= len(pauses)
-            state = "pending" if again else "failed"
-            due = time.time() + pauses[attempts - 1] if again else due
+        state, due = _what_next(world, attempts, row["due"], outcome)
         world.store.execute(
             "UPDATE deliveries SET state = ?, due = ?, attempts = ?, last_status = ?,"
             " last_note = ? WHERE seq = ?",
@@ -99,6 +94,16 @@ def _note(world: World, seq: int, outcome: Outcome) -> None:
         )
         if outcome.delivered:
             _count_pending(world, row["event_id"])
+
+
+def _what_next(world: World, attempts: int, due: float, outcome: Outcome) -> tuple[str, float]:
+    """The delivery's state after so many attempts, and when it is due."""
+    if outcome.delivered:
+        return "delivered", due
+    pauses = world.config.retry_after
+    if attempts > len(pauses):
+        return "failed", due
+    return "pending", time.time() + pauses[attempts - 1]
 
 
 def _count_pending(world: World, event_id: str) -> None:

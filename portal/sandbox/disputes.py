@@ -21,6 +21,16 @@ _NO_EVIDENCE = dict.fromkeys(
     " shipping_address shipping_carrier shipping_date shipping_documentation"
     " shipping_tracking_number uncategorized_file uncategorized_text".split()
 )
+_SAME: Json = {
+    "object": "dispute",
+    "enhanced_eligibility_types": [],
+    "evidence": _NO_EVIDENCE | {"enhanced_evidence": {}},
+    "is_charge_refundable": False,
+    "livemode": False,
+    "metadata": {},
+    "network_reason_code": "83",
+    "reason": "fraudulent",
+}
 
 
 def open_dispute(world: World, charge_id: str, amount: int = 0) -> Json | None:
@@ -67,22 +77,12 @@ def _can_dispute(charge: Json, amount: int) -> bool:
 
 
 def _dispute(world: World, charge: Json, dispute_id: str, amount: int) -> Json:
-    card = charge["payment_method_details"].get("card", {})
-    details = {
-        "brand": card.get("brand", "visa"),
-        "case_type": "chargeback",
-        "network": card.get("network", "visa"),
-        "network_reason_code": "83",
-    }
-    return {
+    return _SAME | {
         "id": dispute_id,
-        "object": "dispute",
         "amount": amount,
         "charge": charge["id"],
         "created": world.now(),
         "currency": charge["currency"],
-        "enhanced_eligibility_types": [],
-        "evidence": _NO_EVIDENCE | {"enhanced_evidence": {}},
         "evidence_details": {
             "due_by": world.now() + _RESPOND_WITHIN,
             "enhanced_eligibility": {},
@@ -91,14 +91,19 @@ def _dispute(world: World, charge: Json, dispute_id: str, amount: int) -> Json:
             "submission_count": 0,
             "submission_method": "not_submitted",
         },
-        "is_charge_refundable": False,
-        "livemode": False,
-        "metadata": {},
-        "network_reason_code": "83",
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": {"card": details, "type": "card"},
-        "reason": "fraudulent",
+        "payment_method_details": {"card": _questioned_card(charge), "type": "card"},
         "status": "needs_response",
+    }
+
+
+def _questioned_card(charge: Json) -> Json:
+    card = charge["payment_method_details"].get("card", {})
+    return {
+        "brand": card.get("brand", "visa"),
+        "case_type": "chargeback",
+        "network": card.get("network", "visa"),
+        "network_reason_code": "83",
     }
 
 

@@ -26,27 +26,31 @@ def emit(world: World, type: str, subject: Json, previous: Json | None = None) -
 
 def _record(world: World, type: str, subject: Json, previous: Json | None) -> Json:
     endpoints = [e for e in world.select("webhook_endpoint") if _wants(e, type)]
-    cause = current_cause()
     data: Json = {"object": subject}
     if previous is not None:
         data["previous_attributes"] = previous
-    event: Json = {
+    event = _event(world, type, json.loads(json.dumps(data)), len(endpoints))
+    world.add(event)
+    for endpoint in endpoints:
+        _queue(world, event["id"], endpoint["id"])
+    return event
+
+
+def _event(world: World, type: str, data: Json, pending: int) -> Json:
+    cause = current_cause()
+    return {
         "id": world.new_id("evt"),
         "object": "event",
         "account": None,
         "api_version": API_VERSION,
         "context": None,
         "created": world.now(),
-        "data": json.loads(json.dumps(data)),
+        "data": data,
         "livemode": False,
-        "pending_webhooks": len(endpoints),
+        "pending_webhooks": pending,
         "request": {"id": cause.request_id, "idempotency_key": cause.idempotency_key},
         "type": type,
     }
-    world.add(event)
-    for endpoint in endpoints:
-        _queue(world, event["id"], endpoint["id"])
-    return event
 
 
 def _wants(endpoint: Json, type: str) -> bool:

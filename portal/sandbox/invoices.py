@@ -15,33 +15,44 @@ _NULLS = dict.fromkeys(
     " shipping_cost shipping_details statement_descriptor status_details test_clock"
     " threshold_reason webhooks_delivered_at".split()
 )
+_NEW: Json = {
+    "object": "invoice",
+    "account_country": "CA",
+    "account_name": "Sandbox",
+    "attempt_count": 0,
+    "attempted": False,
+    "auto_advance": True,
+    "collection_method": "charge_automatically",
+    "issuer": {"type": "self"},
+    "livemode": False,
+    "status": "draft",
+}
+_SAME_IN_LINES: Json = {
+    "object": "line_item",
+    "discount_amounts": [],
+    "discountable": True,
+    "discounts": [],
+    "livemode": False,
+    "pretax_credit_amounts": [],
+    "taxes": [],
+}
 
 
 def draft_invoice(world: World, subscription: Json, reason: str, period: tuple[int, int]) -> Json:
     """A draft for the current period; `period` is the invoice's own, which is the past one."""
     invoice_id = world.new_id("in")
     lines = [_line(world, invoice_id, subscription, item) for item in subscription["items"]["data"]]
-    invoice = _NULLS | _amounts(sum(line["amount"] for line in lines)) | _empty_parts()
+    invoice = _NULLS | _NEW | _amounts(sum(line["amount"] for line in lines)) | _empty_parts()
     invoice |= _payer(world.get("customer", subscription["customer"]))
     invoice |= {
         "id": invoice_id,
-        "object": "invoice",
-        "account_country": "CA",
-        "account_name": "Sandbox",
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": True,
         "billing_reason": reason,
-        "collection_method": "charge_automatically",
         "created": world.now(),
         "currency": subscription["currency"],
-        "issuer": {"type": "self"},
         "lines": list_object(f"/v1/invoices/{invoice_id}/lines", lines),
-        "livemode": False,
         "parent": _parent(subscription),
         "period_end": period[1],
         "period_start": period[0],
-        "status": "draft",
     }
     world.add(invoice)
     emit(world, "invoice.created", invoice)
@@ -104,41 +115,42 @@ def _parent(subscription: Json) -> Json:
 def _line(world: World, invoice_id: str, subscription: Json, item: Json) -> Json:
     price = item["price"]
     total = price["unit_amount"] * item["quantity"]
-    return {
+    return _SAME_IN_LINES | {
         "id": world.new_id("il"),
-        "object": "line_item",
         "amount": total,
         "currency": price["currency"],
         "description": subscription["description"],
-        "discount_amounts": [],
-        "discountable": True,
-        "discounts": [],
         "invoice": invoice_id,
-        "livemode": False,
         "metadata": subscription["metadata"],
-        "parent": {
-            "invoice_item_details": None,
-            "subscription_item_details": {
-                "invoice_item": None,
-                "proration": False,
-                "proration_details": {"credited_items": None},
-                "subscription": subscription["id"],
-                "subscription_item": item["id"],
-            },
-            "type": "subscription_item_details",
-        },
+        "parent": _line_parent(subscription, item),
         "period": {"end": item["current_period_end"], "start": item["current_period_start"]},
-        "pretax_credit_amounts": [],
-        "pricing": {
-            "price_details": {"price": price["id"], "product": price["product"]},
-            "type": "price_details",
-            "unit_amount_decimal": price["unit_amount_decimal"],
-        },
+        "pricing": _pricing(price),
         "quantity": item["quantity"],
         "quantity_decimal": str(item["quantity"]),
         "subscription": subscription["id"],
         "subtotal": total,
-        "taxes": [],
+    }
+
+
+def _line_parent(subscription: Json, item: Json) -> Json:
+    return {
+        "invoice_item_details": None,
+        "subscription_item_details": {
+            "invoice_item": None,
+            "proration": False,
+            "proration_details": {"credited_items": None},
+            "subscription": subscription["id"],
+            "subscription_item": item["id"],
+        },
+        "type": "subscription_item_details",
+    }
+
+
+def _pricing(price: Json) -> Json:
+    return {
+        "price_details": {"price": price["id"], "product": price["product"]},
+        "type": "price_details",
+        "unit_amount_decimal": price["unit_amount_decimal"],
     }
 
 
@@ -196,10 +208,7 @@ def _add_invoice_payment(world: World, invoice: Json, intent: Json) -> None:
 def pay_invoice(world: World, invoice: Json) -> Json:
     """Its payment came: the events Stripe sends, both names of "paid" included."""
     now = world.now()
-    (payment,) = world.select("invoice_payment", invoice=invoice["id"])
-    payment |= {"amount_paid": invoice["amount_due"], "status": "paid"}
-    payment["status_transitions"]["paid_at"] = now
-    emit(world, "invoice_payment.paid", world.save(payment))
+    _settle_payment(world, invoice, now)
     invoice |= {
         "amount_paid": invoice["amount_due"],
         "amount_remaining": 0,
@@ -214,6 +223,13 @@ def pay_invoice(world: World, invoice: Json) -> Json:
     emit(world, "invoice.paid", invoice)
     emit(world, "invoice.payment_succeeded", invoice)
     return invoice
+
+
+def _settle_payment(world: World, invoice: Json, now: int) -> None:
+    (payment,) = world.select("invoice_payment", invoice=invoice["id"])
+    payment |= {"amount_paid": invoice["amount_due"], "status": "paid"}
+    payment["status_transitions"]["paid_at"] = now
+    emit(world, "invoice_payment.paid", world.save(payment))
 
 
 def fail_invoice(world: World, invoice: Json, *, retry: bool) -> Json:

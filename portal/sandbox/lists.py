@@ -38,16 +38,9 @@ def list_page(
     `paths` maps a filter parameter to where its value stands in the body when that is not
     under its own name; `where` are further SQL conditions on the objects table.
     """
-    conditions: list[Condition] = [("object = ?", [kind]), *where]
-    conditions += _filters(params, paths or {})
-    backwards = "ending_before" in params
-    cursor = params.get("ending_before") or params.get("starting_after")
-    if cursor:
-        conditions.append((f"seq {'>' if backwards else '<'} ?", [_position(world, cursor)]))
-    limit = params.get("limit", 10)
-    found = _select(world, conditions, "ASC" if backwards else "DESC", limit + 1)
-    page = found[:limit]
-    return list_object(url, page[::-1] if backwards else page, has_more=len(found) > limit)
+    conditions = [("object = ?", [kind]), *where, *_filters(params, paths or {})]
+    page, has_more = _select_page(world, conditions, params)
+    return list_object(url, page, has_more=has_more)
 
 
 def _filters(params: Json, paths: Mapping[str, str]) -> list[Condition]:
@@ -61,6 +54,21 @@ def _filters(params: Json, paths: Mapping[str, str]) -> list[Condition]:
         else:
             conditions.append((f"{path} = ?", [value]))
     return conditions
+
+
+def _select_page(
+    world: World, conditions: list[Condition], params: Json
+) -> tuple[list[Json], bool]:
+    """What stands beyond the cursor, newest first, and whether more stands there."""
+    backwards = "ending_before" in params
+    cursor = params.get("ending_before") or params.get("starting_after")
+    if cursor:
+        beyond = f"seq {'>' if backwards else '<'} ?"
+        conditions = [*conditions, (beyond, [_position(world, cursor)])]
+    limit = params.get("limit", 10)
+    found = _select(world, conditions, "ASC" if backwards else "DESC", limit + 1)
+    page = found[:limit]
+    return page[::-1] if backwards else page, len(found) > limit
 
 
 def _position(world: World, object_id: str) -> int:

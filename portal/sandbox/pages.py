@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -95,28 +96,19 @@ class Trouble:
 
 def make_pages(world: World) -> Blueprint:
     pages = Blueprint("pages", __name__)
-
-    @pages.get("/pay/<id>")
-    def show(id: str) -> AnyResponse:
-        return _show(world, id)
-
-    @pages.post("/pay/<id>")
-    def submit(id: str) -> AnyResponse:
-        return _submit(world, id)
-
-    @pages.get("/pay/<id>/confirm")
-    def confirm(id: str) -> AnyResponse:
-        return _confirm(world, id)
-
-    @pages.post("/pay/<id>/confirm")
-    def answer(id: str) -> AnyResponse:
-        return _answer(world, id)
-
-    @pages.get("/receipts/<id>")
-    def receipt(id: str) -> str:
-        return render_template("sandbox/notice.html", **_notice("en", "receipt"))
-
+    for method, rule, endpoint, view in (
+        ("GET", "/pay/<session_id>", "show", _show),
+        ("POST", "/pay/<session_id>", "submit", _submit),
+        ("GET", "/pay/<session_id>/confirm", "confirm", _confirm),
+        ("POST", "/pay/<session_id>/confirm", "answer", _answer),
+    ):
+        pages.add_url_rule(rule, endpoint, partial(view, world), methods=[method])
+    pages.add_url_rule("/receipts/<id>", "receipt", _show_receipt)
     return pages
+
+
+def _show_receipt(id: str) -> str:
+    return render_template("sandbox/notice.html", **_notice("en", "receipt"))
 
 
 def _show(world: World, session_id: str) -> AnyResponse:

@@ -20,6 +20,17 @@ _CHARGE_NULLS = dict.fromkeys(
     " statement_descriptor statement_descriptor_suffix transfer transfer_data"
     " transfer_group".split()
 )
+_NEW_CHARGE: Json = {
+    "object": "charge",
+    "amount_refunded": 0,
+    "calculated_statement_descriptor": "SANDBOX NO REAL MONEY",
+    "disputed": False,
+    "fraud_details": {},
+    "livemode": False,
+    "radar_options": {},
+    "refunded": False,
+}
+_COPIED = "amount currency customer description metadata receipt_email".split()
 _APPROVED = {
     "network_status": "approved_by_network",
     "reason": None,
@@ -34,33 +45,19 @@ def add_charge(world: World, intent: Json, method: Json, status: str) -> Json:
     """A charge for a PaymentIntent, with the intent's metadata copied once as Stripe does."""
     is_card = method["type"] == "card"
     charge_id = world.new_id("ch" if is_card else "py")
-    succeeded = status == "succeeded"
-    charge = _CHARGE_NULLS | {
+    charge = _CHARGE_NULLS | _NEW_CHARGE | {name: intent[name] for name in _COPIED}
+    charge |= {
         "id": charge_id,
-        "object": "charge",
-        "amount": intent["amount"],
         "amount_captured": 0 if status == "failed" else intent["amount"],
-        "amount_refunded": 0,
         "billing_details": method["billing_details"],
-        "calculated_statement_descriptor": "SANDBOX NO REAL MONEY",
         "captured": status != "failed",
         "created": world.now(),
-        "currency": intent["currency"],
-        "customer": intent["customer"],
-        "description": intent["description"],
-        "disputed": False,
-        "fraud_details": {},
-        "livemode": False,
-        "metadata": intent["metadata"],
         "outcome": dict(_APPROVED),
-        "paid": succeeded,
+        "paid": status == "succeeded",
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": _details(method, intent["amount"]),
-        "radar_options": {},
-        "receipt_email": intent["receipt_email"],
         "receipt_url": f"{world.config.base_url}/receipts/{charge_id}",
-        "refunded": False,
         "status": status,
     }
     return world.add(charge)
@@ -70,24 +67,33 @@ def _details(method: Json, amount: int) -> Json:
     kind = method["type"]
     if kind != "card":
         return {"type": kind, kind: charge_details(kind)}
-    card = method["card"]
-    kept = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
+    return {"type": "card", "card": _card_charge(method["card"], amount)}
+
+
+_KEPT_OF_CARD = (
+    "brand country exp_month exp_year fingerprint funding last4 regulated_status".split()
+)
+
+
+def _card_charge(card: Json, amount: int) -> Json:
     nulls = dict.fromkeys("installments mandate three_d_secure wallet".split())
-    details = nulls | {name: card[name] for name in kept}
-    details |= {
-        "amount_authorized": amount,
-        "authorization_code": "123456",
-        "checks": card_checks(),
-        "extended_authorization": {"status": "disabled"},
-        "incremental_authorization": {"status": "unavailable"},
-        "multicapture": {"status": "unavailable"},
-        "network": card["brand"],
-        "network_token": {"used": False},
-        "network_transaction_id": "sandbox",
-        "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
-        "regulated_status": card["regulated_status"],
-    }
-    return {"type": "card", "card": details}
+    kept = {name: card[name] for name in _KEPT_OF_CARD}
+    return (
+        nulls
+        | kept
+        | {
+            "amount_authorized": amount,
+            "authorization_code": "123456",
+            "checks": card_checks(),
+            "extended_authorization": {"status": "disabled"},
+            "incremental_authorization": {"status": "unavailable"},
+            "multicapture": {"status": "unavailable"},
+            "network": card["brand"],
+            "network_token": {"used": False},
+            "network_transaction_id": "sandbox",
+            "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
+        }
+    )
 
 
 def settle_fees(world: World, charge_id: str) -> None:
@@ -129,33 +135,35 @@ _NULLS = dict.fromkeys(
     " setup_future_usage shipping source statement_descriptor statement_descriptor_suffix"
     " transfer_data transfer_group".split()
 )
+_NEW_INTENT: Json = {
+    "object": "payment_intent",
+    "amount_capturable": 0,
+    "amount_details": {"tip": {}},
+    "amount_received": 0,
+    "capture_method": "automatic_async",
+    "confirmation_method": "automatic",
+    "customer": None,
+    "livemode": False,
+    "metadata": {},
+    "payment_method_configuration_details": None,
+    "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+    "status": "requires_payment_method",
+}
 
 
 def add_intent(world: World, amount: int, currency: str, types: list[str], **fields: Any) -> Json:
     """A PaymentIntent that waits for a way to pay; `fields` override its own."""
     intent_id = world.new_id("pi")
-    intent = _NULLS | {
+    own = {
         "id": intent_id,
-        "object": "payment_intent",
         "amount": amount,
-        "amount_capturable": 0,
-        "amount_details": {"tip": {}},
-        "amount_received": 0,
-        "capture_method": "automatic_async",
         "client_secret": world.new_id(f"{intent_id}_secret"),
-        "confirmation_method": "automatic",
         "created": world.now(),
         "currency": currency,
-        "customer": None,
-        "livemode": False,
-        "metadata": {},
-        "payment_method_configuration_details": None,
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": types,
-        "status": "requires_payment_method",
     }
-    world.add(intent | fields)
-    return emit_change(world, "payment_intent.created", intent | fields)
+    intent = world.add(_NULLS | _NEW_INTENT | own | fields)
+    return emit_change(world, "payment_intent.created", intent)
 
 
 def emit_change(world: World, type: str, intent: Json) -> Json:

@@ -24,6 +24,7 @@ _NULLS = dict.fromkeys(
     " instructions_email next_action pending_reason presentment_details receipt_number"
     " source_transfer_reversal transfer_reversal".split()
 )
+_COPIED = "currency customer payment_intent payment_method".split()
 
 
 def create_refund(world: World, params: Json) -> Json:
@@ -66,23 +67,8 @@ def _charge(world: World, params: Json) -> Json:
 
 
 def _amount(charge: Json, params: Json) -> int:
+    _check_refundable(charge)
     left = charge["amount"] - charge["amount_refunded"]
-    if charge["status"] != "succeeded":
-        raise StripeError(
-            400, f"Charge {charge['id']} has not succeeded.", code="charge_not_refundable"
-        )
-    if charge["disputed"]:
-        raise StripeError(
-            400,
-            f"Charge {charge['id']} has been charged back; cannot issue a refund.",
-            code="charge_disputed",
-        )
-    if not left:
-        raise StripeError(
-            400,
-            f"Charge {charge['id']} has already been refunded.",
-            code="charge_already_refunded",
-        )
     amount = int(params.get("amount", left))
     if amount > left:
         raise StripeError(
@@ -93,22 +79,38 @@ def _amount(charge: Json, params: Json) -> int:
     return amount
 
 
+def _check_refundable(charge: Json) -> None:
+    if charge["status"] != "succeeded":
+        raise StripeError(
+            400, f"Charge {charge['id']} has not succeeded.", code="charge_not_refundable"
+        )
+    if charge["disputed"]:
+        raise StripeError(
+            400,
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.",
+            code="charge_disputed",
+        )
+    if charge["amount_refunded"] == charge["amount"]:
+        raise StripeError(
+            400,
+            f"Charge {charge['id']} has already been refunded.",
+            code="charge_already_refunded",
+        )
+
+
 def _add(world: World, charge: Json, amount: int, params: Json, status: str) -> Json:
     refund_id = world.new_id("re")
     kind = charge["payment_method_details"]["type"]
-    refund = _NULLS | {
+    refund = _NULLS | {name: charge[name] for name in _COPIED}
+    refund |= {
         "id": refund_id,
         "object": "refund",
         "amount": amount,
         "balance_transaction": _book(world, charge, refund_id, -amount, "refund"),
         "charge": charge["id"],
         "created": world.now(),
-        "currency": charge["currency"],
-        "customer": charge["customer"],
         "destination_details": _destination(kind),
         "metadata": params.get("metadata", {}),
-        "payment_intent": charge["payment_intent"],
-        "payment_method": charge["payment_method"],
         "pending_reason": "processing" if status == "pending" else None,
         "reason": params.get("reason"),
         "status": status,
@@ -157,22 +159,27 @@ def fail_refund(world: World, refund_id: str) -> Json:
         return refund
     charge = world.get("charge", refund["charge"])
     previous = {"status": refund["status"], "failure_reason": None}
+    returned = _book(world, charge, refund_id, refund["amount"], "refund_failure")
     refund |= {
-        "failure_balance_transaction": _book(
-            world, charge, refund_id, refund["amount"], "refund_failure"
-        ),
+        "failure_balance_transaction": returned,
         "failure_reason": "expired_or_canceled_card",
         "pending_reason": None,
         "status": "failed",
     }
     world.save(refund)
-    before = {"amount_refunded": charge["amount_refunded"], "refunded": charge["refunded"]}
-    charge |= {"amount_refunded": charge["amount_refunded"] - refund["amount"], "refunded": False}
-    world.save(charge)
+    before = _restore_charge(world, charge, refund["amount"])
     _tell_update(world, refund, previous)
     emit(world, "refund.failed", refund)
     emit(world, "charge.updated", charge, before)
     return refund
+
+
+def _restore_charge(world: World, charge: Json, amount: int) -> Json:
+    """Take a refund out of its charge again; what the charge said before."""
+    before = {"amount_refunded": charge["amount_refunded"], "refunded": charge["refunded"]}
+    charge |= {"amount_refunded": charge["amount_refunded"] - amount, "refunded": False}
+    world.save(charge)
+    return before
 
 
 def _tell_update(world: World, refund: Json, previous: Json) -> None:

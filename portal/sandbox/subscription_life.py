@@ -31,22 +31,26 @@ def add_product(world: World, data: Json) -> Json:
     return world.add(product | data)
 
 
+_PRICE_NULLS = dict.fromkeys(
+    "custom_unit_amount lookup_key nickname tiers_mode transform_quantity".split()
+)
+_NEW_PRICE: Json = {
+    "object": "price",
+    "active": False,
+    "billing_scheme": "per_unit",
+    "livemode": False,
+    "metadata": {},
+}
+
+
 def add_price(world: World, data: Json) -> Json:
     """A price from `price_data`: amount, currency, product and perhaps `recurring`."""
     product = data.get("product") or add_product(world, data["product_data"])["id"]
     recurring = data.get("recurring")
-    nulls = dict.fromkeys(
-        "custom_unit_amount lookup_key nickname tiers_mode transform_quantity".split()
-    )
-    price = nulls | {
+    own = {
         "id": world.new_id("price"),
-        "object": "price",
-        "active": False,
-        "billing_scheme": "per_unit",
         "created": world.now(),
         "currency": data["currency"],
-        "livemode": False,
-        "metadata": {},
         "product": product,
         "recurring": _recurring(recurring) if recurring else None,
         "tax_behavior": data.get("tax_behavior", "unspecified"),
@@ -54,7 +58,7 @@ def add_price(world: World, data: Json) -> Json:
         "unit_amount": data["unit_amount"],
         "unit_amount_decimal": str(data["unit_amount"]),
     }
-    return world.add(price)
+    return world.add(_PRICE_NULLS | _NEW_PRICE | own)
 
 
 def _recurring(recurring: Json) -> Json:
@@ -119,6 +123,29 @@ _NULLS = dict.fromkeys(
     " pending_invoice_item_interval pending_setup_intent pending_update schedule test_clock"
     " transfer_data trial_end trial_start".split()
 )
+_NEW: Json = {
+    "object": "subscription",
+    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+    "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
+    "billing_schedules": [],
+    "cancel_at_period_end": False,
+    "cancellation_details": {"comment": None, "feedback": None, "reason": None},
+    "collection_method": "charge_automatically",
+    "default_payment_method": None,
+    "default_tax_rates": [],
+    "description": None,
+    "discounts": [],
+    "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
+    "livemode": False,
+    "metadata": {},
+    "payment_settings": {
+        "payment_method_options": None,
+        "payment_method_types": None,
+        "save_default_payment_method": "off",
+    },
+    "status": "active",
+    "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+}
 
 
 def add_subscription(world: World, customer: Json, lines: list[Json], **fields: Any) -> Json:
@@ -129,38 +156,17 @@ def add_subscription(world: World, customer: Json, lines: list[Json], **fields: 
     now = world.now()
     subscription_id = world.new_id("sub")
     items = [_item(world, subscription_id, line) for line in lines]
-    subscription = _NULLS | {
+    own = {
         "id": subscription_id,
-        "object": "subscription",
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "billing_cycle_anchor": now,
-        "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
-        "billing_schedules": [],
-        "cancel_at_period_end": False,
-        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
-        "collection_method": "charge_automatically",
         "created": now,
         "currency": lines[0]["currency"],
         "customer": customer["id"],
-        "default_payment_method": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
         "items": list_object(f"/v1/subscription_items?subscription={subscription_id}", items),
-        "livemode": False,
-        "metadata": {},
-        "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
-            "save_default_payment_method": "off",
-        },
         "start_date": now,
-        "status": "active",
-        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
     }
     world.schedule("renew", subscription_id, items[0]["current_period_end"])
-    return world.add(subscription | fields)
+    return world.add(_NULLS | _NEW | own | fields)
 
 
 def _item(world: World, subscription_id: str, line: Json) -> Json:

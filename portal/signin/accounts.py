@@ -168,24 +168,14 @@ def check_password(services: Services, attempt: Attempt) -> StaffUser | None:
 def _count(services: Services, account: str, network: str) -> None:
     seconds = WINDOW_MINUTES * 60
     now = services.now()
+    counters = (
+        ("sign_in_account", account, TRIES_BY_ACCOUNT),
+        ("sign_in_network", network, TRIES_BY_NETWORK),
+    )
     with services.database.write() as session:
         is_allowed = [
-            hit(
-                session,
-                "sign_in_account",
-                account,
-                limit=TRIES_BY_ACCOUNT,
-                seconds=seconds,
-                now=now,
-            ),
-            hit(
-                session,
-                "sign_in_network",
-                network,
-                limit=TRIES_BY_NETWORK,
-                seconds=seconds,
-                now=now,
-            ),
+            hit(session, counter, key, limit=limit, seconds=seconds, now=now)
+            for counter, key, limit in counters
         ]
     if not all(is_allowed):
         raise TooManyTries

@@ -86,6 +86,15 @@ def _form_actions() -> tuple[str, ...]:
     return "'self'", *services().providers.pay_origins
 
 
+def _look_up(text: str) -> Code | None:
+    """The code that is written so; one that is not there counts as a guess."""
+    with services().database.read() as session:
+        code = find_code(session, text)
+    if code is None:
+        count_guess()
+    return code
+
+
 def _make_offer(region: Region, asked: Asked) -> tuple[Code | None, Offer]:
     """The code that was asked for, if there is one, and what may be given with it."""
     now, regions = utc_now(), catalogue()
@@ -95,10 +104,7 @@ def _make_offer(region: Region, asked: Asked) -> tuple[Code | None, Offer]:
     code: Code | None = None
     judged: Terms | Refusal = own
     if asked.code:
-        with services().database.read() as session:
-            code = find_code(session, asked.code)
-        if code is None:
-            count_guess()
+        code = _look_up(asked.code)
         judged = _judge(code, asked.code, region)
     offer = make_offer(
         region,

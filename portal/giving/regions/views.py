@@ -49,8 +49,13 @@ def code(code: str) -> AnyResponse:
     )
     if choice.region is None:
         return _show_regions(homes or list(regions.open), code=found.display)
-    locale = choose_locale(choice.region, visitor_language())
-    asked = Asked(region=choice.region.slug, locale=locale, code=found.code)
+    return _to_form(choice.region, found.code)
+
+
+def _to_form(region: Region, code: str) -> AnyResponse:
+    """On to the region's form with the code, in a language that the region has."""
+    locale = choose_locale(region, visitor_language())
+    asked = Asked(region=region.slug, locale=locale, code=code)
     response = redirect(asked.address(), 302)
     response.headers["Cache-Control"] = "private, no-store"
     return response

@@ -43,9 +43,7 @@ def object_to_nothing(_at: int, _gift_id: int) -> None:
 
 
 def match_all(
-    matcher: Matcher,
-    entries: Iterable[StatementEntry],
-    object_to: Objection = object_to_nothing,
+    matcher: Matcher, entries: Iterable[StatementEntry], object_to: Objection = object_to_nothing
 ) -> Iterator[Decision]:
     """One decision a line, in order. Give it all lines that are open, and debits with them:
     what is certain of a line by itself may not be so beside the others, or by what is known
@@ -63,6 +61,16 @@ def match_all(
             claims.append(_claim(at, entry, decision.candidates[0]))
         elif entry.money.minor < 0:
             debits.update(mirrors(-entry.money, entry, matcher.gifts_named(entry)))
+    return _weigh_together(decisions, claims, debits, object_to)
+
+
+def _weigh_together(
+    decisions: Iterable[Decision],
+    claims: Iterable[_Claim],
+    debits: set[Mirror],
+    object_to: Objection,
+) -> Iterator[Decision]:
+    """The decisions again, each in the light of all the others."""
     doubts = _reversed(claims, debits) | _objected(claims, object_to)
     doubts |= _claimed_twice(claims, doubts)
     taken = {claim.gift_id for claim in claims if claim.at not in doubts}

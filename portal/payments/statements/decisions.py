@@ -6,7 +6,6 @@ was given for it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -45,6 +44,7 @@ from portal.payments.statements.models import (
     StatementLine,
     Suggestion,
 )
+from portal.regions.catalogue import Catalogue
 from portal.services import Act, Services
 
 UNATTRIBUTED_MODE = "bank_transfer"
@@ -151,15 +151,7 @@ def _latest_payment(session: Session, gift_id: int) -> str | None:
 def claim_unattributed(act: Act, line_id: int) -> Gift:
     """Book money nobody claims as a gift without a giver, on a person's word."""
     line = lock_line(act.session, line_id)
-    region = next(
-        (
-            region
-            for region in act.catalogue.regions.values()
-            if region.currencies[0].currency == line.currency
-        ),
-        None,
-    )
-    slug, zone = (region.slug, region.issuer.timezone) if region else ("", "UTC")
+    slug, zone = _home_of_currency(act.catalogue, line.currency)
     day = noon(line.booked_on, zone)
     earlier = count_matches(act.session, [line.id]).get(line.id, 0)
     claim = paid_claim(line, f"line-{line.id}-{earlier + 1}", line.money, day, act.actor)
@@ -177,53 +169,67 @@ def claim_unattributed(act: Act, line_id: int) -> Gift:
     return gift
 
 
+def _home_of_currency(catalogue: Catalogue, currency: str) -> tuple[str, str]:
+    """The region whose first currency it is, and its time zone; none, and UTC, else."""
+    for region in catalogue.regions.values():
+        if region.currencies[0].currency == currency:
+            return region.slug, region.issuer.timezone
+    return "", "UTC"
+
+
 def undo_match(act: Act, match_id: int, *, reason: str) -> None:
     """Take a line's matches back: every gift it paid is as if this line had not come."""
     line_id = act.session.scalar(sa.select(Match.line_id).where(Match.id == match_id))
     line = act.session.scalars(
         sa.select(StatementLine).where(StatementLine.id == line_id).with_for_update()
     ).one_or_none()
-    together = act.session.scalars(
-        sa.select(Match)
-        .where(Match.line_id == line_id, Match.undone_at.is_(None))
-        .order_by(Match.gift_id)
-        .execution_options(populate_existing=True)
-    ).all()
+    together = _standing_matches(act.session, line_id)
     if line is None or match_id not in {match.id for match in together}:
         raise MatchRefused(gettext("This match was taken back already."))
     gifts = lock_gifts(act.session, [match.gift_id for match in together])
     for match in together:
         gift = gifts[match.gift_id]
-        accept_for(act, gift, _withdrawals(match, gift, reason, act.actor, act.now))
+        accept_for(act, gift, _withdrawals(act, match, gift, reason))
         match.undone_by, match.undone_at, match.undo_reason = act.actor, act.now, reason
         unlearn_payer(act.session, line, gift.email)
     line.state, line.note, line.decided_by, line.decided_at = LineState.OPEN, "", "", None
     act.session.flush()
 
 
-def _withdrawals(match: Match, gift: Gift, reason: str, by: str, now: datetime) -> list[Claim]:
+def _standing_matches(session: Session, line_id: int | None) -> Sequence[Match]:
+    """The line's matches as they are now, by gift."""
+    return session.scalars(
+        sa.select(Match)
+        .where(Match.line_id == line_id, Match.undone_at.is_(None))
+        .order_by(Match.gift_id)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _withdrawals(act: Act, match: Match, gift: Gift, reason: str) -> list[Claim]:
     """The payment is taken back; a gift that only stood for unclaimed money ends with it."""
     withdrawn = Claim(
         fact=FactKind.WITHDRAWN,
         subject=match.subject,
-        occurred_at=now,
+        occurred_at=act.now,
         money=match.money,
         source=Source.STATEMENT,
-        actor=by,
+        actor=act.actor,
         why=reason,
         detail={"line": match.line_id, "match": match.id},
     )
-    if not gift.is_unattributed:
-        return [withdrawn]
-    ended = Claim(
+    return [withdrawn, _ending(act, match, reason)] if gift.is_unattributed else [withdrawn]
+
+
+def _ending(act: Act, match: Match, reason: str) -> Claim:
+    return Claim(
         fact=FactKind.EXPIRED,
         subject=match.subject,
-        occurred_at=now,
+        occurred_at=act.now,
         source=Source.PERSON,
-        actor=by,
+        actor=act.actor,
         why=reason,
     )
-    return [withdrawn, ended]
 
 
 def learn_payer(act: Act, line: StatementLine, email: str) -> None:

@@ -122,20 +122,22 @@ def _read_pairs(
         yield one.id, entry_of(one), other.id, entry_of(other)
 
 
+def _is_same_movement(earlier: Any) -> sa.ColumnElement[bool]:
+    """Whether an earlier line tells of as much on the same day, and counts."""
+    return sa.and_(
+        earlier.booked_on == StatementLine.booked_on,
+        earlier.amount_minor == StatementLine.amount_minor,
+        earlier.currency == StatementLine.currency,
+        earlier.id < StatementLine.id,
+        earlier.state.in_(_TOLD),
+    )
+
+
 def _select_pairs(earlier: Any, told: Any) -> sa.Select[Any]:
     return (
         sa.select(_bundle("one", StatementLine), _bundle("other", earlier))
         .join(StatementFile, StatementFile.id == StatementLine.file_id)
-        .join(
-            earlier,
-            sa.and_(
-                earlier.booked_on == StatementLine.booked_on,
-                earlier.amount_minor == StatementLine.amount_minor,
-                earlier.currency == StatementLine.currency,
-                earlier.id < StatementLine.id,
-                earlier.state.in_(_TOLD),
-            ),
-        )
+        .join(earlier, _is_same_movement(earlier))
         .join(
             told,
             sa.and_(

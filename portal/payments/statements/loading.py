@@ -46,6 +46,16 @@ LINE_COLUMNS = (
     "interac_reference",
 )
 
+_NOTICE_COLUMNS = (
+    TransferNotice.interac_reference,
+    TransferNotice.amount_minor,
+    TransferNotice.currency,
+    TransferNotice.received_at,
+    TransferNotice.sender_name,
+    TransferNotice.sender_email,
+    TransferNotice.message,
+)
+
 _LINES = table_of(StatementLine).c
 _GIFTS = table_of(Gift).c
 # An open debit waits for a clerk, not for a gift.
@@ -149,25 +159,10 @@ _STATUS_OF = sa.select(_GIFTS.status).where(_GIFTS.reference == sa.bindparam("wa
 
 def _open_gifts(session: Session, catalogue: Catalogue) -> Iterator[OpenGift]:
     """Gifts that wait for a transfer, with what is left to pay of each."""
-    regions = catalogue.regions
-    modes = {mode.key for region in regions.values() for mode in region.modes if mode.is_instructed}
-    zones = {slug: ZoneInfo(region.issuer.timezone) for slug, region in regions.items()}
+    zones = {slug: ZoneInfo(region.issuer.timezone) for slug, region in catalogue.regions.items()}
     elsewhere = ZoneInfo(catalogue.rest.issuer.timezone if catalogue.rest else "UTC")
     rows = session.execute(
-        sa.select(
-            Gift.id,
-            Gift.reference,
-            Gift.amount_minor,
-            Gift.paid_minor,
-            Gift.currency,
-            Gift.created_at,
-            Gift.first_name,
-            Gift.last_name,
-            Gift.email,
-            Gift.mode,
-            Gift.region,
-        ).where(Gift.status.in_(OPEN), Gift.mode.in_(modes), is_for_someone()),
-        execution_options={"yield_per": READ_BATCH},
+        _select_open_gifts(catalogue), execution_options={"yield_per": READ_BATCH}
     )
     for row in rows:
         yield OpenGift(
@@ -196,17 +191,28 @@ def _payers(session: Session) -> Iterator[KnownPayer]:
         yield KnownPayer(payer_key, email)
 
 
+def _select_open_gifts(catalogue: Catalogue) -> sa.Select[*tuple[Any, ...]]:
+    """The columns of OpenGift, of the gifts whose mode is no card's."""
+    regions = catalogue.regions.values()
+    modes = {mode.key for region in regions for mode in region.modes if mode.is_instructed}
+    return sa.select(
+        Gift.id,
+        Gift.reference,
+        Gift.amount_minor,
+        Gift.paid_minor,
+        Gift.currency,
+        Gift.created_at,
+        Gift.first_name,
+        Gift.last_name,
+        Gift.email,
+        Gift.mode,
+        Gift.region,
+    ).where(Gift.status.in_(OPEN), Gift.mode.in_(modes), is_for_someone())
+
+
 def _notices(session: Session) -> Iterator[Notice]:
     rows = session.execute(
-        sa.select(
-            TransferNotice.interac_reference,
-            TransferNotice.amount_minor,
-            TransferNotice.currency,
-            TransferNotice.received_at,
-            TransferNotice.sender_name,
-            TransferNotice.sender_email,
-            TransferNotice.message,
-        ).order_by(TransferNotice.id),
+        sa.select(*_NOTICE_COLUMNS).order_by(TransferNotice.id),
         execution_options={"yield_per": READ_BATCH},
     )
     for row in rows:

@@ -1,7 +1,7 @@
 """Working through all open lines: what is certain is booked, what is likely is suggested."""
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -105,6 +105,21 @@ def _work(act: Act, batch: Sequence[Decided], *, worked: Worked) -> None:
     lines = _lock_open(act.session, [line_id for line_id, _ in batch])
     batch = [decided for decided in batch if decided[0] in lines]
     certain = [one for one in batch if one[1].kind is Kind.AUTOMATIC]
+    booked = _book_certain(act, certain, lines)
+    if booked:
+        mark_matched(act, sorted(booked))
+    left = [decided for decided in batch if decided[0] not in booked]
+    _suggest(act.session, left)
+    with_hints = sum(bool(decision.candidates) for _, decision in left)
+    worked.automatic += len(booked)
+    worked.suggested += with_hints
+    worked.unmatched += len(left) - with_hints
+
+
+def _book_certain(
+    act: Act, certain: Sequence[Decided], lines: Mapping[int, StatementLine]
+) -> set[int]:
+    """Book each line for its gift; the ids of those where that went."""
     gifts = lock_gifts(act.session, [decision.candidates[0].gift_id for _, decision in certain])
     earlier = count_matches(act.session, [line_id for line_id, _ in certain])
     taken_back = read_taken_back(act.session, Match.line_id.in_(earlier)) if earlier else ()
@@ -116,14 +131,7 @@ def _work(act: Act, batch: Sequence[Decided], *, worked: Worked) -> None:
             continue
         if _book(act, lines[line_id], gift, making):
             booked.add(line_id)
-    if booked:
-        mark_matched(act, sorted(booked))
-    left = [decided for decided in batch if decided[0] not in booked]
-    _suggest(act.session, left)
-    with_hints = sum(bool(decision.candidates) for _, decision in left)
-    worked.automatic += len(booked)
-    worked.suggested += with_hints
-    worked.unmatched += len(left) - with_hints
+    return booked
 
 
 def _lock_open(session: Session, line_ids: Sequence[int]) -> dict[int, StatementLine]:

@@ -55,8 +55,8 @@ def import_statement(
         return imported
 
 
-def _keep_file(act: Act, document: StatementDocument, content: bytes, filename: str) -> Imported:
-    file_row = {
+def _file_row(act: Act, document: StatementDocument, content: bytes, filename: str) -> Document:
+    return {
         "sha256": hashlib.sha256(content).hexdigest(),
         "filename": _safe_name(filename),
         "format": document.format,
@@ -66,6 +66,10 @@ def _keep_file(act: Act, document: StatementDocument, content: bytes, filename: 
         "imported_by": act.actor,
         "imported_at": act.now,
     }
+
+
+def _keep_file(act: Act, document: StatementDocument, content: bytes, filename: str) -> Imported:
+    file_row = _file_row(act, document, content, filename)
     added = insert_new(act.session, StatementFile, file_row)
     if not added:
         known = act.session.scalars(
@@ -126,27 +130,39 @@ def _line_rows(
         if not entry.money:
             continue
         # The key is of the bank's own text: files that were imported long ago had no other.
-        content, seen = content_key(document, entry), entry.without_hidden()
+        content = content_key(document, entry)
         known[content] += 1
-        yield {
-            "key": hashlib.sha256(f"{content}:{known[content]}".encode()).hexdigest(),
-            "file_id": file_id,
-            "position": entry.position,
-            "booked_on": entry.booked_on,
-            "amount_minor": entry.money.minor,
-            "currency": entry.money.currency,
-            "payer_name": seen.payer_name[:200],
-            "payer_account": seen.payer_account[:80],
-            "payer_email": seen.payer_email[:254],
-            "message": seen.message,
-            "bank_reference": seen.bank_reference[:80],
-            "interac_reference": seen.interac_reference[:40],
-            "raw": entry.raw,
-            "state": LineState.OPEN if entry.is_credit else LineState.IGNORED,
-            "corrects": entry.corrects[:80],
-            "note": _note(entry),
-            "decided_by": "" if entry.is_credit else BY_ITSELF,
-        }
+        key = hashlib.sha256(f"{content}:{known[content]}".encode()).hexdigest()
+        yield _line_row(file_id, key, entry)
+
+
+def _line_row(file_id: int, key: str, entry: StatementEntry) -> Document:
+    return {
+        "key": key,
+        "file_id": file_id,
+        "position": entry.position,
+        "booked_on": entry.booked_on,
+        "amount_minor": entry.money.minor,
+        "currency": entry.money.currency,
+        **_bounded_texts(entry.without_hidden()),
+        "raw": entry.raw,
+        "state": LineState.OPEN if entry.is_credit else LineState.IGNORED,
+        "corrects": entry.corrects[:80],
+        "note": _note(entry),
+        "decided_by": "" if entry.is_credit else BY_ITSELF,
+    }
+
+
+def _bounded_texts(entry: StatementEntry) -> Document:
+    """What the bank and the payer wrote, as long as the columns are."""
+    return {
+        "payer_name": entry.payer_name[:200],
+        "payer_account": entry.payer_account[:80],
+        "payer_email": entry.payer_email[:254],
+        "message": entry.message,
+        "bank_reference": entry.bank_reference[:80],
+        "interac_reference": entry.interac_reference[:40],
+    }
 
 
 def _note(entry: StatementEntry) -> str:
@@ -210,6 +226,14 @@ def withdraw_file(act: Act, file_id: int, *, why: str) -> int:
     hindrance = find_hindrance(act.session, file_id)
     if hindrance:
         raise WithdrawalRefused(hindrance)
+    _mark_withdrawn(act, file_id, why)
+    of_file = sa.select(StatementLine.id).where(StatementLine.file_id == file_id)
+    act.session.execute(sa.delete(Suggestion).where(Suggestion.line_id.in_(of_file)))
+    return len(line_ids)
+
+
+def _mark_withdrawn(act: Act, file_id: int, why: str) -> None:
+    """The file and each of its lines say that they were withdrawn, by whom and why."""
     act.session.execute(
         sa.update(StatementFile)
         .where(StatementFile.id == file_id)
@@ -220,9 +244,6 @@ def withdraw_file(act: Act, file_id: int, *, why: str) -> int:
         .where(StatementLine.file_id == file_id)
         .values(state=LineState.WITHDRAWN, note=why, decided_by=act.actor, decided_at=act.now)
     )
-    of_file = sa.select(StatementLine.id).where(StatementLine.file_id == file_id)
-    act.session.execute(sa.delete(Suggestion).where(Suggestion.line_id.in_(of_file)))
-    return len(line_ids)
 
 
 def _lock_lines(session: Session, file_id: int) -> list[int]:
@@ -266,19 +287,15 @@ def count_outcome(session: Session, file_id: int) -> Outcome:
     came_in, state = StatementLine.amount_minor > 0, StatementLine.state
     is_open = sa.and_(came_in, state == LineState.OPEN)
     has_gift = sa.exists().where(Suggestion.line_id == StatementLine.id)
+    conditions = (
+        sa.and_(came_in, state == LineState.MATCHED),
+        sa.and_(is_open, has_gift),
+        sa.and_(is_open, ~has_gift),
+        sa.and_(came_in, state == LineState.IGNORED),
+        ~came_in,
+    )
     row = session.execute(
-        sa.select(
-            *(
-                sa.func.count().filter(condition)
-                for condition in (
-                    sa.and_(came_in, state == LineState.MATCHED),
-                    sa.and_(is_open, has_gift),
-                    sa.and_(is_open, ~has_gift),
-                    sa.and_(came_in, state == LineState.IGNORED),
-                    ~came_in,
-                )
-            )
-        )
+        sa.select(*(sa.func.count().filter(condition) for condition in conditions))
         .select_from(StatementLine)
         .where(StatementLine.file_id == file_id)
     ).one()

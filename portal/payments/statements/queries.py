@@ -189,24 +189,27 @@ def list_lines(
     """Lines that a person decides: what may be a return first, then the surest suggestions,
     then in order of import.
     """
-    score = sa.func.coalesce(Suggestion.score, 0)
-    best = sa.case((StatementLine.amount_minor < 0, ABOVE_ALL_SCORES), else_=score)
-    statement = (
-        sa.select(StatementLine, best)
-        .outerjoin(
-            Suggestion, sa.and_(Suggestion.line_id == StatementLine.id, Suggestion.rank == 1)
-        )
-        .where(_IS_FOR_PEOPLE, *_conditions(wanted))
-        .order_by(best.desc(), StatementLine.id)
-        .limit(limit + 1)
-    )
-    if after is not None:
-        later = sa.and_(best == after.score, StatementLine.id > after.line_id)
-        statement = statement.where(sa.or_(best < after.score, later))
-    rows = session.execute(statement).all()
+    rows = session.execute(_select_by_score(wanted, after).limit(limit + 1)).all()
     page = rows[:limit]
     more = Cursor(int(page[-1][1]), page[-1][0].id) if len(rows) > limit else None
     return LinePage(_dress(session, [line for line, _ in page]), more)
+
+
+def _select_by_score(wanted: LineFilter, after: Cursor | None) -> sa.Select[StatementLine, int]:
+    """Lines with the score of what is best for each, the highest first."""
+    score = sa.func.coalesce(Suggestion.score, 0)
+    best = sa.case((StatementLine.amount_minor < 0, ABOVE_ALL_SCORES), else_=score)
+    first = sa.and_(Suggestion.line_id == StatementLine.id, Suggestion.rank == 1)
+    statement = (
+        sa.select(StatementLine, best)
+        .outerjoin(Suggestion, first)
+        .where(_IS_FOR_PEOPLE, *_conditions(wanted))
+        .order_by(best.desc(), StatementLine.id)
+    )
+    if after is None:
+        return statement
+    later = sa.and_(best == after.score, StatementLine.id > after.line_id)
+    return statement.where(sa.or_(best < after.score, later))
 
 
 def select_lines(wanted: LineFilter, *columns: Any) -> sa.Select[Any]:
@@ -304,21 +307,23 @@ def _matches(session: Session, line_ids: Iterable[int]) -> dict[int, list[Matche
         .order_by(Match.line_id, Match.id)
     )
     for match, gift in rows:
-        found[match.line_id].append(
-            Matched(
-                match_id=match.id,
-                gift=choice_of(gift),
-                money=match.money,
-                is_automatic=match.is_automatic,
-                reasons=tuple(match.reasons["reasons"]),
-                made_by=match.made_by,
-                made_at=match.made_at,
-                undone_by=match.undone_by,
-                undone_at=match.undone_at,
-                undo_reason=match.undo_reason,
-            )
-        )
+        found[match.line_id].append(_matched(match, gift))
     return found
+
+
+def _matched(match: Match, gift: Gift) -> Matched:
+    return Matched(
+        match_id=match.id,
+        gift=choice_of(gift),
+        money=match.money,
+        is_automatic=match.is_automatic,
+        reasons=tuple(match.reasons["reasons"]),
+        made_by=match.made_by,
+        made_at=match.made_at,
+        undone_by=match.undone_by,
+        undone_at=match.undone_at,
+        undo_reason=match.undo_reason,
+    )
 
 
 def choice_of(gift: Gift) -> GiftChoice:

@@ -32,18 +32,19 @@ def find_open_gifts(
         return []
     found: dict[int, Gift] = {}
     for condition in _readings(text, currency):
-        statement = (
-            sa.select(Gift)
-            .where(condition, Gift.status.in_(OPEN), is_for_someone())
-            .order_by(Gift.created_at.desc(), Gift.id.desc())
-            .limit(limit)
-        )
-        if currency:
-            statement = statement.where(Gift.currency == currency)
+        statement = _select_newest(condition, currency).limit(limit)
         found |= {gift.id: gift for gift in session.scalars(statement)}
         if len(found) >= limit:
             break
     return [choice_of(gift) for gift in list(found.values())[:limit]]
+
+
+def _select_newest(condition: sa.ColumnElement[bool], currency: str) -> sa.Select[Gift]:
+    """Open gifts under a condition, newest first; of any currency where none is named."""
+    statement = sa.select(Gift).where(condition, Gift.status.in_(OPEN), is_for_someone())
+    if currency:
+        statement = statement.where(Gift.currency == currency)
+    return statement.order_by(Gift.created_at.desc(), Gift.id.desc())
 
 
 def _readings(text: str, currency: str) -> Iterator[sa.ColumnElement[bool]]:
@@ -60,7 +61,11 @@ def _readings(text: str, currency: str) -> Iterator[sa.ColumnElement[bool]]:
     if "@" in text:
         yield _begins(Gift.email, text.lower())
         return
-    folded = _fold(text)
+    yield from _names_begun(_fold(text))
+
+
+def _names_begun(folded: str) -> Iterator[sa.ColumnElement[bool]]:
+    """The text as a name, or the beginning of one, in either order."""
     if any(sign.isalpha() for sign in folded):
         yield _begins(Gift.search_name, folded)
         first, _, last = folded.rpartition(" ")

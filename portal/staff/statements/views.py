@@ -155,6 +155,10 @@ def _match(file_id: int | None = None) -> None:
     worked: Worked = match_open_lines(services())
     if file_id is not None:
         worked = _narrow(worked, file_id)
+    _tell_worked(worked)
+
+
+def _tell_worked(worked: Worked) -> None:
     flash(
         gettext(
             "Booked by themselves: %(booked)s. With suggestions: %(suggested)s. Without: %(rest)s.",

@@ -37,6 +37,16 @@ from portal.spilled import Spilled
 _NOTHING = frozenset(("NOTPROVIDED", "NONREF", "NOT PROVIDED"))
 
 
+def _divide(element: Element, money: Money) -> list[tuple[Element, Money]]:
+    """The parts that tell of the money, each with its own; the whole entry if they can't."""
+    parts = element.all("NtryDtls/TxDtls")
+    amounts = [_part_amount(part, money) for part in parts]
+    known = [amount for amount in amounts if amount is not None]
+    if len(parts) < 2 or len(known) < len(parts) or sum(m.minor for m in known) != money.minor:
+        return [(parts[0] if len(parts) == 1 else element, money)]
+    return list(zip(parts, known, strict=True))
+
+
 def movement_entries(
     element: Element, *, money: Money, booked_on: date, account: str, position: int
 ) -> list[StatementEntry]:
@@ -44,13 +54,7 @@ def movement_entries(
 
     A batch is divided only if its parts' amounts, in its own currency, add up to it.
     """
-    parts = element.all("NtryDtls/TxDtls")
-    amounts = [_part_amount(part, money) for part in parts]
-    known = [amount for amount in amounts if amount is not None]
-    if len(parts) < 2 or len(known) < len(parts) or sum(m.minor for m in known) != money.minor:
-        pairs = [(parts[0] if len(parts) == 1 else element, money)]
-    else:
-        pairs = list(zip(parts, known, strict=True))
+    pairs = _divide(element, money)
     return [
         _entry(
             element,

@@ -1,6 +1,6 @@
 """The one shape every bank's file is read into."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -140,12 +140,7 @@ def document_of(
 ) -> StatementDocument:
     """The document of a file with one statement or several."""
     accounts = {statement.account or account for statement in statements}
-    currencies = {entry.money.currency for entry in entries} | {
-        balance.currency
-        for statement in statements
-        for balance in (statement.opening, statement.closing)
-        if balance is not None  # one of nought is a balance too
-    }
+    currencies = _currencies(entries, statements)
     single = len(accounts) == 1
     return StatementDocument(
         format=format_name,
@@ -155,3 +150,13 @@ def document_of(
         opening_balance=statements[0].opening if single else None,
         closing_balance=statements[-1].closing if single else None,
     )
+
+
+def _currencies(entries: Iterable[StatementEntry], statements: Iterable[AccountTotals]) -> set[str]:
+    """All that the movements or the balances are in."""
+    return {entry.money.currency for entry in entries} | {
+        balance.currency
+        for statement in statements
+        for balance in (statement.opening, statement.closing)
+        if balance is not None  # one of nought is a balance too
+    }

@@ -335,21 +335,27 @@ def _amount(text: str, currency: str, line: int) -> Money:
     return read_plain(text.replace(",", ".").removesuffix("."), currency, line=line)
 
 
-def _entry(
-    movement: _Field, details: list[_Field], *, currency: str, account: str, position: int
-) -> StatementEntry:
+def _read_movement(movement: _Field, currency: str) -> tuple[re.Match[str], Money]:
+    """What field :61: holds by its parts, and its amount, negative where money went out."""
     found = _MOVEMENT.fullmatch(movement.text)
     if not found:
         raise StatementError(gettext("The movement in field :61: can’t be read."), movement.line)
     money = _amount(found["amount"], currency, movement.line)
+    # RC takes a credit back, RD a debit.
+    return found, money if found["mark"] in {"C", "RD"} else -money
+
+
+def _entry(
+    movement: _Field, details: list[_Field], *, currency: str, account: str, position: int
+) -> StatementEntry:
+    found, money = _read_movement(movement, currency)
     known = read_details([each.text for each in details])
     own = found["own"].strip()
     message = joined((known.message, found["more"], "" if own in _NOTHING else own))
     return StatementEntry(
         position=position,
         booked_on=_booked_on(found, movement.line),
-        # RC takes a credit back, RD a debit.
-        money=money if found["mark"] in {"C", "RD"} else -money,
+        money=money,
         account=account,
         payer_name=known.name,
         payer_account=known.account,
