@@ -8,20 +8,30 @@ import contextlib
 import smtplib
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cache
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Base, BigId, Database, partial_index
+from portal.database import (
+    Base,
+    BigId,
+    Database,
+    Document,
+    insert_new,
+    partial_index,
+    table_of,
+)
 from portal.i18n import direction, gettext, html_lang, ngettext, use_locale
 from portal.paths import TEMPLATES
 from portal.plain import clean_line, drop_hidden
@@ -95,32 +105,19 @@ class Letter:
     attachments: tuple[Attachment, ...] = field(default=())
 
 
-def register_email(
-    session: Session,
-    key: str,
-    letter: Letter,
-    *,
-    message: str,
-    locale: str,
-    now: datetime,
-    gift_id: int | None = None,
-) -> Email:
-    """The row of this message, made once; a message known by `key` is returned as it is."""
-    email = session.scalar(sa.select(Email).where(Email.key == key))
-    if email is None:
-        email = Email(
-            key=key,
-            gift_id=gift_id,
-            message=message,
-            recipient=letter.recipient,
-            subject=letter.subject,
-            locale=locale,
-            created_at=now,
-            sent_at=None,
-        )
-        session.add(email)
-        session.flush()
-    return email
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A letter on its way; `key` names its purpose for ever, so that it goes out once."""
+
+    key: str
+    letter: Letter
+    message: str
+    locale: str
+    gift_id: int | None = None
+
+
+# Writes down, in a transaction of its own, that a message went out: `mark_sent`, and its story.
+Note = Callable[[Outgoing, int], None]
 
 
 def has_failing(session: Session, gift_id: int) -> bool:
@@ -130,51 +127,111 @@ def has_failing(session: Session, gift_id: int) -> bool:
 
 
 def deliver(
-    database: Database, settings: Settings, email_id: int, letter: Letter, now: datetime
-) -> bool:
-    """Send a registered message unless it was sent; whether it went out now."""
-    email = _begin(database, email_id, letter.recipient)
-    if email is None:
-        return False
-    try:
-        message = compose(settings, letter, key=email.key, at=email.created_at)
-        send(settings, message, then=lambda: _note(database, email_id, sent_at=now, problem=""))
-    except (MailNotSent, ValueError) as error:
-        # A message that can't be written is a ValueError: of the address, or of a header.
-        _note(database, email_id, problem=str(error)[:LONGEST_PROBLEM])
-        raise
-    return True
+    database: Database,
+    settings: Settings,
+    letters: Sequence[Outgoing],
+    now: datetime,
+    note: Note,
+) -> dict[str, Exception]:
+    """Send letters that were not sent yet, over one connection; by its key, why one was not.
 
-
-def mark_noted(session: Session, email_id: int, now: datetime) -> bool:
-    """Whether a message that went out has still to be told of in its gift's story; once."""
-    marked = session.execute(
-        sa.update(Email)
-        .where(Email.id == email_id, Email.sent_at.is_not(None), Email.noted_at.is_(None))
-        .values(noted_at=now)
-        .returning(Email.id)
-    )
-    return marked.first() is not None
-
-
-def _begin(database: Database, email_id: int, recipient: str) -> sa.Row[str, datetime] | None:
-    """A message that is still to be sent, with one more try counted.
-
-    To write this is also the proof that the database takes writes: what can't be noted as
-    sent would be sent again at each try. The address may have been corrected since.
+    Each is noted as soon as the server has taken it: whoever is killed between the two sends it
+    again, so that moment is kept as short as can be. To register them is also the proof that the
+    database takes writes: what can't be noted as sent would be sent again at each try.
     """
-    with database.write() as session:
-        return session.execute(
-            sa.update(Email)
-            .where(Email.id == email_id, Email.sent_at.is_(None))
-            .values(tries=Email.tries + 1, recipient=recipient)
-            .returning(Email.key, Email.created_at)
-        ).one_or_none()
+    if not letters:
+        return {}
+    letters = list({letter.key: letter for letter in letters}.values())
+    registered = _register(database, letters, now)
+    failed: dict[str, Exception] = {}
+    with Post(settings) as post:
+        for letter in letters:
+            email = registered[letter.key]
+            try:
+                if email.sent_at is None:
+                    at = email.created_at
+                    post.send(compose(settings, letter.letter, key=letter.key, at=at))
+                if email.noted_at is None:
+                    note(letter, email.id)
+            except (MailNotSent, ValueError) as error:
+                # A message that can't be written is a ValueError: of an address, or of a header.
+                failed[letter.key] = error
+    _note_problems(database, {registered[key].id: str(why) for key, why in failed.items()})
+    return failed
 
 
-def _note(database: Database, email_id: int, **values: object) -> None:
+def _register(database: Database, letters: Sequence[Outgoing], now: datetime) -> dict[str, Any]:
+    """The rows of these messages by key, each made once; one more try of the unsent is counted.
+
+    The address may have been corrected since the last try.
+    """
+    rows = [_email_row(letter, now) for letter in letters]
+    tries = [{"one": letter.key, "to": letter.letter.recipient} for letter in letters]
     with database.write() as session:
-        session.execute(sa.update(Email).where(Email.id == email_id).values(**values))
+        insert_new(session, Email, *rows)
+        session.execute(_TRY, tries)
+        found = session.execute(_FIND, {"keys": [letter.key for letter in letters]})
+        return {row.key: row for row in found}
+
+
+def _email_row(letter: Outgoing, now: datetime) -> Document:
+    return {
+        "key": letter.key,
+        "gift_id": letter.gift_id,
+        "message": letter.message,
+        "recipient": letter.letter.recipient,
+        "subject": letter.letter.subject,
+        "locale": letter.locale,
+        "created_at": now,
+        "problem": "",
+        "tries": 0,
+    }
+
+
+# Made once: to build and to hash a statement costs more than to run it.
+_EMAILS = table_of(Email)
+_TRY = (
+    sa.update(_EMAILS)
+    .where(_EMAILS.c.key == sa.bindparam("one"), _EMAILS.c.sent_at.is_(None))
+    .values(tries=_EMAILS.c.tries + 1, recipient=sa.bindparam("to"))
+)
+_FIND = sa.select(
+    _EMAILS.c.id, _EMAILS.c.key, _EMAILS.c.created_at, _EMAILS.c.sent_at, _EMAILS.c.noted_at
+).where(_EMAILS.c.key.in_(sa.bindparam("keys", expanding=True)))
+_AT = sa.bindparam("at", type_=_EMAILS.c.sent_at.type)
+_MARK = (
+    sa.update(_EMAILS)
+    .where(_EMAILS.c.id == sa.bindparam("one"), _EMAILS.c.noted_at.is_(None))
+    .values(
+        sent_at=sa.func.coalesce(_EMAILS.c.sent_at, _AT),
+        noted_at=_AT,
+        problem="",
+    )
+    .returning(_EMAILS.c.id)
+)
+_PROBLEM = (
+    sa.update(_EMAILS)
+    .where(_EMAILS.c.id == sa.bindparam("one"), _EMAILS.c.sent_at.is_(None))
+    .values(problem=sa.bindparam("why"))
+)
+
+
+def mark_sent(session: Session, email_id: int, now: datetime) -> bool:
+    """Note that a message went out; whether its gift's story has still to tell of it, once."""
+    return session.execute(_MARK, {"one": email_id, "at": now}).first() is not None
+
+
+def find_noted(session: Session, keys: Sequence[str]) -> set[str]:
+    """Which of these messages went out and were told of."""
+    noted = sa.select(Email.key).where(Email.key.in_(keys), Email.noted_at.is_not(None))
+    return set(session.scalars(noted))
+
+
+def _note_problems(database: Database, problems: dict[int, str]) -> None:
+    rows = [{"one": one, "why": why[:LONGEST_PROBLEM]} for one, why in problems.items()]
+    if rows:
+        with database.write() as session:
+            session.execute(_PROBLEM, rows)
 
 
 def compose(settings: Settings, letter: Letter, *, key: str, at: datetime) -> EmailMessage:
@@ -226,31 +283,65 @@ def _address(name: str, address: str) -> Address:
     return Address(display_name=clean_line(name), username=local, domain=domain)
 
 
-def send(settings: Settings, message: EmailMessage, *, then: Callable[[], None]) -> None:
-    """Hand one message to the mail server; `MailNotSent` if that fails.
+class Post:
+    """The way to the mail server: opened by the first message, and kept for those after it."""
 
-    `then` runs as soon as the server has taken the message, before any farewell: whoever is
-    killed between the two sends it again, so that moment is kept as short as can be.
-    """
-    if not settings.mail_url:
-        raise MailNotConfigured("No mail server is set: set PORTAL_MAIL_URL.")
-    try:
-        server = _connect(settings.mail_url)
-    except (OSError, smtplib.SMTPException) as error:
-        raise _not_taken(error) from error
-    try:
-        _hand_over(server, message)
-        then()
-    finally:
-        with contextlib.suppress(OSError, smtplib.SMTPException):
-            server.quit()
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.mail_url
+        self._server: smtplib.SMTP | None = None
+        self._away: MailNotSent | None = None
 
+    def __enter__(self) -> Self:
+        return self
 
-def _hand_over(server: smtplib.SMTP, message: EmailMessage) -> None:
-    try:
-        server.send_message(message)
-    except (OSError, smtplib.SMTPException) as error:
-        raise _not_taken(error) from error
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._drop()
+
+    def send(self, message: EmailMessage) -> None:
+        """Return once the mail server has taken the message; `MailNotSent` if it does not.
+
+        A server that hangs up on a connection it has served for a while is called once more; one
+        that can't be reached is not asked again for the messages after this one.
+        """
+        was_open = self._server is not None
+        try:
+            self._open().send_message(message)
+        except OSError as error:
+            is_no = isinstance(error, smtplib.SMTPException)
+            is_lost = not is_no or isinstance(error, smtplib.SMTPServerDisconnected)
+            if is_lost:
+                self._drop()
+            if not (is_lost and was_open):
+                raise _not_taken(error) from error
+            self.send(message)
+
+    def _open(self) -> smtplib.SMTP:
+        if self._away is not None:
+            raise self._away
+        if self._server is None:
+            self._server = self._connect()
+        return self._server
+
+    def _connect(self) -> smtplib.SMTP:
+        if not self._url:
+            self._away = MailNotConfigured("No mail server is set: set PORTAL_MAIL_URL.")
+            raise self._away
+        try:
+            return _connect(self._url)
+        except (OSError, smtplib.SMTPException) as error:
+            self._away = _not_taken(error)
+            raise self._away from error
+
+    def _drop(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                server.quit()
 
 
 def _not_taken(error: Exception) -> MailNotSent:
@@ -300,19 +391,24 @@ def _ask_for_utf8(url: str) -> bool:
         return True
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: to read the authorities' certificates takes longer than to send a message."""
+    return ssl.create_default_context()
+
+
 def _connect(url: str, timeout: float = TIMEOUT_SECONDS) -> smtplib.SMTP:
     parts = urlsplit(url)
     host, secure = parts.hostname or "localhost", parts.scheme == "smtps"
-    context = ssl.create_default_context()
     if secure:
         server: smtplib.SMTP = smtplib.SMTP_SSL(
-            host, parts.port or 465, timeout=timeout, context=context
+            host, parts.port or 465, timeout=timeout, context=_tls()
         )
     else:
         server = smtplib.SMTP(host, parts.port or 25, timeout=timeout)
         server.ehlo()
         if server.has_extn("starttls") or parts.username:
-            server.starttls(context=context)
+            server.starttls(context=_tls())
     if parts.username:
         server.login(unquote(parts.username), unquote(parts.password or ""))
     return server

@@ -13,7 +13,7 @@ from portal.gifts.operations import record_event
 from portal.gifts.queries import count_received
 from portal.i18n import pick, use_locale
 from portal.logs import get_logger
-from portal.mail import Letter, deliver, mark_noted, register_email, render_letter
+from portal.mail import Letter, Outgoing, deliver, mark_sent, render_letter
 from portal.money import Money, format_money
 from portal.payments.stripe.subscriptions import is_superseded
 from portal.payments.transfers.following import is_wanted
@@ -42,20 +42,16 @@ def send_notice(services: Services, message: str, gift_id: int, *, key: str) -> 
             sums = replace(sums, money=_monthly(session, gift))
     region = services.catalogue.home_of(gift).region
     letter = write_notice(services.settings, message, gift, region, sums)
-    with services.database.write() as session:
-        email = register_email(
-            session,
-            key.replace(":", "-"),
-            letter,
-            message=message,
-            locale=gift.locale,
-            now=now,
-            gift_id=gift_id,
-        )
-    deliver(services.database, services.settings, email.id, letter, now)
-    with services.write() as act:
-        if mark_noted(act.session, email.id, act.now):
-            record_event(act, gift, "letter_sent", actor="system", data={"message": message})
+    outgoing = Outgoing(key.replace(":", "-"), letter, message, gift.locale, gift_id)
+
+    def note(_letter: Outgoing, email_id: int) -> None:
+        with services.write() as act:
+            if mark_sent(act.session, email_id, act.now):
+                record_event(act, gift, "letter_sent", actor="system", data={"message": message})
+
+    failed = deliver(services.database, services.settings, [outgoing], now, note)
+    for error in failed.values():
+        raise error
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from portal.ports import free_port
 from portal.receipts.models import Receipt
 from portal.receipts.operations import (
     render_receipt,
-    send_receipt,
     void_receipt,
 )
+from portal.receipts.sending import send_receipt
 from portal.settings import Settings
 from tests.receipts.conftest import make_settings
 from tests.receipts.samples import NOW, book_gift, claim, issue
