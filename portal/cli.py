@@ -96,8 +96,8 @@ def sandbox(port: int, data: Path, webhook_url: str, webhook_secret: str, secret
     Example:
       portal sandbox --port 12111 --webhook-secret whsec_local
     """
-    from portal.sandbox.config import SandboxRefused
     from portal.sandbox.server import main as run
+    from portal.sandbox.store import SandboxRefused
 
     try:
         run(port, data, webhook_url, webhook_secret, secret_key)

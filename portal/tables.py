@@ -8,7 +8,7 @@ from portal.payments import models as payments
 from portal.payments.statements import models as statements
 from portal.payments.transfers import models as transfers
 from portal.receipts import models as receipts
-from portal.regions import models as regions
+from portal.regions import queries as regions
 from portal.signin import models as staff
 
 __all__ = [

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
 from ipaddress import ip_address, ip_network
-from typing import cast
+from typing import IO, Any, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -28,17 +28,48 @@ from flask import (
     url_for,
 )
 from itsdangerous import BadSignature, Signer
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import HTTPException
+from werkzeug.formparser import FormDataParser
 
 from portal.database import DatabaseUnavailable
 from portal.i18n import current_locale, direction, gettext, html_lang, ngettext, set_locale
 from portal.limits import anonymise
 from portal.logs import get_logger
 from portal.money import Money, format_money
-from portal.multipart import PortalRequest
 from portal.paths import PACKAGE
 from portal.services import Services
 from portal.settings import STRIPE_API, Settings
+
+Parsed = tuple[IO[bytes], MultiDict[str, str], MultiDict[str, Any]]
+
+
+class NamedParts(FormDataParser):
+    """Reads forms as Werkzeug does, and drops what has no name."""
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str] | None = None,
+    ) -> Parsed:
+        rest, form, files = super().parse(stream, mimetype, content_length, options)
+        return rest, self._named(form), self._named(files)
+
+    def _named(self, parts: MultiDict[str, Any]) -> MultiDict[str, Any]:
+        """The parts with a name; a file without one is closed, as nobody else will."""
+        for part in parts.getlist(None):  # type: ignore[call-overload]  # the name that no part has
+            if isinstance(part, FileStorage):
+                part.close()
+        return self.cls((name, part) for name, part in parts.items(multi=True) if name is not None)
+
+
+class PortalRequest(Request):
+    """A request whose form has names alone."""
+
+    form_data_parser_class = NamedParts
+
 
 log = get_logger()
 

@@ -1,10 +1,6 @@
 """Run the whole sample installation as its users do: `portal demo --json`, a process of its own."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +11,10 @@ from urllib.parse import urlsplit
 from portal.database import Database
 from portal.ports import free_port
 from tests.sandbox_process import Answer, SandboxProcess, ask, wait_until
+from tests.warm import WarmProcess, start_portal
 
-ROOT = Path(__file__).parents[1]
 STOP_SECONDS = 40
+READY_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class DemoProcess:
     data: Path
     database: Database
     staff: dict[str, str]
-    process: subprocess.Popen[str]
+    process: WarmProcess
 
     @property
     def origins(self) -> frozenset[str]:
@@ -85,7 +82,7 @@ class DemoProcess:
             return [tuple(row) for row in rows]
 
     def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
+        self.process.terminate()
         return self.process.wait(STOP_SECONDS)
 
 
@@ -96,30 +93,32 @@ def running_demo(data: Path, **environment: str) -> Iterator[DemoProcess]:
     It trusts one proxy's word on where visitors come from, so that each donor of a test can
     be a visitor of their own: limits count by visitor.
     """
-    given = {name: text for name, text in os.environ.items() if not name.startswith("PORTAL_")}
-    command = [sys.executable, "-m", "portal", "demo", "--json", "--data", str(data)]
-    process = subprocess.Popen(
-        [*command, "--port", str(free_port())],
-        cwd=ROOT,
-        env=given | {"PORTAL_TRUSTED_PROXIES": "1"} | environment,
-        stdout=subprocess.PIPE,
-        text=True,
+    port, said = str(free_port()), data.with_name(f"{data.name}.said")
+    process = start_portal(
+        *("demo", "--json", "--data", str(data), "--port", port),
+        settings={"PORTAL_TRUSTED_PROXIES": "1"} | environment,
+        stdout=said,
+        stderr=data.with_name(f"{data.name}.log"),
     )
-    assert process.stdout is not None
     try:
-        line = process.stdout.readline()
-        assert line, f"the demo did not start: see the logs in {data}"
+        line = wait_until(lambda: process.poll() is not None or read_line(said), READY_SECONDS)
+        assert isinstance(line, str), f"the demo did not start: see the logs in {data}"
         demo = _read(json.loads(line), process)
         yield demo
         demo.database.close()
     finally:
         if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+            process.terminate()
         process.wait(STOP_SECONDS)
-        process.stdout.close()
 
 
-def _read(told: dict[str, Any], process: subprocess.Popen[str]) -> DemoProcess:
+def read_line(path: Path) -> str:
+    """The file's first line, once it has an end."""
+    text = path.read_text() if path.exists() else ""
+    return text if text.endswith("\n") else ""
+
+
+def _read(told: dict[str, Any], process: WarmProcess) -> DemoProcess:
     data = Path(told["data"])
     port = urlsplit(told["sandbox"]).port or 0
     return DemoProcess(

@@ -2,8 +2,6 @@
 
 import http.client
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,19 +13,18 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from portal.ports import free_port
+from portal.sandbox.server import serve
+from portal.sandbox.store import SandboxConfig
+from tests.warm import WarmProcess
 
 Json = dict[str, Any]
 KEY = "sk_test_for_the_tests"
 
 SECRET = "whsec_for_the_tests"
-_START = """
-import sys, json
-from pathlib import Path
-from portal.sandbox.config import SandboxConfig
-from portal.sandbox.server import serve
-options = json.loads(sys.argv[1])
-serve(SandboxConfig(**options | {"data": Path(options["data"])}))
-"""
+
+
+def _serve(data: Path, options: Json) -> None:
+    serve(SandboxConfig(data=data, **options))
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 10) -> Any:
@@ -91,7 +88,7 @@ class SandboxProcess:
 
     port: int
     data: Path
-    process: subprocess.Popen[Any]
+    process: WarmProcess
     key: str = KEY
 
     @property
@@ -144,8 +141,8 @@ class SandboxProcess:
 def running_sandbox(data: Path, **options: Any) -> Iterator[SandboxProcess]:
     """A sandbox of its own; options are those of `SandboxConfig`."""
     port = int(options.pop("port", 0)) or free_port()
-    settings = {"port": port, "data": str(data), "webhook_secret": SECRET, "secret_key": KEY}
-    process = subprocess.Popen([sys.executable, "-c", _START, json.dumps(settings | options)])
+    settings = {"port": port, "webhook_secret": SECRET, "secret_key": KEY}
+    process = WarmProcess(_serve, data, settings | options)
     sandbox = SandboxProcess(port, data, process)
     try:
         wait_until(lambda: _answers(sandbox), 20)

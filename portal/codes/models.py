@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.codes.normalise import LONGEST_CODE
+from portal.codes.parsing import LONGEST_CODE
 from portal.codes.terms import Kind
 from portal.database import Base, BigId, Document
 

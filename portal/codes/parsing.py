@@ -5,13 +5,13 @@ order), `message` (texts), and by currency `presets` (lists), `amount` and `mini
 texts in major units ("75.50").
 """
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from portal.codes.normalise import LONGEST_CODE, normalise_code
 from portal.codes.terms import Code, Kind
 from portal.regions.documents import ModeKey
 from portal.regions.fields import (
@@ -23,7 +23,39 @@ from portal.regions.fields import (
     map_minor,
     recorded,
 )
-from portal.regions.parsing import list_faults
+from portal.regions.files import list_faults
+
+LONGEST_INPUT = 40
+LONGEST_CODE = 32
+
+# Dashes, spaces and controls, by Unicode category; dots and middle dots by name.
+_SILENT_CATEGORIES = frozenset("Pd Zs Zl Zp Cc Cf Cs Co Cn".split())
+_SILENT_SIGNS = frozenset(".·•")
+
+
+def normalise_code(text: str) -> str:
+    """`text` in capitals without spaces, hyphens and dots, at most 40 signs.
+
+    Real codes have at most 32, so that a cut text never equals one.
+    """
+    spelling = text
+    while (folded := _fold(spelling)) != spelling:
+        spelling = folded
+    return spelling[:LONGEST_INPUT]
+
+
+def _fold(text: str) -> str:
+    """One round: taking a sign out can join its neighbours, so that rounds are repeated."""
+    return _without_silent(unicodedata.normalize("NFKC", text).upper())
+
+
+def _without_silent(text: str) -> str:
+    return "".join(sign for sign in text if not _is_silent(sign))
+
+
+def _is_silent(sign: str) -> bool:
+    return sign in _SILENT_SIGNS or unicodedata.category(sign) in _SILENT_CATEGORIES
+
 
 MODE_KEYS = get_args(ModeKey)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from portal.codes.normalise import normalise_code
+from portal.codes.parsing import normalise_code
 from portal.codes.refusals import (
     Reason,
     Refusal,

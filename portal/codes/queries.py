@@ -4,8 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.codes.models import CodeRecord, Partner
-from portal.codes.normalise import normalise_code
-from portal.codes.parsing import parse_code
+from portal.codes.parsing import normalise_code, parse_code
 from portal.codes.terms import Code
 
 

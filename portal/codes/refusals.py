@@ -10,7 +10,7 @@ from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import get_currency_name
 
-from portal.codes.normalise import normalise_code
+from portal.codes.parsing import normalise_code
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_money
 from portal.regions.catalogue import Catalogue, CurrencyOption, Mode, Region

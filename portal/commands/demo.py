@@ -9,19 +9,20 @@ import json
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 
 import sqlalchemy as sa
 
 from portal.commands.installation import add_staff, prepare
+from portal.commands.processes import load_all, start_command
 from portal.database import Database
 from portal.ports import free_port, is_free
 from portal.settings import Settings, load_settings
@@ -95,21 +96,13 @@ class Child:
     name: str
     arguments: list[str]
     ready_url: str | None
-    process: subprocess.Popen[bytes] | None = None
+    process: BaseProcess | None = None
     restarts: int = 0
 
     def start(self, place: Place) -> None:
-        log = (place.data / f"{self.name}.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "portal", *self.arguments],
-            env=place.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        log.close()
-        self._note_pid(place.data / f"{self.name}.pid", self.process.pid)
+        log = place.data / f"{self.name}.log"
+        self.process = start_command(self.arguments, place.environment(), log)
+        self._note_pid(place.data / f"{self.name}.pid", self.pid)
 
     @staticmethod
     def _note_pid(path: Path, pid: int) -> None:
@@ -120,12 +113,19 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+        return self.process is not None and self.process.exitcode is None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        if self.process is None or self.process.pid is None:
+            raise LookupError(f"{self.name} was never started")
+        return self.process.pid
 
     def signal(self, number: int) -> None:
         if self.process is not None:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, number)
+                os.killpg(self.pid, number)
 
 
 def run_demo(*, port: int, data: Path, as_json: bool) -> int:
@@ -139,6 +139,7 @@ def run_demo(*, port: int, data: Path, as_json: bool) -> int:
         print(f"portal: the data folder can't be used: {error}", file=sys.stderr)
         return 1
     children = list(_children(place))
+    load_all()
     stopping = _stop_on_signals()
     try:
         for child in children:
@@ -276,9 +277,9 @@ def _check_alive(children: list[Child], data: Path, stopping: Stopping) -> None:
     if stopping.asked:
         raise NotReady("stopped before everything was ready")
     for child in children:
-        if child.process is not None and child.process.poll() is not None:
+        if child.process is not None and child.process.exitcode is not None:
             raise NotReady(
-                f"the part {child.name!r} ended with code {child.process.returncode} before "
+                f"the part {child.name!r} ended with code {child.process.exitcode} before "
                 f"everything was ready; its log says why: {data / f'{child.name}.log'}"
             )
 
@@ -343,6 +344,5 @@ def _stop_together(children: list[Child]) -> None:
     deadline = time.monotonic() + STOP_SECONDS
     for child in children:
         if child.process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                child.process.wait(max(deadline - time.monotonic(), 0.1))
+            child.process.join(max(deadline - time.monotonic(), 0.1))
         child.signal(signal.SIGKILL)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from portal.gifts.contacts import Contact, correct_contact
 from portal.gifts.models import Gift
 from portal.receipts.models import Receipt
-from portal.receipts.queries import find_receipt
-from portal.receipts.replacing import correct_receipt, is_outdated
+from portal.receipts.operations import correct_receipt, is_outdated
+from portal.receipts.register import find_receipt
 from portal.services import Act
 
 

@@ -12,11 +12,19 @@ from portal.database import Document, count_on, insert_new, table_of
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.i18n import gettext, use_locale
-from portal.receipts.composition import compose_snapshot, issue_day, write_day, write_money
-from portal.receipts.marks import VOID, Marking, write_marking
+from portal.receipts.composition import (
+    VOID,
+    Marking,
+    address_lines,
+    compose_snapshot,
+    issue_day,
+    write_day,
+    write_marking,
+    write_money,
+)
 from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries, write_label
 from portal.receipts.pdf import render_pdf
-from portal.receipts.queries import find_receipts
+from portal.receipts.register import find_receipt, find_receipts
 from portal.regions.catalogue import Region
 from portal.services import Act, Services
 
@@ -199,3 +207,28 @@ def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
             amount=write_money(amount, receipt.locale),
             reason=receipt.void_reason,
         )
+
+
+CORRECTED = "What it says of the giver was corrected; a new document replaces it."
+
+
+def is_outdated(receipt: Receipt, gift: Gift, region: Region) -> bool:
+    """Whether the face says something else of the giver, or in another language, than the gift."""
+    right = {"name": gift.name, "address": address_lines(gift, region.issuer.country)}
+    return receipt.locale != gift.locale or receipt.snapshot["donor"] != right
+
+
+def correct_receipt(act: Act, gift: Gift, region: Region) -> Receipt | None:
+    """The number a corrected giver gets: a first one, or one in place of an outdated receipt.
+
+    The gift must be locked. None where nothing is due, or the face has no fault.
+    """
+    if not (gift.status.is_received and gift.paid_minor > 0 and gift.name):
+        return None
+    standing = find_receipt(act.session, gift.id)
+    if standing is not None:
+        if not is_outdated(standing, gift, region):
+            return None
+        with use_locale(standing.locale):
+            void_receipt(act, standing, gettext(CORRECTED))
+    return reserve_receipt(act, gift, region)

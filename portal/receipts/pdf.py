@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from portal.database import Document
 from portal.i18n import gettext, language, use_locale
 from portal.paths import TEMPLATES
+from portal.receipts.composition import Marking
 from portal.receipts.fonts import FAMILIES, drawable, font_folders
-from portal.receipts.marks import Marking
 
 if TYPE_CHECKING:
     import typst

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
 from portal.mail import Outgoing, deliver, find_noted, mark_sent
+from portal.receipts.composition import receipt_mark
 from portal.receipts.letters import write_receipt_letter
-from portal.receipts.marks import receipt_mark
 from portal.receipts.models import Receipt
 from portal.receipts.operations import render_receipt, render_receipts
 from portal.services import SYSTEM, Services

@@ -1,14 +1,19 @@
 """The region files of a folder: TOML, one file a region, over what they have in common."""
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from portal.database import Document
 from portal.paths import PACKAGE
-from portal.regions.catalogue import Catalogue
-from portal.regions.parsing import RegionError, parse_region
+from portal.regions.catalogue import Catalogue, Region
+from portal.regions.documents import RegionTable
+from portal.regions.fields import recorded
 
 DATA = PACKAGE / "regions" / "data"
 COMMON = "common.toml"
@@ -83,3 +88,88 @@ def _read(path: Path) -> Document:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RegionError(f"{path.name}: is no TOML ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`place` is a field's path (`modes[2].label.fr`), `what` what the field should be."""
+
+    place: str
+    what: str
+
+    def tell(self, source: str) -> str:
+        """One sentence: `ca.toml: address.required: …`."""
+        return ": ".join(part for part in (source, self.place, self.what) if part)
+
+
+class RegionError(ValueError):
+    """A region's data is wrong; the text names file and field, and what it should be.
+
+    It is about the first fault; `faults` has all, and none where it is the whole file.
+    """
+
+    def __init__(self, text: str, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(text)
+        self.faults = faults
+
+
+ADAPTER: TypeAdapter[Region] = TypeAdapter(Annotated[Region, recorded(RegionTable)])
+
+
+def parse_region(document: Mapping[str, Any], source: str) -> Region:
+    """The region a document describes; `source` is what errors call it (`ca.toml`)."""
+    try:
+        return ADAPTER.validate_python(document)
+    except ValidationError as error:
+        faults = tuple(list_faults(error, document))
+        raise RegionError(faults[0].tell(source), faults) from error
+
+
+# Pydantic's kinds of errors, as a rule in our words.
+RULES = {
+    "missing": "is missing",
+    "extra_forbidden": "is no field here; check its spelling",
+    "unexpected_keyword_argument": "is no field here; check its spelling",
+    "string_type": "is a text in quotes",
+    "bool_type": "is true or false",
+    "int_type": "is a whole number",
+    "tuple_type": "is a list",
+    "dict_type": "is a table of texts by language",
+    "model_type": "is a table of fields",
+    "model_attributes_type": "is a table of fields",
+    "dataclass_type": "is a table of fields",
+    "union_tag_not_found": "is missing",
+}
+LIST_RULES = {"string_type": "is a list of texts", "int_type": "is a list of whole numbers"}
+CHOICES = {"literal_error": "expected", "enum": "expected", "union_tag_invalid": "expected_tags"}
+
+
+def list_faults(error: ValidationError, document: object) -> Iterator[Fault]:
+    """Every fault, in the order of the record's fields; `document` is what was validated."""
+    for found in error.errors(include_url=False):
+        steps, kind, context = [*_walk(found["loc"], document)], found["type"], found.get("ctx", {})
+        what = RULES.get(kind, found["msg"])
+        if kind in CHOICES:
+            choices = re.findall(r"'([^']*)'", str(context[CHOICES[kind]]))
+            what = f"is one of {', '.join(choices)}"
+        if kind.startswith("union_tag"):
+            steps.append("kind")
+        if kind in LIST_RULES and isinstance(steps[-1], int):
+            steps, what = steps[:-1], LIST_RULES[kind]
+        yield Fault(_write(steps, context.get("place", "")), what)
+
+
+def _walk(location: tuple[int | str, ...], document: object) -> Iterator[int | str]:
+    """An error's path without the tags of unions, which are no part of the document."""
+    part: Any = document
+    for at, step in enumerate(location):
+        is_there = isinstance(part, list) or (isinstance(part, Mapping) and step in part)
+        if is_there:
+            part = part[step]
+        if is_there or at == len(location) - 1:
+            yield step
+
+
+def _write(steps: list[int | str], below: str) -> str:
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return ".".join(part for part in (path.lstrip("."), below) if part)

@@ -1,7 +1,6 @@
 """Checkout Sessions: an invitation to pay on a hosted page, open until paid or expired."""
 
 from portal.money import STRIPE_MINIMUM_MINOR, STRIPE_SHIFTED, THREE_DECIMAL, Money
-from portal.sandbox.debits import DEBITS
 from portal.sandbox.errors import (
     ParameterRefused,
     StripeError,
@@ -9,9 +8,10 @@ from portal.sandbox.errors import (
 )
 from portal.sandbox.events import emit
 from portal.sandbox.lists import list_object, list_page
-from portal.sandbox.prices import add_price
+from portal.sandbox.payment_methods import DEBITS
 from portal.sandbox.session_params import check_items, check_mode
 from portal.sandbox.store import Json
+from portal.sandbox.subscription_life import add_price
 from portal.sandbox.world import World
 
 _SHORTEST, _LONGEST = 30 * 60, 24 * 3600

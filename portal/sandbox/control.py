@@ -37,11 +37,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, redirect, request
+from flask import Blueprint, Response, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.sandbox import balance, deliveries, disputes, refunds, schedule
 from portal.sandbox.errors import StripeError, parameter_invalid
+from portal.sandbox.payment_methods import CARDS
 from portal.sandbox.store import Json
 from portal.sandbox.webhook_endpoints import ensure_own_endpoint
 from portal.sandbox.world import World
@@ -286,3 +287,36 @@ def _act(world: World, act: Act, given: Json, *, whole: bool) -> Json:
         return act(world, given)
     with world.store.transaction():
         return act(world, given)
+
+
+_SHOWN = 25
+
+
+def make_control_page(world: World) -> Blueprint:
+    page = Blueprint("control_page", __name__)
+
+    @page.get("/")
+    def index() -> str:
+        return render_template(
+            "sandbox/control.html",
+            state=state_of(world),
+            calls=_calls(),
+            cards=CARDS,
+            charges=_latest(world, "charge"),
+            disputes=_latest(world, "dispute"),
+            refunds=_latest(world, "refund"),
+            subscriptions=_latest(world, "subscription"),
+            deliveries=delivery_rows(world, _SHOWN),
+        )
+
+    return page
+
+
+def _latest(world: World, kind: str) -> list[Json]:
+    return world.select(kind)[: -_SHOWN - 1 : -1]
+
+
+def _calls() -> list[list[str]]:
+    """The table of `control`'s docstring, so that page and code say the same."""
+    rows = [line for line in (__doc__ or "").splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]

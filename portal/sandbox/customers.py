@@ -3,11 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from portal.sandbox.cards import Card
-from portal.sandbox.debits import method_details
 from portal.sandbox.events import emit
 from portal.sandbox.fields import Email, Field, Group, Many, Metadata, Text
 from portal.sandbox.lists import LISTING, list_page
+from portal.sandbox.payment_methods import Card, method_details
 from portal.sandbox.store import Json
 from portal.sandbox.world import World
 

@@ -4,10 +4,9 @@ import json
 import time
 from typing import Any
 
-from portal.sandbox.config import API_VERSION
 from portal.sandbox.errors import parameter_invalid
 from portal.sandbox.lists import list_page
-from portal.sandbox.store import Json
+from portal.sandbox.store import API_VERSION, Json
 from portal.sandbox.world import World, current_cause
 
 _WINDOW = 30 * 24 * 3600  # Stripe lists events of the last 30 days

@@ -15,12 +15,13 @@ from portal.sandbox.fields import (
     Whole,
 )
 from portal.sandbox.lists import LISTING, list_page
-from portal.sandbox.prices import add_price, plan_of
 from portal.sandbox.store import Json
 from portal.sandbox.subscription_life import (
+    add_price,
     change_subscription,
     end_subscription,
     plan_ending,
+    plan_of,
 )
 from portal.sandbox.world import World
 

@@ -1,10 +1,9 @@
 """Where events go: the address the process was started with, and any made through the API."""
 
-from portal.sandbox.config import API_VERSION, is_loopback
 from portal.sandbox.errors import ParameterRefused, parameter_invalid
 from portal.sandbox.fields import Choice, Field, Flag, Many, Metadata, Text, WebAddress
 from portal.sandbox.lists import PAGING, list_page
-from portal.sandbox.store import Json
+from portal.sandbox.store import API_VERSION, Json, is_loopback
 from portal.sandbox.world import World
 
 CREATE_ENDPOINT: dict[str, Field] = {

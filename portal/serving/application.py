@@ -2,23 +2,93 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
+from portal.i18n import gettext, use_locale
 from portal.logs import get_logger
 from portal.serving.answering import Answer, Send, Wsgi
 from portal.serving.connections import Connections
-from portal.serving.environ import Scope, announced_bytes, environ_of
-from portal.serving.lifespan import live
+from portal.serving.environ import Scope, announced_bytes, environ_of, visitor_of
 from portal.serving.limits import Limits
 from portal.serving.receiving import READ_ON, Arrival, BodyRefused, Held, Receive, VisitorLeft
-from portal.serving.refusals import refusal
-from portal.serving.streaming import Streams
-from portal.serving.turns import TooManyWait, Turns
-from portal.serving.visitors import visitor_of
+from portal.serving.streaming import Streams, TooManyWait, Turns
+
+# A server that is only just starting does not hear the first time.
+AGAIN_SECONDS = 0.2
+
+
+async def live(
+    receive: Receive,
+    send: Send,
+    begin: Callable[[], None],
+    finish: Callable[[], Awaitable[None]],
+) -> None:
+    """Follow ASGI's lifespan: `begin` before the first request, `finish` once a stop is asked.
+
+    The server drops what it has not handed over yet as soon as it hears a signal, and tells the
+    app only after all requests. So the first signal is ours, and when all is finished the server
+    gets the other one, which means the same to it.
+    """
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[None]] = []
+
+    async def stop() -> None:
+        await finish()
+        while True:
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    def hear() -> None:
+        if not stopping:
+            stopping.append(loop.create_task(stop()))
+
+    await receive()
+    loop.add_signal_handler(signal.SIGTERM, hear)
+    begin()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+LANGUAGES = ("en", "fr")
+
+
+def refusal(status: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Headers and body of an answer in plain text; the connection is closed behind it."""
+    text = "\n".join(_sentences(status)).encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(text)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"connection", b"close"),
+    ]
+    if status in {429, 503}:
+        headers.append((b"retry-after", b"60"))
+    return headers, text
+
+
+def _sentences(status: int) -> Iterator[str]:
+    for language in LANGUAGES:
+        with use_locale(language):
+            yield _sentence(status)
+    yield ""
+
+
+def _sentence(status: int) -> str:
+    if status == 408:
+        return gettext("The request took too long to arrive. Please send it again.")
+    if status == 429:
+        return gettext("Too many requests come from your network at once. Try again in a minute.")
+    if status == 503:
+        return gettext("We can’t take this just now. Please try again in a minute.")
+    return gettext("Something went wrong on our side. Please try again in a minute.")
+
 
 log = get_logger()
 

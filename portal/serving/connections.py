@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal.serving.environ import network_of
 from portal.serving.limits import Limits
-from portal.serving.visitors import network_of
 
 Peer = tuple[str, int]
 

@@ -1,20 +1,72 @@
 """Serving the app with granian."""
 
 import gc
+import resource
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, TaskImpl
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 
+from portal.app import LARGEST_REQUEST_BYTES
+from portal.giving.gift.transfer_views import ENVELOPE_BYTES
 from portal.logs import set_up_logging
+from portal.services import Services
 from portal.serving.application import WholeRequests
-from portal.serving.files import most_connections, raise_limit
+from portal.serving.environ import Scope
 from portal.serving.limits import Limits
 from portal.settings import Settings, load_settings
+from portal.staff.access import LARGEST
+
+# Files that are no visitor's: the database's, the log's, the libraries'.
+OWN = 200
+# A connection, and the file of its body where that is large.
+EACH = 2
+
+
+def raise_limit() -> None:
+    """Ask for as many files as all connections may need; processes started later have it too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OWN + EACH * Limits().all_connections
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def most_connections() -> int:
+    """How many connections a process may have, so that files are left for all else.
+
+    The server stops accepting for good where there is no file for one more.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = Limits().all_connections
+    return most if soft == resource.RLIM_INFINITY else max(16, min(most, (soft - OWN) // EACH))
+
+
+class BodySizes:
+    """What the views of an app take, in bytes: most one length, few have their own."""
+
+    def __init__(self, app: Flask) -> None:
+        found: Services = app.extensions["portal"]
+        self.routes = app.url_map.bind("")
+        self.own = LARGEST | {"giving.send_proof": found.settings.upload_bytes + ENVELOPE_BYTES}
+
+    def of(self, scope: Scope) -> int:
+        """The most that the view of a request takes; it says so itself where more is sent."""
+        try:
+            endpoint, _ = self.routes.match(scope["path"], method=scope["method"])
+        except (HTTPException, RequestRedirect):
+            return LARGEST_REQUEST_BYTES
+        return self.own.get(endpoint, LARGEST_REQUEST_BYTES)
+
 
 GRACE_SECONDS = 25
 APP = "portal.serving.server:load"
@@ -36,8 +88,6 @@ def load_around(create: Callable[[Settings], Flask]) -> WholeRequests:
         signal.signal(number, signal.SIG_DFL)
     gc.disable()
     try:
-        from portal.serving.sizes import BodySizes
-
         settings = load_settings()
         set_up_logging(settings.log_format)
         app = create(settings)

@@ -18,7 +18,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
 
 from portal.i18n import gettext, pick, set_locale
-from portal.payments.statements.formats.decoding import FILE_LIMIT
+from portal.payments.statements.formats.texts import FILE_LIMIT
 from portal.signin.accounts import actor_of
 from portal.signin.models import Role, StaffUser
 from portal.signin.sessions import find_signed_in

@@ -17,7 +17,8 @@ from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its
     views,
 )
 from portal.staff.regions import views as _regions  # noqa: F401 - as above
-from portal.staff.statements import line_views, lines_views  # noqa: F401 - as above
+from portal.staff.statements import line_views  # noqa: F401 - as above
+from portal.staff.statements import line_views as lines_views  # noqa: F401 - as above
 from portal.staff.statements import views as _statements  # noqa: F401 - as above
 
 __all__ = ["set_up_staff"]

@@ -20,7 +20,7 @@ from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import list_proofs
 from portal.payments.transfers.watching import find_watch
 from portal.receipts.models import Receipt, ReceiptSeries
-from portal.receipts.queries import list_receipts
+from portal.receipts.register import list_receipts
 from portal.signin.models import StaffUser
 
 PAGE = 50

@@ -5,8 +5,15 @@ from flask.typing import ResponseReturnValue
 
 from portal.forms import PortalForm
 from portal.i18n import gettext
-from portal.signin.accounts import change_password, end_all_sessions
-from portal.signin.attempts import WINDOW_MINUTES, Attempt, TooManyTries, check_password, let_in
+from portal.signin.accounts import (
+    WINDOW_MINUTES,
+    Attempt,
+    TooManyTries,
+    change_password,
+    check_password,
+    end_all_sessions,
+    let_in,
+)
 from portal.signin.models import StaffUser
 from portal.signin.passwords import WeakPassword
 from portal.signin.sessions import begin_session, end_session

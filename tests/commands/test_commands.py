@@ -1,26 +1,32 @@
 """The command line: settings that are wrong stop it with a sentence, and it says how things are."""
 
-import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import SECRET
+from tests.warm import settings_alone, start_portal
 
 
 def portal(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a person does, with these settings alone."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
-    return subprocess.run(
-        [sys.executable, "-m", "portal", *arguments],
-        env={**kept, **settings},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        code = start_portal(*arguments, settings=settings, stdout=out, stderr=err).wait(120)
+        return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
+
+
+def test_the_command_is_a_module_too() -> None:
+    """As a person without the script runs it: one start in which nothing is loaded before."""
+    command = [sys.executable, "-m", "portal", "db", "upgrade"]
+    result = subprocess.run(
+        command, env=settings_alone({}), capture_output=True, text=True, timeout=120, check=False
     )
+    assert result.returncode == 1
+    assert "PORTAL_SECRET_KEY" in result.stderr
 
 
 @pytest.fixture

@@ -2,33 +2,34 @@
 
 import itertools
 import socket
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from portal.commands.demo import Child, NotReady, Place, Stopping, wait_until_ready
+from tests.warm import CONTEXT
 
 README = Path(__file__).parents[2] / "README.md"
-STAY, END = "input()", "raise SystemExit(3)"
+STAY, END = (time.sleep, 600), (sys.exit, 3)
 
 
 @contextmanager
-def part(name: str, code: str = STAY, ready_url: str | None = None) -> Iterator[Child]:
-    """A part of a demo that runs `code`; ended with the test."""
-    process = subprocess.Popen([sys.executable, "-Ssc", code], stdin=subprocess.PIPE)
-    assert process.stdin is not None
-    try:
-        yield Child(name, [], ready_url, process)
-    finally:
-        process.stdin.close()
-        process.kill()
-        process.wait()
+def part(
+    name: str, does: tuple[Callable[..., Any], int] = STAY, ready_url: str | None = None
+) -> Iterator[Child]:
+    """A part of a demo that does nothing but `does`; ended with the test."""
+    process = CONTEXT.Process(target=does[0], args=does[1:])
+    process.start()
+    yield Child(name, [], ready_url, process)
+    process.kill()
+    process.join()
 
 
 @contextmanager
@@ -87,10 +88,10 @@ def test_it_waits_where_something_else_than_a_server_answers_first(tmp_path: Pat
 
 @pytest.mark.parametrize("dead", ["web", "worker"])
 def test_it_names_the_part_that_died_its_code_and_its_log(tmp_path: Path, dead: str) -> None:
-    codes = {name: END if name == dead else STAY for name in ("web", "worker")}
+    does = {name: END if name == dead else STAY for name in ("web", "worker")}
     with (
-        part("web", codes["web"], "http://127.0.0.1:9/") as web,
-        part("worker", codes["worker"]) as worker,
+        part("web", does["web"], "http://127.0.0.1:9/") as web,
+        part("worker", does["worker"]) as worker,
         pytest.raises(NotReady) as refused,
     ):
         wait_until_ready([web, worker], tmp_path, Stopping())

@@ -1,10 +1,7 @@
 """Workers keep promises: mail that can't go out goes out later, and the dead are relieved."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +23,7 @@ from portal.ports import free_port
 from portal.receipts.models import Receipt
 from tests.conftest import SECRET, PostgresServer
 from tests.sandbox_process import wait_until
+from tests.warm import WarmProcess, start_portal
 from tests.workplace import Workplace, act_in, make_workplace, promised_jobs
 
 
@@ -37,14 +35,9 @@ def place(catalogued: Database, database_url: str) -> Iterator[Workplace]:
 
 
 @contextmanager
-def running(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(*arguments: str, **settings: str) -> Iterator[WarmProcess]:
     """A command of the portal, killed at the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "portal", *arguments],
-        env={**os.environ, **settings},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = start_portal(*arguments, settings=settings)
     try:
         yield process
     finally:

@@ -6,7 +6,7 @@ import pytest
 
 from portal.gifts.models import Gift
 from portal.money import Money
-from portal.receipts.marks import receipt_mark
+from portal.receipts.composition import receipt_mark
 from tests.payments.stories import Recorder, find, refund
 from tests.sandbox_process import SandboxProcess
 from tests.workplace import Workplace

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.gifts.models import Gift
 from portal.receipts.models import Receipt
-from portal.regions.editing import find_document, take_out
-from portal.regions.operations import load_region_files
+from portal.regions.operations import find_document, load_region_files, take_out
 from portal.regions.queries import CatalogueCache
 from tests.payments.test_refunds import ask, hear, refunds
 from tests.payments.test_refunds import pay as pay_by_card

@@ -11,7 +11,7 @@ from portal.database import Database
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.money import Money
-from portal.receipts.marks import receipt_mark
+from portal.receipts.composition import receipt_mark
 from portal.receipts.models import Receipt, ReceiptDocument
 from portal.receipts.operations import render_receipt, void_receipt
 from tests.receipts.samples import NOW, book_gift, claim, issue

@@ -11,7 +11,7 @@ from portal.database import Database
 from portal.gifts.operations import lock_gift
 from portal.receipts.models import Receipt
 from portal.receipts.operations import reserve_receipt, void_receipt
-from portal.receipts.queries import find_receipt, list_receipts
+from portal.receipts.register import find_receipt, list_receipts
 from tests.receipts.samples import NOW, book_gift, issue, region
 from tests.workplace import act_in
 

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
-from portal.receipts.composition import compose_snapshot
+from portal.receipts.composition import Marking, compose_snapshot
 from portal.receipts.fonts import FAMILIES, PLAIN, _covered, drawable
-from portal.receipts.marks import Marking
 from portal.receipts.pdf import _fonts, render_pdf
 from tests.receipts.samples import NOW, catalogue, make_gift, region
 

@@ -8,9 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database, DatabaseUnavailable
-from portal.regions.models import RegionRecord
 from portal.regions.operations import bump_version, load_region_files
-from portal.regions.queries import CatalogueCache
+from portal.regions.queries import CatalogueCache, RegionRecord
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

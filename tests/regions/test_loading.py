@@ -9,11 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
-from portal.regions.files import DATA, read_catalogue
-from portal.regions.models import RegionRecord
+from portal.regions.files import DATA, RegionError, read_catalogue
 from portal.regions.operations import load_region_files
-from portal.regions.parsing import RegionError
-from portal.regions.queries import load_catalogue, read_version
+from portal.regions.queries import RegionRecord, load_catalogue, read_version
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -12,10 +12,9 @@ from portal.app import create_app
 from portal.commands.doctor import _examine_regions
 from portal.commands.installation import prepare
 from portal.database import Database
-from portal.regions.files import DATA, read_catalogue
-from portal.regions.models import RegionRecord
+from portal.regions.files import DATA, RegionError, read_catalogue
 from portal.regions.operations import load_region_files
-from portal.regions.parsing import RegionError
+from portal.regions.queries import RegionRecord
 from portal.regions.workable import Lack, Means, find_lack, list_lacks, narrow
 from portal.settings import load_settings
 from tests.conftest import NOW, SECRET

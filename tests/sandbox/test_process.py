@@ -12,7 +12,7 @@ import pytest
 import stripe
 
 from portal.ports import free_port
-from portal.sandbox.config import SandboxConfig, SandboxRefused
+from portal.sandbox.store import SandboxConfig, SandboxRefused
 from tests.pages import check_page
 from tests.sandbox_client import make_client, paid_gift, read_session, start_gift, start_monthly
 from tests.sandbox_process import (

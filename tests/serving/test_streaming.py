@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
 import structlog
 
 from portal.serving.answering import Answer
@@ -42,8 +41,8 @@ async def stream(sent: list[dict[str, Any]]) -> None:
 def test_an_answer_that_breaks_off_is_never_ended_and_is_in_the_log() -> None:
     sent: list[dict[str, Any]] = []
     # A browser that the journeys keep has a loop of its own in this thread.
-    with structlog.testing.capture_logs() as logs, ThreadPoolExecutor(1) as thread:
-        with pytest.raises(VisitorLeft):
-            thread.submit(lambda: asyncio.run(stream(sent))).result()
+    with ThreadPoolExecutor(1) as thread, structlog.testing.capture_logs() as logs:
+        ended = thread.submit(lambda: asyncio.run(stream(sent)))
+        assert isinstance(ended.exception(), VisitorLeft)
     assert [message.get("more_body") for message in sent] == [None, True]
     assert [(line["event"], line["log_level"]) for line in logs] == [("answer_broken_off", "error")]

@@ -15,8 +15,7 @@ from portal.staff.audit.subjects import SUBJECTS
 from portal.staff.audit.words import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, UNSAID
 from portal.staff.gifts.contact_form import ContactForm
 from portal.staff.gifts.receive_views import ReceiveForm
-from portal.staff.regions.mode_form import PROOFS, ModeForm
-from portal.staff.regions.mode_reading import SENTENCES
+from portal.staff.regions.mode_form import PROOFS, SENTENCES, ModeForm
 from portal.staff.statements.form import BANKS, COLUMNS, MARKS, ORDERS, StatementForm
 
 KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}

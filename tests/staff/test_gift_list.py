@@ -10,9 +10,8 @@ import pytest
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.money import Money
-from portal.records.listing.cursor import Cursor
 from portal.records.listing.filters import GiftFilters, read_filters
-from portal.records.listing.page import LONGEST_WALK, PAGE, GiftPage, list_gifts
+from portal.records.listing.page import LONGEST_WALK, PAGE, Cursor, GiftPage, list_gifts
 from portal.records.listing.search import read_search
 from portal.regions.files import read_catalogue
 from portal.staff.labels import name_shared_modes

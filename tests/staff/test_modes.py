@@ -14,8 +14,7 @@ from portal.database import Database
 from portal.regions.catalogue import Region
 from portal.regions.operations import load_region_files
 from portal.regions.queries import load_catalogue
-from portal.staff.regions.mode_form import KEPT, TABLES, make_form, parts_of
-from portal.staff.regions.mode_reading import SENTENCES
+from portal.staff.regions.mode_form import KEPT, SENTENCES, TABLES, make_form, parts_of
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient

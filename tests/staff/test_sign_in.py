@@ -11,8 +11,13 @@ from flask import Flask
 from portal.audit import AuditEntry
 from portal.clock import FixedClock
 from portal.database import Database
-from portal.signin.accounts import activate_user, change_password, deactivate_user
-from portal.signin.attempts import TRIES_BY_ACCOUNT, WINDOW_MINUTES
+from portal.signin.accounts import (
+    TRIES_BY_ACCOUNT,
+    WINDOW_MINUTES,
+    activate_user,
+    change_password,
+    deactivate_user,
+)
 from portal.signin.models import StaffUser
 from tests.conftest import NOW
 from tests.staff.conftest import PASSWORD, Browser

@@ -4,10 +4,9 @@ import pytest
 
 from portal.database import Database
 from portal.gifts.words import MOST_WORDS, fold_word, list_words
-from portal.records.export.stream import stream_gifts
-from portal.records.listing.cursor import Cursor
+from portal.records.export import stream_gifts
 from portal.records.listing.filters import GiftFilters
-from portal.records.listing.page import list_gifts
+from portal.records.listing.page import Cursor, list_gifts
 from portal.records.listing.search import read_search
 from tests.staff.samples import add_sample
 

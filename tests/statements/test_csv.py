@@ -17,8 +17,8 @@ from portal.payments.statements.formats.columns import (
 )
 from portal.payments.statements.formats.dates import DateOrder
 from portal.payments.statements.formats.entries import StatementError
-from portal.payments.statements.formats.mapper import preview
 from portal.payments.statements.formats.presets import PRESETS
+from portal.payments.statements.formats.reading import preview
 from tests.statements.samples import read_text, refusal, sample
 
 FRENCH = ColumnMapping(

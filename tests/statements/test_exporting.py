@@ -6,7 +6,7 @@ import io
 from portal.payments.statements.decisions import claim_unattributed
 from portal.payments.statements.models import LineState
 from portal.payments.statements.queries import LineFilter
-from portal.records.export.stream import stream_gifts, stream_lines
+from portal.records.export import stream_gifts, stream_lines
 from portal.records.listing.filters import GiftFilters
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc

@@ -12,9 +12,9 @@ from portal.payments.statements.interac.imap import (
     ImapError,
     ImapMark,
     fetch_mails,
+    read_notices,
 )
 from portal.payments.statements.interac.mail import MAIL_LIMIT
-from portal.payments.statements.interac.mailboxes import read_notices
 from tests.statements.imap_server import PASSWORD, USER, ImapFolder, serving
 from tests.statements.samples import sample
 

@@ -15,8 +15,8 @@ from portal.gifts.models import Gift
 from portal.money import Money
 from portal.payments.operations import accept
 from portal.payments.statements.booking import MatchRefused, Share
-from portal.payments.statements.formats.decoding import FILE_LIMIT, read_file
 from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.formats.texts import FILE_LIMIT, read_file
 from portal.payments.statements.match_run import BATCH, match_open_lines
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import Imported

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.payments.statements.formats.decoding import FILE_LIMIT, read_limited
 from portal.payments.statements.formats.entries import StatementError
 from portal.payments.statements.formats.reading import read_statement, read_statement_file
+from portal.payments.statements.formats.texts import FILE_LIMIT, read_limited
 from tests.statements.samples import NAMES, read_sample, refusal, sample
 
 

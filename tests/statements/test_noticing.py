@@ -10,14 +10,13 @@ import trustme
 
 from portal.gifts.lifecycle import Status
 from portal.money import Money
-from portal.payments.statements.interac.imap import ImapAccount, ImapError
+from portal.payments.statements.interac.imap import ImapAccount, ImapError, KeptMail, read_mails
 from portal.payments.statements.interac.keeping import (
     KeptNotices,
     fetch_notices,
     keep_notices,
     read_account,
 )
-from portal.payments.statements.interac.mailboxes import KeptMail, read_mails
 from portal.payments.statements.models import LineState, TransferNotice
 from tests.conftest import NOW
 from tests.statements.clerk import Clerk

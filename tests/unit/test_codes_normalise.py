@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.codes.normalise import LONGEST_CODE, LONGEST_INPUT, normalise_code
+from portal.codes.parsing import LONGEST_CODE, LONGEST_INPUT, normalise_code
 
 SPELLINGS = [
     "LWCAN",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.codes.normalise import normalise_code
+from portal.codes.parsing import normalise_code
 from portal.codes.policy import Code, Kind, Reason, Refusal, Terms, decide, open_terms
 from portal.codes.terms import Frequency, Pledge
 from portal.money import Money

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 import portal
-from portal.codes.normalise import normalise_code
+from portal.codes.parsing import normalise_code
 from portal.forms import clean_line
 from portal.gifts.references import clean_reference
 from portal.money import AmountError, parse_amount

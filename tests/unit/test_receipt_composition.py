@@ -8,8 +8,15 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.i18n import use_locale
 from portal.money import Money
-from portal.receipts.composition import address_lines, compose_snapshot, write_money
-from portal.receipts.marks import TEXTS, VOID, receipt_mark, write_marking
+from portal.receipts.composition import (
+    TEXTS,
+    VOID,
+    address_lines,
+    compose_snapshot,
+    receipt_mark,
+    write_marking,
+    write_money,
+)
 from tests.receipts.samples import NOW, catalogue, make_gift, region
 
 

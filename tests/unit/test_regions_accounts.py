@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.regions.accounts import FIELDS, SCHEMES, is_nuban
-from portal.regions.files import read_region_documents
-from portal.regions.parsing import RegionError, parse_region
+from portal.regions.files import RegionError, parse_region, read_region_documents
 
 CANADA = read_region_documents()["ca.toml"]
 

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from portal.regions.files import DATA, read_catalogue, read_region_documents
+from portal.regions.files import (
+    DATA,
+    RegionError,
+    parse_region,
+    read_catalogue,
+    read_region_documents,
+)
 from portal.regions.operations import is_number_doubtful
-from portal.regions.parsing import RegionError, parse_region
 
 CANADA = read_region_documents()["ca.toml"]
 

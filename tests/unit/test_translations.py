@@ -14,9 +14,8 @@ from portal.giving.form.fields import ASK_ADDRESS, GiftForm
 from portal.i18n import TRANSLATIONS, use_locale
 from portal.paths import PACKAGE, TEMPLATES
 from portal.payments.books import CHECKS
-from portal.receipts.marks import TEXTS as MARKS
-from portal.receipts.operations import REPLACED, TAKEN_BACK
-from portal.receipts.replacing import CORRECTED
+from portal.receipts.composition import TEXTS as MARKS
+from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK
 from portal.regions.catalogue import Frequency
 from portal.web import ERROR_TEXTS
 from tests.unit.typography import wrong_signs

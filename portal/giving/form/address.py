@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
-from portal.codes.normalise import normalise_code
+from portal.codes.parsing import normalise_code
 from portal.i18n import language
 from portal.regions.catalogue import Region
 

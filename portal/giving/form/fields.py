@@ -17,7 +17,7 @@ from portal.forms import (
 from portal.giving.form.offer import Offer
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money
-from portal.receipts.printed import (
+from portal.receipts.fonts import (
     ADDRESS_FIELDS,
     check_postal_code,
     check_province,

@@ -26,7 +26,7 @@ from portal.money import Money
 from portal.payments.stripe.plans import find_plan
 from portal.payments.transfers.proofs import ACCEPTED, list_proofs
 from portal.payments.transfers.watching import find_watch
-from portal.receipts.queries import find_receipt
+from portal.receipts.register import find_receipt
 from portal.regions.catalogue import Mode, Region
 from portal.web import checkout_origin, services, utc_now
 

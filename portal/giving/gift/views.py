@@ -13,10 +13,10 @@ from portal.giving.puzzle import read_caller
 from portal.giving.visitors import keep_private
 from portal.intake.checkout import look_up_return, may_look_up, page_url
 from portal.intake.start import TooManyTries, resume_gift
-from portal.receipts.marks import receipt_mark
+from portal.receipts.composition import receipt_mark
 from portal.receipts.models import Receipt
 from portal.receipts.operations import render_receipt
-from portal.receipts.queries import find_receipt
+from portal.receipts.register import find_receipt
 from portal.regions.catalogue import Mode
 from portal.web import guard_public_post, services
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
 from portal.clock import read_day
-from portal.codes.normalise import normalise_code
+from portal.codes.parsing import normalise_code
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.plain import clean_line

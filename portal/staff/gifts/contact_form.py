@@ -15,12 +15,7 @@ from portal.gifts.operations import fold_name
 from portal.i18n import current_locale, gettext, pick
 from portal.mail import can_reach
 from portal.plain import shows_letter
-from portal.receipts.printed import (
-    ADDRESS_FIELDS,
-    check_postal_code,
-    check_province,
-    check_signs,
-)
+from portal.receipts.fonts import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.regions.catalogue import Region
 from portal.settings import Settings
 from portal.staff.forms import LONGEST_REASON

@@ -15,7 +15,7 @@ from portal.payments.correcting import (
     correct_giver,
 )
 from portal.receipts.models import Receipt
-from portal.receipts.queries import find_receipt
+from portal.receipts.register import find_receipt
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import make_once, read_once

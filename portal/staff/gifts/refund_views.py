@@ -15,7 +15,7 @@ from portal.payments.stripe.refunds import (
     request_refund,
 )
 from portal.receipts.models import Receipt
-from portal.receipts.queries import find_receipt
+from portal.receipts.register import find_receipt
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import RefundForm, make_once, read_once
 from portal.staff.gifts.actions import has_left

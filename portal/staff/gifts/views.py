@@ -7,13 +7,12 @@ from sqlalchemy.orm import Session
 from portal.gifts.models import Gift
 from portal.gifts.queries import find_gift_by_reference
 from portal.gifts.references import clean_reference
-from portal.receipts.marks import receipt_mark
+from portal.receipts.composition import receipt_mark
 from portal.receipts.operations import render_receipt
-from portal.receipts.queries import find_receipt
-from portal.records.export.stream import stream_gifts
-from portal.records.listing.cursor import Cursor
+from portal.receipts.register import find_receipt
+from portal.records.export import stream_gifts
 from portal.records.listing.filters import GiftFilters, read_filters
-from portal.records.listing.page import list_gifts
+from portal.records.listing.page import Cursor, list_gifts
 from portal.records.listing.search import Search, read_receipt_label, read_search
 from portal.signin.models import Role
 from portal.staff.access import current_actor, may, staff

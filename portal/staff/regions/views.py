@@ -9,7 +9,8 @@ from portal.database import Document
 from portal.i18n import gettext
 from portal.regions.accounts import FIELDS as ACCOUNT_FIELDS
 from portal.regions.accounts import SCHEMES
-from portal.regions.editing import (
+from portal.regions.files import RegionError, parse_region
+from portal.regions.operations import (
     NoSuchMode,
     find_document,
     find_mode,
@@ -21,14 +22,12 @@ from portal.regions.editing import (
     save_region,
     take_out,
 )
-from portal.regions.models import RegionRecord
-from portal.regions.parsing import RegionError, parse_region
+from portal.regions.queries import RegionRecord
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.names import current_catalogue
-from portal.staff.regions.mode_form import PROOFS, ModeForm, make_form
+from portal.staff.regions.mode_form import PROOFS, ModeForm, lead_to_field, make_form, read_mode
 from portal.staff.regions.mode_parts import account_kind
-from portal.staff.regions.mode_reading import lead_to_field, read_mode
 from portal.web import services
 
 MOVES = {"up": -1, "down": 1}

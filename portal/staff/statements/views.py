@@ -9,8 +9,8 @@ from werkzeug.datastructures import FileStorage
 from portal.i18n import gettext, ngettext
 from portal.payments.books import count_totals
 from portal.payments.statements.duplicates import count_twins
-from portal.payments.statements.formats.decoding import read_limited
 from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.formats.texts import read_limited
 from portal.payments.statements.loading import is_long_work
 from portal.payments.statements.match_run import Worked, match_open_lines
 from portal.payments.statements.operations import (
@@ -25,8 +25,16 @@ from portal.payments.statements.queries import find_file, list_files
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import WithdrawForm
 from portal.staff.queries import name_actors
-from portal.staff.statements.form import BANKS, COLUMNS, MARKS, ORDERS, OWN_COLUMNS, StatementForm
-from portal.staff.statements.preview import Look, look_at
+from portal.staff.statements.form import (
+    BANKS,
+    COLUMNS,
+    MARKS,
+    ORDERS,
+    OWN_COLUMNS,
+    Look,
+    StatementForm,
+    look_at,
+)
 from portal.web import services, utc_now
 
 FILES = 50

@@ -17,12 +17,13 @@ from datetime import date
 from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.statements.formats.amounts import read_amount, read_currency
-from portal.payments.statements.formats.balances import AccountTotals, document_of
 from portal.payments.statements.formats.dates import DateOrder, read_date, unreadable_date
 from portal.payments.statements.formats.entries import (
+    AccountTotals,
     StatementDocument,
     StatementEntry,
     StatementError,
+    document_of,
 )
 from portal.payments.statements.formats.texts import (
     e_transfer_name,

@@ -1,9 +1,116 @@
 """What a bank's free text tells of the payer: a name, an e-mail, Interac's reference."""
 
+import codecs
 import re
 from collections.abc import Iterable
 from html import unescape
 from itertools import takewhile
+from pathlib import Path
+from typing import BinaryIO
+
+from portal.i18n import gettext
+from portal.payments.statements.formats.entries import StatementError
+
+# A year of a busy account's movements is about a tenth of it.
+FILE_LIMIT = 20 * 1024 * 1024
+
+# The first bytes of files that clerks take for statements.
+MAGIC = (
+    (b"%PDF", "PDF"),
+    (b"PK\x03\x04", "ZIP / XLSX"),
+    (b"\xd0\xcf\x11\xe0", "XLS"),
+    (b"\x1f\x8b", "GZIP"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+)
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# cp1252 has five empty places; a file that uses one is ISO 8859-1.
+EIGHT_BIT = ("utf-8", "cp1252", "latin-1")
+
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
+
+
+def read_limited(stream: BinaryIO) -> bytes:
+    """All of an upload, reading no more than the limit and one byte of a larger one."""
+    content = stream.read(FILE_LIMIT + 1)
+    check_size(len(content))
+    return content
+
+
+def read_file(path: Path) -> bytes:
+    """All of a file; one that is too large is refused by its size, unread."""
+    try:
+        check_size(path.stat().st_size)
+        with path.open("rb") as stream:
+            return read_limited(stream)
+    except OSError as error:
+        raise StatementError(
+            gettext("The file %(name)s can’t be opened.", name=path.name)
+        ) from error
+
+
+def check_size(size: int, limit: int = FILE_LIMIT) -> None:
+    """Refuse a file of more bytes than the limit."""
+    if size > limit:
+        raise StatementError(
+            gettext(
+                "The file is larger than %(limit)s MB. Export fewer months at a time.",
+                limit=limit // (1024 * 1024),
+            )
+        )
+
+
+def decode(content: bytes) -> str:
+    """The file's text in whichever encoding its bank uses, without byte order mark."""
+    check_size(len(content))
+    refuse_foreign(content)
+    text = _decode(content).removesuffix("\x1a")
+    if not text.strip():
+        raise StatementError(gettext("The file is empty."))
+    found = _NO_TEXT.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        raise StatementError(gettext("The file holds signs that no text file has."), line)
+    return text
+
+
+def refuse_foreign(content: bytes) -> None:
+    """Refuse pictures, archives and printed statements by their first bytes."""
+    for magic, kind in MAGIC:
+        if content.startswith(magic):
+            raise StatementError(
+                gettext(
+                    "This is a %(kind)s file. Export the statement as CSV, camt, MT940 or OFX.",
+                    kind=kind,
+                )
+            )
+
+
+def _decode(content: bytes) -> str:
+    for encoding in _candidates(content):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise StatementError(gettext("The file’s encoding is broken. Export it again."))
+
+
+def _candidates(content: bytes) -> tuple[str, ...]:
+    for mark, encoding in BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            return (encoding,)
+    start = content[:200]
+    # Latin text in UTF-16 has a NUL in every pair: second in little endian, first in big.
+    if start[1::2].count(0) > len(start) // 3:
+        return ("utf-16-le",)
+    if start[::2].count(0) > len(start) // 3:
+        return ("utf-16-be",)
+    return EIGHT_BIT
+
 
 # Formats allow some hundred characters; the raw text is kept whole beside it.
 LONGEST = 2000

@@ -9,8 +9,8 @@ from collections.abc import Callable, Container
 from xml.parsers import expat
 
 from portal.i18n import gettext
-from portal.payments.statements.formats.decoding import decode
 from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.formats.texts import decode
 
 # ISO 20022 nests about fifteen deep.
 DEEPEST = 60

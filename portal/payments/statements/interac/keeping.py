@@ -12,10 +12,16 @@ from sqlalchemy.orm import Session
 
 from portal.database import Database, Document, insert_new
 from portal.i18n import gettext
-from portal.payments.statements.interac.authentication import Authentication
-from portal.payments.statements.interac.imap import TLS_PORT, ImapAccount, ImapMark, fetch_mails
-from portal.payments.statements.interac.mail import InteracNotice
-from portal.payments.statements.interac.mailboxes import KeptMail, ReadNotices, read_notices
+from portal.payments.statements.interac.imap import (
+    TLS_PORT,
+    ImapAccount,
+    ImapMark,
+    KeptMail,
+    ReadNotices,
+    fetch_mails,
+    read_notices,
+)
+from portal.payments.statements.interac.mail import Authentication, InteracNotice
 from portal.payments.statements.models import MailboxMark, TransferNotice
 from portal.services import Act, Services
 

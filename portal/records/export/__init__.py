@@ -1,1 +1,0 @@
-"""Gifts and bank lines as CSV, streamed."""
