@@ -4,20 +4,11 @@ A message is rendered and stored before it is sent, under a key that names its p
 sending it again after a crash sends the same message with the same Message-ID.
 """
 
-import contextlib
-import smtplib
-import ssl
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime
 from functools import cache
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 import sqlalchemy as sa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -33,18 +24,15 @@ from portal.database import (
     table_of,
 )
 from portal.i18n import direction, gettext, html_lang, ngettext, use_locale
+from portal.mime import Letter, compose
 from portal.paths import TEMPLATES
 from portal.plain import clean_line, drop_hidden
 from portal.settings import Settings
+from portal.smtp import MailNotSent, Post
 
-TIMEOUT_SECONDS = 20
 # From which try on staff are shown what the server says.
 WORRYING_TRIES = 2
 LONGEST_PROBLEM = 300
-LONGEST_WORDS = 240
-# How long a server's answer about SMTPUTF8 is believed, and how long it may take.
-ASK_EVERY_SECONDS = 600.0
-ASK_TIMEOUT_SECONDS = 4
 
 
 class Email(Base):
@@ -73,36 +61,6 @@ class Email(Base):
     def is_failing(self) -> bool:
         """Whether it did not go out at its second try; the first may only have been unlucky."""
         return self.sent_at is None and self.tries >= WORRYING_TRIES and bool(self.problem)
-
-
-class MailNotSent(Exception):
-    """The mail server could not be reached or refused; worth another try."""
-
-
-class MailNotConfigured(MailNotSent):
-    """There is no mail server in the settings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    filename: str
-    content: bytes
-    maintype: str = "application"
-    subtype: str = "pdf"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """A rendered message to one person."""
-
-    recipient: str
-    recipient_name: str
-    subject: str
-    text: str
-    html: str
-    sender_name: str = ""
-    reply_to: str = ""
-    attachments: tuple[Attachment, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,186 +190,6 @@ def _note_problems(database: Database, problems: dict[int, str]) -> None:
     if rows:
         with database.write() as session:
             session.execute(_PROBLEM, rows)
-
-
-def compose(settings: Settings, letter: Letter, *, key: str, at: datetime) -> EmailMessage:
-    """The message on the wire; its Message-ID follows from `key`, so a repeat is recognised."""
-    message = EmailMessage()
-    domain = wire_address(settings.mail_from).rpartition("@")[2] or "localhost"
-    message["Message-ID"] = f"<{key}@{domain}>"
-    message["Date"] = format_datetime(at)
-    message["From"] = _address(letter.sender_name, settings.mail_from)
-    # A name that was kept long ago may hold line ends, which no header can, or overrides.
-    message["To"] = _address(letter.recipient_name, letter.recipient)
-    if letter.reply_to:
-        message["Reply-To"] = _address("", letter.reply_to)
-    message["Subject"] = letter.subject
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(letter.text)
-    message.add_alternative(letter.html, subtype="html")
-    for attachment in letter.attachments:
-        message.add_attachment(
-            attachment.content,
-            maintype=attachment.maintype,
-            subtype=attachment.subtype,
-            filename=attachment.filename,
-        )
-    return message
-
-
-def wire_address(address: str) -> str:
-    """An address as mail servers know it: its domain in ASCII, as RFC 5891 writes it.
-
-    The part before the @ stays as it is: only SMTPUTF8 (RFC 6531) carries one beyond ASCII.
-    Raises UnicodeError for a domain that can't be.
-    """
-    local, at, domain = address.rpartition("@")
-    if domain.isascii():
-        return address
-    import idna  # noqa: PLC0415 - its tables are rarely wanted
-
-    return f"{local}{at}{idna.encode(domain, uts46=True).decode()}"
-
-
-def needs_utf8(address: str) -> bool:
-    """Whether only a server with SMTPUTF8 takes mail for this address."""
-    return not address.rpartition("@")[0].isascii()
-
-
-def _address(name: str, address: str) -> Address:
-    local, _, domain = wire_address(address).rpartition("@")
-    return Address(display_name=clean_line(name), username=local, domain=domain)
-
-
-class Post:
-    """The way to the mail server: opened by the first message, and kept for those after it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._url = settings.mail_url
-        self._server: smtplib.SMTP | None = None
-        self._away: MailNotSent | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self._drop()
-
-    def send(self, message: EmailMessage) -> None:
-        """Return once the mail server has taken the message; `MailNotSent` if it does not.
-
-        A server that hangs up on a connection it has served for a while is called once more; one
-        that can't be reached is not asked again for the messages after this one.
-        """
-        was_open = self._server is not None
-        try:
-            self._open().send_message(message)
-        except OSError as error:
-            is_no = isinstance(error, smtplib.SMTPException)
-            is_lost = not is_no or isinstance(error, smtplib.SMTPServerDisconnected)
-            if is_lost:
-                self._drop()
-            if not (is_lost and was_open):
-                raise _not_taken(error) from error
-            self.send(message)
-
-    def _open(self) -> smtplib.SMTP:
-        if self._away is not None:
-            raise self._away
-        if self._server is None:
-            self._server = self._connect()
-        return self._server
-
-    def _connect(self) -> smtplib.SMTP:
-        if not self._url:
-            self._away = MailNotConfigured("No mail server is set: set PORTAL_MAIL_URL.")
-            raise self._away
-        try:
-            return _connect(self._url)
-        except (OSError, smtplib.SMTPException) as error:
-            self._away = _not_taken(error)
-            raise self._away from error
-
-    def _drop(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            with contextlib.suppress(OSError, smtplib.SMTPException):
-                server.quit()
-
-
-def _not_taken(error: Exception) -> MailNotSent:
-    return MailNotSent(f"The mail server did not take it ({_server_words(error)}).")
-
-
-def _server_words(error: Exception) -> str:
-    """What the server said, as `550 5.1.1 No such user`; else what kind of failure it was."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        refused = next(iter(error.recipients.values()))
-        return _reply(*refused)
-    if isinstance(error, smtplib.SMTPResponseException):
-        return _reply(error.smtp_code, error.smtp_error)
-    return clean_line(f"{type(error).__name__}: {error}")[:LONGEST_WORDS]
-
-
-def _reply(code: int, words: bytes | str) -> str:
-    said = words.decode(errors="replace") if isinstance(words, bytes) else words
-    return clean_line(f"{code} {said}")[:LONGEST_WORDS]
-
-
-# When each server was asked, and whether it has SMTPUTF8.
-_utf8_servers: dict[str, tuple[float, bool]] = {}
-
-
-def can_reach(settings: Settings, address: str) -> bool:
-    """Whether mail for an address can go out by its form; a server is asked once in a while.
-
-    A server that does not answer is no reason to refuse anybody: what then can't be sent is
-    shown to staff.
-    """
-    if not settings.mail_url or not needs_utf8(address):
-        return True
-    asked_at, has_it = _utf8_servers.get(settings.mail_url, (-ASK_EVERY_SECONDS, True))
-    if time.monotonic() - asked_at >= ASK_EVERY_SECONDS:
-        has_it = _ask_for_utf8(settings.mail_url)
-        _utf8_servers[settings.mail_url] = (time.monotonic(), has_it)
-    return has_it
-
-
-def _ask_for_utf8(url: str) -> bool:
-    try:
-        with _connect(url, timeout=ASK_TIMEOUT_SECONDS) as server:
-            server.ehlo_or_helo_if_needed()
-            return server.has_extn("smtputf8")
-    except (OSError, smtplib.SMTPException):
-        return True
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Made once: to read the authorities' certificates takes longer than to send a message."""
-    return ssl.create_default_context()
-
-
-def _connect(url: str, timeout: float = TIMEOUT_SECONDS) -> smtplib.SMTP:
-    parts = urlsplit(url)
-    host, secure = parts.hostname or "localhost", parts.scheme == "smtps"
-    if secure:
-        server: smtplib.SMTP = smtplib.SMTP_SSL(
-            host, parts.port or 465, timeout=timeout, context=_tls()
-        )
-    else:
-        server = smtplib.SMTP(host, parts.port or 25, timeout=timeout)
-        server.ehlo()
-        if server.has_extn("starttls") or parts.username:
-            server.starttls(context=_tls())
-    if parts.username:
-        server.login(unquote(parts.username), unquote(parts.password or ""))
-    return server
 
 
 @cache

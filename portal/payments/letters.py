@@ -13,7 +13,8 @@ from portal.gifts.operations import record_event
 from portal.gifts.queries import count_received
 from portal.i18n import pick, use_locale
 from portal.logs import get_logger
-from portal.mail import Letter, Outgoing, deliver, mark_sent, render_letter
+from portal.mail import Outgoing, deliver, mark_sent, render_letter
+from portal.mime import Letter
 from portal.money import Money, format_money
 from portal.payments.stripe.subscriptions import is_superseded
 from portal.payments.transfers.following import is_wanted

@@ -15,7 +15,7 @@ import stripe
 
 from portal.database import Document
 from portal.i18n import html_lang
-from portal.mail import needs_utf8, wire_address
+from portal.mime import needs_utf8, wire_address
 from portal.money import Money
 from portal.payments.stripe.envelopes import open_body
 from portal.settings import STRIPE_API, Settings
