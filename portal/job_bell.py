@@ -103,6 +103,8 @@ class Bell:
         with closing(connection):
             driver.autocommit = True
             driver.execute(f"LISTEN {CHANNEL}")
+            # What was promised before is seen by a look.
+            self.ring()
             while not self._over.is_set():
                 for _ in driver.notifies(timeout=1.0, stop_after=1):
                     self.ring()

@@ -231,7 +231,18 @@ def list_failed(session: Session, limit: int) -> list[Job]:
 
 
 def count_failed(session: Session) -> int:
+    """How many jobs gave up."""
     return session.scalar(sa.select(sa.func.count()).where(_is(JobStatus.FAILED))) or 0
+
+
+def count_open(session: Session) -> dict[JobStatus, int]:
+    """How many jobs wait, run and gave up."""
+    not_done = [status for status in JobStatus if status is not JobStatus.DONE]
+    is_open = sa.or_(*map(_is, not_done))
+    rows = session.execute(
+        sa.select(_JOBS.c.status, sa.func.count()).where(is_open).group_by(_JOBS.c.status)
+    )
+    return dict.fromkeys(not_done, 0) | {status: count for status, count in rows}
 
 
 def revive_job(session: Session, key: str, now: datetime) -> bool:
