@@ -242,7 +242,7 @@ def count_open(session: Session) -> dict[JobStatus, int]:
     rows = session.execute(
         sa.select(_JOBS.c.status, sa.func.count()).where(is_open).group_by(_JOBS.c.status)
     )
-    return dict.fromkeys(not_done, 0) | {status: count for status, count in rows}
+    return dict.fromkeys(not_done, 0) | {row[0]: row[1] for row in rows}
 
 
 def revive_job(session: Session, key: str, now: datetime) -> bool:

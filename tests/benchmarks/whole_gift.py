@@ -34,7 +34,7 @@ _numbers = count(1)
 
 
 def run(ground: Ground) -> Iterator[table.Line]:
-    gifts = 40 if ground.quick else 200
+    gifts = 100 if ground.quick else 400
     folder = ground.folder / "whole-gift"
     shutil.rmtree(folder, ignore_errors=True)
     with running_demo(folder, PORTAL_FREE_STARTS="1000000") as demo:
