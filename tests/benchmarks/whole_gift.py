@@ -8,13 +8,14 @@ the sandbox, the mailbox and the donors stand for what is elsewhere.
 import http.client
 import os
 import re
-import shutil
 import statistics
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from tests.benchmarks import table
@@ -28,42 +29,55 @@ PAGE = "/give/ca?code=LWCAN"
 DONORS = 4
 MOST_PAGES = 100.0
 LONGEST_SECONDS = 5.0
-# How much of the donors' pace the mails must keep.
-KEEPING_UP = 0.9
+# Nearly as fast as the cores bear, and how much of that pace the mails must keep.
+BRISK, KEEPING_UP = 0.8, 0.9
 _numbers = count(1)
 
 
 def run(ground: Ground) -> Iterator[table.Line]:
     gifts = 100 if ground.quick else 400
-    folder = ground.folder / "whole-gift"
-    shutil.rmtree(folder, ignore_errors=True)
-    with running_demo(folder, PORTAL_FREE_STARTS="1000000") as demo:
+    with (
+        tempfile.TemporaryDirectory(dir=ground.folder) as folder,
+        running_demo(Path(folder) / "demo", PORTAL_FREE_STARTS="1000000") as demo,
+    ):
         donors = Donors(demo)
         donors.give(DONORS * 3)
         page = cost_of_page(demo, 500 if ground.quick else 2_000)
-        before, started = ours(demo), time.monotonic()
-        paid = donors.give(gifts)
-        pace = gifts / (time.monotonic() - started)
-        mailed = wait_for_mails(demo, paid, started)
-        used = (ours(demo) - before) / gifts
+        used, pace = give_flat_out(demo, donors, gifts)
         yield table.at_most(
             "a whole card gift, in kept form pages", used, page, MOST_PAGES, table.milliseconds
         )
+        yield table.Line("gifts paid while all that they need is done", table.per_second(pace))
+        paid = donors.give(gifts, pause=1 / (pace * BRISK))
+        mailed = wait_for_mails(demo, paid)
         yield table.at_least(
-            "gifts that reach the mail, against those paid",
-            gifts / mailed,
-            pace,
+            "mails of gifts that come nearly as fast, against the gifts",
+            pace_of(mailed),
+            pace_of(paid),
             KEEPING_UP,
             table.per_second,
         )
-        calm = donors.give(max(gifts // 2, 20), pause=2 / pace)
-        wait_for_mails(demo, calm, time.monotonic())
+        paid = donors.give(gifts // 2, pause=2 / pace)
+        mailed = wait_for_mails(demo, paid)
+        waits = [mailed[email] - at for email, at in paid.items()]
+        slowest = statistics.quantiles(waits, n=20)[-1]
         yield table.below(
-            "paid to mail at half that load (p95)",
-            statistics.quantiles(waits(demo, calm), n=20)[-1],
-            LONGEST_SECONDS,
-            table.seconds,
+            "paid to mail at half that load (p95)", slowest, LONGEST_SECONDS, table.seconds
         )
+
+
+def give_flat_out(demo: DemoProcess, donors: "Donors", gifts: int) -> tuple[float, float]:
+    """CPU seconds of ours a gift, and gifts a second, until no job is left."""
+    before, started = ours(demo), time.monotonic()
+    wait_for_mails(demo, donors.give(gifts))
+    pace = gifts / (time.monotonic() - started)
+    demo.settle()
+    return (ours(demo) - before) / gifts, pace
+
+
+def pace_of(moments: dict[str, float]) -> float:
+    """How many a second, from the first to the last."""
+    return (len(moments) - 1) / (max(moments.values()) - min(moments.values()))
 
 
 def ours(demo: DemoProcess) -> float:
@@ -140,12 +154,10 @@ class Donors:
         return email, at
 
 
-def wait_for_mails(demo: DemoProcess, paid: dict[str, float], started: float) -> float:
-    """Seconds from `started` until each of these donors has a receipt and no job is left."""
+def wait_for_mails(demo: DemoProcess, paid: dict[str, float]) -> dict[str, float]:
+    """When each of these donors had a receipt, once all have."""
     wait_until(lambda: len(mailed_at(demo, paid)) == len(paid), 600)
-    taken = time.monotonic() - started
-    demo.settle()
-    return taken
+    return mailed_at(demo, paid)
 
 
 def mailed_at(demo: DemoProcess, paid: dict[str, float]) -> dict[str, float]:
@@ -155,8 +167,3 @@ def mailed_at(demo: DemoProcess, paid: dict[str, float]) -> dict[str, float]:
         for one in demo.messages()
         if one["recipients"][0] in paid
     }
-
-
-def waits(demo: DemoProcess, paid: dict[str, float]) -> list[float]:
-    mailed = mailed_at(demo, paid)
-    return [mailed[email] - at for email, at in paid.items()]
