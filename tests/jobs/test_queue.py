@@ -1,11 +1,14 @@
 """The queue's table: what is promised is done once, by one worker, and never lost."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from portal.database import Database
 from portal.job_bell import Bell
@@ -17,10 +20,12 @@ from portal.job_queue import (
     JobStatus,
     Taken,
     count_failed,
+    count_open,
     find_next_due,
     finish_jobs,
     forget_jobs,
     give_back,
+    list_failed,
     put_off_jobs,
     release_jobs,
     retry_delay,
@@ -211,3 +216,34 @@ def test_a_bell_rings_when_a_promise_is_kept_alone(database: Database, is_kept: 
             if not is_kept:
                 raise ZeroDivisionError
         assert bell.wait(20 if is_kept else 0.5) == is_kept
+
+
+LOOKS: dict[str, Callable[[Session], object]] = {
+    "next": find_next_due,
+    "take": lambda session: take_jobs(session, "a", NOW, 10),
+    "failed": lambda session: list_failed(session, 10),
+    "count of failed": count_failed,
+    "count of open": count_open,
+    "release": lambda session: release_jobs(session, ["a"], NOW),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_is_done_is_never_looked_through(database: Database, look: str) -> None:
+    """However many jobs there ever were, a look costs what is open."""
+    promise(database, 1)
+    said: list[tuple[str, Any]] = []
+
+    def hear(_c: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        said.append((statement, values))
+
+    explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
+    with database.write() as session:
+        connection = session.connection()
+        if not database.is_sqlite:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        sa.event.listen(connection, "before_cursor_execute", hear)
+        LOOKS[look](session)
+        sa.event.remove(connection, "before_cursor_execute", hear)
+        plan = str(connection.exec_driver_sql(explain + said[0][0], said[0][1]).all())
+    assert "ix_jobs_open" in plan
