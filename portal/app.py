@@ -7,18 +7,13 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.api.stripe import blueprint as webhooks
-from portal.clock import Clock, SystemClock
-from portal.database import Database
+from portal.clock import Clock
+from portal.commands.installation import make_services
 from portal.giving.blueprint import set_up_giving
 from portal.giving.form.cache import PageCache
 from portal.health import blueprint as health
-from portal.jobs import Jobs
 from portal.paths import PACKAGE, TEMPLATES
-from portal.payments.stripe.gateway import Gateway
 from portal.proxies import REPORTED, watch_for_proxies
-from portal.regions.queries import CatalogueCache
-from portal.regions.workable import means_of
-from portal.services import Services
 from portal.settings import Settings
 from portal.staff.blueprint import set_up_staff
 from portal.staff.dashboard import Recent
@@ -50,18 +45,10 @@ def make_app() -> Flask:
 def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
     """Give the app what its pages work with; a second time, all of it anew."""
     app.wsgi_app = _behind_proxies(app, settings.trusted_proxies)  # type: ignore[method-assign]  # Flask's documented way
-    database = Database(settings.database_url, pool_size=settings.threads + 2)
     app.secret_key = settings.secret_key.get_secret_value()
     app.config["SESSION_COOKIE_SECURE"] = settings.is_secure
     app.extensions |= {
-        "portal": Services(
-            settings=settings,
-            database=database,
-            clock=clock or SystemClock(),
-            jobs=Jobs(database),
-            gateway=Gateway(settings),
-            regions=CatalogueCache(database, means_of(settings)),
-        ),
+        "portal": make_services(settings, clock, pool_size=settings.threads + 2),
         "giving_pages": PageCache(),
         "staff_received": Recent(),
         REPORTED: False,

@@ -191,7 +191,7 @@ def user_add(email: str, name: str, role: str, password: str | None) -> None:
 @main.command()
 @click.option("--check", is_flag=True, help="Prove the books instead; nothing is changed.")
 def reconcile(*, check: bool) -> None:
-    """Compare open gifts and missed events with Stripe, and book what is found.
+    """Compare with who takes payments, as Stripe: open gifts, missed events; book what is found.
 
     With --check: prove that statements, matches, ledger, gifts and receipts add up.
 
@@ -204,17 +204,26 @@ def reconcile(*, check: bool) -> None:
         check_books()
         return
     from portal.commands.installation import make_services
-    from portal.payments.stripe.comparison import compare_with_stripe
-    from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
+    from portal.payments.providers import ProviderRefused, ProviderUnavailable
 
-    try:
-        counts = compare_with_stripe(make_services(load_settings()))
-    except (StripeUnavailable, StripeRefused) as error:
-        raise click.ClickException(f"Stripe did not answer ({error}); try again later.") from None
-    click.echo(
-        "Looked up {checkouts} open gifts ({checkouts_changed} changed) "
-        "and {events} events ({events_new} had been missed).".format(**counts)
-    )
+    services = make_services(load_settings())
+    providers = list(services.providers)
+    if not providers:
+        raise click.ClickException(
+            "Nobody who takes payments is set up; for Stripe, set PORTAL_STRIPE_SECRET_KEY."
+        )
+    for provider in providers:
+        try:
+            found = provider.compare(services)
+        except (ProviderUnavailable, ProviderRefused) as error:
+            raise click.ClickException(
+                f"{provider.title} did not answer ({error}); try again later."
+            ) from None
+        click.echo(
+            f"{provider.title}: looked up {found.checkouts} open gifts "
+            f"({found.checkouts_changed} changed) and {found.events} events "
+            f"({found.events_new} had been missed)."
+        )
 
 
 @main.group()

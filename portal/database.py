@@ -17,7 +17,13 @@ from typing import IO, Any, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    MappedColumn,
+    Session,
+    mapped_column,
+    sessionmaker,
+)
 from sqlalchemy.types import TypeDecorator
 
 NAMING = {
@@ -29,6 +35,7 @@ NAMING = {
 }
 
 Document = dict[str, Any]
+POOL_SIZE = 16
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -63,15 +70,16 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UTCDateTime(), Document: JSONDocument}  # noqa: RUF012 - SQLAlchemy's own way
 
 
-def enum_of(kind: type[StrEnum], length: int) -> sa.Enum:
-    """Text of one of an enum's values."""
-    return sa.Enum(
+def enum_column(kind: type[StrEnum], length: int, **options: Any) -> MappedColumn[Any]:
+    """A column that holds one of an enum's values as text: the one way to map one."""
+    values = sa.Enum(
         kind,
         native_enum=False,
         create_constraint=False,
         length=length,
         values_callable=lambda members: [member.value for member in members],
     )
+    return mapped_column(values, **options)
 
 
 def table_of(model: type[Base]) -> sa.Table:
@@ -132,32 +140,38 @@ class DatabaseUnavailable(Exception):
     """The database can't take a write now: locked, full or away. Nothing was half-written."""
 
 
+@cache
+def _engines(url: sa.URL, pool_size: int) -> tuple[sa.Engine, sa.Engine]:
+    """The engine for writing and the one for reading: one pair of an address in a process.
+
+    They keep what statements were compiled to, also when their connections are given back.
+    """
+    # An error's text goes to the log, where no value of a row belongs.
+    options: dict[str, Any] = {"hide_parameters": True}
+    if url.get_backend_name() != "sqlite":
+        engine = sa.create_engine(url, **options, pool_size=pool_size, pool_pre_ping=True)
+        return engine, engine
+    engines = sa.create_engine(url, **options), sa.create_engine(url, **options)
+    for engine, begin in zip(engines, ("BEGIN IMMEDIATE", "BEGIN"), strict=True):
+        sa.event.listen(engine, "connect", _configure_sqlite)
+        sa.event.listen(engine, "begin", _beginner(begin))
+    return engines
+
+
 class Database:
     """One engine for writing, one for reading, and the sessions on them."""
 
-    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
         self.url = sa.make_url(_with_driver(url))
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        # An error's text goes to the log, where no value of a row belongs.
-        options: dict[str, Any] = {"hide_parameters": True}
-        if not self.is_sqlite:
-            options |= {"pool_size": pool_size, "pool_pre_ping": True}
-        self.writer = sa.create_engine(self.url, **options)
-        self.reader = self.writer
+        self.writer, self.reader = _engines(self.url, 0 if self.is_sqlite else pool_size)
         self._lock_path: Path | None = None
         if self.is_sqlite:
-            self._set_up_sqlite()
+            path = Path(self.url.database or "")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock_path = path.with_name(path.name + ".lock")
         self._write = sessionmaker(self.writer, expire_on_commit=False)
         self._read = sessionmaker(self.reader, expire_on_commit=False)
-
-    def _set_up_sqlite(self) -> None:
-        path = Path(self.url.database or "")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock_path = path.with_name(path.name + ".lock")
-        self.reader = sa.create_engine(self.url, hide_parameters=True)
-        for engine, begin in ((self.writer, "BEGIN IMMEDIATE"), (self.reader, "BEGIN")):
-            sa.event.listen(engine, "connect", _configure_sqlite)
-            sa.event.listen(engine, "begin", _beginner(begin))
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:

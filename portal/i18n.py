@@ -7,8 +7,10 @@ step and nothing compiled in the tree. English is the source language.
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
+from enum import StrEnum
 from functools import cache
 from io import BytesIO
+from typing import Self
 
 from babel import Locale, UnknownLocaleError
 from babel.messages.mofile import write_mo
@@ -81,6 +83,25 @@ def pick(texts: Mapping[str, str], locale: str | None = None) -> str:
         if key in texts:
             return texts[key]
     return next(iter(texts.values()), "")
+
+
+class Labelled(StrEnum):
+    """An enum of texts, each with what people call it beside it: `PAID = "paid", "Paid"`.
+
+    `said` is that in English, for whoever gathers texts to translate.
+    """
+
+    said: str
+
+    def __new__(cls, value: str, said: str = "") -> Self:
+        one = str.__new__(cls, value)
+        one._value_, one.said = value, said
+        return one
+
+    @property
+    def label(self) -> str:
+        """What it is called in the current language."""
+        return gettext(self.said)
 
 
 def direction(locale: str) -> str:

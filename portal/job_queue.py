@@ -9,14 +9,23 @@ Celery can't promise in the caller's transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Base, BigId, enum_of, insert_new, partial_index, table_of
+from portal.database import (
+    Base,
+    BigId,
+    JSONDocument,
+    enum_column,
+    insert_new,
+    partial_index,
+    table_of,
+)
 
 # A job that fails is tried again, later and later, for about two days.
 FIRST_RETRY = timedelta(seconds=5)
@@ -35,11 +44,11 @@ class JobStatus(StrEnum):
     FAILED = "failed"
 
 
-class Job(Base):
+class QueuedJob(Base):
     """A promise; `key` names it for ever, so that whoever promises twice promises once.
 
-    `worker` is who runs it or ran it last, `attempt` the try that is due or under way,
-    `problem` what kind of failure the last one was.
+    `given` are its fields, as `promises.read_job` reads them, `worker` is who runs it or ran it
+    last, `attempt` the try that is due or under way, `problem` what kind of failure the last was.
     """
 
     __tablename__ = "jobs"
@@ -48,8 +57,8 @@ class Job(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(sa.String(250), unique=True)
     name: Mapped[str] = mapped_column(sa.String(40))
-    subject: Mapped[str] = mapped_column(sa.String(200))
-    status: Mapped[JobStatus] = mapped_column(enum_of(JobStatus, 10))
+    given: Mapped[Any] = mapped_column(JSONDocument)
+    status: Mapped[JobStatus] = enum_column(JobStatus, 10)
     attempt: Mapped[int]
     promised_at: Mapped[datetime]
     due_at: Mapped[datetime]
@@ -64,13 +73,13 @@ class Taken:
 
     id: int
     name: str
-    subject: str
+    given: Any = field(compare=False)
     attempt: int
     promised_at: datetime
     due_at: datetime
 
 
-_JOBS = table_of(Job)
+_JOBS = table_of(QueuedJob)
 
 
 def _written_out(status: JobStatus) -> sa.ColumnElement[str]:
@@ -93,7 +102,7 @@ def add_job(
     *,
     key: str,
     name: str,
-    subject: str,
+    given: Any,
     attempt: int,
     now: datetime,
     due: datetime,
@@ -102,7 +111,7 @@ def add_job(
     row = {
         "key": key,
         "name": name,
-        "subject": subject,
+        "given": given,
         "status": JobStatus.WAITING,
         "attempt": attempt,
         "promised_at": now,
@@ -110,7 +119,7 @@ def add_job(
         "worker": "",
         "problem": "",
     }
-    return bool(insert_new(session, Job, row))
+    return bool(insert_new(session, QueuedJob, row))
 
 
 _DUE = (
@@ -128,7 +137,7 @@ _TAKE = (
     .returning(
         _JOBS.c.id,
         _JOBS.c.name,
-        _JOBS.c.subject,
+        _JOBS.c.given,
         _JOBS.c.attempt,
         _JOBS.c.promised_at,
         _JOBS.c.due_at,
@@ -234,9 +243,11 @@ def release_jobs(session: Session, workers: Sequence[str], now: datetime) -> int
 FREE_CUTS = 3
 
 
-def list_failed(session: Session, limit: int) -> list[Job]:
+def list_failed(session: Session, limit: int) -> list[QueuedJob]:
     """Jobs that gave up, newest first."""
-    found = sa.select(Job).where(_is(JobStatus.FAILED)).order_by(Job.id.desc()).limit(limit)
+    found = (
+        sa.select(QueuedJob).where(_is(JobStatus.FAILED)).order_by(QueuedJob.id.desc()).limit(limit)
+    )
     return list(session.scalars(found))
 
 

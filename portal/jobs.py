@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from portal.database import Base, Database
 from portal.job_bell import Ringer
 from portal.job_queue import add_job, list_failed, revive_job
+from portal.promises import Job, JobName
 
 HEARTBEAT = timedelta(seconds=5)
 DEAD_AFTER = timedelta(seconds=20)
@@ -41,10 +42,15 @@ class JobState:
     name: str
     status: str
 
+    @property
+    def label(self) -> str:
+        """What staff call it; one of a release to come keeps its name."""
+        return JobName(self.name).label if self.name in {*JobName} else self.name
+
 
 # Jobs of these kinds wait for the end of so many seconds of the clock, and so for each other: one
 # look at Stripe then serves them all.
-GATHERED = {"fetch_fee": 2.0}
+GATHERED = {JobName.FETCH_FEE: 2.0}
 
 
 class Jobs:
@@ -57,18 +63,24 @@ class Jobs:
     def enqueue(
         self,
         session: Session,
-        name: str,
-        subject: int | str,
+        job: Job,
         *,
         attempt: int = 1,
         delay_seconds: float = 0,
     ) -> None:
-        """Promise the job `name` about `subject` within the caller's transaction."""
+        """Promise a job within the caller's transaction."""
         now = datetime.now(UTC)
-        key = f"{name}-{subject}" if attempt == 1 else f"{name}-{subject}~{attempt}"
-        due = _gather(now + timedelta(seconds=delay_seconds), GATHERED.get(name, 0))
+        first = f"{job.name}-{job.subject}"
+        key = first if attempt == 1 else f"{first}~{attempt}"
+        due = _gather(now + timedelta(seconds=delay_seconds), GATHERED.get(job.name, 0))
         is_new = add_job(
-            session, key=key, name=name, subject=str(subject), attempt=attempt, now=now, due=due
+            session,
+            key=key,
+            name=job.name.value,
+            given=job.document(),
+            attempt=attempt,
+            now=now,
+            due=due,
         )
         if is_new and not delay_seconds:
             self._ringer.ring(session)

@@ -19,11 +19,12 @@ from portal.database import (
     BigId,
     Database,
     Document,
+    enum_column,
     insert_new,
     partial_index,
     table_of,
 )
-from portal.i18n import direction, gettext, html_lang, ngettext, use_locale
+from portal.i18n import Labelled, direction, gettext, html_lang, ngettext, use_locale
 from portal.mime import Letter, compose
 from portal.paths import TEMPLATES
 from portal.plain import clean_line, drop_hidden
@@ -33,6 +34,22 @@ from portal.smtp import MailNotSent, Post
 # From which try on staff are shown what the server says.
 WORRYING_TRIES = 2
 LONGEST_PROBLEM = 300
+
+
+class LetterKind(Labelled):
+    """The letters that we send: each has a folder under `templates/email`."""
+
+    RECEIPT = "receipt", "Receipt"
+    GIFT_INSTRUCTIONS = "gift_instructions", "How to pay"
+    GIFT_REMINDER = "gift_reminder", "Reminder"
+    PART_RECEIVED = "part_received", "A part has arrived"
+    PAYMENT_PROCESSING = "payment_processing", "Payment on its way"
+    PAYMENT_FAILED = "payment_failed", "Payment failed"
+    PAYMENT_RETURNED = "payment_returned", "Payment returned"
+    REFUND_MADE = "refund_made", "Refund made"
+    RECEIPT_CANCELLED = "receipt_cancelled", "Receipt cancelled"
+    RENEWAL_FAILED = "renewal_failed", "Monthly payment failed"
+    MONTHLY_ENDED = "monthly_ended", "Monthly gift ended"
 
 
 class Email(Base):
@@ -47,7 +64,7 @@ class Email(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(sa.String(120), unique=True)
     gift_id: Mapped[int | None] = mapped_column(sa.BigInteger, index=True)
-    message: Mapped[str] = mapped_column(sa.String(40))
+    message: Mapped[LetterKind] = enum_column(LetterKind, 40)
     recipient: Mapped[str] = mapped_column(sa.String(254))
     subject: Mapped[str] = mapped_column(sa.String(300))
     locale: Mapped[str] = mapped_column(sa.String(12))
@@ -69,7 +86,7 @@ class Outgoing:
 
     key: str
     letter: Letter
-    message: str
+    message: LetterKind
     locale: str
     gift_id: int | None = None
 

@@ -12,11 +12,12 @@ from portal.audit import add_entry
 from portal.clock import Clock
 from portal.database import Database, Document
 from portal.jobs import Jobs
+from portal.promises import Job
 from portal.settings import Settings
 
 if TYPE_CHECKING:
     # The kernel carries these two for the rooms that know them; it never looks inside.
-    from portal.payments.stripe.gateway import Gateway
+    from portal.payments.providers import Providers
     from portal.regions.catalogue import Catalogue
     from portal.regions.queries import CatalogueCache
 
@@ -31,7 +32,7 @@ class Services:
     database: Database
     clock: Clock
     jobs: Jobs
-    gateway: "Gateway"
+    providers: "Providers"
     regions: "CatalogueCache"
 
     @property
@@ -70,13 +71,9 @@ class Act:
     services: Services
     catalogue: "Catalogue"
 
-    def promise(
-        self, job: str, subject: int | str, *, attempt: int = 1, delay_seconds: float = 0
-    ) -> None:
+    def promise(self, job: Job, *, attempt: int = 1, delay_seconds: float = 0) -> None:
         """Promise a job, which is kept if this act is."""
-        self.services.jobs.enqueue(
-            self.session, job, subject, attempt=attempt, delay_seconds=delay_seconds
-        )
+        self.services.jobs.enqueue(self.session, job, attempt=attempt, delay_seconds=delay_seconds)
 
     def note(self, act: str, subject: str, detail: Document, *, actor: str | None = None) -> None:
         """Put into the audit log that the actor did `act` to `subject` (`gift:12`)."""

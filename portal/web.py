@@ -39,7 +39,7 @@ from portal.logs import get_logger
 from portal.money import Money, format_money
 from portal.paths import PACKAGE
 from portal.services import Services
-from portal.settings import STRIPE_API, Settings
+from portal.settings import Settings
 
 Parsed = tuple[IO[bytes], MultiDict[str, str], MultiDict[str, Any]]
 
@@ -169,23 +169,6 @@ def _finish(response: Response) -> Response:
         ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
     )
     return response
-
-
-def checkout_origin(settings: Settings) -> str:
-    """Where Stripe's pay page stands; browsers hold `form-action` against redirects too."""
-    return _stripe_origin(settings, "https://checkout.stripe.com")
-
-
-def billing_origin(settings: Settings) -> str:
-    """Where Stripe's page for a giver's cards stands."""
-    return _stripe_origin(settings, "https://billing.stripe.com")
-
-
-def _stripe_origin(settings: Settings, real: str) -> str:
-    if settings.stripe_api_base == STRIPE_API:
-        return real
-    parts = urlsplit(settings.stripe_api_base)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def guard_public_post() -> None:

@@ -9,8 +9,8 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from portal import limits
@@ -20,12 +20,22 @@ from portal.job_queue import Taken, forget_jobs
 from portal.jobs import HEARTBEAT
 from portal.logs import get_logger
 from portal.payments.letters import send_notice
+from portal.payments.providers import ProviderRefused, ProviderUnavailable
 from portal.payments.statements.match_run import match_open_lines
-from portal.payments.stripe.comparison import compare_with_stripe, retry_event
+from portal.payments.stripe.comparison import retry_event
 from portal.payments.stripe.fees import FeeWanted, fetch_fees
-from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers.following import follow_transfers
+from portal.promises import (
+    FetchFee,
+    JobName,
+    MatchLines,
+    RetryEvent,
+    SendNotice,
+    SendReceipt,
+    SettlePlan,
+    read_job,
+)
 from portal.receipts.sending import Wish, send_receipts
 from portal.services import Services
 
@@ -38,77 +48,69 @@ RECEIPTS_AT_ONCE = 16
 FEES_AT_ONCE = 100
 
 
-def _send_receipts(services: Services, jobs: Sequence[Taken]) -> Failures:
-    wishes = {job: read_wish(job.subject) for job in jobs}
+def _send_receipts(services: Services, jobs: Mapping[Taken, SendReceipt]) -> Failures:
+    wishes = {at: Wish(job.receipt_id, job.once, job.actor) for at, job in jobs.items()}
     failures = send_receipts(services, list(wishes.values()))
-    return {job: failures[wish] for job, wish in wishes.items() if wish in failures}
+    return {at: failures[wish] for at, wish in wishes.items() if wish in failures}
 
 
-def read_wish(subject: str) -> Wish:
-    """`<receipt>`, or `<receipt>:<once more, by this name>:<who asked for it>`."""
-    receipt_id, *wish = subject.split(":", 2)
-    again, actor = wish or ("", "system")
-    return Wish(int(receipt_id), again=again, actor=actor)
-
-
-def _fetch_fees(services: Services, jobs: Sequence[Taken]) -> Failures:
-    wanted = {job: _read_fee(job.subject) for job in jobs}
-    until = max(job.promised_at for job in jobs)
+def _fetch_fees(services: Services, jobs: Mapping[Taken, FetchFee]) -> Failures:
+    wanted = {at: FeeWanted(job.transaction_id, job.gift_id) for at, job in jobs.items()}
+    until = max(at.promised_at for at in jobs)
     failures = fetch_fees(services, list(wanted.values()), until=until)
-    return {job: failures[fee] for job, fee in wanted.items() if fee in failures}
+    return {at: failures[fee] for at, fee in wanted.items() if fee in failures}
 
 
-def _read_fee(subject: str) -> FeeWanted:
-    transaction_id, gift_id = subject.split(":")
-    return FeeWanted(transaction_id, int(gift_id))
+def _send_notice(services: Services, job: SendNotice) -> None:
+    send_notice(services, job.letter, job.gift_id, about=job.about)
 
 
-def _send_notice(services: Services, subject: Any) -> None:
-    message, gift_id, _about = str(subject).split(":", 2)
-    send_notice(services, message, int(gift_id), key=str(subject))
+def _retry_event(services: Services, job: RetryEvent) -> None:
+    retry_event(services, job.event_id)
 
 
-def _retry_event(services: Services, subject: Any) -> None:
-    retry_event(services, int(subject))
+def _settle_plan(services: Services, job: SettlePlan) -> None:
+    settle_plan(services, job.gift_id)
 
 
-def _settle_plan(services: Services, subject: Any) -> None:
-    """`<gift>:<the subscription that was heard of beside its plan's own>`."""
-    gift_id, _subscription = str(subject).split(":")
-    settle_plan(services, int(gift_id))
-
-
-def _match_lines(services: Services, _subject: Any) -> None:
+def _match_lines(services: Services, _job: MatchLines) -> None:
     match_open_lines(services)
 
 
-TASKS: dict[str, Callable[[Services, Any], None]] = {
-    "send_notice": _send_notice,
-    "retry_event": _retry_event,
-    "settle_plan": _settle_plan,
-    "match_lines": _match_lines,
+TASKS: dict[JobName, Callable[[Services, Any], None]] = {
+    JobName.SEND_NOTICE: _send_notice,
+    JobName.RETRY_EVENT: _retry_event,
+    JobName.SETTLE_PLAN: _settle_plan,
+    JobName.MATCH_LINES: _match_lines,
 }
 # What is done for many at once, and for how many.
-SWEEPS: dict[str, tuple[Callable[[Services, Sequence[Taken]], Failures], int]] = {
-    "send_receipt": (_send_receipts, RECEIPTS_AT_ONCE),
-    "fetch_fee": (_fetch_fees, FEES_AT_ONCE),
+SWEEPS: dict[JobName, tuple[Callable[[Services, Any], Failures], int]] = {
+    JobName.SEND_RECEIPT: (_send_receipts, RECEIPTS_AT_ONCE),
+    JobName.FETCH_FEE: (_fetch_fees, FEES_AT_ONCE),
 }
 
 
-def list_works(services: Services) -> Mapping[str, Work]:
+def list_works(services: Services) -> dict[str, Work]:
     """How each kind of job is done."""
-    return {name: _one_by_one(services, task) for name, task in TASKS.items()} | {
-        name: Work(partial(sweep, services), most) for name, (sweep, most) in SWEEPS.items()
-    }
+    alone = {name.value: _one_by_one(services, task) for name, task in TASKS.items()}
+    swept = {name.value: _together(services, *sweep) for name, sweep in SWEEPS.items()}
+    return alone | swept
 
 
 def _one_by_one(services: Services, task: Callable[[Services, Any], None]) -> Work:
     def run(jobs: Sequence[Taken]) -> Failures:
         for job in jobs:
-            task(services, job.subject)
+            task(services, read_job(job.name, job.given))
         return {}
 
     return Work(run)
+
+
+def _together(services: Services, sweep: Callable[[Services, Any], Failures], most: int) -> Work:
+    def run(jobs: Sequence[Taken]) -> Failures:
+        return sweep(services, {job: read_job(job.name, job.given) for job in jobs})
+
+    return Work(run, most)
 
 
 def run_worker(services: Services, *, name: str = "worker-1") -> None:
@@ -162,11 +164,12 @@ def _sweep(services: Services) -> None:
 
 
 def _compare(services: Services) -> None:
-    if not services.gateway.is_configured:
-        return
-    try:
-        log.info("compared_with_stripe", **compare_with_stripe(services))
-    except StripeUnavailable:
-        log.warning("stripe_unavailable")
-    except StripeRefused as error:
-        log.error("stripe_refused", why=error.message)
+    for provider in services.providers:
+        try:
+            found = provider.compare(services)
+        except ProviderUnavailable:
+            log.warning("provider_unavailable", provider=provider.name)
+        except ProviderRefused as error:
+            log.error("provider_refused", provider=provider.name, why=error.message)
+        else:
+            log.info("compared", provider=provider.name, **asdict(found))

@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -161,19 +160,29 @@ def _template(request: pytest.FixtureRequest, engine: str) -> Any:
     return request.getfixturevalue(f"{engine}_{kind}")
 
 
-def _new_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    path = tmp_path / "portal.db"
-    shutil.copy(_template(request, "sqlite"), path)
-    return f"sqlite:///{path}"
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the one SQLite database of a process, made anew for each test.
+
+    Where its address stays, so does what SQLAlchemy compiled for it: a fifth of a test's time.
+    """
+    return tmp_path_factory.mktemp("ground")
 
 
-def _new_postgres(request: pytest.FixtureRequest, _tmp_path: Path) -> str:
+def _new_sqlite(request: pytest.FixtureRequest) -> str:
+    folder: Path = request.getfixturevalue("ground")
+    shutil.rmtree(folder)
+    folder.mkdir()
+    shutil.copy(_template(request, "sqlite"), folder / "portal.db")
+    return f"sqlite:///{folder / 'portal.db'}"
+
+
+def _new_postgres(request: pytest.FixtureRequest) -> str:
     server: PostgresServer = request.getfixturevalue("postgres")
-    name = f"t{uuid.uuid4().hex[:12]}"
     template = _template(request, "postgres")
-    server.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-    request.addfinalizer(lambda: server.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-    return server.url(name)
+    server.run("DROP DATABASE IF EXISTS ground WITH (FORCE)")
+    server.run(f"CREATE DATABASE ground TEMPLATE {template} STRATEGY FILE_COPY")
+    return server.url("ground")
 
 
 NEW = {"sqlite": _new_sqlite, "postgresql": _new_postgres}
@@ -205,9 +214,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A migrated database of its own; empty but for a catalogue."""
-    return NEW[request.param](request, tmp_path)
+    url = NEW[request.param](request)
+    yield url
+    Database(url).close()
 
 
 @pytest.fixture

@@ -11,19 +11,20 @@ from portal.clock import FixedClock, SystemClock
 from portal.codes.policy import Terms, open_terms
 from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
+from portal.commands.installation import make_providers
 from portal.database import Database
 from portal.donors.giver import Giver
 from portal.gifts.models import Gift, LedgerEntry, Plan, SubscriptionState
 from portal.intake.admission import Caller
 from portal.intake.start import GiftOrder, Started, resume_gift, start_gift
 from portal.intake.twins import Sender
-from portal.job_queue import Job
+from portal.job_queue import QueuedJob
 from portal.jobs import Jobs
 from portal.money import Money
-from portal.payments.models import EventState, StripeEvent
+from portal.payments.models import EventState, Outcome, StripeEvent
 from portal.payments.stripe.comparison import retry_event
-from portal.payments.stripe.events import Outcome, receive_event
-from portal.payments.stripe.gateway import Gateway, StripeUnavailable
+from portal.payments.stripe.events import receive_event
+from portal.payments.stripe.gateway import Gateway, StripeUnavailable, gateway_of
 from portal.payments.stripe.plans import keep_subscription
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.receipts.models import Receipt
@@ -46,7 +47,7 @@ class Workplace:
 
     @property
     def gateway(self) -> Gateway:
-        return self.services.gateway
+        return gateway_of(self.services)
 
     def start(self, **choices: Any) -> Started:
         """Start a gift as the form does; `choices` change the sample order."""
@@ -141,7 +142,7 @@ def follow(session: Session, plan: Plan, subscription_id: str) -> None:
 def promised_jobs(database: Database) -> list[str]:
     """The ids of all jobs that were ever promised, oldest first."""
     with database.read() as session:
-        return list(session.scalars(sa.select(Job.key).order_by(Job.id)))
+        return list(session.scalars(sa.select(QueuedJob.key).order_by(QueuedJob.id)))
 
 
 def make_settings(database_url: str, sandbox: SandboxProcess | None, **more: Any) -> Settings:
@@ -171,7 +172,7 @@ def make_services(database: Database, settings: Settings | None = None) -> Servi
         database=database,
         clock=SystemClock(),
         jobs=Jobs(database),
-        gateway=Gateway(settings),
+        providers=make_providers(settings),
         regions=CatalogueCache(database),
     )
 

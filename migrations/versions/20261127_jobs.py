@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "20261127_jobs"
 down_revision = "20261127_former_regions"
@@ -49,7 +50,7 @@ def upgrade() -> None:
         sa.Column("id", big_id, nullable=False),
         sa.Column("key", sa.String(250), nullable=False),
         sa.Column("name", sa.String(40), nullable=False),
-        sa.Column("subject", sa.String(200), nullable=False),
+        sa.Column("given", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
         sa.Column("status", sa.String(10), nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("promised_at", MOMENT, nullable=False),
@@ -84,11 +85,14 @@ def _former(connection: sa.Connection) -> str | None:
 def _bring_over(connection: sa.Connection, table: sa.Table, former: str) -> None:
     known: set[str] = set()
     for old in connection.execute(sa.text(OPEN.format(schema=former))).all():
-        subject, attempt = json.loads(old.inputs)["positionalArgs"]
-        key = f"{old.name}-{subject}"
+        given, attempt = json.loads(old.inputs)["positionalArgs"]
+        parts = given.values() if isinstance(given, dict) else [given]
+        key = f"{old.name}-{':'.join(map(str, parts))}"
+        if old.workflow_uuid.startswith(f"{old.name}-"):
+            key = old.workflow_uuid.rpartition("~")[0] or old.workflow_uuid
         if key not in known:
             known.add(key)
-            row = _row(old) | {"key": key, "subject": str(subject), "attempt": attempt}
+            row = _row(old) | {"key": key, "given": given, "attempt": attempt}
             connection.execute(sa.insert(table), row)
         connection.execute(sa.text(CALLED_OFF.format(schema=former)), {"id": old.workflow_uuid})
 
@@ -124,13 +128,14 @@ def downgrade() -> None:
 
 
 def _list_open(connection: sa.Connection) -> Iterator[Any]:
-    names = ("key", "name", "subject", "status", "attempt")
-    jobs = sa.table(TABLE, *map(sa.column, names), sa.column("due_at", MOMENT))
+    names = ("key", "name", "status", "attempt")
+    jobs = sa.table(
+        TABLE, *map(sa.column, names), sa.column("due_at", MOMENT), sa.column("given", sa.JSON)
+    )
     yield from connection.execute(sa.select(*jobs.c).where(jobs.c.status != "done"))
 
 
 def _promise_again(connection: sa.Connection, former: str, job: Any) -> None:
-    subject = int(job.subject) if job.subject.isdecimal() else job.subject
     for table in ("status", "input"):
         statement = FORGOTTEN.format(schema=former, table=table)
         connection.execute(sa.text(statement), {"id": job.key})
@@ -141,7 +146,7 @@ def _promise_again(connection: sa.Connection, former: str, job: Any) -> None:
         "status": "DELAYED",
         "at": int(due),
         "due": int(due),
-        "inputs": json.dumps({"namedArgs": {}, "positionalArgs": [subject, job.attempt]}),
+        "inputs": json.dumps({"namedArgs": {}, "positionalArgs": [job.given, job.attempt]}),
     }
     for statement in (PROMISED, ASKED):
         connection.execute(sa.text(statement.format(schema=former)), values)

@@ -5,7 +5,7 @@ from flask import Blueprint, Response, jsonify, request
 from portal.logs import get_logger
 from portal.payments.stripe.envelopes import read_envelope
 from portal.payments.stripe.events import receive_event
-from portal.payments.stripe.gateway import API_VERSION, ForgedWebhook
+from portal.payments.stripe.gateway import API_VERSION, ForgedWebhook, gateway_of
 from portal.web import services, utc_now
 
 log = get_logger()
@@ -19,7 +19,7 @@ def stripe() -> tuple[Response, int]:
     """200 once the event is stored; 400 for what Stripe did not sign; 503 to be asked again."""
     if (request.content_length or 0) > LARGEST_EVENT_BYTES:
         return _answer("too large"), 413
-    gateway = services().gateway
+    gateway = gateway_of(services())
     try:
         event = gateway.verify_webhook(
             request.get_data(), request.headers.get("Stripe-Signature", "")

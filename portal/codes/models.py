@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.codes.parsing import LONGEST_CODE
 from portal.codes.terms import Kind
-from portal.database import Base, BigId, Document
+from portal.database import Base, BigId, Document, enum_column
 
 
 class Partner(Base):
@@ -29,15 +29,7 @@ class CodeRecord(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     code: Mapped[str] = mapped_column(sa.String(LONGEST_CODE), unique=True)
     display: Mapped[str] = mapped_column(sa.String(60))
-    kind: Mapped[Kind] = mapped_column(
-        sa.Enum(
-            Kind,
-            native_enum=False,
-            create_constraint=False,
-            length=20,
-            values_callable=lambda kinds: [kind.value for kind in kinds],
-        )
-    )
+    kind: Mapped[Kind] = enum_column(Kind, 20)
     partner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("partners.id"), index=True)
     document: Mapped[Document]
     starts_at: Mapped[datetime | None]

@@ -13,6 +13,7 @@ import requests
 import sqlalchemy as sa
 
 from portal.clock import SystemClock
+from portal.commands.installation import make_providers
 from portal.database import Database, DatabaseUnavailable
 from portal.job_queue import count_failed, find_next_due
 from portal.jobs import DEAD_AFTER, Worker
@@ -135,14 +136,15 @@ def _examine_events(database: Database) -> Finding:
 LACKS = {
     Lack.OWN_REGION: "the regions are samples; put your own files into a folder, set "
     "PORTAL_REGIONS and run portal db upgrade",
-    Lack.STRIPE: "PORTAL_STRIPE_SECRET_KEY is empty",
+    Lack.PROVIDER: "nobody who takes them is set up; for Stripe, PORTAL_STRIPE_SECRET_KEY is empty",
+    Lack.MONTHLY: "who takes them charges nothing every month: offer them once only",
     Lack.RECIPIENT: "no recipient or account is set",
 }
 
 
 def _examine_regions(database: Database, settings: Settings) -> Iterator[Finding]:
     """Whether something can be given, and which modes are not offered, and why."""
-    means = means_of(settings)
+    means = means_of(settings, make_providers(settings))
     with database.read() as session:
         catalogue = load_catalogue(session)
     lacking = list(list_lacks(catalogue, means))

@@ -1,12 +1,14 @@
-"""Putting an installation together for commands that are not web requests."""
+"""Putting an installation together, for web requests and commands alike."""
 
 from pathlib import Path
 
-from portal.clock import SystemClock
+from portal.clock import Clock, SystemClock
 from portal.codes.operations import load_sample_codes
-from portal.database import Database
+from portal.database import POOL_SIZE, Database
 from portal.jobs import Jobs
+from portal.payments.providers import Providers
 from portal.payments.stripe.gateway import Gateway
+from portal.payments.stripe.provider import Stripe
 from portal.regions.operations import load_region_files
 from portal.regions.queries import CatalogueCache
 from portal.regions.workable import means_of
@@ -32,16 +34,24 @@ def prepare(settings: Settings) -> None:
     database.close()
 
 
-def make_services(settings: Settings) -> Services:
-    """What the worker and the commands work with."""
-    database = Database(settings.database_url)
+def make_providers(settings: Settings) -> Providers:
+    """Everybody who can take payments for us, set up or not."""
+    return Providers(Stripe(Gateway(settings)))
+
+
+def make_services(
+    settings: Settings, clock: Clock | None = None, *, pool_size: int = POOL_SIZE
+) -> Services:
+    """What the web, the worker and the commands work with."""
+    database = Database(settings.database_url, pool_size=pool_size)
+    providers = make_providers(settings)
     return Services(
         settings=settings,
         database=database,
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         jobs=Jobs(database),
-        gateway=Gateway(settings),
-        regions=CatalogueCache(database, means_of(settings)),
+        providers=providers,
+        regions=CatalogueCache(database, means_of(settings, providers)),
     )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from portal.database import Document
 from portal.donors.models import Consent
 from portal.donors.operations import find_or_add_donor
+from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import fold_name, keep_words, record_event
 from portal.mail import Email
@@ -54,7 +55,7 @@ def correct_contact(act: Act, gift: Gift, right: Contact, *, why: str) -> list[G
         if before:
             _correct(act, one, {name: right[name] for name in before})
             data = _write_history(before, right)
-            record_event(act, one, "contact_corrected", why=why, data=data)
+            record_event(act, one, EventKind.CONTACT_CORRECTED, why=why, data=data)
             changed.append(one)
     if gift.plan_id is not None and "email" in right:
         plans = sa.update(Plan).where(Plan.id == gift.plan_id)

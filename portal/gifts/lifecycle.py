@@ -10,20 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from portal.i18n import Labelled
 
-class Status(StrEnum):
+
+class Status(Labelled):
     """Where a gift stands."""
 
-    PENDING = "pending"
-    PROCESSING = "processing"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    PARTLY_PAID = "partly_paid"
-    PAID = "paid"
-    PARTLY_REFUNDED = "partly_refunded"
-    REFUNDED = "refunded"
-    DISPUTED = "disputed"
-    CHARGED_BACK = "charged_back"
+    PENDING = "pending", "Pending"
+    PROCESSING = "processing", "Processing"
+    FAILED = "failed", "Failed"
+    EXPIRED = "expired", "Expired"
+    PARTLY_PAID = "partly_paid", "Partly paid"
+    PAID = "paid", "Paid"
+    PARTLY_REFUNDED = "partly_refunded", "Partly refunded"
+    REFUNDED = "refunded", "Refunded"
+    DISPUTED = "disputed", "Disputed"
+    CHARGED_BACK = "charged_back", "Charged back"
 
     @property
     def is_received(self) -> bool:
@@ -69,6 +71,43 @@ class FactKind(StrEnum):
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_WON = "dispute_won"
     DISPUTE_LOST = "dispute_lost"
+
+
+class EventKind(Labelled):
+    """What a line of a gift's story tells: every fact, and what was done about the gift."""
+
+    STARTED = "started", "Gift begun"
+    CODE_APPLIED = "code_applied", "Code applied"
+    HANDED_OFF = "handed_off", "Sent to the pay page"
+    HAND_OFF_FAILED = "hand_off_failed", "The pay page could not be opened"
+    PROCESSING = "processing", "Payment on its way"
+    FAILED = "failed", "Payment failed"
+    EXPIRED = "expired", "Not paid in time"
+    REOPENED = "reopened", "Open once more"
+    MODE_CHANGED = "mode_changed", "Another mode of payment chosen"
+    CONTACT_CORRECTED = "contact_corrected", "Giver’s details corrected"
+    GIVER_SAYS_PAID = "giver_says_paid", "The giver says they have paid"
+    PROOF_SENT = "proof_sent", "Proof of payment sent"
+    REMINDERS_STOPPED = "reminders_stopped", "Reminders stopped"
+    PAID = "paid", "Paid"
+    WITHDRAWN = "withdrawn", "Payment taken back"
+    SETTLED = "settled", "Counted as whole"
+    FEE = "fee", "Fee known"
+    REFUND_REQUESTED = "refund_requested", "Refund asked for"
+    REFUND_PENDING = "refund_pending", "Refund on its way"
+    REFUNDED = "refunded", "Refunded"
+    REFUND_FAILED = "refund_failed", "Refund failed"
+    DISPUTE_OPENED = "dispute_opened", "Dispute opened"
+    DISPUTE_WON = "dispute_won", "Dispute won"
+    DISPUTE_LOST = "dispute_lost", "Dispute lost"
+    RECEIPT_SENT = "receipt_sent", "Receipt sent"
+    LETTER_SENT = "letter_sent", "Letter sent"
+    RENEWAL_FAILED = "renewal_failed", "Monthly payment failed"
+    MONTHLY_STOP_REQUESTED = "monthly_stop_requested", "End of the monthly gift asked for"
+    MONTHLY_ENDED = "monthly_ended", "Monthly gift ended"
+    SUBSCRIPTION_ENDED = "subscription_ended", "Earlier subscription ended for a new one"
+    UNATTRIBUTED = "unattributed", "Money came without a gift"
+    MONEY_DIFFERS = "money_differs", "Other money came than was promised"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from portal.database import Base, BigId, Document, enum_of, partial_index
+from portal.database import Base, BigId, Document, enum_column, partial_index
 from portal.donors.models import Donor
-from portal.gifts.evidence import Provider
-from portal.gifts.lifecycle import Status
+from portal.gifts.evidence import PROVIDER_LENGTH, Provider
+from portal.gifts.lifecycle import EventKind, FactKind, Status
+from portal.i18n import Labelled
 from portal.money import Money
 
 
@@ -48,19 +49,29 @@ class Subscription(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    provider: Mapped[Provider] = mapped_column(enum_of(Provider, 12))
+    provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH))
     stripe_id: Mapped[str] = mapped_column(sa.String(80))
     plan_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("plans.id"), index=True)
-    state: Mapped[SubscriptionState] = mapped_column(enum_of(SubscriptionState, 12))
+    state: Mapped[SubscriptionState] = enum_column(SubscriptionState, 12)
     heard_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class PlanStatus(Labelled):
+    """Where a monthly promise stands."""
+
+    PENDING = "pending", "Not begun"
+    ACTIVE = "active", "Goes on"
+    PAST_DUE = "past_due", "Last payment failed"
+    PAUSED = "paused", "Paused"
+    CANCELLED = "cancelled", "Ended"
 
 
 class Plan(Base):
     """A monthly promise, carried by one subscription; each charge is its own gift.
 
-    `stripe_subscription_id` is the one it follows; that, the status and all that Stripe says of
-    the plan are of this one.
+    `stripe_subscription_id` is the one it follows, at its `provider`; that, the status and all
+    that the provider says of the plan are of this one.
     """
 
     __tablename__ = "plans"
@@ -70,9 +81,15 @@ class Plan(Base):
     donor_id: Mapped[int] = mapped_column(sa.ForeignKey(Donor.id), index=True)
     amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
-    status: Mapped[str] = mapped_column(sa.String(20))
+    status: Mapped[PlanStatus] = enum_column(PlanStatus, 20)
     stripe_subscription_id: Mapped[str | None] = column_property(
         sa.select(Subscription.stripe_id)
+        .where(Subscription.plan_id == id, Subscription.state == SubscriptionState.FOLLOWED)
+        .correlate_except(Subscription)
+        .scalar_subquery()
+    )
+    provider: Mapped[Provider | None] = column_property(
+        sa.select(Subscription.provider)
         .where(Subscription.plan_id == id, Subscription.state == SubscriptionState.FOLLOWED)
         .correlate_except(Subscription)
         .scalar_subquery()
@@ -91,7 +108,7 @@ class Plan(Base):
     @property
     def running(self) -> str | None:
         """The subscription that goes on, by Stripe's id; none before it began or after its end."""
-        return None if self.status == "cancelled" else self.stripe_subscription_id
+        return None if self.status == PlanStatus.CANCELLED else self.stripe_subscription_id
 
 
 class Gift(Base):
@@ -157,7 +174,7 @@ class Gift(Base):
     dedication: Mapped[str] = mapped_column(sa.String(300), default="")
     anonymous: Mapped[bool] = mapped_column(default=False)
 
-    status: Mapped[Status] = mapped_column(enum_of(Status, 20), default=Status.PENDING)
+    status: Mapped[Status] = enum_column(Status, 20, default=Status.PENDING)
     paid_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")
     refunded_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     fee_minor: Mapped[int | None] = mapped_column(sa.BigInteger)
@@ -225,7 +242,7 @@ class Evidence(Base):
     key: Mapped[str] = mapped_column(sa.String(120), unique=True)
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"))
     source: Mapped[str] = mapped_column(sa.String(20))
-    fact: Mapped[str] = mapped_column(sa.String(30))
+    fact: Mapped[FactKind] = enum_column(FactKind, 30)
     subject: Mapped[str] = mapped_column(sa.String(80))
     payment: Mapped[str | None] = mapped_column(sa.String(80))
     amount_minor: Mapped[int | None] = mapped_column(sa.BigInteger)
@@ -245,8 +262,8 @@ class GiftEvent(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey("gifts.id"))
     evidence_id: Mapped[int | None] = mapped_column(sa.ForeignKey("evidence.id"))
-    kind: Mapped[str] = mapped_column(sa.String(40))
-    status: Mapped[str] = mapped_column(sa.String(20))
+    kind: Mapped[EventKind] = enum_column(EventKind, 40)
+    status: Mapped[Status] = enum_column(Status, 20)
     at: Mapped[datetime]
     actor: Mapped[str] = mapped_column(sa.String(80))
     why: Mapped[str] = mapped_column(sa.String(300), default="")

@@ -15,8 +15,8 @@ from portal.database import Document, insert_new, table_of
 from portal.donors.giver import Giver
 from portal.gifts.evidence import Claim
 from portal.gifts.ledger import Accounts, movements
-from portal.gifts.lifecycle import AFTER_PAYMENT, FactKind, Standing, Status, weigh
-from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry, Plan
+from portal.gifts.lifecycle import AFTER_PAYMENT, EventKind, FactKind, Standing, Status, weigh
+from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry, Plan, PlanStatus
 from portal.gifts.queries import list_facts
 from portal.gifts.references import make_reference
 from portal.gifts.words import list_words
@@ -95,7 +95,7 @@ def add_gift(
     act.session.add(gift)
     act.session.flush()
     keep_words(act.session, gift)
-    record_event(act, gift, "started", actor="donor")
+    record_event(act, gift, EventKind.STARTED, actor="donor")
     return gift
 
 
@@ -122,7 +122,7 @@ def free_reference(session: Session, make: Callable[[], str] = make_reference) -
 def record_event(
     act: Act,
     gift: Gift,
-    kind: str,
+    kind: EventKind,
     *,
     actor: str | None = None,
     why: str = "",
@@ -134,7 +134,7 @@ def record_event(
         "gift_id": gift.id,
         "evidence_id": evidence_id,
         "kind": kind,
-        "status": gift.status.value,
+        "status": gift.status,
         "at": act.now,
         "actor": actor or act.actor,
         "why": clean_line(why),
@@ -153,7 +153,7 @@ def add_plan(act: Act, donor_id: int, money: Money) -> Plan:
         donor_id=donor_id,
         amount_minor=money.minor,
         currency=money.currency,
-        status="pending",
+        status=PlanStatus.PENDING,
         created_at=act.now,
     )
     act.session.add(plan)
@@ -214,7 +214,7 @@ def book_claims(act: Act, gift: Gift, claims: Sequence[Claim], *, timezone: str 
         record_event(
             act,
             gift,
-            claim.fact.value,
+            EventKind(claim.fact),
             actor=claim.actor,
             why=claim.why,
             evidence_id=evidence_id,
@@ -226,10 +226,10 @@ def _store(act: Act, gift: Gift, claim: Claim) -> int | None:
     row = {
         "key": claim.key,
         "gift_id": gift.id,
-        "source": claim.source.value,
-        "fact": claim.fact.value,
-        "subject": claim.subject,
-        "payment": claim.payment,
+        "source": str(claim.source),
+        "fact": claim.fact,
+        "subject": claim.name,
+        "payment": claim.payment_name,
         "amount_minor": claim.money.minor if claim.money is not None else None,
         "currency": claim.money.currency if claim.money is not None else None,
         "occurred_at": claim.occurred_at,
@@ -253,7 +253,7 @@ def _post(act: Act, gift: Gift, fresh: Sequence[tuple[Claim, int]]) -> None:
             "booked_at": act.now,
         }
         for claim, evidence_id in fresh
-        for movement in movements(claim.as_fact(), Accounts(claim.source.value, gift.fund))
+        for movement in movements(claim.as_fact(), Accounts(str(claim.source), gift.fund))
     ]
     if rows:
         insert_new(act.session, LedgerEntry, *rows)

@@ -7,7 +7,15 @@ from sqlalchemy.orm import Session
 
 from portal.database import table_of
 from portal.gifts.lifecycle import Fact, FactKind, weigh
-from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry
+from portal.gifts.models import (
+    Evidence,
+    Gift,
+    GiftEvent,
+    LedgerEntry,
+    Plan,
+    Subscription,
+    SubscriptionState,
+)
 from portal.money import Money
 
 
@@ -19,6 +27,21 @@ def find_gift_by_token(session: Session, token: str) -> Gift | None:
 def find_gift_by_reference(session: Session, reference: str) -> Gift | None:
     """The gift of a canonical reference."""
     return session.scalar(sa.select(Gift).where(Gift.reference == reference))
+
+
+def find_plan(session: Session, gift: Gift) -> Plan | None:
+    """The monthly promise a gift belongs to."""
+    return session.get(Plan, gift.plan_id) if gift.plan_id else None
+
+
+def is_superseded(session: Session, plan_id: int, subscription_id: str) -> bool:
+    """Whether a subscription of a plan was ended for another."""
+    over = sa.select(Subscription.id).where(
+        Subscription.plan_id == plan_id,
+        Subscription.stripe_id == subscription_id,
+        Subscription.state == SubscriptionState.SUPERSEDED,
+    )
+    return session.scalar(over) is not None
 
 
 def list_facts(session: Session, gift_id: int) -> list[Fact]:

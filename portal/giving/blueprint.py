@@ -1,5 +1,6 @@
 """The giving pages' addresses and what their templates may call."""
 
+from babel.lists import format_list
 from flask import Blueprint, Flask, url_for
 
 from portal.giving.form import views
@@ -8,9 +9,10 @@ from portal.giving.gift import views as gift_views
 from portal.giving.puzzle import ask_for_work
 from portal.giving.regions import views as region_views
 from portal.giving.texts import coded_money, currency_name, large_money, short_money
-from portal.i18n import pick
+from portal.i18n import current_locale, pick
 from portal.intake.admission import WorkNeeded
 from portal.regions.catalogue import Region
+from portal.web import services
 
 
 def set_up_giving(app: Flask) -> None:
@@ -22,6 +24,7 @@ def set_up_giving(app: Flask) -> None:
         "large_money": large_money,
         "currency_name": currency_name,
         "theme_url": theme_url,
+        "name_providers": name_providers,
     }
     app.register_error_handler(WorkNeeded, ask_for_work)
     blueprint = Blueprint("giving", __name__)
@@ -42,6 +45,11 @@ def set_up_giving(app: Flask) -> None:
     blueprint.post("/gift/<token>/monthly/card")(monthly_views.change_card)
     blueprint.get("/theme/<region>.css")(region_views.theme)
     app.register_blueprint(blueprint)
+
+
+def name_providers() -> str:
+    """Who takes payments here, in a sentence of the current language."""
+    return format_list(services().providers.titles, locale=current_locale())
 
 
 def theme_url(region: Region) -> str:

@@ -6,7 +6,7 @@ from portal.giving.visitors import catalogue, keep_private
 from portal.intake.admission import Caller
 from portal.logs import get_logger
 from portal.proof_of_work import make_puzzle
-from portal.web import checkout_origin, client_key, services, utc_now
+from portal.web import client_key, services, utc_now
 
 log = get_logger()
 
@@ -25,7 +25,7 @@ def ask_for_work(_needed: Exception) -> Response:
     """The form that was sent, to be sent again with the answer to a puzzle."""
     settings, place = services().settings, request.view_args or {}
     log.warning("work_asked", endpoint=request.endpoint)
-    g.csp_form_action = ("'self'", checkout_origin(settings))
+    g.csp_form_action = ("'self'", *services().providers.pay_origins)
     page = render_template(
         "giving/puzzle.html",
         puzzle=make_puzzle(settings, utc_now()),

@@ -16,17 +16,25 @@ from portal import limits
 from portal.codes.policy import Terms, decide
 from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
-from portal.gifts.lifecycle import Status
+from portal.gifts.evidence import Provider, name_of
+from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import list_ledger_entries
 from portal.intake.admission import Caller
-from portal.intake.checkout import end_earlier, hand_off, look_up_return, open_checkout, page_url
+from portal.intake.checkout import (
+    HOLDING,
+    end_earlier,
+    hand_off,
+    look_up_return,
+    open_checkout,
+    page_url,
+)
 from portal.intake.start import ATTEMPTS_AN_HOUR, TooManyTries, instruct
 from portal.logs import get_logger
 from portal.money import Money
-from portal.payments.models import Checkout
-from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
+from portal.payments.models import Checkout, CheckoutState
+from portal.payments.providers import ProviderRefused, ProviderUnavailable
 from portal.payments.transfers.watching import end_watch, reopen
 from portal.regions.catalogue import Catalogue, Mode, Region
 from portal.services import DONOR, Act, Services
@@ -58,7 +66,9 @@ def list_other_ways(
     fund = region.fund(gift.fund)
     for mode in _in_order(region, (code and code.modes) or (fund.modes if fund else ())):
         terms = decide(code, _pledge(gift, mode), gift.created_at, catalogue)
-        if mode.key != gift.mode and isinstance(terms, Terms) and not (is_part and mode.is_stripe):
+        # A pay page asks for a whole amount, not for the rest of a part.
+        is_possible = mode.is_instructed or not is_part
+        if mode.key != gift.mode and isinstance(terms, Terms) and is_possible:
             ways.append(OtherWay(mode, _total(session, gift, mode)))
     return ways
 
@@ -95,8 +105,8 @@ def _total(session: Session, gift: Gift, mode: Mode) -> Money:
 def change_mode(services: Services, region: Region, gift: Gift, *, key: str, caller: Caller) -> str:
     """Let a gift be paid by the mode `key`; where its donor goes next.
 
-    What is open at Stripe is closed first, so that nobody pays twice; where Stripe can't be
-    asked nothing changes. `ModeNotOffered`, `TooManyTries` and `WorkNeeded` change nothing
+    What is open at a provider is closed first, so that nobody pays twice; where that can't be
+    asked for nothing changes. `ModeNotOffered`, `TooManyTries` and `WorkNeeded` change nothing
     either.
     """
     with services.write(DONOR) as act:
@@ -122,7 +132,7 @@ def change_mode(services: Services, region: Region, gift: Gift, *, key: str, cal
     with services.write(DONOR) as act:
         changed = _change(act, gift.id, way.mode)
         checkout = None
-        if changed is not None and way.mode.is_stripe:
+        if changed is not None and not way.mode.is_instructed:
             checkout = open_checkout(act, changed, caller)
     if changed is None or checkout is None:
         return page_url(gift)
@@ -130,33 +140,32 @@ def change_mode(services: Services, region: Region, gift: Gift, *, key: str, cal
 
 
 def _close_checkouts(services: Services, gift: Gift) -> bool:
-    """Close what is open at Stripe; False where Stripe can't be asked.
+    """Close what is open at providers; False where one can't be asked.
 
-    One that Stripe won't close is over, or was paid in another window: that is booked.
+    One that won't be closed is over, or was paid in another window: that is booked.
     """
     with services.database.read() as session:
         open_ones = _open_sessions(session, gift.id)
-    for session_id in open_ones:
+    for provider, session_id in open_ones:
         try:
-            services.gateway.expire_checkout(session_id)
-        except StripeRefused:
+            services.providers.get(provider).close(session_id)
+        except ProviderRefused:
             if not look_up_return(services, gift, session_id=session_id):
                 return False
-        except StripeUnavailable:
+        except ProviderUnavailable:
             log.warning("checkout_not_closed", gift_id=gift.id)
             return False
     return True
 
 
-def _open_sessions(session: Session, gift_id: int) -> tuple[str, ...]:
-    found = session.scalars(
-        sa.select(Checkout.stripe_session_id).where(
-            Checkout.gift_id == gift_id,
-            Checkout.state == "open",
-            Checkout.stripe_session_id.is_not(None),
+def _open_sessions(session: Session, gift_id: int) -> list[tuple[Provider, str]]:
+    """A gift's hand-offs that can be paid: whose each is, and what they call it."""
+    found = session.execute(
+        sa.select(Checkout.provider, Checkout.stripe_session_id).where(
+            Checkout.gift_id == gift_id, Checkout.state == CheckoutState.OPEN
         )
     )
-    return tuple(session_id for session_id in found if session_id)
+    return [(provider, session_id) for provider, session_id in found if session_id]
 
 
 def _change(act: Act, gift_id: int, mode: Mode) -> Gift | None:
@@ -166,19 +175,19 @@ def _change(act: Act, gift_id: int, mode: Mode) -> Gift | None:
         return None
     before = gift.mode
     _set_mode(act.session, gift, mode)
-    ended = _open_sessions(act.session, gift.id)
+    ended = tuple(name_of(*one) for one in _open_sessions(act.session, gift.id))
     act.session.execute(
         sa.update(Checkout)
-        .where(Checkout.gift_id == gift.id, Checkout.state.in_(("new", "open")))
-        .values(state="expired")
+        .where(Checkout.gift_id == gift.id, Checkout.state.in_(HOLDING))
+        .values(state=CheckoutState.EXPIRED)
     )
     change = {"from": before, "to": mode.key}
-    record_event(act, gift, "mode_changed", data=change)
+    record_event(act, gift, EventKind.MODE_CHANGED, data=change)
     reopen(act, gift, why="paid another way", ended=ended)
-    if mode.is_stripe:
-        end_watch(act.session, gift.id)
-    else:
+    if mode.is_instructed:
         instruct(act, gift, mode)
+    else:
+        end_watch(act.session, gift.id)
     log.info("gift_mode_changed", gift_id=gift.id, mode=mode.key)
     return gift
 

@@ -1,7 +1,7 @@
-"""Handing a kept gift to Stripe, and looking up how it went when the donor is back.
+"""Handing a kept gift to who takes its payment, and looking up how it went afterwards.
 
-The hand-off's row is committed before Stripe is called, and no transaction is open while
-Stripe is asked.
+The hand-off's row is committed before the provider is called, and no transaction is open while
+it is asked.
 """
 
 from datetime import datetime, timedelta
@@ -11,21 +11,16 @@ from sqlalchemy.orm import Session
 
 from portal import limits
 from portal.codes.terms import Frequency
+from portal.gifts.evidence import Provider
+from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
+from portal.gifts.queries import find_plan
 from portal.i18n import gettext, pick, use_locale
 from portal.intake.admission import Caller, admit
 from portal.logs import get_logger
-from portal.payments.models import Checkout, find_installation
-from portal.payments.stripe.comparison import look_up_checkout
-from portal.payments.stripe.gateway import (
-    CheckoutOrder,
-    StripeRefused,
-    StripeUnavailable,
-    at,
-)
-from portal.payments.stripe.plans import find_plan
-from portal.payments.stripe.subscriptions import free_plan
+from portal.payments.models import Checkout, CheckoutState, find_installation
+from portal.payments.providers import PayOrder, ProviderRefused, ProviderUnavailable
 from portal.regions.catalogue import Region
 from portal.services import Act, Services
 
@@ -33,6 +28,8 @@ log = get_logger()
 
 CHECKOUT_LIFE = timedelta(hours=23)
 LOOK_UPS_A_MINUTE = 4
+# What may still be paid.
+HOLDING = (CheckoutState.NEW, CheckoutState.OPEN)
 
 
 def page_url(gift: Gift) -> str:
@@ -46,7 +43,7 @@ def find_checkout(session: Session, gift: Gift, now: datetime) -> Checkout | Non
         sa.select(Checkout)
         .where(
             Checkout.gift_id == gift.id,
-            Checkout.state.in_(("new", "open")),
+            Checkout.state.in_(HOLDING),
             Checkout.expires_at > now + timedelta(minutes=1),
         )
         .order_by(Checkout.id.desc())
@@ -73,8 +70,9 @@ def open_checkout(act: Act, gift: Gift, caller: Caller) -> Checkout | None:
     admit(act, caller)
     checkout = Checkout(
         gift_id=gift.id,
+        provider=_provider_of(act, gift),
         url="",
-        state="new",
+        state=CheckoutState.NEW,
         expires_at=act.now + CHECKOUT_LIFE,
         created_at=act.now,
     )
@@ -83,56 +81,65 @@ def open_checkout(act: Act, gift: Gift, caller: Caller) -> Checkout | None:
     return checkout
 
 
+def _provider_of(act: Act, gift: Gift) -> Provider:
+    """Who takes the payments of the gift's mode; a gift that is instructed is never handed off."""
+    mode = act.catalogue.home_of(gift).mode
+    if mode is None or mode.provider is None:
+        raise ValueError("nobody takes this mode of payment")
+    return Provider(mode.provider)
+
+
 def end_earlier(services: Services, gift: Gift) -> bool:
-    """End the subscription of an attempt that failed; False where Stripe can't be asked."""
+    """End the subscription of an attempt that failed; False where that can't be asked for."""
+    with services.database.read() as session:
+        plan = find_plan(session, gift)
+    if plan is None or plan.stripe_subscription_id is None:
+        return True
     try:
-        free_plan(services, gift.id)
-    except (StripeUnavailable, StripeRefused) as error:
+        services.providers.get_monthly(plan.provider).free(services, gift.id)
+    except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("subscription_not_ended", gift_id=gift.id, why=type(error).__name__)
         return False
     return True
 
 
 def hand_off(services: Services, region: Region, gift: Gift, checkout: Checkout) -> str:
-    """Where the donor pays: Stripe's page, or the gift's own when Stripe can't be had."""
+    """Where the donor pays: the provider's page, or the gift's own when that can't be had."""
     if checkout.url:
         return checkout.url
     try:
-        made = services.gateway.create_checkout(_checkout_order(services, region, gift, checkout))
-    except (StripeUnavailable, StripeRefused) as error:
+        provider = services.providers.get(checkout.provider)
+        made = provider.hand_off(_pay_order(services, region, gift, checkout))
+    except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("hand_off_failed", gift_id=gift.id, why=type(error).__name__)
         _note_trouble(services, gift, checkout, error)
         return f"{page_url(gift)}?trouble=1"
-    url = str(made["url"])
     with services.write() as act:
         act.session.execute(
             sa.update(Checkout)
             .where(Checkout.id == checkout.id)
             .values(
-                stripe_session_id=made["id"],
-                url=url,
-                state=made["status"],
-                expires_at=at(made["expires_at"]),
+                stripe_session_id=made.session_id,
+                url=made.url,
+                state=made.state,
+                expires_at=made.expires_at,
             )
         )
-        record_event(act, gift, "handed_off", actor="system")
-    return url
+        record_event(act, gift, EventKind.HANDED_OFF, actor="system")
+    return made.url
 
 
-def _checkout_order(
-    services: Services, region: Region, gift: Gift, checkout: Checkout
-) -> CheckoutOrder:
-    mode, fund = region.mode(gift.mode), region.fund(gift.fund)
+def _pay_order(services: Services, region: Region, gift: Gift, checkout: Checkout) -> PayOrder:
+    fund = region.fund(gift.fund)
     with services.database.read() as session:
         installation = find_installation(session)
-    page = f"{services.settings.base_url}{page_url(gift)}"
     with use_locale(gift.locale):
         what = gettext(
             "Gift to %(issuer)s: %(fund)s",
             issuer=region.issuer.legal_name,
             fund=pick(fund.names) if fund else gift.fund,
         )
-    return CheckoutOrder(
+    return PayOrder(
         key=f"checkout-{gift.reference}-{checkout.id}",
         reference=gift.reference,
         money=gift.money,
@@ -140,27 +147,24 @@ def _checkout_order(
         description=what,
         email=gift.email,
         locale=gift.locale,
-        success_url=f"{page}?session_id={{CHECKOUT_SESSION_ID}}",
-        cancel_url=f"{page}?cancelled=1",
+        page_url=f"{services.settings.base_url}{page_url(gift)}",
         expires_at=checkout.expires_at,
         installation=installation,
-        allowed_types=mode.stripe_allowed if mode else (),
-        excluded_types=mode.stripe_excluded if mode else (),
+        mode=region.mode(gift.mode),
     )
 
 
 def _note_trouble(services: Services, gift: Gift, checkout: Checkout, error: Exception) -> None:
-    """Keep the hand-off for another try, unless Stripe refused this very request."""
+    """Keep the hand-off for another try, unless this very request was refused."""
     with services.write() as act:
-        if isinstance(error, StripeRefused):
-            act.session.execute(
-                sa.update(Checkout).where(Checkout.id == checkout.id).values(state="refused")
-            )
-        record_event(act, gift, "hand_off_failed", actor="system", why=type(error).__name__)
+        if isinstance(error, ProviderRefused):
+            refused = sa.update(Checkout).where(Checkout.id == checkout.id)
+            act.session.execute(refused.values(state=CheckoutState.REFUSED))
+        record_event(act, gift, EventKind.HAND_OFF_FAILED, actor="system", why=type(error).__name__)
 
 
 def may_look_up(services: Services, gift: Gift) -> bool:
-    """Whether a donor's return is looked up: few of one gift a minute, as each asks Stripe.
+    """Whether a donor's return is looked up: few of one gift a minute, as each is a call.
 
     Nobody is turned away for it: the webhook or the comparison tells the same.
     """
@@ -175,23 +179,34 @@ def may_look_up(services: Services, gift: Gift) -> bool:
         )
 
 
-def look_up_return(services: Services, gift: Gift, *, session_id: str) -> bool:
-    """The donor is back from Stripe: ask how it went, and book it if we are first.
+def was_handed_off(services: Services, gift: Gift, session_id: str) -> bool:
+    """Whether a gift was handed off by a provider's id of this name."""
+    with services.database.read() as session:
+        return _find_provider(session, gift, session_id) is not None
 
-    A session that is not this gift's is not asked about. False where Stripe doesn't answer;
-    then the webhook will tell.
+
+def _find_provider(session: Session, gift: Gift, session_id: str) -> Provider | None:
+    """Who made one of a gift's hand-offs."""
+    return session.scalar(
+        sa.select(Checkout.provider).where(
+            Checkout.gift_id == gift.id, Checkout.stripe_session_id == session_id
+        )
+    )
+
+
+def look_up_return(services: Services, gift: Gift, *, session_id: str) -> bool:
+    """The donor is back from a pay page: ask how it went, and book it if we are first.
+
+    A session that is not this gift's is not asked about. False where there is no answer; then
+    the webhook will tell.
     """
     with services.database.read() as session:
-        known = session.scalar(
-            sa.select(Checkout.id).where(
-                Checkout.gift_id == gift.id, Checkout.stripe_session_id == session_id
-            )
-        )
-    if known is None or gift.status.is_received:
+        provider = _find_provider(session, gift, session_id)
+    if provider is None or gift.status.is_received:
         return True
     try:
-        look_up_checkout(services, session_id)
-    except (StripeUnavailable, StripeRefused) as error:
+        services.providers.get(provider).look_up(services, session_id)
+    except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("return_not_looked_up", gift_id=gift.id, why=type(error).__name__)
-        return isinstance(error, StripeRefused)
+        return isinstance(error, ProviderRefused)
     return True

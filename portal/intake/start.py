@@ -16,7 +16,7 @@ from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
 from portal.donors.giver import Giver
 from portal.donors.operations import find_or_add_donor, record_news_consent
-from portal.gifts.lifecycle import Status
+from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, lock_gift, record_event
 from portal.intake.admission import Caller
@@ -24,9 +24,11 @@ from portal.intake.checkout import end_earlier, find_checkout, hand_off, open_ch
 from portal.intake.twins import Sender, content_number, list_marks, mark_form
 from portal.limits import anonymise
 from portal.logs import get_logger
+from portal.mail import LetterKind
 from portal.payments.models import Checkout
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch
+from portal.promises import SendNotice
 from portal.regions.catalogue import Mode, Region
 from portal.services import DONOR, Act, Services
 
@@ -90,7 +92,7 @@ class TooManyTries(Exception):
 
 
 def start_gift(services: Services, order: GiftOrder) -> Started:
-    """Keep the gift and hand its donor to Stripe, or to its own page with instructions.
+    """Keep the gift and hand its donor to a pay page, or to its own page with instructions.
 
     `NotAllowed`, `GaveAMomentAgo`, `TooManyTries` and `WorkNeeded` keep nothing.
     """
@@ -100,7 +102,7 @@ def start_gift(services: Services, order: GiftOrder) -> Started:
         gift = _find_twin(act, order) if allowed else None
         if allowed and gift is None:
             gift = _keep_gift(act, order)
-        if gift is not None and _goes_to_stripe(order, gift):
+        if gift is not None and _is_handed_on(order, gift):
             checkout = open_checkout(act, gift, order.caller)
     if gift is None:
         raise TooManyTries
@@ -111,15 +113,16 @@ def start_gift(services: Services, order: GiftOrder) -> Started:
     return Started(gift.token, url, gift.fingerprint or "")
 
 
-def _goes_to_stripe(order: GiftOrder, gift: Gift) -> bool:
+def _is_handed_on(order: GiftOrder, gift: Gift) -> bool:
+    """Whether somebody else's pay page takes it from here."""
     mode = order.region.mode(gift.mode)
-    return mode is not None and mode.is_stripe and gift.status is not Status.PROCESSING
+    return mode is not None and not mode.is_instructed and gift.status is not Status.PROCESSING
 
 
 def _count_try(act: Act, order: GiftOrder) -> bool:
     """Whether this visitor may start one more gift of this kind within the hour."""
     mode = order.region.mode(order.pledge.mode)
-    is_card = mode is not None and mode.is_stripe
+    is_card = mode is not None and not mode.is_instructed
     bucket = "card_gifts" if is_card else "transfer_gifts"
     limit = CARD_GIFTS_AN_HOUR if is_card else TRANSFER_GIFTS_AN_HOUR
     return limits.hit(
@@ -198,10 +201,10 @@ def _keep_gift(act: Act, order: GiftOrder) -> Gift:
             gift_id=gift.id,
         )
     mode = order.region.mode(gift.mode)
-    if mode is not None and not mode.is_stripe:
+    if mode is not None and mode.is_instructed:
         instruct(act, gift, mode)
     if terms.code:
-        record_event(act, gift, "code_applied", actor="system", data={"code": terms.code})
+        record_event(act, gift, EventKind.CODE_APPLIED, actor="system", data={"code": terms.code})
     return gift
 
 
@@ -217,12 +220,12 @@ def instruct(act: Act, gift: Gift, mode: Mode) -> None:
     ):
         log.warning("instructions_not_sent", gift_id=gift.id)
         return
-    subject = gift.reference if watch.round == 1 else f"{gift.reference}-{watch.round}"
-    act.promise("send_notice", f"gift_instructions:{gift.id}:{subject}")
+    about = gift.reference if watch.round == 1 else f"{gift.reference}-{watch.round}"
+    act.promise(SendNotice(LetterKind.GIFT_INSTRUCTIONS, gift.id, about))
 
 
 def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Caller) -> str:
-    """Send the donor of an open gift to Stripe again; one that is paid to its own page.
+    """Send the donor of an open gift to its pay page again; one that is paid to its own page.
 
     A monthly gift's earlier subscription is ended first; where that can't be, nothing is handed
     off.
@@ -255,7 +258,7 @@ def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Calle
 
 
 def _can_go_on(region: Region, gift: Gift) -> bool:
-    """Whether Stripe's page may take it: that asks for a whole amount, not the rest of a part."""
+    """Whether a pay page may take it: that asks for a whole amount, not the rest of a part."""
     mode = region.mode(gift.mode)
-    is_stripe = mode is not None and mode.is_stripe
-    return is_stripe and gift.status.is_open and gift.status is not Status.PARTLY_PAID
+    is_charged = mode is not None and not mode.is_instructed
+    return is_charged and gift.status.is_open and gift.status is not Status.PARTLY_PAID

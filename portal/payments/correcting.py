@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from portal.gifts.contacts import Contact, correct_contact
 from portal.gifts.models import Gift
+from portal.promises import SendReceipt
 from portal.receipts.models import Receipt
 from portal.receipts.operations import correct_receipt, is_outdated
 from portal.receipts.register import find_receipt
@@ -46,7 +47,7 @@ def correct_giver(
     for one in (*unreceipted, *(outdated if replaces else ())):
         receipt = correct_receipt(act, one, act.catalogue.home_of(one).region)
         if receipt is not None:
-            act.promise("send_receipt", receipt.id)
+            act.promise(SendReceipt(receipt.id))
             receipts.append(receipt)
     if not (changed or receipts):
         raise NothingCorrected

@@ -7,16 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.gifts.lifecycle import Status
+from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Evidence, Gift, Plan
 from portal.gifts.operations import record_event
-from portal.gifts.queries import count_received
+from portal.gifts.queries import count_received, is_superseded
 from portal.i18n import pick, use_locale
 from portal.logs import get_logger
-from portal.mail import Outgoing, deliver, mark_sent, render_letter
+from portal.mail import LetterKind, Outgoing, deliver, mark_sent, render_letter
 from portal.mime import Letter
 from portal.money import Money, format_money
-from portal.payments.stripe.subscriptions import is_superseded
 from portal.payments.transfers.following import is_wanted
 from portal.payments.transfers.watching import find_watch
 from portal.regions.catalogue import Region
@@ -26,29 +25,31 @@ from portal.settings import Settings
 log = get_logger()
 
 # Letters about a monthly gift as a whole, not about one month of it.
-ABOUT_PLANS = frozenset({"renewal_failed", "monthly_ended"})
+ABOUT_PLANS = frozenset({LetterKind.RENEWAL_FAILED, LetterKind.MONTHLY_ENDED})
 
 
-def send_notice(services: Services, message: str, gift_id: int, *, key: str) -> None:
-    """Write to the giver about one fact; `key` is `<message>:<gift>:<subject>`."""
+def send_notice(services: Services, kind: LetterKind, gift_id: int, *, about: str) -> None:
+    """Write to the giver about one thing that happened, once."""
     now = services.clock.now()
-    subject = key.split(":", 2)[2]
     with services.database.read() as session:
         gift = session.get_one(Gift, gift_id)
-        if message in IS_MOOT and IS_MOOT[message](session, gift, subject):
-            log.info("notice_moot", gift_id=gift_id, letter=message)
+        if kind in IS_MOOT and IS_MOOT[kind](session, gift, about):
+            log.info("notice_moot", gift_id=gift_id, letter=kind)
             return
-        sums = _sums_of(session, gift, subject)
-        if message in ABOUT_PLANS:
+        sums = _sums_of(session, gift, about)
+        if kind in ABOUT_PLANS:
             sums = replace(sums, money=_monthly(session, gift))
     region = services.catalogue.home_of(gift).region
-    letter = write_notice(services.settings, message, gift, region, sums)
-    outgoing = Outgoing(key.replace(":", "-"), letter, message, gift.locale, gift_id)
+    letter = write_notice(services.settings, kind, gift, region, sums)
+    key = f"{kind}-{gift_id}-{about}".replace(":", "-")
+    outgoing = Outgoing(key, letter, kind, gift.locale, gift_id)
 
     def note(_letter: Outgoing, email_id: int) -> None:
         with services.write() as act:
             if mark_sent(act.session, email_id, act.now):
-                record_event(act, gift, "letter_sent", actor="system", data={"message": message})
+                record_event(
+                    act, gift, EventKind.LETTER_SENT, actor="system", data={"message": kind}
+                )
 
     failed = deliver(services.database, services.settings, [outgoing], now, note)
     for error in failed.values():
@@ -108,12 +109,12 @@ def _is_end_moot(session: Session, gift: Gift, subject: str) -> bool:
 
 
 # Letters that say what may no longer be so when their turn comes.
-IS_MOOT: dict[str, Callable[[Session, Gift, str], bool]] = {
-    "gift_instructions": _are_instructions_moot,
-    "gift_reminder": _is_reminder_moot,
-    "part_received": _is_part_moot,
-    "payment_processing": _is_processing_moot,
-    "monthly_ended": _is_end_moot,
+IS_MOOT: dict[LetterKind, Callable[[Session, Gift, str], bool]] = {
+    LetterKind.GIFT_INSTRUCTIONS: _are_instructions_moot,
+    LetterKind.GIFT_REMINDER: _is_reminder_moot,
+    LetterKind.PART_RECEIVED: _is_part_moot,
+    LetterKind.PAYMENT_PROCESSING: _is_processing_moot,
+    LetterKind.MONTHLY_ENDED: _is_end_moot,
 }
 
 
@@ -124,9 +125,9 @@ def _money_of(evidence: Evidence | None, gift: Gift) -> Money:
 
 
 def _instructions(gift: Gift, region: Region, due: str) -> dict[str, Any]:
-    """How to send the money; no steps where the gift's mode is one of Stripe's."""
+    """How to send the money; no steps where somebody else takes it."""
     mode = region.mode(gift.mode)
-    if mode is None or mode.is_stripe:
+    if mode is None or not mode.is_instructed:
         return {"mode": pick(mode.label) if mode else gift.mode, "steps": [], "details": []}
     return {
         "mode": pick(mode.label),
@@ -136,14 +137,14 @@ def _instructions(gift: Gift, region: Region, due: str) -> dict[str, Any]:
 
 
 def write_notice(
-    settings: Settings, message: str, gift: Gift, region: Region, sums: Sums
+    settings: Settings, kind: LetterKind, gift: Gift, region: Region, sums: Sums
 ) -> Letter:
     """The letter in the giver's language."""
     gift_url = f"{settings.base_url}/gift/{gift.token}"
     with use_locale(gift.locale):
         due = format_money(sums.due, gift.locale)
         subject, text, html = render_letter(
-            message,
+            kind,
             gift.locale,
             gift=gift,
             amount=format_money(sums.money, gift.locale),

@@ -1,14 +1,20 @@
-"""What we keep of Stripe: hand-offs, the events it sent, and which of its objects is whose."""
+"""What we keep of providers: hand-offs, the events they sent, and which of their objects is whose.
 
+Each row says whose its ids are. The columns bear the name of the first provider; another one's
+ids stand in them likewise.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Base, BigId, Document, enum_of
-from portal.gifts.evidence import Provider
+from portal.database import Base, BigId, Document, enum_column
+from portal.gifts.evidence import PROVIDER_LENGTH, Provider
 from portal.gifts.models import Gift
+from portal.i18n import Labelled
 from portal.money import Money
 
 
@@ -29,8 +35,18 @@ def find_installation(session: Session) -> str:
     return session.scalars(sa.select(Installation.id)).one()
 
 
+class CheckoutState(StrEnum):
+    """How far a hand-off is: `new` before its provider was asked, `refused` where it said no."""
+
+    NEW = "new"
+    OPEN = "open"
+    COMPLETE = "complete"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+
+
 class Checkout(Base):
-    """One hand-off of a gift to Stripe's pay page."""
+    """One hand-off of a gift to a provider's pay page, which names it `stripe_session_id`."""
 
     __tablename__ = "checkouts"
     __table_args__ = (
@@ -40,41 +56,70 @@ class Checkout(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
-    provider: Mapped[Provider] = mapped_column(
-        enum_of(Provider, 12), default=Provider.STRIPE, server_default=Provider.STRIPE.value
-    )
+    provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH))
     stripe_session_id: Mapped[str | None] = mapped_column(sa.String(80))
     url: Mapped[str] = mapped_column(sa.Text, default="")
-    state: Mapped[str] = mapped_column(sa.String(12))
+    state: Mapped[CheckoutState] = enum_column(CheckoutState, 12)
     expires_at: Mapped[datetime]
     created_at: Mapped[datetime]
 
 
-class EventState(StrEnum):
+class EventState(Labelled):
     """How far we are with an event of Stripe's."""
 
-    PROCESSED = "processed"
-    IGNORED = "ignored"
-    WAITING = "waiting"
-    FAILED = "failed"
-    NOT_OURS = "not_ours"
+    PROCESSED = "processed", "Processed"
+    IGNORED = "ignored", "Not needed"
+    WAITING = "waiting", "Waiting"
+    FAILED = "failed", "Failed"
+    NOT_OURS = "not_ours", "Not ours"
 
 
-class Problem(StrEnum):
+class Problem(Labelled):
     """Why an event was not booked as it came; what the program stumbled over has its own name."""
 
-    LIVEMODE = "livemode"
-    UNREADABLE = "unreadable"
-    THIN = "thin"
-    NO_GIFT = "no such gift"
-    UNATTRIBUTED = "unattributed"
-    NOT_A_GIFT = "not a gift of this portal"
-    OTHER_INSTALLATION = "another installation"
-    OTHER_ACCOUNT = "another account"
+    LIVEMODE = (
+        "livemode",
+        "It is of Stripe’s other mode: live, where this portal tests, or the reverse. "
+        "Nothing was booked.",
+    )
+    UNREADABLE = (
+        "unreadable",
+        "Stripe signed it, but it is not as Stripe describes such events. Nothing was booked; "
+        "see in Stripe’s own list what it was about.",
+    )
+    THIN = (
+        "thin",
+        "It is a thin event, which says that something changed and not what. Set the endpoint "
+        "at Stripe to snapshot payloads.",
+    )
+    NO_GIFT = "no such gift", "It names no gift that is here."
+    UNATTRIBUTED = "unattributed", "Its money was booked without a giver."
+    NOT_A_GIFT = "not a gift of this portal", "It is about no gift of this portal."
+    OTHER_INSTALLATION = (
+        "another installation",
+        "It names a gift of another installation that shares the account.",
+    )
+    OTHER_ACCOUNT = "another account", "It came for a connected account, whose money is not ours."
 
 
 # Trying again changes nothing of these.
 HOPELESS = frozenset({Problem.LIVEMODE, Problem.UNREADABLE, Problem.THIN})
+DONE = frozenset({EventState.PROCESSED, EventState.IGNORED, EventState.NOT_OURS})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an event."""
+
+    state: EventState
+    gift_id: int | None = None
+    waits_for: str | None = None
+    problem: str = ""
+
+    @property
+    def is_worth_another_try(self) -> bool:
+        """Whether time, or what comes meanwhile, may help."""
+        return self.state not in DONE and self.problem not in HOPELESS
 
 
 class StripeEvent(Base):
@@ -91,9 +136,7 @@ class StripeEvent(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    provider: Mapped[Provider] = mapped_column(
-        enum_of(Provider, 12), default=Provider.STRIPE, server_default=Provider.STRIPE.value
-    )
+    provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH))
     stripe_event_id: Mapped[str] = mapped_column(sa.String(80))
     type: Mapped[str] = mapped_column(sa.String(80))
     livemode: Mapped[bool]
@@ -101,7 +144,7 @@ class StripeEvent(Base):
     created_at: Mapped[datetime]
     received_at: Mapped[datetime]
     payload: Mapped[Document]
-    state: Mapped[EventState] = mapped_column(enum_of(EventState, 12))
+    state: Mapped[EventState] = enum_column(EventState, 12)
     problem: Mapped[str] = mapped_column(sa.String(200), default="")
     attempts: Mapped[int] = mapped_column(default=0)
     waits_for: Mapped[str | None] = mapped_column(sa.String(80))
@@ -127,13 +170,8 @@ class StripeLink(Base):
     __tablename__ = "stripe_links"
 
     stripe_id: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
-    provider: Mapped[Provider] = mapped_column(
-        enum_of(Provider, 12),
-        primary_key=True,
-        default=Provider.STRIPE,
-        server_default=Provider.STRIPE.value,
-    )
-    kind: Mapped[LinkKind] = mapped_column(enum_of(LinkKind, 20), server_default="other")
+    provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH), primary_key=True)
+    kind: Mapped[LinkKind] = enum_column(LinkKind, 20, server_default="other")
     gift_id: Mapped[int] = mapped_column(sa.ForeignKey(Gift.id), index=True)
 
 
@@ -163,7 +201,7 @@ class Refund(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     gift_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey(Gift.id))
     once: Mapped[str] = mapped_column(sa.String(64))
-    provider: Mapped[Provider] = mapped_column(enum_of(Provider, 12))
+    provider: Mapped[Provider] = mapped_column(sa.String(PROVIDER_LENGTH))
     payment: Mapped[str] = mapped_column(sa.String(80))
     amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
@@ -171,7 +209,7 @@ class Refund(Base):
     actor: Mapped[str] = mapped_column(sa.String(80))
     asked_at: Mapped[datetime]
     idempotency_key: Mapped[str] = mapped_column(sa.String(80))
-    state: Mapped[RefundState] = mapped_column(enum_of(RefundState, 12))
+    state: Mapped[RefundState] = enum_column(RefundState, 12)
     stripe_refund_id: Mapped[str | None] = mapped_column(sa.String(80))
 
     @property

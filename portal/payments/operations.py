@@ -10,20 +10,23 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
+from portal.database import table_of
 from portal.donors.giver import Giver
-from portal.gifts.evidence import Claim, Source
-from portal.gifts.lifecycle import RECEIVED, FactKind, Status
+from portal.gifts.evidence import Claim, Provider
+from portal.gifts.lifecycle import RECEIVED, EventKind, FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import Booked, add_gift, book_claims, lock_gift, record_event
-from portal.mail import Email
+from portal.mail import Email, LetterKind
 from portal.money import Money
+from portal.payments.models import Checkout, CheckoutState
+from portal.promises import SendNotice, SendReceipt
 from portal.receipts.models import Receipt
 from portal.receipts.operations import keep_receipt, reserve_receipt
 from portal.services import Act, Services
 
 
 class MoneyDiffers(Exception):
-    """What was paid is not what the gift promised, in currency, or by Stripe in amount."""
+    """What was paid is not what the gift promised: in currency, or in what was asked for."""
 
 
 def accept(act: Act, gift_id: int, claims: Sequence[Claim]) -> Booked:
@@ -46,8 +49,8 @@ def accept_for(act: Act, gift: Gift, claims: Sequence[Claim]) -> Booked:
 
 
 def _fits(claim: Claim, gift: Gift) -> bool:
-    """Stripe takes what we asked for; a bank's line may be a part, or more than was promised."""
-    if claim.source is Source.STRIPE:
+    """A provider takes what it was asked for; a bank's line may be a part, or more."""
+    if claim.is_asked_for:
         return claim.money == gift.money
     return claim.money is not None and claim.money.currency == gift.currency
 
@@ -56,10 +59,10 @@ def _keep_receipt(act: Act, booked: Booked) -> None:
     gift = booked.gift
     kept = keep_receipt(act, gift, act.catalogue.home_of(gift).region)
     if kept.numbered is not None:
-        act.promise("send_receipt", kept.numbered.id)
+        act.promise(SendReceipt(kept.numbered.id))
     elif kept.cancelled is not None and gift.email and _was_sent(act.session, kept.cancelled):
-        subject = next(claim.subject for claim in booked.new)
-        act.promise("send_notice", f"receipt_cancelled:{gift.id}:{subject}")
+        about = next(claim.name for claim in booked.new)
+        act.promise(SendNotice(LetterKind.RECEIPT_CANCELLED, gift.id, about))
 
 
 def _was_sent(session: Session, receipt: Receipt) -> bool:
@@ -70,19 +73,19 @@ def _was_sent(session: Session, receipt: Receipt) -> bool:
 
 # The facts a donor is written to about, each by its own letter.
 NOTICES = {
-    FactKind.PROCESSING: "payment_processing",
-    FactKind.FAILED: "payment_failed",
-    FactKind.REFUNDED: "refund_made",
-    FactKind.DISPUTE_LOST: "payment_returned",
+    FactKind.PROCESSING: LetterKind.PAYMENT_PROCESSING,
+    FactKind.FAILED: LetterKind.PAYMENT_FAILED,
+    FactKind.REFUNDED: LetterKind.REFUND_MADE,
+    FactKind.DISPUTE_LOST: LetterKind.PAYMENT_RETURNED,
 }
 
 
 def _promise_notice(act: Act, gift: Gift, claim: Claim) -> None:
     is_part = claim.fact is FactKind.PAID and gift.status is Status.PARTLY_PAID
-    message = "part_received" if is_part else NOTICES.get(claim.fact)
+    letter = LetterKind.PART_RECEIVED if is_part else NOTICES.get(claim.fact)
     is_moot = claim.fact is FactKind.FAILED and gift.status is not Status.FAILED
-    if message and gift.email and not is_moot:
-        act.promise("send_notice", f"{message}:{gift.id}:{claim.subject}")
+    if letter and gift.email and not is_moot:
+        act.promise(SendNotice(letter, gift.id, claim.name))
 
 
 def accept_unattributed(
@@ -95,7 +98,7 @@ def accept_unattributed(
     """
     if claim.money is None:
         raise ValueError("only money can be unattributed")
-    origin = f"unattributed:{claim.subject}"
+    origin = f"unattributed:{claim.name}"
     gift = act.session.scalar(sa.select(Gift).where(Gift.origin == origin))
     if gift is None:
         place = act.catalogue.issuing(region)
@@ -118,11 +121,36 @@ def accept_unattributed(
             origin=origin,
             is_unattributed=True,
         )
-        record_event(act, gift, "unattributed", actor="system", why=why)
+        record_event(act, gift, EventKind.UNATTRIBUTED, actor="system", why=why)
         if beside is not None:
             data = {"unattributed": gift.reference}
-            record_event(act, beside, "money_differs", actor="system", why=why, data=data)
+            record_event(act, beside, EventKind.MONEY_DIFFERS, actor="system", why=why, data=data)
     return accept(act, gift.id, [claim])
+
+
+_CHECKOUTS = table_of(Checkout)
+_THESE = (
+    _CHECKOUTS.c.provider == sa.bindparam("of"),
+    _CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("ids", expanding=True)),
+)
+_HANDED_OFF = sa.select(_CHECKOUTS.c.gift_id).where(*_THESE).limit(1)
+_CLOSE = (
+    sa.update(_CHECKOUTS)
+    .where(*_THESE, _CHECKOUTS.c.state != CheckoutState.COMPLETE)
+    .values(state=sa.bindparam("left"))
+)
+
+
+def find_handed_off(session: Session, provider: Provider, session_ids: Sequence[str]) -> int | None:
+    """The gift of a provider's hand-offs, by the ids that it gave them."""
+    return session.scalar(_HANDED_OFF, {"of": provider, "ids": session_ids})
+
+
+def close_checkouts(
+    session: Session, provider: Provider, session_ids: Sequence[str], state: CheckoutState
+) -> None:
+    """Keep how a provider's hand-offs stand now; one that is complete stays so."""
+    session.execute(_CLOSE, {"of": provider, "ids": session_ids, "left": state})
 
 
 def issue_missing_receipts(services: Services) -> int:
@@ -143,5 +171,5 @@ def issue_missing_receipts(services: Services) -> int:
             gift = lock_gift(act.session, gift_id)
             receipt = reserve_receipt(act, gift, act.catalogue.home_of(gift).region)
             if receipt is not None:
-                act.promise("send_receipt", receipt.id)
+                act.promise(SendReceipt(receipt.id))
     return len(missing)

@@ -1,7 +1,7 @@
 """The letter that brings a receipt, in its giver's language, with the PDF attached."""
 
 from portal.gifts.models import Gift
-from portal.mail import render_letter
+from portal.mail import LetterKind, render_letter
 from portal.mime import Attachment, Letter
 from portal.money import Money
 from portal.receipts.composition import write_money
@@ -25,7 +25,7 @@ def write_receipt_letter(
     money = Money(snapshot["amount_minor"], snapshot["currency"])
     gift_url = f"{settings.base_url}/gift/{gift.token}"
     subject, text, html = render_letter(
-        "receipt",
+        LetterKind.RECEIPT,
         receipt.locale,
         receipt=snapshot,
         amount=write_money(money, receipt.locale),

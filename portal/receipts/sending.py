@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
-from portal.mail import Outgoing, deliver, find_noted, mark_sent
+from portal.mail import LetterKind, Outgoing, deliver, find_noted, mark_sent
 from portal.receipts.composition import receipt_mark
 from portal.receipts.letters import write_receipt_letter
 from portal.receipts.models import Receipt
@@ -67,7 +68,7 @@ def send_receipts(services: Services, wishes: Sequence[Wish]) -> dict[Wish, Exce
         with services.write(one.wish.actor) as act:
             if mark_sent(act.session, email_id, act.now):
                 data = {"receipt": one.receipt.label, "email": letter.key}
-                record_event(act, one.gift, "receipt_sent", data=data)
+                record_event(act, one.gift, EventKind.RECEIPT_SENT, data=data)
 
     letters = [_write(services, one, pdfs[one.wish.key]) for one in due.values()]
     failed = deliver(services.database, services.settings, letters, services.now(), note)
@@ -110,4 +111,4 @@ def _write(services: Services, one: _Due, pdf: bytes) -> Outgoing:
     letter = write_receipt_letter(
         services.settings, one.receipt, one.gift, pdf, is_marked=bool(one.mark)
     )
-    return Outgoing(one.wish.key, letter, "receipt", one.receipt.locale, one.gift.id)
+    return Outgoing(one.wish.key, letter, LetterKind.RECEIPT, one.receipt.locale, one.gift.id)

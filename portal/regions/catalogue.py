@@ -196,14 +196,14 @@ UNIT: Texts = {"en": "Sent in", "fr": "Unité d’envoi"}
 class Mode:
     """One mode of payment as a card on the form, and what its gift's page tells to do.
 
-    `kind` is `stripe` or `instructions`. `steps` are templates with `{amount}`,
-    `{reference}` and `{recipient}`, and so may `link`, a wallet's address. `unit` is what a
-    wallet counts in, in words. Empty `currencies` means all of the region.
-    `stripe_allowed` and `stripe_excluded` are Stripe's payment method types.
+    `provider` is who takes the payment, None where its giver is told how to send it. `steps`
+    are templates with `{amount}`, `{reference}` and `{recipient}`, and so may `link`, a wallet's
+    address. `unit` is what a wallet counts in, in words. Empty `currencies` means all of the
+    region. `stripe_allowed` and `stripe_excluded` are Stripe's payment method types.
     """
 
     key: str
-    kind: str
+    provider: str | None = None
     icon: str
     label: Texts
     cost: Texts
@@ -227,8 +227,9 @@ class Mode:
     offered: bool
 
     @property
-    def is_stripe(self) -> bool:
-        return self.kind == "stripe"
+    def is_instructed(self) -> bool:
+        """Whether its giver sends the money themselves; else they are handed to a provider."""
+        return self.provider is None
 
     def takes(self, currency: str, frequency: str) -> bool:
         """Whether a gift in this currency and rhythm can be paid so."""

@@ -1,11 +1,12 @@
 """A region's document as a data file or the database holds it, where its records differ from it.
 
-A mode of payment is one of two kinds: Stripe charges for it, or its giver follows instructions.
-Each has fields of its own, and a field of the other kind is none here.
+A mode of payment is of one of three kinds: Stripe charges for it, or another provider, or its
+giver follows instructions. Each has fields of its own, and a field of another kind is none here.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
@@ -53,6 +54,8 @@ ModeKey = Literal[
 ]
 # What holds where neither region nor mode says anything of reminders and expiry.
 TRANSFERS = TransferRules()
+# The provider of modes whose kind is `stripe`.
+STRIPE = "stripe"
 PLACEHOLDERS = "may hold {amount}, {reference} and {recipient}"
 
 
@@ -202,21 +205,42 @@ class ModeTable(Table):
 
     def record(self, rules: TransferRules) -> Mode:
         """The mode; `rules` are its region's, of reminders and expiry."""
-        fields = {name: value for name, value in self if value is not None}
+        fields = {name: value for name, value in self if value is not None and name != "kind"}
         own = {"reminder_days": rules.remind_after_days, "expires_days": rules.expire_after_days}
         return Mode(**{**own, **fields})
 
 
-class StripeMode(ModeTable):
-    """A mode that Stripe charges for."""
+class ChargedMode(ModeTable):
+    """A mode that somebody charges for, who takes what they were asked for."""
 
-    kind: Literal["stripe"]
     frequencies: Annotated[
         Frequencies, holding(lambda names: Frequency.ONCE in names, "has once")
     ] = (Frequency.ONCE,)
     fee: Annotated[Fee, recorded(FeeTable)] | None = None
+
+
+class StripeMode(ChargedMode):
+    """A mode that Stripe charges for."""
+
+    kind: Literal["stripe"]
     stripe_allowed: tuple[str, ...] = ()
     stripe_excluded: tuple[str, ...] = ()
+
+    def record(self, rules: TransferRules) -> Mode:
+        return replace(super().record(rules), provider=STRIPE)
+
+
+class ProviderMode(ChargedMode):
+    """A mode that another provider charges for, by its name."""
+
+    kind: Literal["charged"]
+    provider: Annotated[
+        str,
+        holding(
+            re.compile("(?!stripe$)[a-z][a-z0-9]{0,11}").fullmatch,
+            "is a provider's name, and Stripe's is kind = 'stripe'",
+        ),
+    ]
 
 
 class InstructedMode(ModeTable):
@@ -226,7 +250,7 @@ class InstructedMode(ModeTable):
     frequencies: Annotated[
         Frequencies,
         holding(
-            lambda names: Frequency.MONTHLY not in names, "has monthly only where Stripe charges"
+            lambda names: Frequency.MONTHLY not in names, "has monthly only where somebody charges"
         ),
     ] = (Frequency.ONCE,)
     recipient: str = ""
@@ -245,7 +269,7 @@ class InstructedMode(ModeTable):
     expires_days: Whole | None = None
 
 
-AnyMode = Annotated[StripeMode | InstructedMode, Field(discriminator="kind")]
+AnyMode = Annotated[StripeMode | InstructedMode | ProviderMode, Field(discriminator="kind")]
 
 
 def _check_locales(locales: tuple[str, ...]) -> tuple[str, ...]:
@@ -333,7 +357,7 @@ def _find_misfits(region: Region) -> Iterator[tuple[str, str]]:
         check_rules(rules, f"{where}.reminder_days", f"{where}.expires_days")
         if any(region.currency(currency) is None for currency in mode.currencies):
             yield "are among the region's currencies", f"{where}.currencies"
-        for option in region.currencies if mode.is_stripe else ():
+        for option in region.currencies if mode.provider == STRIPE else ():
             least = STRIPE_MINIMUM_MINOR.get(option.currency, 1)
             if mode.takes(option.currency, Frequency.ONCE) and option.minimum_minor < least:
                 yield f"{option.currency} begins at Stripe's minimum", "currencies"

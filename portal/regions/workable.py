@@ -7,9 +7,13 @@ needs mail: a gift's own page tells its giver all that the letter does.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from portal.regions.catalogue import Catalogue, Mode, Region
+from portal.regions.catalogue import Catalogue, Frequency, Mode, Region
 from portal.settings import Settings
+
+if TYPE_CHECKING:
+    from portal.payments.providers import Providers
 
 RECIPIENT = "{recipient}"
 
@@ -18,29 +22,45 @@ class Lack(StrEnum):
     """What a mode lacks here."""
 
     OWN_REGION = "own region"
-    STRIPE = "stripe"
+    PROVIDER = "provider"
+    MONTHLY = "monthly"
     RECIPIENT = "recipient"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What this installation has: a key for Stripe, and whether it may show samples."""
+    """What this installation has: providers that are set up, and whether it may show samples.
 
-    has_stripe: bool
+    `monthly` are those of the providers that can charge every month.
+    """
+
+    providers: frozenset[str]
+    monthly: frozenset[str]
     shows_samples: bool
 
 
-def means_of(settings: Settings) -> Means:
-    return Means(has_stripe=settings.has_stripe, shows_samples=settings.environment == "demo")
+def means_of(settings: Settings, providers: "Providers") -> Means:
+    return Means(
+        providers=frozenset(str(one.name) for one in providers),
+        monthly=frozenset(str(one.name) for one in providers if one.monthly is not None),
+        shows_samples=settings.environment == "demo",
+    )
 
 
 def find_lack(region: Region, mode: Mode, means: Means) -> Lack | None:
     """What keeps a mode from working here; None where nothing does."""
     if region.sample and not means.shows_samples:
         return Lack.OWN_REGION
-    if mode.is_stripe:
-        return None if means.has_stripe else Lack.STRIPE
+    if mode.provider is not None:
+        return _find_lack_of(mode, mode.provider, means)
     return None if _leads_somewhere(mode) else Lack.RECIPIENT
+
+
+def _find_lack_of(mode: Mode, provider: str, means: Means) -> Lack | None:
+    if provider not in means.providers:
+        return Lack.PROVIDER
+    is_asked = Frequency.MONTHLY in mode.frequencies
+    return Lack.MONTHLY if is_asked and provider not in means.monthly else None
 
 
 def _leads_somewhere(mode: Mode) -> bool:

@@ -44,7 +44,7 @@ def add_user(act: Act, email: str, name: str, role: Role, password: str) -> Staf
     user = StaffUser(
         email=address,
         name=name.strip(),
-        role=role.value,
+        role=role,
         password_hash=hash_password(password, own=f"{name} {address}"),
         session_key=_new_key(),
         active=True,
@@ -59,19 +59,19 @@ def add_user(act: Act, email: str, name: str, role: Role, password: str) -> Staf
 
 def change_role(act: Act, user: StaffUser, role: Role) -> None:
     """Give an account another role; `LastAdmin` where no administrator would be left."""
-    if Role(user.role) is role:
+    if user.role is role:
         return
-    if user.role == Role.ADMIN:
+    if user.role is Role.ADMIN:
         _keep_an_admin(act.session, user)
     act.note("user_role", actor_of(user), {"from": user.role, "to": role.value})
-    user.role = role.value
+    user.role = role
 
 
 def deactivate_user(act: Act, user: StaffUser) -> None:
     """Close an account and end its sessions; `LastAdmin` where no administrator would be left."""
     if not user.active:
         return
-    if user.role == Role.ADMIN:
+    if user.role is Role.ADMIN:
         _keep_an_admin(act.session, user)
     user.active, user.session_key = False, _new_key()
     act.note("user_deactivate", actor_of(user), {})
@@ -111,7 +111,7 @@ def _new_key() -> str:
 
 def _keep_an_admin(session: Session, leaving: StaffUser) -> None:
     others = sa.select(StaffUser.id).where(
-        StaffUser.role == Role.ADMIN.value, StaffUser.active, StaffUser.id != leaving.id
+        StaffUser.role == Role.ADMIN, StaffUser.active, StaffUser.id != leaving.id
     )
     if session.scalars(others.limit(1).with_for_update()).first() is None:
         raise LastAdmin

@@ -1,20 +1,20 @@
 """Staff members, and what each may do."""
 
 from datetime import datetime
-from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import Base
+from portal.database import Base, enum_column
+from portal.i18n import Labelled
 
 
-class Role(StrEnum):
+class Role(Labelled):
     """What a staff member may do; each role may all that the ones after it may."""
 
-    ADMIN = "admin"
-    FINANCE = "finance"
-    VIEWER = "viewer"
+    ADMIN = "admin", "Administrator"
+    FINANCE = "finance", "Finance"
+    VIEWER = "viewer", "Viewer"
 
     def may(self, needed: "Role") -> bool:
         """Whether this role reaches `needed`."""
@@ -30,7 +30,7 @@ class StaffUser(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(sa.String(254), unique=True)
     name: Mapped[str] = mapped_column(sa.String(120))
-    role: Mapped[str] = mapped_column(sa.String(20))
+    role: Mapped[Role] = enum_column(Role, 20)
     password_hash: Mapped[str] = mapped_column(sa.String(200))
     session_key: Mapped[str] = mapped_column(sa.String(32))
     active: Mapped[bool] = mapped_column(default=True)

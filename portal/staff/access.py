@@ -17,6 +17,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
 
+from portal.gifts.lifecycle import Status
 from portal.i18n import gettext, pick, set_locale
 from portal.payments.statements.formats.texts import FILE_LIMIT
 from portal.signin.accounts import actor_of
@@ -110,7 +111,7 @@ def current_actor() -> str:
 def may(role: str) -> bool:
     """Whether the signed-in member reaches `role`; for templates."""
     user: StaffUser | None = g.get("staff_user")
-    return user is not None and Role(user.role).may(Role(role))
+    return user is not None and user.role.may(Role(role))
 
 
 @staff.before_request
@@ -153,12 +154,12 @@ def page_values() -> dict[str, object]:
         "may": may,
         "languages": LANGUAGES,
         "labels": labels,
-        "labelled_statuses": [(one.value, gettext(text)) for one, text in labels.STATUSES.items()],
+        "labelled_statuses": [(one.value, one.label) for one in Status],
         "labelled_account_kinds": [
             (kind, gettext(text)) for kind, text in labels.ACCOUNT_KINDS.items()
         ],
         "pick": pick,
-        "labelled_roles": [(one.value, gettext(text)) for one, text in labels.ROLES.items()],
+        "labelled_roles": [(one.value, one.label) for one in Role],
         "say": labels.say,
         "name_actor": name_actor,
     }

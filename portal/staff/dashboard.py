@@ -15,7 +15,6 @@ from portal.gifts.lifecycle import Status
 from portal.intake.admission import count_starts
 from portal.money import Money
 from portal.staff.access import staff
-from portal.staff.labels import MESSAGES
 from portal.staff.names import all_currencies
 from portal.staff.queries import (
     MANY,
@@ -87,7 +86,6 @@ def dashboard() -> ResponseReturnValue:
         failed_events=failed_events,
         failing_emails=failing_emails,
         shown_emails=SHOWN_EMAILS,
-        messages=MESSAGES,
         failed_jobs=len(services().jobs.failed(MOST_JOBS)),
         most_jobs=MOST_JOBS,
         many=MANY,

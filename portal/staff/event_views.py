@@ -1,17 +1,13 @@
-"""What is stuck: Stripe's events that wait or failed, and jobs that gave up."""
+"""What is stuck: providers' events that wait or failed, and jobs that gave up."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.i18n import gettext
-from portal.payments.models import EventState, StripeEvent
-from portal.payments.stripe.comparison import StillWaiting
-from portal.payments.stripe.comparison import claim_event as book_anyway
-from portal.payments.stripe.comparison import retry_event as apply_again
-from portal.payments.stripe.events import DONE, Outcome
-from portal.payments.stripe.gateway import StripeUnavailable
+from portal.payments.models import DONE, EventState, Outcome, StripeEvent
+from portal.payments.providers import Inbox, ProviderUnavailable, StillWaiting
 from portal.staff.access import current_actor, staff
-from portal.staff.labels import say_problem
+from portal.staff.labels import SOURCES, say, say_problem
 from portal.staff.queries import OPEN_STATES, OTHERS_STATES, PAGE, list_open_events, name_gifts
 from portal.web import services
 
@@ -39,7 +35,7 @@ def retry_event(event_id: int) -> ResponseReturnValue:
     with services().write(current_actor()) as act:
         event = act.session.get(StripeEvent, event_id) or abort(404)
         act.note("event_retry", f"event:{event_id}", {"event": event.stripe_event_id})
-    flash(_apply_again(event_id))
+    flash(_apply_again(event))
     return redirect(url_for("staff.events"), 303)
 
 
@@ -51,7 +47,7 @@ def claim_event(event_id: int) -> ResponseReturnValue:
         if event.state is not EventState.NOT_OURS:
             abort(409)
         act.note("event_claim", f"event:{event_id}", {"event": event.stripe_event_id})
-    outcome = book_anyway(services(), event_id)
+    outcome = _inbox_of(event).claim(services(), event_id)
     is_booked = outcome.state is EventState.PROCESSED
     flash(gettext("The event is applied.") if is_booked else _say_why(outcome))
     return redirect(url_for("staff.events", of="others"), 303)
@@ -68,14 +64,23 @@ def retry_job(job_id: str) -> ResponseReturnValue:
     return redirect(url_for("staff.events"), 303)
 
 
-def _apply_again(event_id: int) -> str:
+def _inbox_of(event: StripeEvent) -> Inbox:
+    """Who can apply the event; 404 where they are no longer here."""
+    provider = services().providers.find(event.provider)
+    return (provider and provider.inbox) or abort(404)
+
+
+def _apply_again(event: StripeEvent) -> str:
     """Try the event now; the sentence that says what came of it."""
     try:
-        outcome = apply_again(services(), event_id)
+        outcome = _inbox_of(event).retry(services(), event.id)
     except StillWaiting as error:
         return _say_why(error.outcome)
-    except StripeUnavailable:
-        return gettext("Stripe can’t be reached just now. The event stays; try again in a minute.")
+    except ProviderUnavailable:
+        return gettext(
+            "%(provider)s can’t be reached just now. The event stays; try again in a minute.",
+            provider=say(SOURCES, event.provider),
+        )
     if outcome.state in DONE and not outcome.problem:
         return gettext("The event is applied.")
     return _say_why(outcome)

@@ -6,23 +6,9 @@ from portal.gifts.ledger import CLEARING, DISPUTES, FEES
 from portal.gifts.lifecycle import Status
 from portal.i18n import gettext, pick
 from portal.payments.matching.scoring import Reason
-from portal.payments.models import EventState, Problem
-from portal.payments.statements.models import LineState
+from portal.payments.models import Problem
 from portal.regions.catalogue import Catalogue, Texts
-from portal.signin.models import Role
 
-STATUSES = {
-    Status.PENDING: "Pending",
-    Status.PROCESSING: "Processing",
-    Status.FAILED: "Failed",
-    Status.EXPIRED: "Expired",
-    Status.PARTLY_PAID: "Partly paid",
-    Status.PAID: "Paid",
-    Status.PARTLY_REFUNDED: "Partly refunded",
-    Status.REFUNDED: "Refunded",
-    Status.DISPUTED: "Disputed",
-    Status.CHARGED_BACK: "Charged back",
-}
 # The dot beside the word: good, wait, bad or quiet.
 TONES = {
     Status.PENDING: "wait",
@@ -35,65 +21,6 @@ TONES = {
     Status.REFUNDED: "quiet",
     Status.DISPUTED: "bad",
     Status.CHARGED_BACK: "bad",
-}
-ROLES = {
-    Role.ADMIN: "Administrator",
-    Role.FINANCE: "Finance",
-    Role.VIEWER: "Viewer",
-}
-EVENT_STATES = {
-    EventState.PROCESSED: "Processed",
-    EventState.IGNORED: "Not needed",
-    EventState.WAITING: "Waiting",
-    EventState.FAILED: "Failed",
-    EventState.NOT_OURS: "Not ours",
-}
-PROBLEMS = {
-    Problem.LIVEMODE: "It is of Stripe’s other mode: live, where this portal tests, or the reverse."
-    " Nothing was booked.",
-    Problem.UNREADABLE: "Stripe signed it, but it is not as Stripe describes such events. Nothing "
-    "was booked; see in Stripe’s own list what it was about.",
-    Problem.THIN: "It is a thin event, which says that something changed and not what. Set the "
-    "endpoint at Stripe to snapshot payloads.",
-    Problem.NO_GIFT: "It names no gift that is here.",
-    Problem.UNATTRIBUTED: "Its money was booked without a giver.",
-    Problem.NOT_A_GIFT: "It is about no gift of this portal.",
-    Problem.OTHER_INSTALLATION: "It names a gift of another installation that shares the account.",
-    Problem.OTHER_ACCOUNT: "It came for a connected account, whose money is not ours.",
-}
-HAPPENINGS = {
-    "started": "Gift begun",
-    "code_applied": "Code applied",
-    "handed_off": "Sent to Stripe’s page",
-    "hand_off_failed": "Stripe’s page could not be opened",
-    "processing": "Payment on its way",
-    "failed": "Payment failed",
-    "expired": "Not paid in time",
-    "reopened": "Open once more",
-    "mode_changed": "Another mode of payment chosen",
-    "contact_corrected": "Giver’s details corrected",
-    "giver_says_paid": "The giver says they have paid",
-    "proof_sent": "Proof of payment sent",
-    "reminders_stopped": "Reminders stopped",
-    "paid": "Paid",
-    "withdrawn": "Payment taken back",
-    "settled": "Counted as whole",
-    "fee": "Fee known",
-    "refund_requested": "Refund asked for",
-    "refund_pending": "Refund on its way",
-    "refunded": "Refunded",
-    "refund_failed": "Refund failed",
-    "dispute_opened": "Dispute opened",
-    "dispute_won": "Dispute won",
-    "dispute_lost": "Dispute lost",
-    "receipt_sent": "Receipt sent",
-    "letter_sent": "Letter sent",
-    "renewal_failed": "Monthly payment failed",
-    "monthly_stop_requested": "End of the monthly gift asked for",
-    "monthly_ended": "Monthly gift ended",
-    "subscription_ended": "Earlier subscription ended for a new one",
-    "unattributed": "Money came without a gift",
-    "money_differs": "Other money came than was promised",
 }
 ACTS = {
     "sign_in": "Signed in",
@@ -108,7 +35,7 @@ ACTS = {
     "contact_correct": "Corrected the giver’s details",
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
-    "refund_unanswered": "Asked for a refund that Stripe did not answer",
+    "refund_unanswered": "Asked for a refund that was not answered",
     "plan_stop": "Ended a monthly gift",
     "export": "Exported gifts",
     "proof_opened": "Opened a proof",
@@ -135,19 +62,6 @@ ACTS = {
     "region_restore": "Took a region back to its file",
     "region_remove": "Took a region out of the catalogue",
     "region_readmit": "Put a region back into the catalogue",
-}
-MESSAGES = {
-    "receipt": "Receipt",
-    "gift_instructions": "How to pay",
-    "payment_failed": "Payment failed",
-    "renewal_failed": "Monthly payment failed",
-    "monthly_ended": "Monthly gift ended",
-    "refund_made": "Refund made",
-    "receipt_cancelled": "Receipt cancelled",
-    "gift_reminder": "Reminder",
-    "part_received": "A part has arrived",
-    "payment_processing": "Payment on its way",
-    "payment_returned": "Payment returned",
 }
 CONTACT_FIELDS = {
     "first_name": "First name",
@@ -181,12 +95,6 @@ ACCOUNT_KINDS = {
     "nuban": "Nigeria (NUBAN)",
     "local": "Elsewhere",
 }
-LINE_STATES = {
-    LineState.OPEN: "Open",
-    LineState.MATCHED: "Matched",
-    LineState.IGNORED: "Ignored",
-    LineState.WITHDRAWN: "Withdrawn",
-}
 REASONS = {
     Reason.REFERENCE_EXACT: "names the reference",
     Reason.REFERENCE_CORRECTED: "names the reference with a slip",
@@ -214,13 +122,6 @@ REASONS = {
     Reason.TOLD_TWICE: "perhaps told twice",
     Reason.CORRECTED: "corrected by the bank",
 }
-PLAN_STATUSES = {
-    "pending": "Not begun",
-    "active": "Goes on",
-    "past_due": "Last payment failed",
-    "paused": "Paused",
-    "cancelled": "Ended",
-}
 FREQUENCIES = {"once": "One-off", "monthly": "Monthly"}
 
 
@@ -231,8 +132,8 @@ def say(words: dict[str, str], key: str) -> str:
 
 def say_problem(problem: str) -> str:
     """Why an event was not booked as it came; what the program stumbled over keeps its name."""
-    if not problem or problem in PROBLEMS:
-        return gettext(PROBLEMS[Problem(problem)]) if problem else ""
+    if not problem or problem in {*Problem}:
+        return Problem(problem).label if problem else ""
     return gettext(
         "The portal stumbled over it (%(name)s). It was not booked, and is tried again.",
         name=problem,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, defer
 from portal.audit import AuditEntry
 from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
-from portal.mail import WORRYING_TRIES, Email
+from portal.mail import WORRYING_TRIES, Email, LetterKind
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.statements.models import StatementFile
@@ -204,7 +204,7 @@ def count_by_status(session: Session, statuses: Sequence[Any]) -> dict[Any, int]
 class FailingMail:
     """A letter that does not go out: what it is, why not, and the gift it is about, if any."""
 
-    message: str
+    message: LetterKind
     problem: str
     reference: str | None
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
-from portal.job_queue import Job, JobStatus
+from portal.job_queue import JobStatus, QueuedJob, add_job
 from portal.payments.operations import accept
 from portal.ports import free_port
 from tests.benchmarks import table
@@ -49,11 +49,11 @@ def run(ground: Ground) -> Iterator[table.Line]:
 def drain_noops(ground: Ground, engine: str, jobs: int, workers: int) -> float:
     """Jobs a second."""
     url = ground.make_database(engine, "noops")
-    place = make_workplace(url, None)
-    with place.database.write() as session:
+    now = datetime.now(UTC)
+    with opened(url) as database, database.write() as session:
         for number in range(jobs):
-            place.services.jobs.enqueue(session, NOOP, number)
-    place.close()
+            key = f"{NOOP}-{number}"
+            add_job(session, key=key, name=NOOP, given={}, attempt=1, now=now, due=now)
     return drain(url, NOOP, ("tests.benchmarks.noop_worker",), workers)
 
 
@@ -103,9 +103,11 @@ def drain(url: str, name: str, command: tuple[str, ...], workers: int, mail_url:
 
 
 def count_open(database: Database, name: str) -> int:
-    is_open = Job.status.in_((JobStatus.WAITING, JobStatus.RUNNING))
+    open_ones = sa.select(sa.func.count()).where(
+        QueuedJob.status.in_((JobStatus.WAITING, JobStatus.RUNNING)), QueuedJob.name == name
+    )
     with database.read() as session:
-        return session.scalar(sa.select(sa.func.count()).where(is_open, Job.name == name)) or 0
+        return session.scalar(open_ones) or 0
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from portal.database import Database
 from portal.intake.checkout import look_up_return
 from portal.money import Money
 from portal.payments.models import Checkout
+from portal.payments.refunds import Wish, request_refund
 from portal.payments.stripe.comparison import compare_with_stripe
 from portal.payments.stripe.fees import FeeWanted, fetch_fees
-from portal.payments.stripe.refunds import Wish, request_refund
 from tests.contract.contract import log_differences
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess

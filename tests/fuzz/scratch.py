@@ -19,6 +19,7 @@ from portal.donors.operations import find_or_add_donor
 from portal.gifts.operations import add_plan
 from portal.gifts.references import check_sign, group
 from portal.payments.models import Checkout, StripeLink
+from portal.payments.stripe.reading import STRIPE
 from portal.regions.operations import load_region_files
 from portal.schema import upgrade
 from portal.settings import Settings, load_settings
@@ -136,6 +137,7 @@ def _add_gifts(session: Session) -> None:
     waiting.reference, paid.reference, monthly.reference = OPEN, PAID, MONTHLY
     session.add(
         Checkout(
+            provider=STRIPE,
             gift_id=waiting.id,
             stripe_session_id="cs_test_1",
             state="open",
@@ -143,7 +145,7 @@ def _add_gifts(session: Session) -> None:
             created_at=NOW,
         )
     )
-    session.add(StripeLink(stripe_id="cs_test_1", gift_id=waiting.id))
+    session.add(StripeLink(provider=STRIPE, stripe_id="cs_test_1", gift_id=waiting.id))
     pay_sample(session, paid, "pi_2")
     donor = find_or_add_donor(act_in(session, NOW), monthly.email)
     plan = add_plan(act_in(session, NOW), donor.id, monthly.money)

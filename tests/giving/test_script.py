@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,18 +13,11 @@ from portal.giving.texts import coded_money
 from portal.i18n import use_locale
 from portal.money import AmountError, Money, parse_amount
 from portal.regions.files import read_catalogue
-from tests.conftest import NEW
 
 pytestmark = pytest.mark.browser
 
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """One engine is enough to look at pages."""
-    return NEW["sqlite"](request, tmp_path)
 
 
 @pytest.fixture

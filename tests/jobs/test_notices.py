@@ -13,11 +13,12 @@ from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent, Plan
 from portal.gifts.operations import book_claims, lock_gift
-from portal.mail import Email
+from portal.mail import Email, LetterKind
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
 from portal.payments.letters import send_notice
 from portal.payments.operations import accept
+from portal.payments.stripe.reading import stripe_claim
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch, take_word
@@ -40,11 +41,9 @@ class Post:
         self.place, self.store = place, store
 
     def send(self, message: str, gift_id: int, about: str) -> StoredMessage:
-        key = f"{message}:{gift_id}:{about}"
+        services = replace(self.place.services, settings=self.settings)
         for _ in range(2):
-            send_notice(
-                replace(self.place.services, settings=self.settings), message, gift_id, key=key
-            )
+            send_notice(services, LetterKind(message), gift_id, about=about)
         (found,) = self.store.list_messages()
         assert found.deliveries == 1
         return found
@@ -83,7 +82,7 @@ def test_a_letter_is_told_of_once_also_where_that_was_cut_off(place: Workplace, 
         )
     for _ in range(2):
         services = replace(place.services, settings=post.settings)
-        send_notice(services, "gift_instructions", gift.id, key=key)
+        send_notice(services, LetterKind.GIFT_INSTRUCTIONS, gift.id, about=gift.reference)
     assert post.store.list_messages() == []
     assert told_of(place, gift) == 1
 
@@ -101,7 +100,7 @@ def test_a_transfer_comes_with_its_instructions(place: Workplace, post: Post) ->
 def test_a_refund_is_told_with_its_amount(place: Workplace, post: Post) -> None:
     gift = place.gift(place.start().token)
     claims = [
-        Claim(fact=kind, subject=subject, occurred_at=datetime.now(UTC), money=money)
+        stripe_claim(fact=kind, subject=subject, occurred_at=datetime.now(UTC), money=money)
         for kind, subject, money in (
             (FactKind.PAID, "pi_1", gift.money),
             (FactKind.REFUNDED, "re_1", Money(1001, "CAD")),
@@ -141,13 +140,13 @@ def test_the_end_of_a_subscription_that_another_replaced_is_no_end_of_the_gift(
     gift = place.gift(started.token)
     with place.database.write() as session:
         supersede(act_in(session, datetime.now(UTC)), gift, gift.plan_id or 0, ["sub_1"])
-    key = f"monthly_ended:{gift.id}:sub_1"
-    send_notice(replace(place.services, settings=post.settings), "monthly_ended", gift.id, key=key)
+    services = replace(place.services, settings=post.settings)
+    send_notice(services, LetterKind.MONTHLY_ENDED, gift.id, about="sub_1")
     assert post.store.list_messages() == []
 
 
 def claim(kind: FactKind, subject: str, money: Money | None = None) -> Claim:
-    return Claim(fact=kind, subject=subject, occurred_at=datetime.now(UTC), money=money)
+    return stripe_claim(fact=kind, subject=subject, occurred_at=datetime.now(UTC), money=money)
 
 
 def test_a_reminder_repeats_the_steps_and_can_be_stopped(place: Workplace, post: Post) -> None:
@@ -172,8 +171,8 @@ def test_a_reminder_that_is_late_is_not_sent(place: Workplace, post: Post, about
             accept(act_in(session, now, place.services), gift.id, [paid])
         else:
             begin_watch(act_in(session, now), gift.id, care)
-    key = f"gift_reminder:{gift.id}:1-1"
-    send_notice(replace(place.services, settings=post.settings), "gift_reminder", gift.id, key=key)
+    services = replace(place.services, settings=post.settings)
+    send_notice(services, LetterKind.GIFT_REMINDER, gift.id, about="1-1")
     assert post.store.list_messages() == []
 
 

@@ -16,9 +16,10 @@ from portal.job_queue import (
     FREE_CUTS,
     KEPT,
     MOST_ATTEMPTS,
-    Job,
     JobStatus,
+    QueuedJob,
     Taken,
+    add_job,
     count_failed,
     count_open,
     find_next_due,
@@ -32,16 +33,19 @@ from portal.job_queue import (
     take_jobs,
 )
 from portal.jobs import GATHERED, Jobs
+from portal.promises import FetchFee, JobName, MatchLines
 
 NOW = datetime.now(UTC) + timedelta(minutes=1)
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def promise(database: Database, count: int, name: str = "noop", delay: float = 0) -> None:
-    jobs = Jobs(database)
+    now = datetime.now(UTC)
+    due = now + timedelta(seconds=delay)
     with database.write() as session:
         for number in range(count):
-            jobs.enqueue(session, name, number, delay_seconds=delay)
+            key, given = f"{name}-{number}", {"number": number}
+            add_job(session, key=key, name=name, given=given, attempt=1, now=now, due=due)
 
 
 def take(database: Database, worker: str, most: int = 100, at: datetime = NOW) -> list[Taken]:
@@ -51,7 +55,7 @@ def take(database: Database, worker: str, most: int = 100, at: datetime = NOW) -
 
 def states(database: Database) -> dict[str, str]:
     with database.read() as session:
-        return {job.key: job.status.value for job in session.scalars(sa.select(Job))}
+        return {job.key: job.status.value for job in session.scalars(sa.select(QueuedJob))}
 
 
 def test_workers_at_once_share_all_jobs_and_none_twice(database: Database) -> None:
@@ -77,8 +81,8 @@ def test_two_that_take_at_the_same_moment_wait_not_for_one_another(database: Dat
     promise(database, 3)
     with database.write() as one, database.write() as other:
         first = take_jobs(one, "a", NOW, 2)
-        assert [job.subject for job in first] == ["0", "1"]
-        assert [job.subject for job in take_jobs(other, "b", NOW, 2)] == ["2"]
+        assert [job.given["number"] for job in first] == [0, 1]
+        assert [job.given["number"] for job in take_jobs(other, "b", NOW, 2)] == [2]
 
 
 def test_the_longest_due_comes_first_and_the_later_not_yet(database: Database) -> None:
@@ -105,7 +109,7 @@ def test_a_promise_that_was_kept_is_not_kept_again(database: Database) -> None:
 @ON_SQLITE
 def test_a_promise_goes_with_its_transaction(database: Database) -> None:
     with suppress(ZeroDivisionError), database.write() as session:
-        Jobs(database).enqueue(session, "noop", 1)
+        Jobs(database).enqueue(session, MatchLines(1))
         raise ZeroDivisionError
     assert states(database) == {}
 
@@ -183,7 +187,8 @@ def test_only_what_was_done_long_ago_is_forgotten(database: Database) -> None:
     taken = take(database, "a")
     with database.write() as session:
         finish_jobs(session, "a", taken[:2], NOW)
-        session.execute(sa.update(Job).where(Job.id == 1).values(status=JobStatus.FAILED))
+        gave_up = sa.update(QueuedJob).where(QueuedJob.id == 1)
+        session.execute(gave_up.values(status=JobStatus.FAILED))
         assert forget_jobs(session, NOW + KEPT) == 0
         assert forget_jobs(session, NOW + KEPT + timedelta(seconds=1)) == 1
     assert list(states(database)) == ["noop-0", "noop-2", "noop-3"]
@@ -191,12 +196,14 @@ def test_only_what_was_done_long_ago_is_forgotten(database: Database) -> None:
 
 @ON_SQLITE
 def test_fees_wait_for_one_another(database: Database) -> None:
-    promise(database, 5, "fetch_fee")
+    with database.write() as session:
+        for number in range(5):
+            Jobs(database).enqueue(session, FetchFee(f"txn_{number}", 1))
     with database.read() as session:
-        due = session.scalars(sa.select(Job.due_at)).all()
+        due = session.scalars(sa.select(QueuedJob.due_at)).all()
     assert len(set(due)) <= 2, "at most where a span ends meanwhile"
     assert all(
-        0 < (one - datetime.now(UTC)).total_seconds() <= GATHERED["fetch_fee"] for one in due
+        0 < (one - datetime.now(UTC)).total_seconds() <= GATHERED[JobName.FETCH_FEE] for one in due
     )
 
 
@@ -212,7 +219,7 @@ def test_a_bell_rings_when_a_promise_is_kept_alone(database: Database, is_kept: 
     with Bell(database) as bell:
         _wait_for_quiet(bell)
         with suppress(ZeroDivisionError), database.write() as session:
-            Jobs(database).enqueue(session, "noop", 1)
+            Jobs(database).enqueue(session, MatchLines(1))
             if not is_kept:
                 raise ZeroDivisionError
         assert bell.wait(20 if is_kept else 0.5) == is_kept

@@ -12,14 +12,15 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database, DatabaseUnavailable
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import GiftEvent
 from portal.jobs import HEARTBEAT, Worker
 from portal.mail import Email
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.payments.operations import accept
+from portal.payments.stripe.reading import stripe_claim
 from portal.ports import free_port
+from portal.promises import SendReceipt
 from portal.receipts.models import Receipt
 from tests.conftest import SECRET, PostgresServer
 from tests.sandbox_process import wait_until
@@ -59,7 +60,7 @@ def pay(place: Workplace) -> str:
     """A gift by transfer that somebody says has come; its token."""
     token = place.start(mode="interac").token
     gift = place.gift(token)
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.PAID,
         subject=f"line-{gift.id}",
         occurred_at=datetime.now(UTC),
@@ -96,7 +97,7 @@ def test_a_receipt_is_sent_once_more_for_whoever_asked(
     pay(place)
     with place.database.write() as session:
         receipt_id = session.scalars(sa.select(Receipt.id)).one()
-        place.services.jobs.enqueue(session, "send_receipt", f"{receipt_id}:page-1:staff:7")
+        place.services.jobs.enqueue(session, SendReceipt(receipt_id, "page-1", "staff:7"))
     box = ("mailbox", "--port", str(web), "--smtp-port", str(smtp), "--data", str(folder))
     with (
         running(*box, **worker_settings(database_url, smtp)),
@@ -172,7 +173,7 @@ def _make_silent_for_long(place: Workplace) -> None:
 def test_a_job_is_promised_with_its_rows_or_not_at_all(place: Workplace) -> None:
     token = place.start(mode="interac").token
     gift, before = place.gift(token), jobs(place.database)
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.PAID, subject="line-1", occurred_at=datetime.now(UTC), money=gift.money
     )
     with suppress(ZeroDivisionError), place.database.write() as session:

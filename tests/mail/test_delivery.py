@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope
 
 from portal.database import Database, DatabaseUnavailable
-from portal.mail import Email, Outgoing, deliver, has_failing, mark_sent
+from portal.mail import Email, LetterKind, Outgoing, deliver, has_failing, mark_sent
 from portal.mailbox.server import Inbox
 from portal.mailbox.store import MailStore
 from portal.mime import Letter, wire_address
@@ -93,7 +94,8 @@ def send(database: Database, settings: Settings, *letters: Letter) -> list[str]:
                 sent.append(letter.key)
 
     outgoing = [
-        Outgoing(f"test-{number}", letter, "test", "en") for number, letter in enumerate(letters, 1)
+        Outgoing(f"test-{number}", letter, LetterKind.RECEIPT, "en")
+        for number, letter in enumerate(letters, 1)
     ]
     for error in deliver(database, settings, outgoing, NOW, note).values():
         raise error
@@ -256,11 +258,12 @@ class Brisk:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
-        while True:
-            connection, _ = self.listener.accept()
-            self.connections += 1
-            with connection, connection.makefile("rwb") as wire:
-                self._serve_one(wire)
+        with suppress(OSError):  # closed at the end of the test
+            while True:
+                connection, _ = self.listener.accept()
+                self.connections += 1
+                with connection, connection.makefile("rwb") as wire:
+                    self._serve_one(wire)
 
     def _serve_one(self, wire: Any) -> None:
         RudeServer._say(wire, "220 ready")
@@ -310,9 +313,10 @@ def test_a_server_that_is_away_is_asked_once_for_all(database: Database) -> None
         calls = []
 
         def hang_up() -> None:
-            while True:
-                connection, _ = listener.accept()
-                calls.append(connection.close())
+            with suppress(OSError):  # closed at the end of the test
+                while True:
+                    connection, _ = listener.accept()
+                    calls.append(connection.close())
 
         threading.Thread(target=hang_up, daemon=True).start()
         with pytest.raises(MailNotSent):

@@ -7,7 +7,8 @@ from tests.matching.timing import measure_matching
 
 pytestmark = pytest.mark.slow
 
-LINES = 2 * max(REMEMBERED_KEYS, REMEMBERED_THINGS)
+# Enough to fill what is remembered.
+LINES = max(REMEMBERED_KEYS, REMEMBERED_THINGS) * 5 // 4
 BYTES_A_LINE = 300
 
 

@@ -18,7 +18,6 @@ from portal.donors.giver import Giver
 from portal.donors.models import Consent
 from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.form_keys import FormKey, take_key
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import (
     Evidence,
@@ -32,7 +31,7 @@ from portal.gifts.models import (
 )
 from portal.gifts.operations import add_gift, add_plan, book_claims, record_event
 from portal.gifts.words import list_words
-from portal.job_queue import Job
+from portal.job_queue import QueuedJob
 from portal.jobs import Jobs
 from portal.mail import Email
 from portal.money import Money
@@ -40,10 +39,12 @@ from portal.payments.models import Checkout, Refund, StripeEvent, StripeLink
 from portal.payments.statements.models import Match, StatementFile, StatementLine
 from portal.payments.stripe.kinds import BEGINNINGS, kind_of, link_row
 from portal.payments.stripe.plans import keep_subscription
+from portal.payments.stripe.reading import STRIPE, stripe_claim
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.models import ProofFile
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch
+from portal.promises import SendReceipt
 from tests.workplace import act_in
 
 CARE = Care(reminder_days=(3, 10), expires_days=60)
@@ -62,7 +63,9 @@ def add_paid_gift(database: Database) -> int:
         code=None,
     )
     giver = Giver(first_name="Ada", last_name="Eze", email="ada@example.org")
-    claim = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=Money(7553, "CAD"))
+    claim = stripe_claim(
+        fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=Money(7553, "CAD")
+    )
     with database.write() as session:
         gift = add_gift(act_in(session, NOW), pledge, giver, donor_id=None, partner=None)
         book_claims(act_in(session, NOW), gift, [claim])
@@ -330,7 +333,7 @@ def test_links_of_lines_are_read_from_the_notes_of_before(database: Database) ->
 
 def test_refunds_asked_for_before_keep_their_keys_and_payments(database: Database) -> None:
     gift_id = add_paid_gift(database)
-    taken = Claim(
+    taken = stripe_claim(
         fact=FactKind.REFUNDED,
         subject="re_1",
         occurred_at=NOW,
@@ -394,6 +397,7 @@ def test_links_of_before_learn_what_they_link(database: Database) -> None:
         session.execute(sa.insert(StripeLink), [link_row(one, gift_id) for one in ids])
         session.add(
             Checkout(
+                provider=STRIPE,
                 gift_id=gift_id,
                 stripe_session_id="cs_1",
                 state="open",
@@ -403,6 +407,7 @@ def test_links_of_before_learn_what_they_link(database: Database) -> None:
         )
         session.add(
             StripeEvent(
+                provider=STRIPE,
                 stripe_event_id="evt_1",
                 type="x",
                 livemode=False,
@@ -569,13 +574,13 @@ def test_jobs_of_before_are_brought_over_and_back(database: Database) -> None:
     prefix = keep_jobs_as_before(database)
     schema.upgrade(database)
     with database.read() as session:
-        jobs = session.scalars(sa.select(Job).order_by(Job.id)).all()
-    assert [(job.key, job.subject, job.status.value, job.attempt) for job in jobs] == [
-        ("send_receipt-7", "7", "waiting", 1),
+        jobs = session.scalars(sa.select(QueuedJob).order_by(QueuedJob.id)).all()
+    assert [(job.key, job.given, job.status.value, job.attempt) for job in jobs] == [
+        ("send_receipt-7", 7, "waiting", 1),
         ("send_notice-x:3:LW", "x:3:LW", "waiting", 3),
         ("settle_plan-2:sub", "2:sub", "waiting", 1),
-        ("retry_event-4", "4", "failed", 60),
-        ("retry_event-5", "5", "waiting", 60),
+        ("retry_event-4", 4, "failed", 60),
+        ("retry_event-5", 5, "waiting", 60),
     ]
     assert jobs[1].due_at == datetime.fromtimestamp(1795780563.465, UTC)
     at_work = sa.text(
@@ -598,8 +603,8 @@ def test_jobs_of_before_are_brought_over_and_back(database: Database) -> None:
 
 def test_no_job_is_lost_on_the_way_back_from_a_new_installation(database: Database) -> None:
     with database.write() as session:
-        Jobs(database).enqueue(session, "send_receipt", 7)
+        Jobs(database).enqueue(session, SendReceipt(7))
     with pytest.raises(RuntimeError, match="let the worker finish"):
         schema.downgrade(database, "20261127_former_regions")
     with database.read() as session:
-        assert session.scalars(sa.select(Job.key)).all() == ["send_receipt-7"]
+        assert session.scalars(sa.select(QueuedJob.key)).all() == ["send_receipt-7"]

@@ -10,8 +10,10 @@ from portal.clock import FixedClock
 from portal.codes.terms import Frequency
 from portal.gifts.lifecycle import Status
 from portal.money import Money
+from portal.payments.providers import Providers
 from portal.payments.stripe.comparison import compare_with_stripe, retry_event
 from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
+from portal.payments.stripe.provider import Stripe
 from portal.services import Services
 from tests.sandbox_process import SandboxProcess, wait_until
 from tests.workplace import Workplace
@@ -77,7 +79,7 @@ def test_a_key_that_stripe_refuses_sets_no_event_aside(
     gateway = Gateway(place.services.settings.model_copy(update=wrong))
     [waiting] = place.waiting()
     with pytest.raises(StripeRefused):
-        retry_event(replace(place.services, gateway=gateway), waiting)
+        retry_event(replace(place.services, providers=Providers(Stripe(gateway))), waiting)
     assert place.waiting() == [waiting]
     for event in reversed(events):
         place.receive(event)

@@ -1,7 +1,6 @@
 """What charges cost is asked of Stripe for many at once, and booked for each."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +9,11 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.gifts.models import LedgerEntry
 from portal.payments.stripe.fees import FeeWanted, fetch_fees
-from portal.payments.stripe.gateway import Gateway, StripeMissing, StripeUnavailable
+from portal.payments.stripe.gateway import StripeMissing, StripeUnavailable
 from portal.ports import free_port
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess, wait_until
-from tests.workplace import Workplace, make_settings, make_workplace
+from tests.workplace import Workplace, make_services, make_settings, make_workplace
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -97,7 +96,7 @@ def test_stripe_that_is_away_is_asked_once_for_all(
     away = make_settings(url, None).model_copy(
         update={"stripe_api_base": f"http://127.0.0.1:{free_port()}"}
     )
-    services = replace(place.services, gateway=Gateway(away))
+    services = make_services(place.database, away)
     failed = fetch_fees(services, wanted, until=datetime.now(UTC))
     assert {fee: type(error) for fee, error in failed.items()} == dict.fromkeys(
         wanted, StripeUnavailable

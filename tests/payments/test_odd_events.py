@@ -11,7 +11,7 @@ from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.payments.models import EventState, Problem, StripeEvent
 from portal.payments.stripe.envelopes import BODY
 from portal.payments.stripe.readers import READERS, read_event
-from portal.payments.stripe.reading import UnreadableEvent
+from portal.payments.stripe.reading import STRIPE, UnreadableEvent
 from tests.conftest import NOW
 from tests.pages import CheckedClient
 from tests.payments.test_webhook_http import all_gifts, count, only_event, pending
@@ -155,6 +155,7 @@ def test_one_that_waited_and_fails_undoes_nothing_of_the_one_that_came(
     with catalogued.write() as session:
         session.add(
             StripeEvent(
+                provider=STRIPE,
                 stripe_event_id=waiting["id"],
                 type=waiting["type"],
                 livemode=False,

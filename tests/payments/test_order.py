@@ -6,7 +6,6 @@ some never; what never came is found by the comparison with Stripe.
 """
 
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,15 +73,21 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
         yield sandbox
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the one database that stories are told in, each from its beginning."""
+    return tmp_path_factory.mktemp("story")
+
+
 @pytest.fixture(scope="module", params=ENGINES)
 def told(
     request: pytest.FixtureRequest,
     name: str,
     stage: SandboxProcess,
-    tmp_path_factory: pytest.TempPathFactory,
+    folder: Path,
 ) -> Iterator[Told]:
     stage.control("reset")
-    url, keep = BEGIN[request.param](request, tmp_path_factory.mktemp("story"))
+    url, keep = BEGIN[request.param](request, folder)
     place = make_workplace(url, stage)
     load_catalogue(place.database)
     seen = Recorder()
@@ -108,12 +113,13 @@ Keep = Callable[[], Callable[[], None]]
 
 def _begin_sqlite(request: pytest.FixtureRequest, folder: Path) -> tuple[str, Keep]:
     path, kept = folder / "story.db", folder / "first.db"
-    shutil.copy(request.getfixturevalue("sqlite_template"), path)
 
-    def go_back() -> None:
+    def go_back(template: Path = kept) -> None:
         for left in folder.glob("story.db*"):
             left.unlink()
-        shutil.copy(kept, path)
+        shutil.copy(template, path)
+
+    go_back(request.getfixturevalue("sqlite_template"))
 
     def keep() -> Callable[[], None]:
         shutil.copy(path, kept)
@@ -125,19 +131,17 @@ def _begin_sqlite(request: pytest.FixtureRequest, folder: Path) -> tuple[str, Ke
 def _begin_postgres(request: pytest.FixtureRequest, _folder: Path) -> tuple[str, Keep]:
     server: PostgresServer = request.getfixturevalue("postgres")
     template = request.getfixturevalue("postgres_template")
-    name = f"story{uuid.uuid4().hex[:8]}"
-    first = f"{name}_first"
-    server.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
 
-    def go_back() -> None:
-        server.run(f"DROP DATABASE {name} WITH (FORCE)")
-        server.run(f"CREATE DATABASE {name} TEMPLATE {first} STRATEGY FILE_COPY")
+    def copy(source: str, name: str) -> None:
+        server.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        server.run(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
 
     def keep() -> Callable[[], None]:
-        server.run(f"CREATE DATABASE {first} TEMPLATE {name} STRATEGY FILE_COPY")
-        return go_back
+        copy("story", "story_first")
+        return lambda: copy("story_first", "story")
 
-    return server.url(name), keep
+    copy(template, "story")
+    return server.url("story"), keep
 
 
 BEGIN: dict[str, Any] = {"sqlite": _begin_sqlite, "postgresql": _begin_postgres}
@@ -175,6 +179,7 @@ def receive(place: Workplace, event: Event) -> None:
         occurred_at=NOW,
         money=None if minor is None else Money(minor, "CAD"),
         source=Source.PERSON if fact is FactKind.SETTLED else Source.STATEMENT,
+        actor="staff:1",
     )
     with place.database.write() as session:
         gift = find_gift_by_reference(session, event["reference"])

@@ -12,8 +12,8 @@ from portal.intake.admission import Caller
 from portal.intake.start import resume_gift
 from portal.money import Money
 from portal.payments.models import Refund, RefundState
-from portal.payments.stripe.gateway import CheckoutOrder
-from portal.payments.stripe.refunds import RefundRefused, RefundUnanswered, Wish, request_refund
+from portal.payments.providers import PayOrder
+from portal.payments.refunds import RefundRefused, RefundUnanswered, Wish, request_refund
 from tests.migrations.test_migrations import copy_row
 from tests.payments.stories import Recorder, find
 from tests.sandbox_process import SandboxProcess
@@ -168,7 +168,7 @@ def debit(place: Workplace, sandbox: SandboxProcess, url: str) -> None:
 
 def pay_again(place: Workplace, sandbox: SandboxProcess, gift: Gift) -> None:
     """A second payment of a paid gift, as from a page that was left open."""
-    order = CheckoutOrder(
+    order = PayOrder(
         key="twice",
         reference=gift.reference,
         money=gift.money,
@@ -176,10 +176,10 @@ def pay_again(place: Workplace, sandbox: SandboxProcess, gift: Gift) -> None:
         description="Gift",
         email="ada@example.org",
         locale="en",
-        success_url="http://localhost/",
-        cancel_url="http://localhost/",
+        page_url="http://localhost/",
         expires_at=datetime.fromtimestamp(sandbox.look("state")["now"], UTC) + timedelta(hours=1),
         installation="",
+        mode=None,
     )
     sandbox.pay(place.gateway.create_checkout(order)["url"])
     hear(place, sandbox)

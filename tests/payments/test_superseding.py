@@ -7,10 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from portal.gifts.models import Gift, GiftEvent, Plan, Subscription, SubscriptionState
+from portal.gifts.queries import is_superseded
 from portal.intake.admission import Caller
 from portal.intake.change_mode import change_mode
 from portal.payments.models import Checkout
-from portal.payments.stripe.subscriptions import is_superseded, stop_plan, supersede
+from portal.payments.stripe.subscriptions import stop_plan, supersede
 from tests.migrations.test_migrations import copy_row
 from tests.payments.stories import (
     fail_first_month,

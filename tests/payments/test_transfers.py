@@ -18,7 +18,9 @@ from portal.gifts.operations import lock_gift
 from portal.intake.admission import Caller
 from portal.intake.change_mode import change_mode
 from portal.payments.operations import accept
+from portal.payments.providers import Providers
 from portal.payments.stripe.gateway import Gateway
+from portal.payments.stripe.provider import Stripe
 from portal.payments.transfers.following import BATCH, follow_transfers
 from portal.payments.transfers.models import TransferWatch
 from portal.payments.transfers.schedule import Care
@@ -237,7 +239,9 @@ def test_while_stripe_falters_a_gift_paid_in_another_window_is_not_changed(
 
     begun = place.start(mode="card")
     assert sandbox.pay(begun.url).status == 303
-    services = replace(place.services, gateway=Faltering(place.services.settings))
+    services = replace(
+        place.services, providers=Providers(Stripe(Faltering(place.services.settings)))
+    )
     assert change(place, begun.token, "interac", services) == f"/gift/{begun.token}?trouble=1"
     kept = place.gift(begun.token)
     assert (kept.mode, kept.status) == ("card", Status.PENDING)

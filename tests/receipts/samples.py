@@ -8,11 +8,11 @@ from typing import Any
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
 from portal.donors.giver import Giver
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, book_claims, lock_gift
 from portal.money import Money
+from portal.payments.stripe.reading import stripe_claim
 from portal.receipts.operations import reserve_receipt
 from portal.regions.catalogue import Catalogue, Region
 from portal.regions.files import read_catalogue
@@ -109,7 +109,7 @@ def claim(database: Database, gift_id: int, fact: FactKind, subject: str, money:
     """Book a fact about a gift, at the time the money came."""
     with database.write() as session:
         gift = lock_gift(session, gift_id)
-        told = Claim(fact=fact, subject=subject, occurred_at=RECEIVED, money=money)
+        told = stripe_claim(fact=fact, subject=subject, occurred_at=RECEIVED, money=money)
         book_claims(act_in(session, RECEIVED), gift, [told])
 
 

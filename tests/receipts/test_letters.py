@@ -7,12 +7,16 @@ import pytest
 from jinja2 import UndefinedError
 
 from portal.i18n import translations
-from portal.mail import render_letter
+from portal.mail import LetterKind, render_letter
 from portal.paths import TEMPLATES
 from portal.receipts.composition import compose_snapshot
 from tests.receipts.samples import NOW, make_gift, region
 
 MESSAGES = sorted(folder.name for folder in (TEMPLATES / "email").iterdir() if folder.is_dir())
+
+
+def test_every_letter_has_its_folder() -> None:
+    assert sorted(LetterKind) == MESSAGES
 
 
 def values(message: str, locale: str) -> dict[str, Any]:

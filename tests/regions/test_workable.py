@@ -22,7 +22,7 @@ from tests.pages import CheckedClient
 
 CATALOGUE = read_catalogue()
 CANADA = CATALOGUE.regions["ca"]
-ALL = Means(has_stripe=True, shows_samples=True)
+ALL = Means(providers=frozenset({"stripe"}), monthly=frozenset({"stripe"}), shows_samples=True)
 ONE_ENGINE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -37,15 +37,15 @@ def test_samples_are_never_offered_in_production() -> None:
 
 
 def test_without_a_key_no_mode_of_stripe_is_offered_and_all_others_are() -> None:
-    for region in narrow(CATALOGUE, replace(ALL, has_stripe=False)).regions.values():
+    for region in narrow(CATALOGUE, replace(ALL, providers=frozenset())).regions.values():
         offered = CATALOGUE.regions[region.slug].offered
-        assert region.offered == tuple(mode for mode in offered if not mode.is_stripe)
+        assert region.offered == tuple(mode for mode in offered if mode.is_instructed)
         assert len(region.modes) == len(CATALOGUE.regions[region.slug].modes)
 
 
 def test_a_transfer_to_nobody_is_not_offered() -> None:
     for mode in CANADA.offered:
-        if not mode.is_stripe:
+        if mode.is_instructed:
             empty = replace(mode, recipient=" ", account=None, details=())
             assert find_lack(CANADA, empty, ALL) is Lack.RECIPIENT
 

@@ -1,7 +1,7 @@
 """Staff who are signed in, and gifts for them to look at."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,9 +92,16 @@ def signed_in(visit: Callable[[], Browser]) -> Callable[[str], Browser]:
 
 
 @pytest.fixture
-def count_statements(catalogued: Database) -> Callable[[], int]:
+def count_statements(catalogued: Database) -> Iterator[Callable[[], int]]:
     """How many questions the database was asked so far."""
     seen: list[str] = []
-    for engine in {catalogued.reader, catalogued.writer}:
-        sa.event.listen(engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
-    return lambda: sum(statement.startswith(("SELECT", "WITH")) for statement in seen)
+
+    def note(*given: Any) -> None:
+        seen.append(given[2])
+
+    engines = {catalogued.reader, catalogued.writer}
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", note)
+    yield lambda: sum(statement.startswith(("SELECT", "WITH")) for statement in seen)
+    for engine in engines:
+        sa.event.remove(engine, "before_cursor_execute", note)

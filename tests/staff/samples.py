@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
 from portal.donors.giver import Giver
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, book_claims
 from portal.money import Money
 from portal.payments.models import StripeLink
 from portal.payments.stripe.kinds import link_row
+from portal.payments.stripe.reading import stripe_claim
 from portal.receipts.operations import reserve_receipt
 from portal.regions.queries import load_catalogue
 from tests.conftest import NOW
@@ -65,7 +65,7 @@ def add_sample(session: Session, at: datetime = NOW, **choices: Any) -> Gift:
 
 def pay_sample(session: Session, gift: Gift, subject: str, at: datetime = NOW) -> None:
     """Stripe says that it is paid; the receipt gets its number."""
-    claim = Claim(fact=FactKind.PAID, subject=subject, occurred_at=at, money=gift.money)
+    claim = stripe_claim(fact=FactKind.PAID, subject=subject, occurred_at=at, money=gift.money)
     region = load_catalogue(session).by_slug(gift.region)
     assert region is not None
     book_claims(act_in(session, at), gift, [claim], timezone=region.issuer.timezone)

@@ -68,7 +68,14 @@ NOBODYS = {"is_unattributed": True}
 def test_what_finance_may_do_with_a_gift(
     modes: dict[str, Mode | None], mode: str, gift: Gift, plan: Plan | None, may: str
 ) -> None:
-    allowed = list_actions(gift, mode=modes[mode], plan=plan, has_receipt=False, is_finance=True)
+    allowed = list_actions(
+        gift,
+        mode=modes[mode],
+        takes_back=mode == "card",
+        plan=plan,
+        has_receipt=False,
+        is_finance=True,
+    )
     assert names_of(allowed) == {*may.split(), "open_proofs"}
 
 
@@ -79,7 +86,7 @@ def test_a_receipt_is_sent_where_there_is_one_and_an_address(
         gift = make_gift(Status.PAID, email=email)
         mode = modes["card"]
         return list_actions(
-            gift, mode=mode, plan=None, has_receipt=has_receipt, is_finance=True
+            gift, mode=mode, takes_back=True, plan=None, has_receipt=has_receipt, is_finance=True
         ).send_receipt
 
     assert may_send("ada@example.org", has_receipt=True)
@@ -87,11 +94,25 @@ def test_a_receipt_is_sent_where_there_is_one_and_an_address(
     assert not may_send("ada@example.org", has_receipt=False)
 
 
+def test_who_takes_payments_and_gives_none_back_is_asked_for_no_refund(
+    modes: dict[str, Mode | None],
+) -> None:
+    gift, mode = make_gift(Status.PAID), modes["card"]
+    assert not list_actions(
+        gift, mode=mode, takes_back=False, plan=None, has_receipt=True, is_finance=True
+    ).refund
+
+
 @pytest.mark.parametrize("mode", ["card", "interac", "gone"])
 @pytest.mark.parametrize("status", list(Status))
 def test_a_viewer_may_only_look(modes: dict[str, Mode | None], mode: str, status: Status) -> None:
     allowed = list_actions(
-        make_gift(status), mode=modes[mode], plan=RUNNING, has_receipt=True, is_finance=False
+        make_gift(status),
+        mode=modes[mode],
+        takes_back=mode == "card",
+        plan=RUNNING,
+        has_receipt=True,
+        is_finance=False,
     )
     assert names_of(allowed) <= {"is_due", "follow_transfer"}
 

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from portal.audit import AuditEntry
 from portal.database import Database
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import book_claims, record_event
 from portal.mail import Email
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
+from portal.payments.stripe.reading import STRIPE, stripe_claim
 from portal.receipts.models import Receipt
 from portal.receipts.operations import void_receipt
 from tests.conftest import NOW
@@ -47,6 +47,7 @@ def paid(catalogued: Database) -> Gift:
         )
         session.add(
             StripeEvent(
+                provider=STRIPE,
                 stripe_event_id="evt_1",
                 type="checkout.session.completed",
                 livemode=False,
@@ -251,7 +252,7 @@ def test_a_refunded_gift_shows_what_is_left(
 ) -> None:
     with catalogued.write() as session:
         gift = session.get_one(Gift, paid.id)
-        back = Claim(
+        back = stripe_claim(
             fact=FactKind.REFUNDED,
             subject="re_1",
             occurred_at=NOW + timedelta(days=1),

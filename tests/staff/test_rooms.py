@@ -16,6 +16,7 @@ from portal.intake.admission import CROWD_SECONDS
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.statements.models import StatementFile
+from portal.payments.stripe.reading import STRIPE
 from portal.settings import Settings
 from portal.signin.models import Role, StaffUser
 from portal.staff.queries import PAGE
@@ -30,6 +31,7 @@ Visit = Callable[[], Browser]
 def add_event(database: Database, number: int, state: EventState, type_: str = "odd.type") -> int:
     with database.write() as session:
         event = StripeEvent(
+            provider=STRIPE,
             stripe_event_id=f"evt_{number}",
             type=type_,
             livemode=False,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, LedgerEntry
-from portal.job_queue import Job
+from portal.job_queue import QueuedJob
 from portal.payments.books import prove
 from portal.payments.statements.booking import Share
 from portal.payments.statements.decisions import confirm_match, undo_match
@@ -134,7 +134,7 @@ class Clerk:
     def jobs(self, name: str) -> list[str]:
         """The ids of the jobs of a kind that were promised."""
         with self.place.database.read() as session:
-            found = sa.select(Job.key).where(Job.name == name).order_by(Job.key)
+            found = sa.select(QueuedJob.key).where(QueuedJob.name == name).order_by(QueuedJob.key)
             return list(session.scalars(found))
 
     def check(self) -> None:

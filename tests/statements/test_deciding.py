@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift, GiftEvent
+from portal.mail import LetterKind
 from portal.money import Money
 from portal.payments.letters import send_notice
 from portal.payments.operations import accept
@@ -17,6 +18,7 @@ from portal.payments.statements.match_run import BATCH, match_open_lines
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines, reopen_line
 from portal.payments.statements.queries import find_line
+from portal.payments.stripe.reading import stripe_claim
 from portal.receipts.sending import send_receipt
 from portal.staff.statements.line_views import SURE
 from tests.conftest import NOW
@@ -161,7 +163,9 @@ def test_foreign_money_is_refused_with_a_sentence(clerk: Clerk) -> None:
 @pytest.mark.parametrize("fact", [FactKind.EXPIRED, FactKind.FAILED])
 def test_a_payment_revives_a_gift_that_had_ended(clerk: Clerk, fact: FactKind) -> None:
     gift = clerk.promise()
-    ended = Claim(fact=fact, subject=f"gift-{gift.id}", occurred_at=NOW, source=Source.PERSON)
+    ended = Claim(
+        fact=fact, subject=f"gift-{gift.id}", occurred_at=NOW, source=Source.PERSON, actor="staff:1"
+    )
     with clerk.place.database.write() as session:
         accept(act_in(session, NOW, clerk.services), gift.id, [ended])
     assert clerk.bring((gift.reference, "75.53")).automatic == 1
@@ -232,9 +236,9 @@ def test_undoing_reverses_the_ledger_and_cancels_the_receipt(
     assert job == f"send_notice-receipt_cancelled:{gift.id}:{match.subject}"
     send_notice(
         at(clerk.place.services, NOW, settings),
-        "receipt_cancelled",
+        LetterKind.RECEIPT_CANCELLED,
         gift.id,
-        key=job.partition("-")[2],
+        about=match.subject,
     )
     letters = inbox[0].list_messages()  # type: ignore[attr-defined]
     assert any("annulé" in letter.header("Subject") for letter in letters)
@@ -326,7 +330,7 @@ def test_many_are_confirmed_and_one_that_was_paid_meanwhile_holds_up_none(clerk:
     gifts = [clerk.promise(money=Money(1000 + number, CAD)) for number in range(3)]
     clerk.keep(rbc(*(("thank you", f"10.0{number}") for number in range(3))))
     choices = [(line.id, gift.id) for line, gift in zip(clerk.lines(), gifts, strict=True)]
-    paid = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=gifts[1].money)
+    paid = stripe_claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=gifts[1].money)
     with clerk.place.database.write() as session:
         accept(act_in(session, NOW, clerk.services), gifts[1].id, [paid])
     done = confirm_many(at(clerk.place.services, NOW), choices, by="staff:7")

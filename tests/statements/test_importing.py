@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import pytest
 
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.money import Money
@@ -21,6 +20,7 @@ from portal.payments.statements.match_run import BATCH, match_open_lines
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import Imported
 from portal.payments.statements.queries import find_file
+from portal.payments.stripe.reading import stripe_claim
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 from tests.statements.samples import sample
@@ -177,7 +177,7 @@ def test_a_match_raced_by_stripe_loses_nothing_and_doubles_nothing(
 
     def webhooks() -> None:
         for gift in reversed(gifts):
-            paid = Claim(
+            paid = stripe_claim(
                 fact=FactKind.PAID, subject=f"pi_{gift.id}", occurred_at=NOW, money=gift.money
             )
             for _ in range(2):
@@ -200,7 +200,7 @@ def test_a_match_raced_by_stripe_loses_nothing_and_doubles_nothing(
 def test_what_stripe_paid_first_is_not_paid_again_by_itself(clerk: Clerk) -> None:
     gift = clerk.promise()
     clerk.keep(rbc((gift.reference, "75.53"), day=DAY + timedelta(days=1)))
-    paid = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=gift.money)
+    paid = stripe_claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=gift.money)
     with clerk.place.database.write() as session:
         accept(act_in(session, NOW, clerk.services), gift.id, [paid])
     assert clerk.match().automatic == 0
@@ -226,7 +226,7 @@ def test_gifts_that_share_a_series_and_a_line_never_wait_in_a_circle(
 
     def webhooks() -> None:
         for gift in reversed(gifts):
-            paid = Claim(
+            paid = stripe_claim(
                 fact=FactKind.PAID, subject=f"pi_{gift.id}", occurred_at=NOW, money=gift.money
             )
             with other.place.database.write() as session:
@@ -247,7 +247,7 @@ def test_what_is_decided_between_matching_and_booking_is_left_alone(clerk: Clerk
             (paid.reference, "75.53"),
         )
     )
-    told = Claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=paid.money)
+    told = stripe_claim(fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=paid.money)
     *_, first, second = clerk.lines()
 
     def meanwhile(lines: int) -> None:

@@ -192,6 +192,7 @@ def test_a_payment_without_its_line_does_not_prove(clerk: Clerk) -> None:
         occurred_at=NOW,
         money=gift.money,
         source=Source.STATEMENT,
+        actor="staff:1",
     )
     with clerk.place.database.write() as session:
         accept(act_in(session, NOW, clerk.services), gift.id, [stray])

@@ -14,6 +14,7 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, LedgerEntry
 from portal.money import Money
 from portal.payments.operations import accept
+from portal.payments.stripe.reading import STRIPE
 from tests.conftest import NOW
 from tests.statements.clerk import Clerk
 from tests.workplace import act_in
@@ -27,8 +28,8 @@ TOLD = (
     (FactKind.SETTLED, "b", None, Source.PERSON),
     (FactKind.PAID, "c", 8000, Source.STATEMENT),
     (FactKind.WITHDRAWN, "c", 8000, Source.STATEMENT),
-    (FactKind.PAID, "pi", 7553, Source.STRIPE),
-    (FactKind.REFUNDED, "re", 1000, Source.STRIPE),
+    (FactKind.PAID, "pi", 7553, STRIPE),
+    (FactKind.REFUNDED, "re", 1000, STRIPE),
 )
 EVERYTHING = range(len(TOLD))
 _numbers = count(1)
@@ -51,6 +52,7 @@ def claim(index: int, number: int) -> Claim:
         occurred_at=NOW + timedelta(days=index),
         money=None if minor is None else Money(minor, "CAD"),
         source=source,
+        actor="staff:1",
     )
 
 

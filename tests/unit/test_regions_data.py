@@ -92,7 +92,7 @@ def test_presets_lie_within_the_limits_and_rise(here):
 @each_region
 def test_a_gift_paid_through_stripe_is_never_under_stripes_minimum(here):
     for option in here.currencies:
-        if any(mode.is_stripe and mode.takes(option.currency, "once") for mode in here.modes):
+        if any(mode.provider and mode.takes(option.currency, "once") for mode in here.modes):
             assert option.minimum_minor >= STRIPE_MINIMUM_MINOR.get(option.currency, 1)
 
 
@@ -179,7 +179,7 @@ def test_issuer_keys_are_their_own():
 @each_region
 def test_instructions_tell_recipient_and_reference(here):
     for mode in here.modes:
-        if mode.is_stripe:
+        if mode.provider:
             assert mode.stripe_allowed
             continue
         steps = " ".join(mode.filled_steps(amount="CAD 1", reference="LW7K-3QXD-9", locale="en"))

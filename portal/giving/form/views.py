@@ -30,7 +30,6 @@ from portal.regions.catalogue import Region
 from portal.smtp import can_reach
 from portal.web import (
     check_ticket,
-    checkout_origin,
     content_policy,
     guard_public_post,
     make_ticket,
@@ -84,7 +83,7 @@ def _make_form_page(region: Region, asked: Asked, version: int) -> Page:
 
 
 def _form_actions() -> tuple[str, ...]:
-    return "'self'", checkout_origin(services().settings)
+    return "'self'", *services().providers.pay_origins
 
 
 def _make_offer(region: Region, asked: Asked) -> tuple[Code | None, Offer]:

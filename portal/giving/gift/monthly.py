@@ -1,6 +1,6 @@
 """What a giver is told of their monthly gift: that it goes on, ends or has ended."""
 
-from portal.gifts.models import Plan
+from portal.gifts.models import Plan, PlanStatus
 from portal.giving.texts import Story, coded_money
 from portal.i18n import gettext
 from portal.web import format_date
@@ -22,7 +22,7 @@ def tell_plan(plan: Plan, timezone: str) -> Story | None:
                 day=format_date(plan.cancel_at, timezone),
             ),
         )
-    if plan.status == "past_due":
+    if plan.status == PlanStatus.PAST_DUE:
         return Story(
             "alert",
             "wait",

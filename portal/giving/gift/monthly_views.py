@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 from portal.codes.terms import Frequency
 from portal.forms import Problem
 from portal.gifts.models import Gift, Plan
+from portal.gifts.queries import find_plan
 from portal.giving.gift.actions import list_monthly_actions
 from portal.giving.gift.monthly import tell_plan
 from portal.giving.gift.page import (
@@ -21,11 +22,9 @@ from portal.i18n import gettext
 from portal.intake.checkout import page_url
 from portal.intake.start import ATTEMPTS_AN_HOUR
 from portal.logs import get_logger
-from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
-from portal.payments.stripe.plans import find_plan
-from portal.payments.stripe.subscriptions import stop_plan
+from portal.payments.providers import ProviderRefused, ProviderUnavailable
 from portal.regions.catalogue import Region
-from portal.web import billing_origin, guard_public_post, services
+from portal.web import guard_public_post, services
 
 log = get_logger()
 
@@ -41,8 +40,8 @@ def stop_monthly(token: str) -> Response:
     found, plan = _find(token)
     hold_to(ATTEMPTS_AN_HOUR, "attempts")
     try:
-        stop_plan(services(), found.id, actor="donor")
-    except (StripeUnavailable, StripeRefused) as error:
+        services().providers.get_monthly(plan.provider).stop(services(), found.id, actor="donor")
+    except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("monthly_not_stopped", gift_id=found.id, why=type(error).__name__)
         return _show(found, plan, Problem("stop", _not_now(found)), 503)
     log.info("monthly_stopped", gift_id=found.id)
@@ -50,7 +49,7 @@ def stop_monthly(token: str) -> Response:
 
 
 def change_card(token: str) -> Response:
-    """On to Stripe's page, where the card or account is kept and can be changed."""
+    """On to the provider's page, where the card or account is kept and can be changed."""
     guard_public_post()
     found, plan = _find(token)
     hold_to(ATTEMPTS_AN_HOUR, "attempts")
@@ -58,10 +57,9 @@ def change_card(token: str) -> Response:
         return keep_private(redirect(f"{page_url(found)}/monthly", 303))
     back = f"{services().settings.base_url}{page_url(found)}/monthly"
     try:
-        url = services().gateway.open_billing_page(
-            plan.stripe_customer_id, locale=found.locale, return_url=back
-        )
-    except (StripeUnavailable, StripeRefused) as error:
+        cards = services().providers.get_monthly(plan.provider)
+        url = cards.open_card_page(plan.stripe_customer_id, locale=found.locale, return_url=back)
+    except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("billing_page_not_opened", gift_id=found.id, why=type(error).__name__)
         return _show(found, plan, Problem("card", _not_now(found)), 503)
     return keep_private(redirect(url, 303))
@@ -97,13 +95,15 @@ def _show(found: Gift, plan: Plan, problem: Problem | None = None, status: int =
     region, mode = region_and_mode(found)
     timezone = region.issuer.timezone if region else "UTC"
     story = tell_plan(plan, timezone) or abort(404)
-    g.csp_form_action = ("'self'", billing_origin(services().settings))
+    g.csp_form_action = ("'self'", *services().providers.card_origins)
+    provider = services().providers.find(plan.provider)
     return render_page(
         "giving/monthly.html",
         found,
         story,
         status=status,
         plan=plan,
+        provider=provider.title if provider else "",
         actions=list_monthly_actions(plan, has_region=region is not None),
         problem=problem,
         timezone=timezone,

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from portal.forms import Problem
 from portal.gifts.lifecycle import FactKind, weigh
 from portal.gifts.models import Gift, Plan
-from portal.gifts.queries import find_gift_by_token, list_facts
+from portal.gifts.queries import find_gift_by_token, find_plan, list_facts
 from portal.giving.form.address import Asked, choose_locale
 from portal.giving.gift.actions import list_actions
 from portal.giving.gift.monthly import tell_plan
@@ -23,12 +23,11 @@ from portal.intake.change_mode import list_other_ways
 from portal.intake.checkout import page_url
 from portal.mail import has_failing
 from portal.money import Money
-from portal.payments.stripe.plans import find_plan
 from portal.payments.transfers.proofs import ACCEPTED, list_proofs
 from portal.payments.transfers.watching import find_watch
 from portal.receipts.register import find_receipt
 from portal.regions.catalogue import Mode, Region
-from portal.web import checkout_origin, services, utc_now
+from portal.web import services, utc_now
 
 TOKEN = re.compile(r"[\w-]{1,32}", re.ASCII)
 
@@ -82,7 +81,7 @@ def show_gift(
         plan=plan,
         has_region=region is not None,
     )
-    g.csp_form_action = ("'self'", checkout_origin(services().settings))
+    g.csp_form_action = ("'self'", *services().providers.pay_origins)
     return render_page(
         "giving/gift.html",
         found,
@@ -137,7 +136,7 @@ def _count(session: Session, found: Gift) -> tuple[Money, bool]:
 def _transfer(
     session: Session, found: Gift, mode: Mode | None, received: Money, *, was_taken_back: bool
 ) -> Transfer | None:
-    if mode is None or mode.is_stripe:
+    if mode is None or not mode.is_instructed:
         return None
     return Transfer(
         mode=mode,

@@ -152,7 +152,7 @@ def end_reminders(token: str) -> Response:
 def _manual_mode(found: Gift) -> Mode | None:
     """The mode of a gift that is paid by instructions."""
     _, mode = region_and_mode(found)
-    return None if mode is None or mode.is_stripe else mode
+    return mode if mode is not None and mode.is_instructed else None
 
 
 def _back(found: Gift, anchor: str = "") -> Response:

@@ -11,30 +11,29 @@ from portal.giving.gift.page import find_gift, region_and_mode, show_gift
 from portal.giving.gift.words import Arrival
 from portal.giving.puzzle import read_caller
 from portal.giving.visitors import keep_private
-from portal.intake.checkout import look_up_return, may_look_up, page_url
+from portal.intake.checkout import look_up_return, may_look_up, page_url, was_handed_off
 from portal.intake.start import TooManyTries, resume_gift
 from portal.receipts.composition import receipt_mark
 from portal.receipts.models import Receipt
 from portal.receipts.operations import render_receipt
 from portal.receipts.register import find_receipt
-from portal.regions.catalogue import Mode
 from portal.web import guard_public_post, services
 
-SESSION_ID = re.compile(r"cs_\w{1,120}", re.ASCII)
+SESSION_ID = re.compile(r"[\w-]{1,80}", re.ASCII)
 
 
 def gift(token: str) -> AnyResponse:
-    """Where a gift stands and what is next; a return from Stripe is looked up first."""
+    """Where a gift stands and what is next; a return from the pay page is looked up first."""
     found = find_gift(token)
     session_id = request.args.get("session_id", "")
-    if SESSION_ID.fullmatch(session_id):
+    if SESSION_ID.fullmatch(session_id) and was_handed_off(services(), found, session_id):
         _look_up(found, session_id)
         return keep_private(redirect(_page_after_return(token), 303))
     return show_gift(found, _read_arrival())
 
 
 def _look_up(found: Gift, session_id: str) -> None:
-    """Ask Stripe how it went, unless that is known or was asked often just now."""
+    """Ask its provider how it went, unless that is known or was asked often just now."""
     if found.status.is_received or not may_look_up(services(), found):
         return
     look_up_return(services(), found, session_id=session_id)
@@ -57,7 +56,7 @@ def pay(token: str) -> AnyResponse:
     guard_public_post()
     found = find_gift(token)
     region, mode = region_and_mode(found)
-    if region is None or not _is_paid_by_stripe(mode):
+    if region is None or mode is None or mode.is_instructed:
         return keep_private(redirect(page_url(found), 303))
     try:
         url = resume_gift(
@@ -69,10 +68,6 @@ def pay(token: str) -> AnyResponse:
     except TooManyTries:
         abort(429)
     return keep_private(redirect(url, 303))
-
-
-def _is_paid_by_stripe(mode: Mode | None) -> bool:
-    return mode is not None and mode.is_stripe
 
 
 def receipt(token: str) -> Response:

@@ -150,7 +150,7 @@ _STATUS_OF = sa.select(_GIFTS.status).where(_GIFTS.reference == sa.bindparam("wa
 def _open_gifts(session: Session, catalogue: Catalogue) -> Iterator[OpenGift]:
     """Gifts that wait for a transfer, with what is left to pay of each."""
     regions = catalogue.regions
-    modes = {mode.key for region in regions.values() for mode in region.modes if not mode.is_stripe}
+    modes = {mode.key for region in regions.values() for mode in region.modes if mode.is_instructed}
     zones = {slug: ZoneInfo(region.issuer.timezone) for slug, region in regions.items()}
     elsewhere = ZoneInfo(catalogue.rest.issuer.timezone if catalogue.rest else "UTC")
     rows = session.execute(

@@ -1,26 +1,26 @@
 """Bank statements as they came, what each line was matched to, and who is known to pay."""
 
 from datetime import date, datetime
-from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import Base, BigId, Document, partial_index
+from portal.database import Base, BigId, Document, enum_column, partial_index
 from portal.gifts.models import Gift
+from portal.i18n import Labelled
 from portal.money import Money
 
 # Who decided where nobody did.
 BY_ITSELF = "system"
 
 
-class LineState(StrEnum):
+class LineState(Labelled):
     """What became of a line: it is in exactly one state, so that totals prove themselves."""
 
-    OPEN = "open"
-    MATCHED = "matched"
-    IGNORED = "ignored"
-    WITHDRAWN = "withdrawn"
+    OPEN = "open", "Open"
+    MATCHED = "matched", "Matched"
+    IGNORED = "ignored", "Ignored"
+    WITHDRAWN = "withdrawn", "Withdrawn"
 
 
 class StatementFile(Base):
@@ -92,15 +92,7 @@ class StatementLine(Base):
     bank_reference: Mapped[str] = mapped_column(sa.String(80))
     interac_reference: Mapped[str] = mapped_column(sa.String(40))
     raw: Mapped[str] = mapped_column(sa.Text)
-    state: Mapped[LineState] = mapped_column(
-        sa.Enum(
-            LineState,
-            native_enum=False,
-            create_constraint=False,
-            length=12,
-            values_callable=lambda states: [state.value for state in states],
-        )
-    )
+    state: Mapped[LineState] = enum_column(LineState, 12)
     corrects: Mapped[str] = mapped_column(sa.String(80), default="", server_default="")
     returns_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("statement_lines.id"))
     note: Mapped[str] = mapped_column(sa.String(300), default="")

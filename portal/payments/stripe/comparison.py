@@ -6,21 +6,23 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from portal.database import Document
-from portal.gifts.evidence import Provider
 from portal.logs import get_logger
 from portal.payments.models import (
     Checkout,
+    CheckoutState,
     Comparison,
     EventState,
     LinkKind,
+    Outcome,
     Problem,
     StripeEvent,
 )
-from portal.payments.stripe.events import Outcome, apply_reading, reapply_event, receive_event
-from portal.payments.stripe.gateway import Gateway, StripeMissing, StripeRefused, at
+from portal.payments.providers import StillWaiting
+from portal.payments.stripe.events import apply_reading, reapply_event, receive_event
+from portal.payments.stripe.gateway import Gateway, StripeMissing, StripeRefused, at, gateway_of
 from portal.payments.stripe.kinds import kind_of
 from portal.payments.stripe.readers import READERS, read_checkout
-from portal.payments.stripe.reading import Reading
+from portal.payments.stripe.reading import STRIPE, Reading
 from portal.services import Services
 
 log = get_logger()
@@ -30,14 +32,6 @@ CHECKOUT_GRACE = timedelta(minutes=2)
 EVENTS_KEPT = timedelta(days=30)
 OVERLAP = timedelta(hours=1)
 TYPES_PER_CALL = 20
-
-
-class StillWaiting(Exception):
-    """The event leads to no gift yet; worth another try."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.problem or "no gift yet")
-        self.outcome = outcome
 
 
 def retry_event(services: Services, event_id: int) -> Outcome:
@@ -63,7 +57,7 @@ def _reapply(services: Services, event_id: int, *, is_claimed: bool = False) -> 
     return reapply_event(
         services,
         event_id,
-        livemode=services.gateway.livemode,
+        livemode=gateway_of(services).livemode,
         is_claimed=is_claimed,
     )
 
@@ -74,7 +68,7 @@ def _resolve(services: Services, event_id: int, stripe_id: str) -> None:
     Only Stripe's word that it knows no such object, or no gift of it, says so: a key that is
     refused says nothing of whose the money is, and the job tries again.
     """
-    reading = _look_up(services.gateway, stripe_id)
+    reading = _look_up(gateway_of(services), stripe_id)
     if reading is None:
         _set_aside(services, event_id, Outcome(EventState.IGNORED, problem=Problem.NOT_A_GIFT))
         return
@@ -135,7 +129,7 @@ def compare_with_stripe(services: Services) -> dict[str, int]:
             log.warning("checkout_refused", stripe_session=session_id)
     since, types = _last_comparison(services), tuple(READERS)
     for start in range(0, len(types), TYPES_PER_CALL):
-        for event in services.gateway.list_events(types[start : start + TYPES_PER_CALL], since):
+        for event in gateway_of(services).list_events(types[start : start + TYPES_PER_CALL], since):
             counts["events"] += 1
             counts["events_new"] += _receive_if_missed(services, event)
     with services.database.write() as session:
@@ -155,8 +149,8 @@ def _stale_checkouts(services: Services) -> list[str]:
     with services.database.read() as session:
         found = session.scalars(
             sa.select(Checkout.stripe_session_id).where(
-                Checkout.provider == Provider.STRIPE,
-                Checkout.state == "open",
+                Checkout.provider == STRIPE,
+                Checkout.state == CheckoutState.OPEN,
                 Checkout.stripe_session_id.is_not(None),
                 Checkout.created_at < services.clock.now() - CHECKOUT_GRACE,
             )
@@ -169,8 +163,8 @@ def look_up_checkout(services: Services, session_id: str) -> bool:
 
     Stripe's errors pass. A session of the other mode, test or live, is none of ours.
     """
-    checkout = services.gateway.retrieve_checkout(session_id)
-    is_ours = checkout.get("livemode") is services.gateway.livemode
+    checkout = gateway_of(services).retrieve_checkout(session_id)
+    is_ours = checkout.get("livemode") is gateway_of(services).livemode
     if not is_ours or checkout.get("status") == "open":
         return False
     reading = read_checkout(checkout, services.now())
@@ -183,7 +177,7 @@ def _receive_if_missed(services: Services, event: Document) -> bool:
     with services.database.read() as session:
         known = session.scalar(
             sa.select(StripeEvent.id).where(
-                StripeEvent.provider == Provider.STRIPE, StripeEvent.stripe_event_id == event["id"]
+                StripeEvent.provider == STRIPE, StripeEvent.stripe_event_id == event["id"]
             )
         )
     if known is not None:
@@ -191,6 +185,6 @@ def _receive_if_missed(services: Services, event: Document) -> bool:
     receive_event(
         services,
         event,
-        livemode=services.gateway.livemode,
+        livemode=gateway_of(services).livemode,
     )
     return True

@@ -8,28 +8,34 @@ of another installation, or came for a connected account.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import DatabaseUnavailable, Document, insert_new, table_of
-from portal.gifts.evidence import Claim, Provider
+from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, lock_gift_of
 from portal.logs import get_logger
 from portal.payments.models import (
-    HOPELESS,
-    Checkout,
+    DONE,
     EventState,
     LinkKind,
+    Outcome,
     Problem,
     StripeEvent,
     StripeLink,
     find_installation,
 )
-from portal.payments.operations import MoneyDiffers, accept_for, accept_unattributed
+from portal.payments.operations import (
+    MoneyDiffers,
+    accept_for,
+    accept_unattributed,
+    close_checkouts,
+    find_handed_off,
+)
 from portal.payments.stripe.envelopes import Envelope, is_thin, read_envelope
 from portal.payments.stripe.kinds import kind_of, link_row
 from portal.payments.stripe.plans import (
@@ -39,30 +45,13 @@ from portal.payments.stripe.plans import (
     note_failed_renewal,
 )
 from portal.payments.stripe.readers import read_event
-from portal.payments.stripe.reading import Reading, UnreadableEvent
+from portal.payments.stripe.reading import STRIPE, Reading, UnreadableEvent
+from portal.promises import FetchFee, RetryEvent
 from portal.services import Act, Services
 
 log = get_logger()
 
 RETRY_AFTER_SECONDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an event."""
-
-    state: EventState
-    gift_id: int | None = None
-    waits_for: str | None = None
-    problem: str = ""
-
-    @property
-    def is_worth_another_try(self) -> bool:
-        """Whether time, or what comes meanwhile, may help."""
-        return self.state not in DONE and self.problem not in HOPELESS
-
-
-DONE = frozenset({EventState.PROCESSED, EventState.IGNORED, EventState.NOT_OURS})
 
 
 def receive_event(
@@ -119,18 +108,23 @@ def _keep(
         outcome = understand(act)
         _record(act.session, event_id, outcome)
         if outcome.is_worth_another_try:
-            act.promise("retry_event", event_id, delay_seconds=RETRY_AFTER_SECONDS)
+            act.promise(RetryEvent(event_id), delay_seconds=RETRY_AFTER_SECONDS)
         return outcome
 
 
 def _store(act: Act, envelope: Envelope) -> tuple[int, Outcome | None]:
     """The event's id, and what became of it when it came before."""
-    row = {**envelope.columns(), "received_at": act.now, "state": EventState.WAITING}
+    row = {
+        **envelope.columns(),
+        "provider": STRIPE,
+        "received_at": act.now,
+        "state": EventState.WAITING,
+    }
     for event_id in insert_new(act.session, StripeEvent, row):
         return event_id, None
     known = act.session.scalars(
         sa.select(StripeEvent).where(
-            StripeEvent.provider == Provider.STRIPE,
+            StripeEvent.provider == STRIPE,
             StripeEvent.stripe_event_id == envelope.stripe_event_id,
         )
     ).one()
@@ -205,9 +199,10 @@ def _book(act: Act, gift: Gift, reading: Reading) -> Outcome:
     except MoneyDiffers as error:
         gift_id = _book_beside(act, reading.claims, why=str(error), beside=gift)
     if reading.checkout_state:
-        _close_checkout(act.session, reading)
+        session_ids = [one for one in reading.links if kind_of(one) is LinkKind.CHECKOUT_SESSION]
+        close_checkouts(act.session, STRIPE, session_ids, reading.checkout_state)
     if reading.fee_of:
-        act.promise("fetch_fee", f"{reading.fee_of}:{gift_id}")
+        act.promise(FetchFee(reading.fee_of, gift_id))
     link(act, reading.links, gift_id)
     return Outcome(EventState.PROCESSED, gift_id)
 
@@ -259,27 +254,18 @@ def _find_known(session: Session, stripe_ids: tuple[str, ...]) -> int | None:
     linked = session.scalar(_LINKED, {"stripe_ids": stripe_ids})
     kinds = {kind_of(one) for one in stripe_ids}
     if linked is None and LinkKind.CHECKOUT_SESSION in kinds:
-        linked = session.scalar(_HANDED_OFF, {"stripe_ids": stripe_ids})
+        linked = find_handed_off(session, STRIPE, stripe_ids)
     if linked is None and LinkKind.SUBSCRIPTION in kinds:
         first = find_plan_gift(session, stripe_ids)
         linked = None if first is None else first.id
     return linked
 
 
-_CHECKOUTS = table_of(Checkout)
-_HANDED_OFF = (
-    sa.select(_CHECKOUTS.c.gift_id)
-    .where(
-        _CHECKOUTS.c.provider == Provider.STRIPE,
-        _CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("stripe_ids", expanding=True)),
-    )
-    .limit(1)
-)
 _LINKS = table_of(StripeLink).c
 _LINKED = (
     sa.select(_LINKS.gift_id)
     .where(
-        _LINKS.provider == Provider.STRIPE,
+        _LINKS.provider == STRIPE,
         _LINKS.stripe_id.in_(sa.bindparam("stripe_ids", expanding=True)),
     )
     .limit(1)
@@ -317,25 +303,9 @@ def _apply_apart(act: Act, event: Document) -> Outcome:
 _WAITING = (
     sa.select(_EVENTS.c.id, _EVENTS.c.payload)
     .where(
-        _EVENTS.c.provider == Provider.STRIPE,
+        _EVENTS.c.provider == STRIPE,
         _EVENTS.c.waits_for.in_(sa.bindparam("stripe_ids", expanding=True)),
         _EVENTS.c.state.in_((EventState.WAITING, EventState.IGNORED, EventState.NOT_OURS)),
     )
     .order_by(_EVENTS.c.id)
-)
-
-
-def _close_checkout(session: Session, reading: Reading) -> None:
-    session_ids = [one for one in reading.links if kind_of(one) is LinkKind.CHECKOUT_SESSION]
-    session.execute(_CLOSE, {"stripe_ids": session_ids, "left": reading.checkout_state})
-
-
-_CLOSE = (
-    sa.update(_CHECKOUTS)
-    .where(
-        _CHECKOUTS.c.provider == Provider.STRIPE,
-        _CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("stripe_ids", expanding=True)),
-        _CHECKOUTS.c.state != "complete",
-    )
-    .values(state=sa.bindparam("left"))
 )

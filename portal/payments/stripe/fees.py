@@ -12,11 +12,11 @@ from datetime import datetime
 from itertools import islice
 
 from portal.database import Document
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.money import Money
 from portal.payments.operations import accept
-from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable, at
+from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable, at, gateway_of
+from portal.payments.stripe.reading import stripe_claim
 from portal.services import Services
 
 # How far back a list is read: a page, and one more for each ten that are wanted.
@@ -68,7 +68,7 @@ def _list(services: Services, wanted: set[str], until: datetime) -> dict[str, Do
         return found
     most = PAGE * min(MOST_PAGES, 1 + len(wanted) // WANTED_A_PAGE)
     with suppress(StripeRefused):
-        for transaction in islice(services.gateway.list_balance_transactions(until), most):
+        for transaction in islice(gateway_of(services).list_balance_transactions(until), most):
             if transaction["id"] in wanted:
                 found[transaction["id"]] = transaction
                 if len(found) == len(wanted):
@@ -77,11 +77,11 @@ def _list(services: Services, wanted: set[str], until: datetime) -> dict[str, Do
 
 
 def _ask(services: Services, fee: FeeWanted) -> Document:
-    return services.gateway.retrieve_balance_transaction(fee.transaction_id)
+    return gateway_of(services).retrieve_balance_transaction(fee.transaction_id)
 
 
 def _book(services: Services, fee: FeeWanted, transaction: Document) -> None:
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.FEE,
         subject=fee.transaction_id,
         occurred_at=at(transaction["created"]),

@@ -7,9 +7,8 @@ repeat after a crash is the same request to Stripe.
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol, cast
 
 import stripe
 
@@ -17,7 +16,11 @@ from portal.database import Document
 from portal.i18n import html_lang
 from portal.mime import needs_utf8, wire_address
 from portal.money import Money
+from portal.payments.providers import PayOrder, ProviderRefused, ProviderUnavailable
 from portal.payments.stripe.envelopes import open_body
+from portal.payments.stripe.reading import STRIPE
+from portal.regions.catalogue import Mode
+from portal.services import Services
 from portal.settings import STRIPE_API, Settings
 
 stripe.enable_telemetry = False
@@ -31,16 +34,12 @@ _REGIONAL_LOCALES = {"fr-CA", "en-GB", "es-419", "pt-BR", "zh-HK", "zh-TW"}
 _LOCALES = frozenset("de en es fr it ja ko nl pl pt ar".split()) - {"ar"}
 
 
-class StripeUnavailable(Exception):
+class StripeUnavailable(ProviderUnavailable):
     """Stripe could not be reached, or asked us to wait. Worth another try."""
 
 
-class StripeRefused(Exception):
+class StripeRefused(ProviderRefused):
     """Stripe understood and said no; `message` is Stripe's own sentence."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
 
 
 class StripeMissing(StripeRefused):
@@ -51,25 +50,6 @@ class ForgedWebhook(Exception):
     """The signature is missing, wrong or too old."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckoutOrder:
-    """All that Stripe's pay page needs to know of a gift."""
-
-    key: str
-    reference: str
-    money: Money
-    monthly: bool
-    description: str
-    email: str
-    locale: str
-    success_url: str
-    cancel_url: str
-    expires_at: datetime
-    installation: str
-    allowed_types: tuple[str, ...] = ()
-    excluded_types: tuple[str, ...] = ()
-
-
 class Gateway:
     """Stripe, as one account of it is set up in the settings."""
 
@@ -77,7 +57,7 @@ class Gateway:
         self.is_configured = settings.has_stripe
         self.livemode = settings.is_live
         self._webhook_secrets = [s.get_secret_value() for s in settings.stripe_webhook_secrets]
-        base = settings.stripe_api_base
+        self.api_base = base = settings.stripe_api_base
         addresses: Any = {"api": base} if base != STRIPE_API else {}
         self._client = stripe.StripeClient(
             settings.stripe_secret_key.get_secret_value() or "sk_test_unset",
@@ -86,7 +66,7 @@ class Gateway:
             http_client=stripe.RequestsClient(timeout=TIMEOUT),
         )
 
-    def create_checkout(self, order: CheckoutOrder) -> Document:
+    def create_checkout(self, order: PayOrder) -> Document:
         """A Checkout Session for a gift, paid once or as a monthly subscription."""
         with _plain_errors():
             session = self._client.v1.checkout.sessions.create(
@@ -217,6 +197,16 @@ class Gateway:
         raise ForgedWebhook("no configured secret signed this delivery")
 
 
+def gateway_of(services: Services) -> Gateway:
+    """The seam of an installation, which its provider of this name holds."""
+    return cast(_WithGateway, services.providers.get(STRIPE)).gateway
+
+
+class _WithGateway(Protocol):
+    @property
+    def gateway(self) -> Gateway: ...
+
+
 def name_gift(reference: str, installation: str) -> dict[str, str]:
     """The metadata of all that we make at Stripe: which gift, and whose."""
     return {"portal_gift": reference, "portal_installation": installation}
@@ -227,7 +217,7 @@ def _known_email(address: str) -> Document:
     return {} if needs_utf8(address) else {"customer_email": wire_address(address)}
 
 
-def checkout_params(order: CheckoutOrder) -> Document:
+def checkout_params(order: PayOrder) -> Document:
     """The request for a Checkout Session.
 
     The gift's reference stands on the session and on what it makes, because Stripe passes
@@ -246,8 +236,8 @@ def checkout_params(order: CheckoutOrder) -> Document:
         "metadata": metadata,
         **_known_email(order.email),
         "locale": stripe_locale(order.locale),
-        "success_url": order.success_url,
-        "cancel_url": order.cancel_url,
+        "success_url": f"{order.page_url}?session_id={{CHECKOUT_SESSION_ID}}",
+        "cancel_url": f"{order.page_url}?cancelled=1",
         "expires_at": int(order.expires_at.timestamp()),
     }
     if order.monthly:
@@ -255,11 +245,18 @@ def checkout_params(order: CheckoutOrder) -> Document:
         params |= {"mode": "subscription", "subscription_data": {"metadata": metadata}}
     else:
         params |= {"submit_type": "donate", "payment_intent_data": {"metadata": metadata}}
-    if order.allowed_types:
-        params["allowed_payment_method_types"] = list(order.allowed_types)
-    if order.excluded_types:
-        params["excluded_payment_method_types"] = list(order.excluded_types)
-    return params
+    return params | _narrow_types(order.mode)
+
+
+def _narrow_types(mode: Mode | None) -> Document:
+    """Which of Stripe's payment method types the gift's mode of payment means."""
+    if mode is None:
+        return {}
+    types = {
+        "allowed_payment_method_types": list(mode.stripe_allowed),
+        "excluded_payment_method_types": list(mode.stripe_excluded),
+    }
+    return {name: named for name, named in types.items() if named}
 
 
 def stripe_locale(locale: str) -> str:

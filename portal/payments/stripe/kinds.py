@@ -5,8 +5,8 @@ refunds of payments other than cards', `du_` disputes of newer accounts.
 """
 
 from portal.database import Document
-from portal.gifts.evidence import Provider
 from portal.payments.models import LinkKind
+from portal.payments.stripe.reading import STRIPE
 
 BEGINNINGS = {
     "cs": LinkKind.CHECKOUT_SESSION,
@@ -31,7 +31,7 @@ def kind_of(stripe_id: str) -> LinkKind:
 def link_row(stripe_id: str, gift_id: int) -> Document:
     """The row of `StripeLink` that says whose an object of Stripe's is."""
     return {
-        "provider": Provider.STRIPE,
+        "provider": STRIPE,
         "stripe_id": stripe_id,
         "kind": kind_of(stripe_id),
         "gift_id": gift_id,

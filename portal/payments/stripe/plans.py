@@ -10,13 +10,15 @@ from sqlalchemy.orm import Session
 from portal.codes.terms import Frequency, Pledge
 from portal.database import insert_new
 from portal.donors.giver import Giver
-from portal.gifts.evidence import Provider
-from portal.gifts.models import Gift, Plan, Subscription, SubscriptionState
+from portal.gifts.lifecycle import EventKind
+from portal.gifts.models import Gift, Plan, PlanStatus, Subscription, SubscriptionState
 from portal.gifts.operations import add_gift, lock_gift, record_event
+from portal.mail import LetterKind
 from portal.money import Money
 from portal.payments.models import StripeLink
 from portal.payments.stripe.kinds import link_row
-from portal.payments.stripe.reading import PlanChange, Reading, Renewal
+from portal.payments.stripe.reading import STRIPE, PlanChange, Reading, Renewal
+from portal.promises import SendNotice, SettlePlan
 from portal.services import Act
 
 
@@ -27,15 +29,10 @@ def find_plan_gift(session: Session, stripe_ids: tuple[str, ...]) -> Gift | None
     return session.scalar(
         sa.select(Gift)
         .join(Subscription, Gift.plan_id == Subscription.plan_id)
-        .where(Subscription.provider == Provider.STRIPE, Subscription.stripe_id.in_(stripe_ids))
+        .where(Subscription.provider == STRIPE, Subscription.stripe_id.in_(stripe_ids))
         .order_by(Gift.id)
         .limit(1)
     )
-
-
-def find_plan(session: Session, gift: Gift) -> Plan | None:
-    """The monthly promise a gift belongs to."""
-    return session.get(Plan, gift.plan_id) if gift.plan_id else None
 
 
 def lock_plan(session: Session, plan_id: int) -> Plan:
@@ -54,15 +51,15 @@ def change_plan(act: Act, gift: Gift, change: PlanChange) -> bool:
     plan = lock_plan(act.session, gift.plan_id)
     if not _follows(act, plan, gift, change.subscription_id):
         return False
-    if change.is_ended and plan.status != "cancelled" and not change.never_began:
-        record_event(act, gift, "monthly_ended", actor="stripe")
-        _promise_letter(act, gift, f"monthly_ended:{gift.id}:{change.subscription_id}")
+    if change.is_ended and plan.status != PlanStatus.CANCELLED and not change.never_began:
+        record_event(act, gift, EventKind.MONTHLY_ENDED, actor="stripe")
+        _promise_letter(act, gift, LetterKind.MONTHLY_ENDED, change.subscription_id)
     plan.stripe_customer_id = plan.stripe_customer_id or change.customer_id
     is_news = plan.stripe_changed_at is None or change.at >= plan.stripe_changed_at
     if change.is_ended:
-        plan.status, plan.cancelled_at = "cancelled", plan.cancelled_at or change.at
+        plan.status, plan.cancelled_at = PlanStatus.CANCELLED, plan.cancelled_at or change.at
         _date_end(act.session, change)
-    elif is_news and plan.status != "cancelled":
+    elif is_news and plan.status != PlanStatus.CANCELLED:
         plan.status = change.status or plan.status
         if change.is_whole:
             _follow(plan, change)
@@ -85,7 +82,7 @@ def _follows(act: Act, plan: Plan, gift: Gift, subscription_id: str) -> bool:
     state = SubscriptionState.BESIDE if has_own else SubscriptionState.FOLLOWED
     is_new = keep_subscription(act, plan.id, subscription_id, state)
     if is_new and has_own:
-        act.promise("settle_plan", f"{gift.id}:{subscription_id}")
+        act.promise(SettlePlan(gift.id, subscription_id))
     return is_new and not has_own
 
 
@@ -94,7 +91,7 @@ def keep_subscription(
 ) -> bool:
     """Keep a subscription of a plan, whose row must be locked; whether it was unknown."""
     row = {
-        "provider": Provider.STRIPE,
+        "provider": STRIPE,
         "stripe_id": subscription_id,
         "plan_id": plan_id,
         "state": state,
@@ -108,7 +105,7 @@ def _date_end(session: Session, change: PlanChange) -> None:
     session.execute(
         sa.update(Subscription)
         .where(
-            Subscription.provider == Provider.STRIPE,
+            Subscription.provider == STRIPE,
             Subscription.stripe_id == change.subscription_id,
             Subscription.ended_at.is_(None),
         )
@@ -172,10 +169,10 @@ def note_failed_renewal(act: Act, gift: Gift, reading: Reading) -> None:
     """Put a month that could not be charged on the gift's story, and tell the donor."""
     if reading.plan is None:
         return
-    record_event(act, gift, "renewal_failed", actor="stripe")
-    _promise_letter(act, gift, f"renewal_failed:{gift.id}:{reading.plan.at:%Y%m%d}")
+    record_event(act, gift, EventKind.RENEWAL_FAILED, actor="stripe")
+    _promise_letter(act, gift, LetterKind.RENEWAL_FAILED, f"{reading.plan.at:%Y%m%d}")
 
 
-def _promise_letter(act: Act, gift: Gift, subject: str) -> None:
+def _promise_letter(act: Act, gift: Gift, letter: LetterKind, about: str) -> None:
     if gift.email:
-        act.promise("send_notice", subject)
+        act.promise(SendNotice(letter, gift.id, about))

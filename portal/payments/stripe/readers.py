@@ -11,10 +11,17 @@ from datetime import datetime
 from typing import Any
 
 from portal.database import Document
-from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import PlanStatus
 from portal.money import Money
-from portal.payments.stripe.reading import PlanChange, Reading, Renewal, UnreadableEvent
+from portal.payments.models import CheckoutState
+from portal.payments.stripe.reading import (
+    PlanChange,
+    Reading,
+    Renewal,
+    UnreadableEvent,
+    stripe_claim,
+)
 from portal.payments.stripe.wire import (
     LONGEST_REFERENCE,
     own_id,
@@ -58,14 +65,14 @@ def read_checkout(session: Document, at: datetime) -> Reading:
         may_wait=reference is not None,
         links=read_ids(own_id(session), session.get("payment_intent"), session.get("invoice")),
         plan=_plan_of_session(session, at),
-        checkout_state=session.get("status"),
+        checkout_state=_SESSION_STATES.get(str(session.get("status"))),
     )
     fact = _SESSION_FACTS.get((str(session.get("status")), str(session.get("payment_status"))))
     if fact is None:
         return reading
     subject = own_id(session) if fact is FactKind.EXPIRED else payment
     is_paid = fact is FactKind.PAID
-    claim = Claim(
+    claim = stripe_claim(
         fact=fact,
         subject=subject or own_id(session),
         occurred_at=_paid_at(session) or at if is_paid else at,
@@ -88,6 +95,11 @@ def _paid_at(session: Document) -> datetime | None:
     return read_time(seconds) if seconds else None
 
 
+_SESSION_STATES = {
+    "open": CheckoutState.OPEN,
+    "complete": CheckoutState.COMPLETE,
+    "expired": CheckoutState.EXPIRED,
+}
 _SESSION_FACTS = {
     ("complete", "paid"): FactKind.PAID,
     ("complete", "unpaid"): FactKind.PROCESSING,
@@ -103,7 +115,7 @@ def _plan_of_session(session: Document, at: datetime) -> PlanChange | None:
     return PlanChange(
         subscription_id=subscription,
         at=at,
-        status="active" if paid else "",
+        status=PlanStatus.ACTIVE if paid else None,
         customer_id=read_id(session.get("customer")),
     )
 
@@ -114,7 +126,7 @@ def read_failed_checkout(session: Document, at: datetime) -> Reading:
     subject = (
         read_id(session.get("payment_intent")) or read_id(session.get("invoice")) or own_id(session)
     )
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.FAILED,
         subject=subject,
         occurred_at=at,
@@ -127,7 +139,7 @@ def read_failed_checkout(session: Document, at: datetime) -> Reading:
 def read_payment(intent: Document, at: datetime) -> Reading:
     """A payment that succeeded, of a gift given once; months are told by their invoices."""
     reference = read_reference(intent)
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.PAID,
         subject=own_id(intent),
         occurred_at=at,
@@ -162,7 +174,7 @@ def read_refund(refund: Document, at: datetime) -> Reading | None:
     known_by = read_ids(refund.get("payment_intent"), refund.get("charge"))
     if fact is None or not known_by:
         return None
-    claim = Claim(
+    claim = stripe_claim(
         fact=fact,
         subject=own_id(refund),
         occurred_at=at,
@@ -194,7 +206,7 @@ def read_dispute(dispute: Document, at: datetime) -> Reading | None:
     known_by = read_ids(dispute.get("payment_intent"), dispute.get("charge"))
     if status.startswith("warning_") or status == "prevented" or not known_by:
         return None
-    claim = Claim(
+    claim = stripe_claim(
         fact=_DISPUTE_FACTS.get(status, FactKind.DISPUTE_OPENED),
         subject=own_id(dispute),
         occurred_at=at,
@@ -218,7 +230,7 @@ def read_invoice(invoice: Document, at: datetime) -> Reading | None:
     money = read_money(invoice["amount_paid"], invoice["currency"])
     paid_at = (invoice.get("status_transitions") or {}).get("paid_at")
     is_first = invoice.get("billing_reason") == "subscription_create"
-    claim = Claim(
+    claim = stripe_claim(
         fact=FactKind.PAID,
         subject=own_id(invoice),
         occurred_at=read_time(paid_at) if paid_at else at,
@@ -234,7 +246,7 @@ def read_invoice(invoice: Document, at: datetime) -> Reading | None:
         plan=PlanChange(
             subscription_id=subscription,
             at=at,
-            status="active",
+            status=PlanStatus.ACTIVE,
             customer_id=read_id(invoice.get("customer")),
         ),
         renewal=None if is_first else Renewal(invoice_id=own_id(invoice), money=money),
@@ -251,7 +263,7 @@ def read_failed_invoice(invoice: Document, at: datetime) -> Reading | None:
         reference=read_reference(parent),
         installation=read_installation(parent),
         known_by=(subscription,),
-        plan=PlanChange(subscription_id=subscription, at=at, status="past_due"),
+        plan=PlanChange(subscription_id=subscription, at=at, status=PlanStatus.PAST_DUE),
         renewal_failed=True,
     )
 
@@ -276,7 +288,7 @@ def read_subscription(subscription: Document, at: datetime) -> Reading:
         plan=PlanChange(
             subscription_id=own_id(subscription),
             at=at,
-            status=_PLAN_STATUS.get(status, ""),
+            status=_PLAN_STATUS.get(status),
             customer_id=read_id(subscription.get("customer")),
             money=_monthly_money(subscription),
             cancel_at=read_time(cancel_at) if cancel_at else None,
@@ -308,13 +320,13 @@ def _whole(number: Any) -> int:
 
 
 _PLAN_STATUS = {
-    "active": "active",
-    "trialing": "active",
-    "past_due": "past_due",
-    "unpaid": "past_due",
-    "paused": "paused",
-    "canceled": "cancelled",
-    "incomplete_expired": "cancelled",
+    "active": PlanStatus.ACTIVE,
+    "trialing": PlanStatus.ACTIVE,
+    "past_due": PlanStatus.PAST_DUE,
+    "unpaid": PlanStatus.PAST_DUE,
+    "paused": PlanStatus.PAUSED,
+    "canceled": PlanStatus.CANCELLED,
+    "incomplete_expired": PlanStatus.CANCELLED,
 }
 
 READERS: dict[str, Callable[[Document, datetime], Reading | None]] = {

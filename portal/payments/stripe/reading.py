@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from portal.gifts.evidence import Claim
+from portal.gifts.evidence import Claim, Provider
+from portal.gifts.models import PlanStatus
 from portal.money import Money
+from portal.payments.models import CheckoutState
+
+STRIPE = Provider("stripe")
+stripe_claim = partial(Claim, source=STRIPE, actor=STRIPE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +22,7 @@ class PlanChange:
 
     subscription_id: str
     at: datetime
-    status: str = ""
+    status: PlanStatus | None = None
     customer_id: str | None = None
     money: Money | None = None
     cancel_at: datetime | None = None
@@ -56,7 +62,7 @@ class Reading:
     plan: PlanChange | None = None
     renewal: Renewal | None = None
     renewal_failed: bool = False
-    checkout_state: str | None = None
+    checkout_state: CheckoutState | None = None
     fee_of: str | None = None
 
 

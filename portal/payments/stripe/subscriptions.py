@@ -11,15 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Database, Document, insert_new
-from portal.gifts.evidence import Provider
-from portal.gifts.models import Gift, Plan, Subscription, SubscriptionState
+from portal.gifts.lifecycle import EventKind
+from portal.gifts.models import Gift, Plan, PlanStatus, Subscription, SubscriptionState
 from portal.gifts.operations import lock_gift, record_event
+from portal.gifts.queries import find_plan
 from portal.payments.models import StripeLink
 from portal.payments.stripe.events import apply_reading
-from portal.payments.stripe.gateway import Gateway, StripeRefused
+from portal.payments.stripe.gateway import Gateway, StripeRefused, gateway_of
 from portal.payments.stripe.kinds import link_row
-from portal.payments.stripe.plans import find_plan, keep_subscription, lock_plan
+from portal.payments.stripe.plans import keep_subscription, lock_plan
 from portal.payments.stripe.readers import read_subscription
+from portal.payments.stripe.reading import STRIPE
 from portal.services import Act, Services
 
 OVER = frozenset({"canceled", "incomplete_expired"})
@@ -35,16 +37,6 @@ def list_living(session: Session, plan: Plan) -> tuple[str, ...]:
     return (*beside, plan.running) if plan.running else tuple(beside)
 
 
-def is_superseded(session: Session, plan_id: int, subscription_id: str) -> bool:
-    """Whether a subscription of a plan was ended for another."""
-    over = sa.select(Subscription.id).where(
-        *_is(subscription_id),
-        Subscription.plan_id == plan_id,
-        Subscription.state == SubscriptionState.SUPERSEDED,
-    )
-    return session.scalar(over) is not None
-
-
 def supersede(act: Act, gift: Gift, plan_id: int, ended: Iterable[str]) -> None:
     """Keep that subscriptions of a locked plan are over for another, also in the gift's story."""
     for subscription_id in ended:
@@ -52,7 +44,7 @@ def supersede(act: Act, gift: Gift, plan_id: int, ended: Iterable[str]) -> None:
         keep_subscription(act, plan_id, subscription_id, SubscriptionState.BESIDE)
         if _mark_superseded(act, subscription_id):
             data = {"subscription": subscription_id}
-            record_event(act, gift, "subscription_ended", actor="system", data=data)
+            record_event(act, gift, EventKind.SUBSCRIPTION_ENDED, actor="system", data=data)
 
 
 def _mark_superseded(act: Act, subscription_id: str) -> bool:
@@ -69,7 +61,7 @@ def _mark_superseded(act: Act, subscription_id: str) -> bool:
 
 def _is(subscription_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (
-        Subscription.provider == Provider.STRIPE,
+        Subscription.provider == STRIPE,
         Subscription.stripe_id == subscription_id,
     )
 
@@ -98,7 +90,7 @@ def free_plan(services: Services, gift_id: int) -> None:
             return
         living = list_living(session, plan)
     for subscription_id in living:
-        end_subscription(services.gateway, subscription_id)
+        end_subscription(gateway_of(services), subscription_id)
     with services.write() as act:
         _empty_plan(act, lock_gift(act.session, gift_id), plan.id, living)
 
@@ -115,7 +107,7 @@ def _empty_plan(act: Act, gift: Gift, plan_id: int, ended: tuple[str, ...]) -> N
 
 def _forget(plan: Plan) -> None:
     """Of what a plan follows now nothing is known yet."""
-    plan.status = "pending"
+    plan.status = PlanStatus.PENDING
     plan.stripe_customer_id = plan.stripe_changed_at = None
     plan.cancel_at = plan.cancelled_at = None
 
@@ -132,15 +124,16 @@ def settle_plan(services: Services, gift_id: int) -> None:
         living = list_living(session, plan) if plan else ()
     if plan is None or own is None:
         return
-    found = [services.gateway.retrieve_subscription(name) for name in dict.fromkeys((*living, own))]
+    gateway = gateway_of(services)
+    found = [gateway.retrieve_subscription(name) for name in dict.fromkeys((*living, own))]
     kept = max(found, key=lambda one: (one["status"] not in OVER, one["created"], one["id"]))
     if not _follow_instead(services.database, gift_id, own, kept):
         return
     others = [one["id"] for one in found if one["id"] != kept["id"]]
     for subscription_id in others:
-        end_subscription(services.gateway, subscription_id)
+        end_subscription(gateway, subscription_id)
     # Asked again: what happened before the plan followed it was not heard.
-    reading = read_subscription(services.gateway.retrieve_subscription(kept["id"]), services.now())
+    reading = read_subscription(gateway.retrieve_subscription(kept["id"]), services.now())
     with services.write() as act:
         gift = lock_gift(act.session, gift_id)
         supersede(act, gift, lock_plan(act.session, plan.id).id, others)
@@ -187,10 +180,10 @@ def stop_plan(services: Services, gift_id: int, *, actor: str, reason: str = "")
         living = list_living(act.session, plan) if plan else ()
         if not living:
             return
-        record_event(act, gift, "monthly_stop_requested", actor=actor, why=reason)
+        record_event(act, gift, EventKind.MONTHLY_STOP_REQUESTED, actor=actor, why=reason)
     # The one that the page shows is the last: where Stripe is away, it can be stopped again.
     for subscription_id in living:
-        ended = end_subscription(services.gateway, subscription_id)
+        ended = end_subscription(gateway_of(services), subscription_id)
         with services.write() as act:
             _book_end(act, lock_gift(act.session, gift_id), ended)
 

@@ -12,10 +12,12 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
+from portal.mail import LetterKind
 from portal.payments.operations import accept_for
 from portal.payments.transfers.models import TransferWatch
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import find_watch
+from portal.promises import SendNotice
 from portal.services import Act, Services
 
 BATCH = 100
@@ -50,14 +52,14 @@ def _follow(act: Act, gift_id: int) -> None:
         watch.next_at = None
     elif now >= watch.expires_at:
         _give_up(act, gift, watch)
-    elif letter := _remind(gift, watch, care, now):
-        act.promise("send_notice", letter)
+    elif reminder := _remind(gift, watch, care, now):
+        act.promise(reminder)
 
 
 def find_care(act: Act, gift: Gift) -> Care | None:
     """The rules for a gift's mode of payment; None where it is not paid by instructions."""
     mode = act.catalogue.home_of(gift).mode
-    return None if mode is None or mode.is_stripe else Care.of(mode)
+    return Care.of(mode) if mode is not None and mode.is_instructed else None
 
 
 def _give_up(act: Act, gift: Gift, watch: TransferWatch) -> None:
@@ -74,13 +76,14 @@ def _give_up(act: Act, gift: Gift, watch: TransferWatch) -> None:
     accept_for(act, gift, [claim])
 
 
-def _remind(gift: Gift, watch: TransferWatch, care: Care, now: datetime) -> str:
+def _remind(gift: Gift, watch: TransferWatch, care: Care, now: datetime) -> SendNotice | None:
     """The reminder that is due, if one is; of several that were missed only the last."""
     due = care.due_reminders(watch.begun_at, now)
     is_due = due > watch.reminded and bool(gift.email) and is_wanted(gift, watch)
     watch.reminded = max(due, watch.reminded)
     watch.next_at = care.next_look(watch.begun_at, watch.reminded, watch.expires_at)
-    return f"gift_reminder:{gift.id}:{watch.round}-{due}" if is_due else ""
+    about = f"{watch.round}-{due}"
+    return SendNotice(LetterKind.GIFT_REMINDER, gift.id, about) if is_due else None
 
 
 def is_wanted(gift: Gift, watch: TransferWatch | None) -> bool:

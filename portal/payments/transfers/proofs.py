@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from PIL import Image
 from sqlalchemy.orm import Session
 
+from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, record_event
 from portal.payments.transfers.models import ProofFile
@@ -115,7 +116,7 @@ def keep_proof(services: Services, folder: Path, gift: Gift, content: bytes) -> 
             is_kept = _is_new(act.session, proof)
             if is_kept:
                 act.session.add(proof)
-                record_event(act, gift, "proof_sent", actor="donor")
+                record_event(act, gift, EventKind.PROOF_SENT, actor="donor")
     finally:
         if not is_kept:
             path.unlink(missing_ok=True)

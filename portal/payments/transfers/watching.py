@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.gifts.evidence import Claim, Source
-from portal.gifts.lifecycle import FactKind
+from portal.gifts.lifecycle import EventKind, FactKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
 from portal.gifts.queries import list_facts
@@ -53,7 +53,7 @@ def take_word(act: Act, gift: Gift, care: Care) -> bool:
         return False
     watch.word_at = act.now
     _fall_silent(watch)
-    record_event(act, gift, "giver_says_paid", actor="donor")
+    record_event(act, gift, EventKind.GIVER_SAYS_PAID, actor="donor")
     return True
 
 
@@ -64,7 +64,7 @@ def stop_reminders(act: Act, gift: Gift) -> bool:
         return False
     watch.stopped_at = act.now
     _fall_silent(watch)
-    record_event(act, gift, "reminders_stopped", actor="donor")
+    record_event(act, gift, EventKind.REMINDERS_STOPPED, actor="donor")
     return True
 
 

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from portal.audit import AuditEntry
+from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, ngettext
 from portal.money import AmountError, format_money, parse_amount
+from portal.payments.statements.models import LineState
 from portal.signin.models import Role
 from portal.staff.audit.subjects import Known, name_mode, name_subject
-from portal.staff.labels import ACTORS, ACTS, CONTACT_FIELDS, LINE_STATES, ROLES, STATUSES, say
+from portal.staff.labels import ACTORS, ACTS, CONTACT_FIELDS, say
 from portal.staff.names import Names
 
 # A longer list of numbers is cut: how many they are stands before them.
@@ -161,11 +163,11 @@ def _say_money(text: str) -> str:
 
 def _say_role(value: str) -> str:
     """A role's name; days, which other acts carry by the same words, stay as they are."""
-    return gettext(ROLES[Role(value)]) if value in ROLES else value
+    return Role(value).label if value in {*Role} else value
 
 
 def _say_state(value: str) -> str:
-    return say({"all": "All"} | LINE_STATES, value)
+    return LineState(value).label if value in {*LineState} else say({"all": "All"}, value)
 
 
 TEXTS: dict[str, Callable[[Any], str]] = {
@@ -186,7 +188,7 @@ def _describe_filters(query: str, label: str, names: Names) -> Iterator[Detail]:
         "region": names.regions,
         "mode": names.modes,
         "fund": names.funds,
-        "status": {status.value: gettext(text) for status, text in STATUSES.items()},
+        "status": {status.value: status.label for status in Status},
     }
     for key, _, value in (pair.partition("=") for pair in query.split("&")):
         called = words.get(key, {}).get(value, value)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, Plan
-from portal.payments.stripe.refunds import refundable
+from portal.payments.refunds import refundable
 from portal.regions.catalogue import Mode
 
 
@@ -29,16 +29,25 @@ class GiftActions:
 
 
 def list_actions(
-    gift: Gift, *, mode: Mode | None, plan: Plan | None, has_receipt: bool, is_finance: bool
+    gift: Gift,
+    *,
+    mode: Mode | None,
+    takes_back: bool,
+    plan: Plan | None,
+    has_receipt: bool,
+    is_finance: bool,
 ) -> GiftActions:
-    """What may be done; `mode` is None where the catalogue no longer knows it."""
-    is_instructed = mode is not None and not mode.is_stripe
+    """What may be done; `mode` is None where the catalogue no longer knows it.
+
+    `takes_back` where who takes the mode's payments can refund them.
+    """
+    is_instructed = mode is not None and mode.is_instructed
     return GiftActions(
         correct_contact=is_finance and not gift.is_unattributed,
         send_receipt=is_finance and has_receipt and bool(gift.email),
         book_money=is_finance and (mode is None or is_instructed),
         is_due=bool(gift.due),
-        refund=is_finance and mode is not None and mode.is_stripe and has_left(gift),
+        refund=is_finance and takes_back and has_left(gift),
         end_monthly=is_finance and goes_on(plan),
         count_as_whole=is_finance and gift.status is Status.PARTLY_PAID,
         follow_transfer=is_instructed,

@@ -8,12 +8,14 @@ from portal.gifts.contacts import contact_of
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.i18n import gettext, ngettext
+from portal.mail import LetterKind
 from portal.payments.correcting import (
     Corrected,
     NothingCorrected,
     ReceiptUndecided,
     correct_giver,
 )
+from portal.promises import SendNotice, SendReceipt
 from portal.receipts.models import Receipt
 from portal.receipts.register import find_receipt
 from portal.services import Act
@@ -107,12 +109,13 @@ def _send_again(act: Act, gift: Gift, done: Corrected) -> bool:
     if not gift.email or (receipt and receipt.id in {one.id for one in done.receipts}):
         return False
     if receipt is not None:
-        act.promise("send_receipt", f"{receipt.id}:{once}:{act.actor}")
+        act.promise(SendReceipt(receipt.id, once, act.actor))
         return True
     mode = act.catalogue.home_of(gift).mode
-    if mode is None or mode.is_stripe or not gift.status.is_open:
+    if mode is None or not mode.is_instructed or not gift.status.is_open:
         return False
-    act.promise("send_notice", f"gift_instructions:{gift.id}:{gift.reference}-{once}")
+    about = f"{gift.reference}-{once}"
+    act.promise(SendNotice(LetterKind.GIFT_INSTRUCTIONS, gift.id, about))
     return True
 
 

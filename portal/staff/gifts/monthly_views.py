@@ -4,10 +4,10 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.gifts.models import Gift, Plan
+from portal.gifts.queries import find_plan
 from portal.i18n import gettext
-from portal.payments.stripe.gateway import StripeRefused, StripeUnavailable
-from portal.payments.stripe.plans import find_plan
-from portal.payments.stripe.subscriptions import stop_plan
+from portal.payments.providers import ProviderRefused, ProviderUnavailable
+from portal.payments.refunds import say_refused
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import StopForm
 from portal.staff.gifts.actions import goes_on
@@ -25,7 +25,7 @@ def stop_monthly(reference: str) -> ResponseReturnValue:
 def send_stop_monthly(reference: str) -> ResponseReturnValue:
     gift, plan = _load(reference)
     form = StopForm(request.form)
-    if form.validate() and _stop(gift, form):
+    if form.validate() and _stop(gift, plan, form):
         return redirect(url_for("staff.gift", reference=gift.reference), 303)
     return _show(gift, plan, form), 422
 
@@ -42,25 +42,26 @@ def _load(reference: str) -> tuple[Gift, Plan | None]:
         return gift, find_plan(session, gift)
 
 
-def _stop(gift: Gift, form: StopForm) -> bool:
+def _stop(gift: Gift, plan: Plan | None, form: StopForm) -> bool:
     """Whether it has ended; else the form says why not. The wish is on record before."""
-    reason = form.reason.data
+    reason, name = form.reason.data, plan.provider if plan else None
     with services().write(current_actor()) as act:
         act.note("plan_stop", f"gift:{gift.id}", {"reason": reason})
+    provider = services().providers.find(name)
+    title = provider.title if provider else gettext("The provider")
     try:
-        stop_plan(
-            services(),
-            gift.id,
-            actor=current_actor(),
-            reason=reason,
-        )
-    except StripeRefused as error:
-        form.refuse("reason", gettext("Stripe refused: %(why)s", why=error.message))
+        monthly = services().providers.get_monthly(name)
+        monthly.stop(services(), gift.id, actor=current_actor(), reason=reason)
+    except ProviderRefused as error:
+        form.refuse("reason", say_refused(title, error))
         return False
-    except StripeUnavailable:
+    except ProviderUnavailable:
         form.refuse(
             "reason",
-            gettext("Stripe can’t be reached. The gift goes on; try again in a minute."),
+            gettext(
+                "%(provider)s can’t be reached. The gift goes on; try again in a minute.",
+                provider=title,
+            ),
         )
         return False
     flash(gettext("The monthly gift has ended. Its donor gets an e-mail."))

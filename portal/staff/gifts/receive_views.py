@@ -94,12 +94,12 @@ def unreceive(reference: str) -> ResponseReturnValue:
 
 
 def _load(reference: str) -> Gift:
-    """The gift; 404 for one that Stripe takes care of."""
+    """The gift; 404 for one that a provider takes care of."""
     with services().database.read() as session:
         gift = find_gift(session, reference)
     region = current_catalogue().home_of(gift).region
     mode = region.mode(gift.mode) if region else None
-    if mode is not None and mode.is_stripe:
+    if mode is not None and not mode.is_instructed:
         abort(404)
     return gift
 

@@ -7,19 +7,21 @@ from portal.form_keys import take_key
 from portal.gifts.models import Gift
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
-from portal.payments.stripe.refunds import (
+from portal.payments.refunds import (
     RefundRefused,
     RefundUnanswered,
     Wish,
     refundable,
     request_refund,
 )
+from portal.promises import SendReceipt
 from portal.receipts.models import Receipt
 from portal.receipts.register import find_receipt
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import RefundForm, make_once, read_once
 from portal.staff.gifts.actions import has_left
 from portal.staff.gifts.views import find_gift
+from portal.staff.names import current_catalogue
 from portal.web import services
 
 
@@ -64,7 +66,7 @@ def _promise_again(gift: Gift, receipt: Receipt, once: str) -> None:
     with services().write(current_actor()) as act:
         if take_key(act, "receipt_resend", subject, once):
             act.note("receipt_resend", subject, {"receipt": receipt.label, "once": once})
-            act.promise("send_receipt", f"{receipt.id}:{once}:{act.actor}")
+            act.promise(SendReceipt(receipt.id, once, act.actor))
 
 
 def _load(reference: str) -> Gift:
@@ -73,15 +75,22 @@ def _load(reference: str) -> Gift:
 
 
 def _show(gift: Gift, form: RefundForm) -> str:
+    mode = current_catalogue().home_of(gift).mode
+    provider = services().providers.find(mode.provider) if mode else None
     return render_template(
-        "staff/refund.html", gift=gift, form=form, left=refundable(gift), has_left=has_left(gift)
+        "staff/refund.html",
+        gift=gift,
+        form=form,
+        left=refundable(gift),
+        has_left=has_left(gift),
+        provider=provider.title if provider else gettext("Who took it"),
     )
 
 
 def _refund(gift: Gift, form: RefundForm) -> bool:
     """Whether the refund is under way; else the form says why not.
 
-    A form that Stripe did not answer keeps its `once`: sent again, it is the same wish.
+    A form that was not answered keeps its `once`: sent again, it is the same wish.
     """
     money: Money = form.amount.data
     _note_wish(gift, money, form)
@@ -111,7 +120,7 @@ def _request(gift: Gift, money: Money, form: RefundForm) -> None:
 
 
 def _note_wish(gift: Gift, money: Money, form: RefundForm) -> None:
-    """Put the wish on record before Stripe is asked, once a form."""
+    """Put the wish on record before anybody is asked, once a form."""
     subject = f"gift:{gift.id}"
     detail = {"amount": str(money), "reason": form.reason.data, "once": form.once.data}
     with services().write(current_actor()) as act:

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from portal.audit import AuditEntry
 from portal.database import Document
+from portal.gifts.evidence import own_id
+from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Evidence, GiftEvent
 from portal.i18n import current_locale, gettext
 from portal.mail import Email
@@ -17,11 +19,7 @@ from portal.staff.audit.words import describe_act, name_actor
 from portal.staff.labels import (
     ACTS,
     CONTACT_FIELDS,
-    EVENT_STATES,
-    HAPPENINGS,
-    MESSAGES,
     SOURCES,
-    STATUSES,
     say,
     say_problem,
 )
@@ -68,7 +66,7 @@ def _happenings(file: GiftFile, names: Names) -> Iterator[Moment]:
         yield Moment(
             at=event.at,
             kind="gift",
-            title=say(HAPPENINGS, event.kind),
+            title=event.kind.label,
             actor=event.actor,
             tone=HAPPENING_TONES.get(event.kind, "quiet"),
             details=(
@@ -81,33 +79,33 @@ def _happenings(file: GiftFile, names: Names) -> Iterator[Moment]:
         yield Moment(
             at=proof.recorded_at,
             kind="gift",
-            title=say(HAPPENINGS, proof.fact),
+            title=EventKind(proof.fact).label,
             actor=proof.actor,
             details=tuple(_proof_details(proof)),
         )
 
 
 HAPPENING_TONES = {
-    "paid": "good",
-    "withdrawn": "bad",
-    "processing": "wait",
-    "failed": "bad",
-    "refund_requested": "wait",
-    "refund_pending": "wait",
-    "refund_failed": "bad",
-    "dispute_opened": "bad",
-    "dispute_won": "good",
-    "dispute_lost": "bad",
-    "unattributed": "bad",
-    "money_differs": "bad",
+    EventKind.PAID: "good",
+    EventKind.WITHDRAWN: "bad",
+    EventKind.PROCESSING: "wait",
+    EventKind.FAILED: "bad",
+    EventKind.REFUND_REQUESTED: "wait",
+    EventKind.REFUND_PENDING: "wait",
+    EventKind.REFUND_FAILED: "bad",
+    EventKind.DISPUTE_OPENED: "bad",
+    EventKind.DISPUTE_WON: "good",
+    EventKind.DISPUTE_LOST: "bad",
+    EventKind.UNATTRIBUTED: "bad",
+    EventKind.MONEY_DIFFERS: "bad",
 }
 
 
 def _change(event: GiftEvent, region: str, names: Names) -> Iterator[tuple[str, str]]:
-    if event.kind == "mode_changed":
+    if event.kind is EventKind.MODE_CHANGED:
         yield gettext("Before"), names.mode(region, event.data["from"])
         yield gettext("After"), names.mode(region, event.data["to"])
-    if event.kind == "contact_corrected":
+    if event.kind is EventKind.CONTACT_CORRECTED:
         yield from _corrections(event.data)
 
 
@@ -127,14 +125,14 @@ def _event_details(event: GiftEvent) -> Iterator[tuple[str, str]]:
         yield gettext("Amount"), _format(event.data["amount_minor"], event.data["currency"])
     if "unattributed" in event.data:
         yield gettext("Kept as gift"), str(event.data["unattributed"])
-    yield (
-        gettext("Gift then"),
-        say({one.value: text for one, text in STATUSES.items()}, event.status),
-    )
+    yield gettext("Gift then"), event.status.label
 
 
 def _proof_details(proof: Evidence) -> Iterator[tuple[str, str]]:
-    yield gettext("Evidence"), f"{say(SOURCES, proof.source)} · {proof.subject}"
+    yield (
+        gettext("Evidence"),
+        f"{say(SOURCES, proof.source)} · {own_id(proof.source, proof.subject)}",
+    )
     if proof.amount_minor is not None and proof.currency:
         yield gettext("Amount"), _format(proof.amount_minor, proof.currency)
 
@@ -143,15 +141,17 @@ STATE_TONES = {EventState.FAILED: "bad", EventState.WAITING: "wait"}
 
 
 def _stripe_moment(event: StripeEvent) -> Moment:
-    state = gettext(EVENT_STATES[event.state])
+    state = event.state.label
     details = [(gettext("Event"), event.stripe_event_id), (gettext("State"), state)]
     if event.problem:
         details.append((gettext("Problem"), say_problem(event.problem)))
     return Moment(
         at=event.received_at,
         kind="stripe",
-        title=gettext("Stripe sent %(type)s", type=event.type),
-        actor="stripe",
+        title=gettext(
+            "%(provider)s sent %(type)s", provider=say(SOURCES, event.provider), type=event.type
+        ),
+        actor=event.provider,
         tone=STATE_TONES.get(event.state, "quiet"),
         details=tuple(details),
     )
@@ -184,7 +184,7 @@ def _mail_moment(email: Email) -> Moment:
     return Moment(
         at=email.sent_at or email.created_at,
         kind="mail",
-        title=gettext("E-mail: %(message)s", message=say(MESSAGES, email.message)),
+        title=gettext("E-mail: %(message)s", message=email.message.label),
         actor="system",
         tone=tone,
         details=(

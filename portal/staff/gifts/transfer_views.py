@@ -62,7 +62,7 @@ def send_expiry(reference: str) -> ResponseReturnValue:
 
 def _care_of(gift: Gift) -> Care | None:
     mode = current_catalogue().home_of(gift).mode
-    return None if mode is None or mode.is_stripe else Care.of(mode)
+    return Care.of(mode) if mode is not None and mode.is_instructed else None
 
 
 def _end_of(day: date, gift: Gift) -> datetime:

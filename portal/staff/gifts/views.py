@@ -105,9 +105,12 @@ def find_gift(session: Session, reference: str) -> Gift:
 def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
     """A gift's page."""
     region, names = current_catalogue().known(file.gift.region), current_names()
+    mode = region.mode(file.gift.mode) if region else None
+    provider = services().providers.find(mode.provider) if mode else None
     actions = list_actions(
         file.gift,
-        mode=region.mode(file.gift.mode) if region else None,
+        mode=mode,
+        takes_back=provider is not None and provider.refunds is not None,
         plan=file.plan,
         has_receipt=file.receipt is not None,
         is_finance=may(Role.FINANCE),

@@ -10,7 +10,7 @@ from typing import Any
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext
-from portal.regions.documents import InstructedMode, ModeTable, StripeMode
+from portal.regions.documents import InstructedMode, ModeTable, ProviderMode, StripeMode
 from portal.regions.files import Fault, RegionError
 from portal.staff.regions.mode_parts import (
     LONGEST,
@@ -47,7 +47,7 @@ class ModeForm(PortalForm):
     limits_fr = WordsField(ask="Enter the limits, in French", longest=LONGEST)
 
 
-# Both kinds of modes have frequencies; only what Stripe charges can have another than once.
+# All kinds of modes have frequencies; only what is charged can have another than once.
 PARTS: dict[str, Part] = {
     "label": TextsPart("label"),
     "cost": TextsPart("cost"),
@@ -69,15 +69,18 @@ PARTS: dict[str, Part] = {
     "expires_days": ExpiryPart("expires_days"),
 }
 # What staff don't change here: what the mode is, and whether it is offered.
-KEPT = frozenset({"key", "kind", "icon", "offered"})
-TABLES: dict[str, type[ModeTable]] = {"stripe": StripeMode, "instructions": InstructedMode}
+KEPT = frozenset({"key", "kind", "provider", "icon", "offered"})
+TABLES: dict[str, type[ModeTable]] = {
+    "stripe": StripeMode,
+    "charged": ProviderMode,
+    "instructions": InstructedMode,
+}
 
 
 def parts_of(mode: Document) -> dict[str, Part]:
     """The parts of a mode's table, by its fields."""
-    parts = PARTS | (
-        {"frequencies": MonthlyPart("frequencies")} if mode["kind"] == "stripe" else {}
-    )
+    is_charged = mode["kind"] != "instructions"
+    parts = PARTS | ({"frequencies": MonthlyPart("frequencies")} if is_charged else {})
     return {name: parts[name] for name in TABLES[mode["kind"]].model_fields if name in parts}
 
 

@@ -148,7 +148,7 @@ def _mode_of(document: Document, key: str) -> Document:
         spare = {mode["key"]: mode for mode in list_spare_modes(document)}
         found = spare.get(key) or abort(404)
     kind = request.values.get("account_kind")
-    if found["kind"] == "stripe" or kind is None or kind == account_kind(found):
+    if found["kind"] != "instructions" or kind is None or kind == account_kind(found):
         return found
     account = {"account": {"kind": kind}} if kind in SCHEMES else {}
     return {name: value for name, value in found.items() if name != "account"} | account

@@ -42,7 +42,6 @@ from portal.plain import clean_line
 from portal.records.export import stream_lines
 from portal.services import Act
 from portal.signin.models import Role
-from portal.staff import labels
 from portal.staff.access import current_actor, may, staff
 from portal.staff.forms import read_reason
 from portal.staff.gifts.views import find_gift
@@ -292,7 +291,7 @@ def reconcile() -> ResponseReturnValue:
         wanted=wanted,
         args=_as_args(wanted),
         is_first=cursor is None,
-        states=[(state.value, gettext(labels.LINE_STATES[state])) for state in LineState],
+        states=[(state.value, state.label) for state in LineState],
         sure=SURE,
     )
 

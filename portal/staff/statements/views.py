@@ -22,6 +22,7 @@ from portal.payments.statements.operations import (
     withdraw_file,
 )
 from portal.payments.statements.queries import find_file, list_files
+from portal.promises import MatchLines
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import WithdrawForm
 from portal.staff.queries import name_actors
@@ -148,7 +149,7 @@ def _match(file_id: int | None = None) -> None:
         is_long = is_long_work(session)
     if is_long:
         with services().write(current_actor()) as act:
-            act.promise("match_lines", int(utc_now().timestamp()))
+            act.promise(MatchLines(int(utc_now().timestamp())))
         flash(gettext("The lines are being matched. Look again in a minute."))
         return
     worked: Worked = match_open_lines(services())
