@@ -18,7 +18,7 @@ MARK = sa.table("alembic_version", sa.column("version_num"))
 
 
 def is_ours(_thing: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
-    """DBOS keeps its tables in the same database; Alembic leaves them alone."""
+    """Others may keep tables in the same database, as the former job library did; leave them."""
     return kind != "table" or name in Base.metadata.tables
 
 

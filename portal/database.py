@@ -7,8 +7,6 @@ own busy-wait is unfair and deferred transactions lose updates.
 
 import contextlib
 import fcntl
-import sqlite3
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -231,22 +229,6 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-# Before this version `unixepoch` gives nothing for 'subsec', with which DBOS dates its jobs from
-# Python 3.12 on; Debian 12 has 3.40. DBOS's own connections need it as ours do.
-KNOWS_SUBSEC = (3, 42)
-
-
-@sa.event.listens_for(sa.Pool, "connect")
-def _teach_subsec(connection: Any, _record: object) -> None:
-    is_old = sqlite3.sqlite_version_info < KNOWS_SUBSEC
-    if is_old and isinstance(connection, sqlite3.Connection):
-        connection.create_function("unixepoch", -1, _unix_epoch)
-
-
-def _unix_epoch(*_modifiers: str) -> float:
-    return time.time()
 
 
 def _beginner(statement: str) -> Any:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from portal.database import DatabaseUnavailable
 from portal.gifts.models import Gift
 from portal.intake.admission import count_starts
+from portal.job_queue import count_open
 from portal.jobs import DEAD_AFTER, Worker
 from portal.payments.models import EventState, StripeEvent
 from portal.proxies import UNKNOWN_PROXY, is_by_unknown_proxy
@@ -90,6 +91,9 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
         events.labels(state=state).set(_count_events(session, state))
     workers = Gauge("portal_workers", "Workers that showed signs of life", registry=registry)
     workers.set(session.scalar(_living_workers()) or 0)
+    jobs = Gauge("portal_jobs", "Jobs that are not done", ["status"], registry=registry)
+    for status, count in count_open(session).items():
+        jobs.labels(status=status.value).set(count)
     starts = Gauge(
         "portal_payment_starts", "Payments begun at Stripe in these ten minutes", registry=registry
     )

@@ -1,27 +1,23 @@
 """Jobs: work that is promised in the same transaction as the rows it belongs to.
 
-Enqueuing writes DBOS's own table through the caller's session; a worker process
-(`portal worker`) picks it up. A job's id is deterministic: promised twice is done once.
+A worker process (`portal worker`) does them, by `job_queue.py` and `job_crew.py`. A job's id is
+deterministic: promised twice is done once.
 """
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, Database
+from portal.job_bell import Ringer
+from portal.job_queue import add_job, list_failed, revive_job
 from portal.promises import Job, JobName
 
-if TYPE_CHECKING:
-    from dbos import EnqueueOptions
-
-QUEUE = "portal"
-# Jobs outlive releases: a fixed version lets a newer worker finish what an older one began.
-APPLICATION_VERSION = "portal"
 HEARTBEAT = timedelta(seconds=5)
 DEAD_AFTER = timedelta(seconds=20)
 
@@ -52,18 +48,17 @@ class JobState:
         return JobName(self.name).label if self.name in {*JobName} else self.name
 
 
+# Jobs of these kinds wait for the end of so many seconds of the clock, and so for each other: one
+# look at Stripe then serves them all.
+GATHERED = {JobName.FETCH_FEE: 2.0}
+
+
 class Jobs:
     """The sending end of the queue, for web processes and operations."""
 
     def __init__(self, database: Database) -> None:
-        # Imported here: DBOS takes a third of a second that `portal --help` need not pay.
-        from dbos import DBOSClient, DBOSPortableJSONSerializer  # noqa: PLC0415
-
-        self._client = DBOSClient(
-            system_database_engine=database.writer,
-            serializer=DBOSPortableJSONSerializer(),
-            lazy=True,
-        )
+        self._database = database
+        self._ringer = Ringer(database)
 
     def enqueue(
         self,
@@ -74,35 +69,40 @@ class Jobs:
         delay_seconds: float = 0,
     ) -> None:
         """Promise a job within the caller's transaction."""
+        now = datetime.now(UTC)
         first = f"{job.name}-{job.subject}"
-        job_id = first if attempt == 1 else f"{first}~{attempt}"
-        options: EnqueueOptions = {
-            "workflow_name": job.name.value,
-            "queue_name": QUEUE,
-            "workflow_id": job_id,
-            "app_version": APPLICATION_VERSION,
-        }
-        if delay_seconds:
-            options["delay_seconds"] = delay_seconds
-        self._client.enqueue_in_transaction(session, options, job.document(), attempt)
+        key = first if attempt == 1 else f"{first}~{attempt}"
+        due = _gather(now + timedelta(seconds=delay_seconds), GATHERED.get(job.name, 0))
+        is_new = add_job(
+            session,
+            key=key,
+            name=job.name.value,
+            given=job.document(),
+            attempt=attempt,
+            now=now,
+            due=due,
+        )
+        if is_new and not delay_seconds:
+            self._ringer.ring(session)
 
     def failed(self, limit: int = 50) -> list[JobState]:
         """Jobs that gave up and were not taken up again, newest first."""
-        found = self._client.list_workflows(
-            status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
-            was_forked_from=False,
-            limit=limit,
-            sort_desc=True,
-            load_output=False,
-        )
-        return [JobState(item.workflow_id, item.name, item.status) for item in found]
+        with self._database.read() as session:
+            found = list_failed(session, limit)
+        return [JobState(job.key, job.name, job.status) for job in found]
 
     def retry(self, job_id: str) -> None:
         """Run a job that gave up once more, from its beginning."""
-        self._client.fork_workflow(job_id, 1, queue_name=QUEUE)
+        with self._database.write() as session:
+            if revive_job(session, job_id, datetime.now(UTC)):
+                self._ringer.ring(session)
 
-    def close(self) -> None:
-        self._client.destroy()
+
+def _gather(due: datetime, seconds: float) -> datetime:
+    """The end of the span of so many seconds that a time lies in."""
+    if not seconds:
+        return due
+    return due + timedelta(seconds=seconds - due.timestamp() % seconds)
 
 
 def beat(session: Session, executor_id: str, now: datetime) -> None:
@@ -114,13 +114,12 @@ def beat(session: Session, executor_id: str, now: datetime) -> None:
     worker.host, worker.pid, worker.seen_at = socket.gethostname(), os.getpid(), now
 
 
-def find_silent_workers(session: Session, now: datetime) -> list[str]:
+def find_silent_workers(session: Session, now: datetime) -> Sequence[str]:
     """Workers that fell silent, whose jobs a living one must take."""
-    return list(
-        session.scalars(sa.select(Worker.executor_id).where(Worker.seen_at < now - DEAD_AFTER))
-    )
+    silent = sa.select(Worker.executor_id).where(Worker.seen_at < now - DEAD_AFTER)
+    return session.scalars(silent).all()
 
 
-def forget_workers(session: Session, executor_ids: list[str]) -> None:
+def forget_workers(session: Session, executor_ids: Sequence[str]) -> None:
     """Drop workers whose jobs were taken."""
     session.execute(sa.delete(Worker).where(Worker.executor_id.in_(executor_ids)))

@@ -7,7 +7,7 @@ import traceback
 
 import structlog
 
-KEPT_QUIET = ("alembic", "dbos", "urllib3", "stripe", "granian", "_granian", "mail.log")
+KEPT_QUIET = ("alembic", "urllib3", "stripe", "granian", "_granian", "mail.log")
 
 
 def set_up_logging(log_format: str = "json") -> None:

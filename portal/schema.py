@@ -1,7 +1,7 @@
-"""Bringing a database up to date: our tables by Alembic, the job tables by DBOS.
+"""Bringing a database up to date, by Alembic.
 
-Both are imported where they work: a web process asks only whether the schema is current,
-and Alembic would take 7 MiB of it and a quarter of a second of its start.
+It is imported where it works: a web process asks only whether the schema is current, and
+Alembic would take 7 MiB of it and a quarter of a second of its start.
 """
 
 import contextlib
@@ -44,10 +44,8 @@ def _alembic(database: Database) -> "Iterator[Config]":
 def upgrade(database: Database, revision: str = "head") -> None:
     """Create or migrate all tables; safe to run again."""
     from alembic import command  # noqa: PLC0415 - as the module says
-    from dbos import DBOS  # noqa: PLC0415 - as the module says
 
     _run(database, command.upgrade, revision)
-    DBOS.migrate(dbos_url(database))
 
 
 def downgrade(database: Database, revision: str) -> None:
@@ -83,11 +81,3 @@ def _heads() -> set[str]:
     ]
     followed = {name for is_earlier, name in found if is_earlier}
     return {name for is_earlier, name in found if not is_earlier} - followed
-
-
-def dbos_url(database: Database) -> str:
-    """The same database, as DBOS wants to be told."""
-    url: sa.URL = database.url
-    if not database.is_sqlite:
-        url = url.set(drivername="postgresql")
-    return url.render_as_string(hide_password=False)

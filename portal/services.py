@@ -46,7 +46,6 @@ class Services:
 
     def close(self) -> None:
         """Give back every connection; for commands and tests."""
-        self.jobs.close()
         self.database.close()
 
     @contextmanager

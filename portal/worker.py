@@ -1,39 +1,33 @@
 """The worker: runs promised jobs, and looks regularly at what nobody promised.
 
-Each job is a DBOS workflow: a worker that is killed leaves it to itself, restarted, or to a
-living colleague. One that fails is promised again for later.
+A worker that is killed leaves its jobs to itself, restarted, or to a living colleague. One that
+fails is tried again later. Receipts and fees, of which every gift has one, are done together.
 """
 
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
-
 from portal import limits
 from portal.database import DatabaseUnavailable
-from portal.jobs import (
-    APPLICATION_VERSION,
-    HEARTBEAT,
-    QUEUE,
-    beat,
-    find_silent_workers,
-    forget_workers,
-)
+from portal.job_crew import Crew, Failures, Work
+from portal.job_queue import Taken, forget_jobs
+from portal.jobs import HEARTBEAT
 from portal.logs import get_logger
 from portal.payments.letters import send_notice
 from portal.payments.providers import ProviderRefused, ProviderUnavailable
 from portal.payments.statements.match_run import match_open_lines
-from portal.payments.stripe.comparison import fetch_fee, retry_event
+from portal.payments.stripe.comparison import retry_event
+from portal.payments.stripe.fees import FeeWanted, fetch_fees
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers.following import follow_transfers
 from portal.promises import (
     FetchFee,
-    Job,
     JobName,
     MatchLines,
     RetryEvent,
@@ -42,33 +36,33 @@ from portal.promises import (
     SettlePlan,
     read_job,
 )
-from portal.receipts.operations import send_receipt
-from portal.schema import dbos_url
+from portal.receipts.sending import Wish, send_receipts
 from portal.services import Services
 
 log = get_logger()
 
-# Each thread that renders keeps its own typst and fonts; four are forty receipts a second.
-CONCURRENCY = 4
-POLLING_SECONDS = 0.5
 COMPARE_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
-# A job that fails is promised again, later and later, for about two days.
-FIRST_RETRY_SECONDS = 5
-LONGEST_RETRY_SECONDS = 3600
-MOST_ATTEMPTS = 60
+RECEIPTS_AT_ONCE = 16
+# As many as Stripe lists in one call.
+FEES_AT_ONCE = 100
 
 
-def _send_receipt(services: Services, job: SendReceipt) -> None:
-    send_receipt(services, job.receipt_id, again=job.once, actor=job.actor)
+def _send_receipts(services: Services, jobs: Mapping[Taken, SendReceipt]) -> Failures:
+    wishes = {at: Wish(job.receipt_id, job.once, job.actor) for at, job in jobs.items()}
+    failures = send_receipts(services, list(wishes.values()))
+    return {at: failures[wish] for at, wish in wishes.items() if wish in failures}
+
+
+def _fetch_fees(services: Services, jobs: Mapping[Taken, FetchFee]) -> Failures:
+    wanted = {at: FeeWanted(job.transaction_id, job.gift_id) for at, job in jobs.items()}
+    until = max(at.promised_at for at in jobs)
+    failures = fetch_fees(services, list(wanted.values()), until=until)
+    return {at: failures[fee] for at, fee in wanted.items() if fee in failures}
 
 
 def _send_notice(services: Services, job: SendNotice) -> None:
     send_notice(services, job.letter, job.gift_id, about=job.about)
-
-
-def _fetch_fee(services: Services, job: FetchFee) -> None:
-    fetch_fee(services, job.transaction_id, job.gift_id)
 
 
 def _retry_event(services: Services, job: RetryEvent) -> None:
@@ -84,37 +78,39 @@ def _match_lines(services: Services, _job: MatchLines) -> None:
 
 
 TASKS: dict[JobName, Callable[[Services, Any], None]] = {
-    JobName.SEND_RECEIPT: _send_receipt,
     JobName.SEND_NOTICE: _send_notice,
-    JobName.FETCH_FEE: _fetch_fee,
     JobName.RETRY_EVENT: _retry_event,
     JobName.SETTLE_PLAN: _settle_plan,
     JobName.MATCH_LINES: _match_lines,
 }
+# What is done for many at once, and for how many.
+SWEEPS: dict[JobName, tuple[Callable[[Services, Any], Failures], int]] = {
+    JobName.SEND_RECEIPT: (_send_receipts, RECEIPTS_AT_ONCE),
+    JobName.FETCH_FEE: (_fetch_fees, FEES_AT_ONCE),
+}
 
 
-def _register(services: Services, name: JobName) -> None:
-    """Make a workflow of a task; a task is safe to repeat as a whole."""
-
-    @DBOS.workflow(name=name.value)
-    def run(kept: Any, attempt: int) -> None:
-        job = read_job(name, kept)
-        try:
-            TASKS[name](services, job)
-        except Exception as error:  # noqa: BLE001 - whatever failed, the promise stands
-            _promise_again(services, job, attempt, error)
-        else:
-            log.info("job_done", job=name, attempt=attempt)
+def list_works(services: Services) -> dict[str, Work]:
+    """How each kind of job is done."""
+    alone = {name.value: _one_by_one(services, task) for name, task in TASKS.items()}
+    swept = {name.value: _together(services, *sweep) for name, sweep in SWEEPS.items()}
+    return alone | swept
 
 
-def _promise_again(services: Services, job: Job, attempt: int, error: Exception) -> None:
-    """Try later without holding a place in the queue; give up, visibly, at the end."""
-    log.warning("job_failed", job=job.name, attempt=attempt, why=type(error).__name__)
-    if attempt >= MOST_ATTEMPTS:
-        raise error
-    delay = min(FIRST_RETRY_SECONDS * 2 ** (attempt - 1), LONGEST_RETRY_SECONDS)
-    with services.write() as act:
-        act.promise(job, attempt=attempt + 1, delay_seconds=delay)
+def _one_by_one(services: Services, task: Callable[[Services, Any], None]) -> Work:
+    def run(jobs: Sequence[Taken]) -> Failures:
+        for job in jobs:
+            task(services, read_job(job.name, job.given))
+        return {}
+
+    return Work(run)
+
+
+def _together(services: Services, sweep: Callable[[Services, Any], Failures], most: int) -> Work:
+    def run(jobs: Sequence[Taken]) -> Failures:
+        return sweep(services, {job: read_job(job.name, job.given) for job in jobs})
+
+    return Work(run, most)
 
 
 def run_worker(services: Services, *, name: str = "worker-1") -> None:
@@ -123,61 +119,48 @@ def run_worker(services: Services, *, name: str = "worker-1") -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     executor_id = f"{socket.gethostname()}-{name}"
-    config = DBOSConfig(
-        name="portal",
-        system_database_url=dbos_url(services.database),
-        application_version=APPLICATION_VERSION,
-        executor_id=executor_id,
-        log_level="WARNING",
-        serializer=DBOSPortableJSONSerializer(),
-        run_migrations=False,
-        use_listen_notify=False,
-    )
-    DBOS(config=config)
-    for name_of_job in TASKS:
-        _register(services, name_of_job)
+    crew = Crew(services.database, services.clock, executor_id, list_works(services))
     # Said before the first job can begin, so that the log's order is the work's.
     log.info("worker_started", executor=executor_id)
-    DBOS.launch()
-    DBOS.register_queue(QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLLING_SECONDS)
-    _beat(services, executor_id)
-    _keep_watch(services, executor_id, stop)
-    DBOS.destroy(workflow_completion_timeout_sec=10)
+    with ThreadPoolExecutor(1, "keeper") as threads:
+        keeper = threads.submit(crew.keep, stop)
+        # A worker without its keeper would only seem to work.
+        keeper.add_done_callback(lambda _: stop.set())
+        try:
+            _keep_watch(services, stop)
+        finally:
+            stop.set()
+            crew.ring()
+    keeper.result()
     log.info("worker_stopped", executor=executor_id)
 
 
-def _keep_watch(services: Services, executor_id: str, stop: threading.Event) -> None:
-    """Heartbeats, takeovers and the regular looks, until told to stop."""
+def _keep_watch(services: Services, stop: threading.Event) -> None:
+    """The regular looks, until told to stop."""
     clock = services.clock
     next_comparison = next_sweep = clock.now()
     while not stop.wait(HEARTBEAT.total_seconds()):
         try:
-            _beat(services, executor_id)
-            # A small step each time, so that a long row of due reminders holds up no heartbeat.
             follow_transfers(services)
             if clock.now() >= next_comparison:
                 next_comparison = clock.now() + COMPARE_EVERY
                 _compare(services)
             if clock.now() >= next_sweep:
                 next_sweep = clock.now() + SWEEP_EVERY
-                with services.database.write() as session:
-                    limits.sweep(session, clock.now())
+                _sweep(services)
         except DatabaseUnavailable as error:
             # It comes back; a worker that ended would not.
             log.error("database_unavailable", why=type(error.__cause__).__name__)
 
 
-def _beat(services: Services, executor_id: str) -> None:
-    now = services.clock.now()
+def _sweep(services: Services) -> None:
+    """Forget what counts no longer, a small step each, so that nobody waits for it."""
     with services.database.write() as session:
-        beat(session, executor_id, now)
-        silent = find_silent_workers(session, now)
-    if not silent:
-        return
-    log.warning("worker_takeover", executors=silent)
-    DBOS._recover_pending_workflows(silent)
-    with services.database.write() as session:
-        forget_workers(session, silent)
+        limits.sweep(session, services.clock.now())
+    is_more = True
+    while is_more:
+        with services.database.write() as session:
+            is_more = forget_jobs(session, services.clock.now()) > 0
 
 
 def _compare(services: Services) -> None:

@@ -77,7 +77,7 @@ class DemoProcess:
         """Jobs that have not ended well: those that wait or run, and those that gave up."""
         with self.database.read() as session:
             rows = session.connection().exec_driver_sql(
-                "SELECT workflow_uuid, status FROM workflow_status WHERE status <> 'SUCCESS'"
+                "SELECT key, status FROM jobs WHERE status <> 'done'"
             )
             return [tuple(row) for row in rows]
 

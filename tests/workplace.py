@@ -18,6 +18,7 @@ from portal.gifts.models import Gift, LedgerEntry, Plan, SubscriptionState
 from portal.intake.admission import Caller
 from portal.intake.start import GiftOrder, Started, resume_gift, start_gift
 from portal.intake.twins import Sender
+from portal.job_queue import QueuedJob
 from portal.jobs import Jobs
 from portal.money import Money
 from portal.payments.models import EventState, Outcome, StripeEvent
@@ -140,12 +141,8 @@ def follow(session: Session, plan: Plan, subscription_id: str) -> None:
 
 def promised_jobs(database: Database) -> list[str]:
     """The ids of all jobs that were ever promised, oldest first."""
-    table = "workflow_status" if database.is_sqlite else "dbos.workflow_status"
     with database.read() as session:
-        found = session.execute(
-            sa.text(f"SELECT workflow_uuid FROM {table} ORDER BY created_at, workflow_uuid")  # noqa: S608 - one of two names
-        )
-        return [str(name) for (name,) in found]
+        return list(session.scalars(sa.select(QueuedJob.key).order_by(QueuedJob.id)))
 
 
 def make_settings(database_url: str, sandbox: SandboxProcess | None, **more: Any) -> Settings:

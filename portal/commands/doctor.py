@@ -5,6 +5,7 @@ import smtplib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from portal.clock import SystemClock
 from portal.commands.installation import make_providers
 from portal.database import Database, DatabaseUnavailable
+from portal.job_queue import count_failed, find_next_due
 from portal.jobs import DEAD_AFTER, Worker
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
@@ -25,6 +27,8 @@ from portal.settings import Settings
 
 LEAST_FREE_BYTES = 500_000_000
 ASK_SECONDS = 5
+# Due so long ago: no worker comes to it.
+LATE_AFTER = timedelta(minutes=5)
 MOST_READ = 2000
 
 
@@ -42,7 +46,7 @@ def examine(settings: Settings) -> list[Finding]:
     database = Database(settings.database_url)
     findings = [*_examine_settings(settings), _examine_database(database)]
     if findings[-1].is_well:
-        findings += [_examine_workers(database), _examine_events(database)]
+        findings += [look(database) for look in (_examine_workers, _examine_jobs, _examine_events)]
         findings += _examine_regions(database, settings)
     database.close()
     outside = (
@@ -103,6 +107,17 @@ def _examine_workers(database: Database) -> Finding:
     return Finding(
         "worker", count > 0, f"{count} running" if count else "none runs: start portal worker"
     )
+
+
+def _examine_jobs(database: Database) -> Finding:
+    with database.read() as session:
+        failed, due = count_failed(session), find_next_due(session)
+    if failed:
+        return Finding("jobs", False, f"{failed} gave up: see /staff/events, and try them again")
+    late = SystemClock().now() - due if due else timedelta()
+    if late > LATE_AFTER:
+        return Finding("jobs", False, f"they wait for {late // timedelta(minutes=1)} minutes")
+    return Finding("jobs", True, "none gave up, none is late")
 
 
 def _examine_events(database: Database) -> Finding:

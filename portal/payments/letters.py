@@ -13,7 +13,8 @@ from portal.gifts.operations import record_event
 from portal.gifts.queries import count_received, is_superseded
 from portal.i18n import pick, use_locale
 from portal.logs import get_logger
-from portal.mail import Letter, LetterKind, deliver, mark_noted, register_email, render_letter
+from portal.mail import LetterKind, Outgoing, deliver, mark_sent, render_letter
+from portal.mime import Letter
 from portal.money import Money, format_money
 from portal.payments.transfers.following import is_wanted
 from portal.payments.transfers.watching import find_watch
@@ -40,20 +41,19 @@ def send_notice(services: Services, kind: LetterKind, gift_id: int, *, about: st
             sums = replace(sums, money=_monthly(session, gift))
     region = services.catalogue.home_of(gift).region
     letter = write_notice(services.settings, kind, gift, region, sums)
-    with services.database.write() as session:
-        email = register_email(
-            session,
-            f"{kind}-{gift_id}-{about}".replace(":", "-"),
-            letter,
-            message=kind,
-            locale=gift.locale,
-            now=now,
-            gift_id=gift_id,
-        )
-    deliver(services.database, services.settings, email.id, letter, now)
-    with services.write() as act:
-        if mark_noted(act.session, email.id, act.now):
-            record_event(act, gift, EventKind.LETTER_SENT, actor="system", data={"message": kind})
+    key = f"{kind}-{gift_id}-{about}".replace(":", "-")
+    outgoing = Outgoing(key, letter, kind, gift.locale, gift_id)
+
+    def note(_letter: Outgoing, email_id: int) -> None:
+        with services.write() as act:
+            if mark_sent(act.session, email_id, act.now):
+                record_event(
+                    act, gift, EventKind.LETTER_SENT, actor="system", data={"message": kind}
+                )
+
+    failed = deliver(services.database, services.settings, [outgoing], now, note)
+    for error in failed.values():
+        raise error
 
 
 @dataclass(frozen=True, slots=True)

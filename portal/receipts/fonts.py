@@ -7,7 +7,7 @@ written in Latin letters, and pictures are left out.
 
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,6 +74,8 @@ def _covered() -> frozenset[int]:
     return frozenset(found)
 
 
+# Most texts of a receipt are those of the one before.
+@lru_cache(maxsize=1_000)
 def drawable(text: str) -> str:
     """`text` as the fonts can draw it: normal form C, nothing hidden, no gaps."""
     # Once more, since a joiner has lost what it joined where a picture was left out.

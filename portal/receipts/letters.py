@@ -1,7 +1,8 @@
 """The letter that brings a receipt, in its giver's language, with the PDF attached."""
 
 from portal.gifts.models import Gift
-from portal.mail import Attachment, Letter, LetterKind, render_letter
+from portal.mail import LetterKind, render_letter
+from portal.mime import Attachment, Letter
 from portal.money import Money
 from portal.receipts.composition import write_money
 from portal.receipts.models import Receipt

@@ -1,29 +1,27 @@
-"""Writing receipts: a number with its snapshot, the PDF, the letter, and cancelling one."""
+"""Writing receipts: a number with its snapshot, the PDF, and cancelling one."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from portal.database import Document, count_on, insert_new, table_of
-from portal.gifts.lifecycle import EventKind, FactKind
+from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
-from portal.gifts.operations import record_event
 from portal.i18n import gettext, use_locale
-from portal.mail import LetterKind, deliver, mark_noted, register_email
 from portal.receipts.composition import (
     VOID,
     Marking,
     address_lines,
     compose_snapshot,
     issue_day,
-    receipt_mark,
     write_day,
     write_marking,
     write_money,
 )
-from portal.receipts.letters import write_receipt_letter
 from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries, write_label
 from portal.receipts.pdf import render_pdf
 from portal.receipts.register import find_receipt, find_receipts
@@ -133,29 +131,50 @@ def render_receipt(services: Services, receipt_id: int, *, mark: str = "") -> by
     """
     with services.database.read() as session:
         receipt = session.get_one(Receipt, receipt_id)
-        stored = session.get(ReceiptDocument, (receipt_id, ""))
         mark = VOID if receipt.voided_at else mark
         marking = _write_marking(session, receipt, mark) if mark else None
     if marking is not None:
         return render_pdf(receipt.snapshot, marking)
-    if stored is not None:
-        return stored.pdf
-    return _keep_document(services, receipt)
+    return render_receipts(services, [receipt])[receipt_id]
 
 
-def _keep_document(services: Services, receipt: Receipt) -> bytes:
-    """Render the receipt and store it, unless another process was quicker."""
-    pdf = render_pdf(receipt.snapshot)
-    row = {
-        "receipt_id": receipt.id,
+def render_receipts(services: Services, receipts: Sequence[Receipt]) -> dict[int, bytes]:
+    """The unmarked PDFs of receipts as first rendered, by their ids.
+
+    What was never rendered is kept, unless another process was quicker.
+    """
+    ids = [receipt.id for receipt in receipts]
+    with services.database.read() as session:
+        stored = _list_documents(session, ids)
+    fresh = {one.id: render_pdf(one.snapshot) for one in receipts if one.id not in stored}
+    if fresh:
+        with services.database.write() as session:
+            rows = [_document_row(one, pdf, services.now()) for one, pdf in fresh.items()]
+            kept = insert_new(session, ReceiptDocument, *rows)
+            stored |= fresh
+            if len(kept) < len(fresh):
+                stored |= _list_documents(session, ids)
+    return stored
+
+
+def _list_documents(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
+    rows = session.execute(_DOCUMENTS, {"ids": ids})
+    return {row.receipt_id: row.pdf for row in rows}
+
+
+_DOCUMENTS = sa.select(ReceiptDocument.receipt_id, ReceiptDocument.pdf).where(
+    ReceiptDocument.receipt_id.in_(sa.bindparam("ids", expanding=True)), ReceiptDocument.mark == ""
+)
+
+
+def _document_row(receipt_id: int, pdf: bytes, now: datetime) -> Document:
+    return {
+        "receipt_id": receipt_id,
         "mark": "",
         "sha256": hashlib.sha256(pdf).hexdigest(),
         "pdf": pdf,
-        "rendered_at": services.now(),
+        "rendered_at": now,
     }
-    with services.database.write() as session:
-        insert_new(session, ReceiptDocument, row)
-        return session.get_one(ReceiptDocument, (receipt.id, "")).pdf
 
 
 # Which evidence dates a mark.
@@ -188,40 +207,6 @@ def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
             amount=write_money(amount, receipt.locale),
             reason=receipt.void_reason,
         )
-
-
-def send_receipt(
-    services: Services, receipt_id: int, *, again: str = "", actor: str = "system"
-) -> None:
-    """Send a receipt to its giver with the PDF: once, and once more for each name in `again`.
-
-    It goes to the gift's address as it is now. Safe to repeat after a crash; does nothing for a
-    cancelled receipt or a gift without an address. Raises `portal.mail.MailNotSent`.
-    """
-    with services.database.read() as session:
-        receipt = session.get_one(Receipt, receipt_id)
-        gift = session.get(Gift, receipt.gift_id)
-    if receipt.voided_at is not None or gift is None or not gift.email:
-        return
-    mark = receipt_mark(gift)
-    pdf = render_receipt(services, receipt_id, mark=mark)
-    letter = write_receipt_letter(services.settings, receipt, gift, pdf, is_marked=bool(mark))
-    key = f"receipt-{receipt_id}-{again}" if again else f"receipt-{receipt_id}"
-    with services.database.write() as session:
-        email = register_email(
-            session,
-            key,
-            letter,
-            message=LetterKind.RECEIPT,
-            locale=receipt.locale,
-            now=services.now(),
-            gift_id=gift.id,
-        )
-    deliver(services.database, services.settings, email.id, letter, services.now())
-    with services.write(actor) as act:
-        if mark_noted(act.session, email.id, act.now):
-            data = {"receipt": receipt.label, "email": key}
-            record_event(act, gift, EventKind.RECEIPT_SENT, actor=act.actor, data=data)
 
 
 CORRECTED = "What it says of the giver was corrected; a new document replaces it."

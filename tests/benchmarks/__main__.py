@@ -16,6 +16,8 @@ NAMES = (
     "form_page",
     "webhooks",
     "handoffs",
+    "jobs",
+    "whole_gift",
     "staff_pages",
     "export",
     "statements",

@@ -23,8 +23,7 @@ ADDED = {
     "gift_events": OF_GIFT + " AND kind <> 'started'",
     "stripe_links": OF_GIFT,
     "receipts": OF_GIFT,
-    "workflow_status": "workflow_uuid = {job}",
-    "workflow_input": "workflow_uuid = {job}",
+    "jobs": "key = {job}",
 }
 JOB = "(SELECT 'send_receipt-' || id FROM receipts WHERE gift_id = {gift})"
 # Rows a booking changes, and the columns it changes in them.
@@ -43,7 +42,6 @@ class Bare(ABC):
     """Reads bookings from one database and writes them into another."""
 
     sign: str
-    schemas: dict[str, str]
     begin: str
 
     def __init__(self, source: str, target: str) -> None:
@@ -61,15 +59,14 @@ class Bare(ABC):
     def _added(self, gift_id: int) -> Iterator[Step]:
         job = JOB.format(gift=gift_id)
         for name, where in ADDED.items():
-            table = self.schemas.get(name, name)
             condition = where.format(gift=gift_id, job=job)
-            found = self.source.execute(f"SELECT * FROM {table} WHERE {condition}")
+            found = self.source.execute(f"SELECT * FROM {name} WHERE {condition}")
             names = [column[0] for column in found.description]
             rows = found.fetchall()
             assert rows, f"a booking left nothing in {name}"
             marks = ", ".join([self.sign] * len(names))
             for row in rows:
-                yield f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", row
+                yield f"INSERT INTO {name} ({', '.join(names)}) VALUES ({marks})", row
 
     def _changed(self, gift_id: int) -> Iterator[Step]:
         for name, (key, columns) in CHANGED.items():
@@ -99,7 +96,7 @@ class Bare(ABC):
 
 
 class BareSqlite(Bare):
-    sign, schemas, begin = "?", {}, "BEGIN IMMEDIATE"
+    sign, begin = "?", "BEGIN IMMEDIATE"
 
     def connect(self, url: str) -> Any:
         connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
@@ -110,7 +107,6 @@ class BareSqlite(Bare):
 
 class BarePostgres(Bare):
     sign, begin = "%s", "BEGIN"
-    schemas = {name: f"dbos.{name}" for name in ("workflow_status", "workflow_input")}  # noqa: RUF012 - a constant of the class
 
     def connect(self, url: str) -> Any:
         connection = psycopg.connect(bare_url(url), autocommit=True)

@@ -53,8 +53,7 @@ class Serving:
 
     def cpu_seconds(self) -> float:
         """What the serving process has used so far."""
-        fields = _stat(self.worker())
-        return (int(fields[11]) + int(fields[12])) / TICK
+        return cpu_seconds(self.worker())
 
 
 @contextmanager
@@ -76,6 +75,27 @@ def serving(settings: Settings, *command: str) -> Iterator[Serving]:
     finally:
         process.terminate()
         process.wait(timeout=40)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far."""
+    return _cpu_of(_stat(pid))
+
+
+def group_cpu_seconds(leader: int) -> float:
+    """What all living processes of a group have used so far."""
+    return sum(_cpu_of(fields) for fields in _stats() if int(fields[2]) == leader)
+
+
+def _cpu_of(fields: list[str]) -> float:
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def _stats() -> Iterator[list[str]]:
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with suppress(OSError):
+                yield _stat(int(path.name))
 
 
 def resident_mebibytes(pid: int) -> float:

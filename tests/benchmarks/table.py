@@ -46,6 +46,11 @@ def below(what: str, ours: float, limit: float, write: Write) -> Line:
     return Line(what, write(ours), "–", None, f"≤ {write(limit)}", ours <= limit)
 
 
+def above(what: str, ours: float, least: float, write: Write) -> Line:
+    """A speed with a fixed least."""
+    return Line(what, write(ours), "–", None, f"≥ {write(least)}", ours >= least)
+
+
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 10 else f"{seconds:.0f} s"
 
@@ -60,6 +65,10 @@ def per_second(rate: float) -> str:
 
 def seconds(value: float) -> str:
     return f"{value:.2f} s"
+
+
+def percent(value: float) -> str:
+    return f"{value:.2f} %"
 
 
 def mebibytes(value: float) -> str:

@@ -97,6 +97,7 @@ def test_upgrades_twice_adds_staff_and_examines(good: dict[str, str]) -> None:
     assert doctor.returncode == 1
     assert "ok   database" in doctor.stdout
     assert "FAIL worker: none runs" in doctor.stdout
+    assert "ok   jobs" in doctor.stdout
     assert "FAIL stripe" in doctor.stdout
     assert portal("receipts", "verify", **good).returncode == 0
     assert portal("seed", "--gifts", "50", **good).returncode == 0

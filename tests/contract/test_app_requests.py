@@ -12,7 +12,8 @@ from portal.intake.checkout import look_up_return
 from portal.money import Money
 from portal.payments.models import Checkout
 from portal.payments.refunds import Wish, request_refund
-from portal.payments.stripe.comparison import compare_with_stripe, fetch_fee
+from portal.payments.stripe.comparison import compare_with_stripe
+from portal.payments.stripe.fees import FeeWanted, fetch_fees
 from tests.contract.contract import log_differences
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess
@@ -23,6 +24,7 @@ ASKED = {
     ("GET", "/v1/checkout/sessions/*"),
     ("POST", "/v1/checkout/sessions/*/expire"),
     ("POST", "/v1/refunds"),
+    ("GET", "/v1/balance_transactions"),
     ("GET", "/v1/balance_transactions/*"),
     ("GET", "/v1/payment_intents/*"),
     ("GET", "/v1/invoices/*"),
@@ -98,8 +100,10 @@ def give_back(place: Workplace, token: str) -> None:
 
 def ask_the_rest(place: Workplace, sandbox: SandboxProcess, gift_id: int) -> None:
     """What the worker, the doctor and staff ask."""
-    charge = next(one for one in find(sandbox, "charges") if one["balance_transaction"])
-    fetch_fee(place.services, charge["balance_transaction"], gift_id)
+    charges = [one for one in find(sandbox, "charges") if one["balance_transaction"]]
+    fees = [FeeWanted(one["balance_transaction"], gift_id) for one in charges]
+    for wanted in (fees[:1], fees):
+        fetch_fees(place.services, wanted, until=datetime.now(UTC))
     compare_with_stripe(place.services)
     gateway = place.gateway
     for one in find(sandbox, "charges"):

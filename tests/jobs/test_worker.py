@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from portal.database import Database, DatabaseUnavailable
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import GiftEvent
-from portal.jobs import HEARTBEAT, QUEUE, Worker
+from portal.jobs import HEARTBEAT, Worker
 from portal.mail import Email
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.payments.operations import accept
@@ -25,7 +25,7 @@ from portal.receipts.models import Receipt
 from tests.conftest import SECRET, PostgresServer
 from tests.sandbox_process import wait_until
 from tests.warm import WarmProcess, start_portal
-from tests.workplace import Workplace, act_in, make_workplace
+from tests.workplace import Workplace, act_in, make_workplace, promised_jobs
 
 
 @pytest.fixture
@@ -187,13 +187,8 @@ def test_a_job_is_promised_with_its_rows_or_not_at_all(place: Workplace) -> None
 
 
 def jobs(database: Database) -> int:
-    """How many jobs were promised; DBOS's table is in its own schema on PostgreSQL."""
-    table = sa.table(
-        "workflow_status", sa.column("queue_name"), schema=None if database.is_sqlite else "dbos"
-    )
-    with database.read() as session:
-        count = sa.select(sa.func.count()).select_from(table).where(table.c.queue_name == QUEUE)
-        return session.scalar(count) or 0
+    """How many jobs were promised."""
+    return len(promised_jobs(database))
 
 
 def read_mail(folder: Path) -> list[StoredMessage]:

@@ -1,6 +1,9 @@
 """Migrations go up and down, with data, and make just what the models say."""
 
+# ruff: noqa: S608 - the names in these statements are constants of this file
+
 import hashlib
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -28,6 +31,8 @@ from portal.gifts.models import (
 )
 from portal.gifts.operations import add_gift, add_plan, book_claims, record_event
 from portal.gifts.words import list_words
+from portal.job_queue import QueuedJob
+from portal.jobs import Jobs
 from portal.mail import Email
 from portal.money import Money
 from portal.payments.models import Checkout, Refund, StripeEvent, StripeLink
@@ -39,6 +44,7 @@ from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.models import ProofFile
 from portal.payments.transfers.schedule import Care
 from portal.payments.transfers.watching import begin_watch
+from portal.promises import SendReceipt
 from tests.workplace import act_in
 
 CARE = Care(reminder_days=(3, 10), expires_days=60)
@@ -519,3 +525,86 @@ def test_an_entry_moves_a_positive_amount_between_two_accounts(database: Databas
             session.execute(sa.insert(LedgerEntry).values({**row, "key": "k", **change}))
     with database.write() as session:
         session.execute(sa.update(Gift).where(Gift.id == gift_id).values(dedication="fine"))
+
+
+OF_BEFORE = (
+    ("send_receipt-7", "ENQUEUED", "send_receipt", "[7,1]", None, False),
+    ("send_receipt-8", "SUCCESS", "send_receipt", "[8,1]", None, False),
+    ("send_notice-x:3:LW~3", "DELAYED", "send_notice", '["x:3:LW",3]', 1795780563465, False),
+    ("settle_plan-2:sub", "PENDING", "settle_plan", '["2:sub",1]', None, False),
+    ("retry_event-4~60", "ERROR", "retry_event", "[4,60]", None, False),
+    ("retry_event-5~60", "ERROR", "retry_event", "[5,60]", None, True),
+    ("0-a-fork", "ENQUEUED", "retry_event", "[5,60]", None, False),
+)
+
+
+def keep_jobs_as_before(database: Database) -> str:
+    """The former library's tables, as far as they count, with jobs; what their names begin with."""
+    schema_name = "" if database.is_sqlite else "dbos."
+    with database.write() as session:
+        if schema_name:
+            session.execute(sa.text("CREATE SCHEMA dbos"))
+        for columns in (
+            "status (workflow_uuid TEXT PRIMARY KEY, status TEXT, name TEXT, created_at BIGINT,"
+            " updated_at BIGINT, application_version TEXT, queue_name TEXT, priority INTEGER,"
+            " serialization TEXT, delay_until_epoch_ms BIGINT,"
+            " was_forked_from BOOLEAN NOT NULL DEFAULT FALSE)",
+            "input (workflow_uuid TEXT PRIMARY KEY, inputs TEXT)",
+        ):
+            session.execute(sa.text(f"CREATE TABLE {schema_name}workflow_{columns}"))
+        for number, (key, status, name, given, due, was_forked) in enumerate(OF_BEFORE):
+            values = {"key": key, "status": status, "name": name, "due": due, "fork": was_forked}
+            session.execute(
+                sa.text(
+                    f"INSERT INTO {schema_name}workflow_status (workflow_uuid, status, name,"
+                    " created_at, queue_name, delay_until_epoch_ms, was_forked_from)"
+                    f" VALUES (:key, :status, :name, {1795780523000 + number}, 'portal', :due,"
+                    " :fork)"
+                ),
+                values,
+            )
+            inputs = f'{{"namedArgs":{{}},"positionalArgs":{given}}}'
+            into = f"INSERT INTO {schema_name}workflow_input VALUES (:key, :inputs)"
+            session.execute(sa.text(into), {"key": key, "inputs": inputs})
+    return schema_name
+
+
+def test_jobs_of_before_are_brought_over_and_back(database: Database) -> None:
+    schema.downgrade(database, "20261127_former_regions")
+    prefix = keep_jobs_as_before(database)
+    schema.upgrade(database)
+    with database.read() as session:
+        jobs = session.scalars(sa.select(QueuedJob).order_by(QueuedJob.id)).all()
+    assert [(job.key, job.given, job.status.value, job.attempt) for job in jobs] == [
+        ("send_receipt-7", 7, "waiting", 1),
+        ("send_notice-x:3:LW", "x:3:LW", "waiting", 3),
+        ("settle_plan-2:sub", "2:sub", "waiting", 1),
+        ("retry_event-4", 4, "failed", 60),
+        ("retry_event-5", 5, "waiting", 60),
+    ]
+    assert jobs[1].due_at == datetime.fromtimestamp(1795780563.465, UTC)
+    at_work = sa.text(
+        f"SELECT workflow_uuid FROM {prefix}workflow_status"
+        " WHERE status IN ('ENQUEUED', 'PENDING', 'DELAYED')"
+    )
+    with database.read() as session:
+        assert session.scalars(at_work).all() == []
+    schema.downgrade(database, "20261127_former_regions")
+    with database.read() as session:
+        waiting = sorted(session.scalars(at_work))
+        inputs = session.scalar(
+            sa.text(
+                f"SELECT inputs FROM {prefix}workflow_input WHERE workflow_uuid = 'send_receipt-7'"
+            )
+        )
+    assert waiting == sorted(job.key for job in jobs)
+    assert json.loads(inputs or "")["positionalArgs"] == [7, 1]
+
+
+def test_no_job_is_lost_on_the_way_back_from_a_new_installation(database: Database) -> None:
+    with database.write() as session:
+        Jobs(database).enqueue(session, SendReceipt(7))
+    with pytest.raises(RuntimeError, match="let the worker finish"):
+        schema.downgrade(database, "20261127_former_regions")
+    with database.read() as session:
+        assert session.scalars(sa.select(QueuedJob.key)).all() == ["send_receipt-7"]

@@ -8,6 +8,7 @@ some never; what never came is found by the comparison with Stripe.
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from portal.gifts.models import Gift, LedgerEntry
 from portal.gifts.queries import find_gift_by_reference, list_ledger_entries
 from portal.money import Money
 from portal.payments.operations import accept
-from portal.payments.stripe.comparison import compare_with_stripe, fetch_fee
+from portal.payments.stripe.comparison import compare_with_stripe
+from portal.payments.stripe.fees import FeeWanted, fetch_fees
 from portal.receipts.register import verify_register
 from tests.conftest import ENGINES, NOW, PostgresServer
 from tests.payments.stories import STORIES, Event, Recorder, list_events
@@ -264,6 +266,6 @@ def test_fees_are_booked_once(told: Told, name: str) -> None:
     ]
     transaction = next(filter(None, (charge["balance_transaction"] for charge in charges)))
     for _ in range(2):
-        fetch_fee(place.services, transaction, 1)
+        fetch_fees(place.services, [FeeWanted(transaction, 1)], until=datetime.now(UTC))
     fees = [row for row in place.books()["ledger"] if row[0].startswith("fee:")]
     assert len(fees) == 1

@@ -10,17 +10,18 @@ from pypdf import PdfReader
 from portal.database import Database
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent
-from portal.mail import Email, MailNotConfigured, MailNotSent
+from portal.mail import Email
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
 from portal.ports import free_port
 from portal.receipts.models import Receipt
 from portal.receipts.operations import (
     render_receipt,
-    send_receipt,
     void_receipt,
 )
+from portal.receipts.sending import send_receipt
 from portal.settings import Settings
+from portal.smtp import MailNotConfigured, MailNotSent
 from tests.receipts.conftest import make_settings
 from tests.receipts.samples import NOW, book_gift, claim, issue
 from tests.workplace import act_in, at

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, LedgerEntry
+from portal.job_queue import QueuedJob
 from portal.payments.books import prove
 from portal.payments.statements.booking import Share
 from portal.payments.statements.decisions import confirm_match, undo_match
@@ -133,12 +134,8 @@ class Clerk:
     def jobs(self, name: str) -> list[str]:
         """The ids of the jobs of a kind that were promised."""
         with self.place.database.read() as session:
-            table = "workflow_status" if self.place.database.is_sqlite else "dbos.workflow_status"
-            rows = session.execute(
-                sa.text(f"SELECT workflow_uuid FROM {table} WHERE name = :name ORDER BY 1"),  # noqa: S608 - one of two names
-                {"name": name},
-            )
-            return [row[0] for row in rows]
+            found = sa.select(QueuedJob.key).where(QueuedJob.name == name).order_by(QueuedJob.key)
+            return list(session.scalars(found))
 
     def check(self) -> None:
         """Everything adds up, whatever was done."""

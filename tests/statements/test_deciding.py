@@ -19,7 +19,7 @@ from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines, reopen_line
 from portal.payments.statements.queries import find_line
 from portal.payments.stripe.reading import stripe_claim
-from portal.receipts.operations import send_receipt
+from portal.receipts.sending import send_receipt
 from portal.staff.statements.line_views import SURE
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc

@@ -9,7 +9,7 @@ from portal.mailbox.store import MailStore
 from portal.money import Money
 from portal.payments.statements.booking import Share
 from portal.payments.statements.models import LineState
-from portal.receipts.operations import send_receipt
+from portal.receipts.sending import send_receipt
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 from tests.workplace import at, make_settings

@@ -17,7 +17,7 @@ from portal.promises import (
     SettlePlan,
     read_job,
 )
-from portal.worker import TASKS
+from portal.worker import SWEEPS, TASKS
 
 # Each job, and what stood for it before its fields had names: the end of its id, too.
 JOBS: tuple[tuple[Job, int | str], ...] = (
@@ -67,4 +67,4 @@ def test_what_is_no_job_is_refused(name: str, kept: object) -> None:
 
 
 def test_every_kind_of_job_has_its_fields_and_its_task() -> None:
-    assert {*KINDS} == {*TASKS} == {*JobName}
+    assert {*KINDS} == {*TASKS, *SWEEPS} == {*JobName}

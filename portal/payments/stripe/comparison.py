@@ -1,4 +1,4 @@
-"""Work that follows evidence and asks Stripe: fees, events that wait, missed deliveries."""
+"""Work that follows evidence and asks Stripe: events that wait, missed deliveries."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from portal.database import Document
-from portal.gifts.lifecycle import FactKind
 from portal.logs import get_logger
-from portal.money import Money
 from portal.payments.models import (
     Checkout,
     CheckoutState,
@@ -19,13 +17,12 @@ from portal.payments.models import (
     Problem,
     StripeEvent,
 )
-from portal.payments.operations import accept
 from portal.payments.providers import StillWaiting
 from portal.payments.stripe.events import apply_reading, reapply_event, receive_event
 from portal.payments.stripe.gateway import Gateway, StripeMissing, StripeRefused, at, gateway_of
 from portal.payments.stripe.kinds import kind_of
 from portal.payments.stripe.readers import READERS, read_checkout
-from portal.payments.stripe.reading import STRIPE, Reading, stripe_claim
+from portal.payments.stripe.reading import STRIPE, Reading
 from portal.services import Services
 
 log = get_logger()
@@ -35,20 +32,6 @@ CHECKOUT_GRACE = timedelta(minutes=2)
 EVENTS_KEPT = timedelta(days=30)
 OVERLAP = timedelta(hours=1)
 TYPES_PER_CALL = 20
-
-
-def fetch_fee(services: Services, transaction_id: str, gift_id: int) -> None:
-    """Ask Stripe what a charge cost, and book it."""
-    transaction = gateway_of(services).retrieve_balance_transaction(transaction_id)
-    claim = stripe_claim(
-        fact=FactKind.FEE,
-        subject=transaction_id,
-        occurred_at=at(transaction["created"]),
-        money=Money.from_stripe(transaction["fee"], transaction["currency"]),
-        detail={"object": transaction_id, "net": transaction["net"]},
-    )
-    with services.write() as act:
-        accept(act, gift_id, [claim])
 
 
 def retry_event(services: Services, event_id: int) -> Outcome:

@@ -14,7 +14,7 @@ import stripe
 
 from portal.database import Document
 from portal.i18n import html_lang
-from portal.mail import needs_utf8, wire_address
+from portal.mime import needs_utf8, wire_address
 from portal.money import Money
 from portal.payments.providers import PayOrder, ProviderRefused, ProviderUnavailable
 from portal.payments.stripe.envelopes import open_body
@@ -28,7 +28,7 @@ stripe.enable_telemetry = False
 API_VERSION: str = stripe.api_version
 TIMEOUT = (3.05, 20)
 RETRIES = 2
-EVENT_PAGE = 100
+PAGE = 100
 # Languages of Stripe's page that keep their region; all others go by language alone.
 _REGIONAL_LOCALES = {"fr-CA", "en-GB", "es-419", "pt-BR", "zh-HK", "zh-TW"}
 _LOCALES = frozenset("de en es fr it ja ko nl pl pt ar".split()) - {"ar"}
@@ -107,6 +107,15 @@ class Gateway:
         with _plain_errors():
             return _plain(self._client.v1.balance_transactions.retrieve(transaction_id))
 
+    def list_balance_transactions(self, until: datetime) -> Iterator[Document]:
+        """The movements of the account's balance until a time, the newest first, page by page."""
+        with _plain_errors():
+            found = self._client.v1.balance_transactions.list(
+                {"created": {"lte": int(until.timestamp())}, "limit": PAGE}
+            )
+            for transaction in found.auto_paging_iter():
+                yield _plain(transaction)
+
     def retrieve_payment_intent(self, payment_intent_id: str) -> Document:
         """A payment, with the metadata that names its gift."""
         with _plain_errors():
@@ -166,7 +175,7 @@ class Gateway:
                 {
                     "types": list(types),
                     "created": {"gte": int(since.timestamp())},
-                    "limit": EVENT_PAGE,
+                    "limit": PAGE,
                 }
             )
             for event in found.auto_paging_iter():

@@ -13,11 +13,11 @@ from portal.gifts.contacts import CONTACT_FIELDS, Contact, contact_of
 from portal.gifts.models import Gift
 from portal.gifts.operations import fold_name
 from portal.i18n import current_locale, gettext, pick
-from portal.mail import can_reach
 from portal.plain import shows_letter
 from portal.receipts.fonts import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.regions.catalogue import Region
 from portal.settings import Settings
+from portal.smtp import can_reach
 from portal.staff.forms import LONGEST_REASON
 from portal.staff.labels import CONTACT_FIELDS as LABELS
 

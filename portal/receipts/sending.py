@@ -1,0 +1,114 @@
+"""Receipts on their way to their givers: many at once, each once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.gifts.lifecycle import EventKind
+from portal.gifts.models import Gift
+from portal.gifts.operations import record_event
+from portal.mail import LetterKind, Outgoing, deliver, find_noted, mark_sent
+from portal.receipts.composition import receipt_mark
+from portal.receipts.letters import write_receipt_letter
+from portal.receipts.models import Receipt
+from portal.receipts.operations import render_receipt, render_receipts
+from portal.services import SYSTEM, Services
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """That a receipt be sent: by itself, or once more under a name, since `actor` asked for it."""
+
+    receipt_id: int
+    again: str = ""
+    actor: str = SYSTEM
+
+    @property
+    def key(self) -> str:
+        """The message's, for ever."""
+        key = f"receipt-{self.receipt_id}"
+        return f"{key}-{self.again}" if self.again else key
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A receipt that is to go to its giver now."""
+
+    wish: Wish
+    receipt: Receipt
+    gift: Gift
+
+    @property
+    def mark(self) -> str:
+        return receipt_mark(self.gift)
+
+
+def send_receipt(
+    services: Services, receipt_id: int, *, again: str = "", actor: str = SYSTEM
+) -> None:
+    """Send one receipt; raises what kept it back, as `portal.mail.MailNotSent`."""
+    for error in send_receipts(services, [Wish(receipt_id, again, actor)]).values():
+        raise error
+
+
+def send_receipts(services: Services, wishes: Sequence[Wish]) -> dict[Wish, Exception]:
+    """Send receipts to their givers with the PDF: each once, and once more for each other name.
+
+    They go to the gifts' addresses as they are now. Safe to repeat after a crash; does nothing
+    for a cancelled receipt or a gift without an address. Returns what kept some of them back.
+    """
+    with services.database.read() as session:
+        due = {one.wish.key: one for one in _list_due(session, wishes)}
+    pdfs = _render(services, list(due.values()))
+
+    def note(letter: Outgoing, email_id: int) -> None:
+        one = due[letter.key]
+        with services.write(one.wish.actor) as act:
+            if mark_sent(act.session, email_id, act.now):
+                data = {"receipt": one.receipt.label, "email": letter.key}
+                record_event(act, one.gift, EventKind.RECEIPT_SENT, data=data)
+
+    letters = [_write(services, one, pdfs[one.wish.key]) for one in due.values()]
+    failed = deliver(services.database, services.settings, letters, services.now(), note)
+    return {due[key].wish: error for key, error in failed.items()}
+
+
+_WANTED = (
+    sa.select(Receipt, Gift)
+    .join(Gift, Gift.id == Receipt.gift_id)
+    .where(
+        Receipt.id.in_(sa.bindparam("ids", expanding=True)),
+        Receipt.voided_at.is_(None),
+        Gift.email != "",
+    )
+)
+
+
+def _list_due(session: Session, wishes: Sequence[Wish]) -> Iterator[_Due]:
+    """The wishes that can be met and were not."""
+    noted = find_noted(session, [wish.key for wish in wishes])
+    rows = session.execute(_WANTED, {"ids": [wish.receipt_id for wish in wishes]})
+    known = {receipt.id: (receipt, gift) for receipt, gift in rows}
+    for wish in wishes:
+        if wish.receipt_id in known and wish.key not in noted:
+            yield _Due(wish, *known[wish.receipt_id])
+
+
+def _render(services: Services, due: Sequence[_Due]) -> dict[str, bytes]:
+    """The PDF for each wish: as first rendered, or marked by what happened since."""
+    plain = render_receipts(services, [one.receipt for one in due if not one.mark])
+    return {
+        one.wish.key: render_receipt(services, one.receipt.id, mark=one.mark)
+        if one.mark
+        else plain[one.receipt.id]
+        for one in due
+    }
+
+
+def _write(services: Services, one: _Due, pdf: bytes) -> Outgoing:
+    letter = write_receipt_letter(
+        services.settings, one.receipt, one.gift, pdf, is_marked=bool(one.mark)
+    )
+    return Outgoing(one.wish.key, letter, LetterKind.RECEIPT, one.receipt.locale, one.gift.id)
