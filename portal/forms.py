@@ -71,7 +71,7 @@ class LineField(StringField):  # type: ignore[misc]  # WTForms carries no types
         if not self.data and self.ask:
             raise StopValidation(gettext(self.ask))
         if self.ask and not shows_letter(self.data):
-            raise StopValidation(gettext("Use letters or figures here, not signs alone"))
+            raise StopValidation(gettext("Use letters or figures here, not symbols alone"))
         if len(self.data) > self.longest:
             raise StopValidation(
                 gettext("Shorten this to %(number)s characters or fewer", number=self.longest)

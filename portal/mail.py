@@ -55,7 +55,7 @@ class LetterKind(Labelled):
 class Email(Base):
     """A message that was, or is to be, sent. `gift_id` has no foreign key: any gift or none.
 
-    `noted_at` is when its gift's story told that it went out.
+    `noted_at` is when its gift's history told that it went out.
     """
 
     __tablename__ = "emails"
@@ -96,7 +96,7 @@ Note = Callable[[Outgoing, int], None]
 
 
 def has_failing(session: Session, gift_id: int) -> bool:
-    """Whether mail about a gift does not reach its giver."""
+    """Whether mail about a gift does not reach its donor."""
     emails = session.scalars(sa.select(Email).where(Email.gift_id == gift_id))
     return any(email.is_failing for email in emails)
 
@@ -192,7 +192,7 @@ _PROBLEM = (
 
 
 def mark_sent(session: Session, email_id: int, now: datetime) -> bool:
-    """Note that a message went out; whether its gift's story has still to tell of it, once."""
+    """Note that a message went out; whether its gift's history has still to tell of it, once."""
     return session.execute(_MARK, {"one": email_id, "at": now}).first() is not None
 
 

@@ -1,8 +1,9 @@
 """Text from outside with nothing in it that can't be seen: no controls, no overrides, no tags.
 
-A sign that shows nothing can make a name of nobody, and U+202E turns the rest of a line around
-in a PDF, a mail or a table. Dropped is what Unicode calls default ignorable (DerivedCoreProperties,
-Default_Ignorable_Code_Point), the controls, private signs and signs that stand for no letter.
+A character that shows nothing can make a name of nobody, and U+202E turns the rest of a line around
+in a PDF, a mail or a table. Dropped is what Unicode calls default ignorable
+(DerivedCoreProperties, Default_Ignorable_Code_Point), the controls, private characters and those
+that stand for nothing.
 Joiners and variation selectors stay inside a word: Persian, Hindi and Japanese names need them.
 """
 
@@ -18,8 +19,8 @@ _HIDDEN = re.compile(
     "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"  # marks and overrides
     "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # fillers, and Braille without a dot
     "\ufff0-\ufffc\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef"  # half letters, private signs and none
-    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff\U000f0000-\U0010ffff"  # tags, and private signs
+    "\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef"  # halves, private and none
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff\U000f0000-\U0010ffff"  # tags, private
     + _PLANE_ENDS
     + "]+"
 )
@@ -40,7 +41,7 @@ def drop_hidden(text: str) -> str:
 
 
 def _keep_inside(found: re.Match[str]) -> str:
-    """A joiner between two signs of a word, or a selector behind one; else nothing."""
+    """A joiner between two characters of a word, or a selector behind one; else nothing."""
     text, run = found.string, found[0]
     if not _is_joined(text[found.start() - 1 : found.start()]):
         return ""
@@ -49,8 +50,8 @@ def _keep_inside(found: re.Match[str]) -> str:
     return run[0] if _SELECTOR.match(run) else ""
 
 
-def _is_joined(sign: str) -> bool:
-    return bool(sign) and unicodedata.category(sign)[0] in _JOINED
+def _is_joined(character: str) -> bool:
+    return bool(character) and unicodedata.category(character)[0] in _JOINED
 
 
 def clean_line(text: str | None) -> str:
@@ -58,11 +59,11 @@ def clean_line(text: str | None) -> str:
     return " ".join(drop_hidden(text or "").split())
 
 
-def is_joiner(sign: str) -> bool:
-    """Whether a sign is drawn only by how its neighbours are."""
-    return _JOINERS.fullmatch(sign) is not None
+def is_joiner(character: str) -> bool:
+    """Whether a character is drawn only by how its neighbours are."""
+    return _JOINERS.fullmatch(character) is not None
 
 
 def shows_letter(text: str) -> bool:
     """Whether a cleaned text has a letter or a digit that is drawn."""
-    return any(unicodedata.category(sign) in _SEEN for sign in text)
+    return any(unicodedata.category(character) in _SEEN for character in text)

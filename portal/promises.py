@@ -20,9 +20,9 @@ class JobName(Labelled):
 
     SEND_RECEIPT = "send_receipt", "Send a receipt"
     SEND_NOTICE = "send_notice", "Send a letter"
-    FETCH_FEE = "fetch_fee", "Ask what a payment cost"
+    FETCH_FEE = "fetch_fee", "Look up a payment’s fee"
     RETRY_EVENT = "retry_event", "Try an event again"
-    SETTLE_PLAN = "settle_plan", "Settle which subscription goes on"
+    SETTLE_PLAN = "settle_plan", "Decide which subscription continues"
     MATCH_LINES = "match_lines", "Match bank lines again"
 
 
@@ -58,7 +58,7 @@ class SendReceipt(Job):
 
 @dataclass(frozen=True, slots=True)
 class SendNotice(Job):
-    """Write to a gift's giver `about` a payment, a plan or another thing that happened."""
+    """Write to a gift's donor `about` a payment, a plan or another thing that happened."""
 
     name: ClassVar[JobName] = JobName.SEND_NOTICE
     letter: LetterKind

@@ -90,10 +90,10 @@ class Settings(BaseSettings):
 
     uploads: str = Field(
         default="",
-        description="The folder for givers’ proofs, never served; empty: beside the database.",
+        description="The folder for donors’ proofs, never served; empty: beside the database.",
     )
     upload_megabytes: int = Field(
-        default=10, ge=1, le=50, description="The largest proof a giver may send, in MB."
+        default=10, ge=1, le=50, description="The largest proof a donor may send, in MB."
     )
 
     @field_validator("stripe_webhook_secrets", mode="before")

@@ -197,8 +197,8 @@ def give_by_card(site: Site, number: int) -> str:
 
 def send_form(site: Site, who: str, address: str, mode: str, number: int) -> Answered:
     page = site.ask(who, address, "/give/ca")[2]
-    giver = {"last_name": f"Giver {mode} {number}", "email": f"{mode}{number}@example.org"}
-    form = FORM | giver | {"ticket": find(TICKET, page), "mode": mode, "amount": "75.53"}
+    donor = {"last_name": f"DonorDetails {mode} {number}", "email": f"{mode}{number}@example.org"}
+    form = FORM | donor | {"ticket": find(TICKET, page), "mode": mode, "amount": "75.53"}
     return site.ask(who, address, "/give/ca", form)
 
 

@@ -13,11 +13,11 @@ from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
 from portal.commands.installation import make_providers
 from portal.database import Database
-from portal.donors.giver import Giver
+from portal.donors.details import DonorDetails
 from portal.gifts.models import Gift, LedgerEntry, Plan, SubscriptionState
 from portal.intake.admission import Caller
+from portal.intake.duplicates import Sender
 from portal.intake.start import GiftOrder, Started, resume_gift, start_gift
-from portal.intake.twins import Sender
 from portal.job_queue import QueuedJob
 from portal.jobs import Jobs
 from portal.money import Money
@@ -225,7 +225,7 @@ def make_order(place: Workplace, **choices: Any) -> GiftOrder:
             frequency=given["frequency"],
             code=terms.code,
         ),
-        giver=replace(SAMPLE_GIVER, **given.get("giver", {})),
+        donor=replace(SAMPLE_DONOR, **given.get("donor", {})),
         news_wording=given["news_wording"],
         again=given["again"],
         caller=given["caller"],
@@ -233,7 +233,7 @@ def make_order(place: Workplace, **choices: Any) -> GiftOrder:
     )
 
 
-SAMPLE_GIVER = Giver(
+SAMPLE_DONOR = DonorDetails(
     first_name="Adaeze",
     last_name="O’Brien-Tremblay",
     email="Adaeze@Example.org",

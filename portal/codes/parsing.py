@@ -34,7 +34,7 @@ _SILENT_SIGNS = frozenset(".·•")
 
 
 def normalise_code(text: str) -> str:
-    """`text` in capitals without spaces, hyphens and dots, at most 40 signs.
+    """`text` in capitals without spaces, hyphens and dots, at most 40 characters.
 
     Real codes have at most 32, so that a cut text never equals one.
     """
@@ -45,16 +45,16 @@ def normalise_code(text: str) -> str:
 
 
 def _fold(text: str) -> str:
-    """One round: taking a sign out can join its neighbours, so that rounds are repeated."""
+    """One round: taking a character out can join its neighbours, so that rounds are repeated."""
     return _without_silent(unicodedata.normalize("NFKC", text).upper())
 
 
 def _without_silent(text: str) -> str:
-    return "".join(sign for sign in text if not _is_silent(sign))
+    return "".join(character for character in text if not _is_silent(character))
 
 
-def _is_silent(sign: str) -> bool:
-    return sign in _SILENT_SIGNS or unicodedata.category(sign) in _SILENT_CATEGORIES
+def _is_silent(character: str) -> bool:
+    return character in _SILENT_SIGNS or unicodedata.category(character) in _SILENT_CATEGORIES
 
 
 MODE_KEYS = get_args(ModeKey)
@@ -119,7 +119,7 @@ def parse_code(
     """The code its columns and its document describe."""
     code = normalise_code(display)
     if not 0 < len(code) <= LONGEST_CODE:
-        raise CodeError(f"{display}: code: has 1 to {LONGEST_CODE} signs")
+        raise CodeError(f"{display}: code: has 1 to {LONGEST_CODE} characters")
     if starts_at and ends_at and starts_at >= ends_at:
         raise CodeError(f"{display}: ends_at: is after starts_at")
     try:

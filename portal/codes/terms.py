@@ -101,5 +101,5 @@ class Terms:
         return next((one for one in self.currencies if one.currency == currency), None)
 
     def modes_for(self, fund: str, currency: str, frequency: str) -> tuple[Mode, ...]:
-        """The modes of a fund, in order, that take this currency in this rhythm."""
+        """The modes of a fund, in order, that take this currency in this frequency."""
         return tuple(mode for mode in self.funds[fund] if mode.takes(currency, frequency))

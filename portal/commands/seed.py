@@ -1,4 +1,4 @@
-"""Made-up gifts for a demo: booked like real ones, with ledger and story, in bulk."""
+"""Made-up gifts for a demo: booked like real ones, with ledger and history, in bulk."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -16,14 +16,14 @@ from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import Fact, FactKind, Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry
 from portal.gifts.operations import fold_name, make_token
-from portal.gifts.references import ALPHABET, LENGTH, check_sign, group
+from portal.gifts.references import ALPHABET, LENGTH, check_character, group
 from portal.gifts.words import list_words
 from portal.regions.catalogue import Catalogue, Region
 from portal.services import Act, Services
 
 BATCH = 2_000
 SPREAD = timedelta(days=730)
-# No multiple of 31, the number of signs: so no two products are the same modulo its powers.
+# No multiple of 31, the number of characters: so no two products are the same modulo its powers.
 SCATTER = 527_182_818_459
 FIRST_NAMES = (
     "Ada Amina Anaïs Chidi Chloé Daniel Efua Emeka Fatou Grace Hannah Ifeoma Jean Joy Kofi "
@@ -171,11 +171,11 @@ def reference_of(number: int) -> str:
     for _ in range(LENGTH - 1):
         left, value = divmod(left, len(ALPHABET))
         body += ALPHABET[value]
-    return group(body + check_sign(body))
+    return group(body + check_character(body))
 
 
 def _insert(session: Session, gifts: list[dict[str, Any]]) -> None:
-    """A batch with its evidence, ledger and story."""
+    """A batch with its evidence, ledger and history."""
     # Tables, not models: the unit of work would sort the rows by which values they lack.
     session.execute(sa.insert(table_of(Gift)), gifts)
     words = [

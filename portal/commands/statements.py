@@ -65,7 +65,7 @@ OPTIONS = (
     _column("status", "a word for booked or pending"),
     click.option("--date-first", type=click.Choice(list(DATE_ORDERS)), help="First in a date."),
     click.option("--decimal-mark", type=click.Choice([".", ","]), help="The decimal mark."),
-    click.option("--delimiter", help="The sign between cells."),
+    click.option("--delimiter", help="The character between cells."),
     click.option("--header-rows", type=click.IntRange(0, 50), help="Rows before the movements."),
     click.option("--footer-rows", type=click.IntRange(0, 50), help="Rows after them."),
     click.option("--debit-positive", is_flag=True, help="Money that went out has no sign."),
@@ -270,17 +270,17 @@ def _tell(services: Services, imported: "Imported") -> None:
     else:
         known = imported.lines - imported.new
         click.echo(f"Kept {imported.new} new lines; {known} were known or moved no money.")
-        _warn_of_twins(services, imported.file_id)
+        _warn_of_duplicates(services, imported.file_id)
 
 
-def _warn_of_twins(services: Services, file_id: int) -> None:
-    from portal.payments.statements.duplicates import count_twins
+def _warn_of_duplicates(services: Services, file_id: int) -> None:
+    from portal.payments.statements.duplicates import count_duplicates
 
     with services.database.read() as session:
-        twins = count_twins(session, file_id)
-    if twins:
+        duplicates = count_duplicates(session, file_id)
+    if duplicates:
         click.echo(
-            f"{twins} of them may have been told by an earlier file of another kind, and wait "
+            f"{duplicates} of them may have been told by an earlier file of another kind, and wait "
             "for a clerk, who ignores them or withdraws this file if both are of one account."
         )
 

@@ -1,1 +1,1 @@
-"""Who gives: what a gift's form says of its giver, donors by e-mail address, and consent."""
+"""Who gives: what a gift's form says of its donor, donors by e-mail address, and consent."""

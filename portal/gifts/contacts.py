@@ -1,4 +1,4 @@
-"""Correcting who gave and how they are reached: what was kept stays in the gift's story."""
+"""Correcting who gave and how they are reached: what was kept stays in the gift's history."""
 
 from collections.abc import Mapping
 

@@ -19,7 +19,7 @@ from portal.money import Money
 
 
 def _by_prefix(length: int) -> sa.String:
-    """Text that an index finds by how it begins: compared sign by sign on both engines."""
+    """Text that an index finds by its beginning: compared by character on both engines."""
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
@@ -215,7 +215,7 @@ class Gift(Base):
 
 
 class GiftWord(Base):
-    """A word by which a gift's giver is found (`portal.gifts.words`)."""
+    """A word by which a gift's donor is found (`portal.gifts.words`)."""
 
     __tablename__ = "gift_words"
     __table_args__ = (
@@ -254,7 +254,7 @@ class Evidence(Base):
 
 
 class GiftEvent(Base):
-    """One line of a gift's story: what happened, by whom and why, and the status it left."""
+    """One line of a gift's history: what happened, by whom and why, and the status it left."""
 
     __tablename__ = "gift_events"
     __table_args__ = (sa.Index("ix_gift_events_gift_id", "gift_id"),)

@@ -12,7 +12,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from portal.clock import day_in
 from portal.codes.terms import Pledge
 from portal.database import Document, insert_new, table_of
-from portal.donors.giver import Giver
+from portal.donors.details import DonorDetails
 from portal.gifts.evidence import Claim
 from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import AFTER_PAYMENT, EventKind, FactKind, Standing, Status, weigh
@@ -26,7 +26,7 @@ from portal.services import Act
 
 
 def make_token() -> str:
-    """An unguessable name for a giver's own page: 128 bits."""
+    """An unguessable name for a donor's own page: 128 bits."""
     return secrets.token_urlsafe(16)
 
 
@@ -46,7 +46,7 @@ def fold_name(first_name: str, last_name: str) -> str:
 def add_gift(
     act: Act,
     pledge: Pledge,
-    giver: Giver,
+    donor: DonorDetails,
     *,
     donor_id: int | None,
     partner: str | None,
@@ -72,20 +72,20 @@ def add_gift(
         amount_minor=pledge.total.minor,
         cover_minor=pledge.cover.minor,
         currency=pledge.total.currency,
-        first_name=giver.first_name,
-        last_name=giver.last_name,
-        email=giver.email.lower(),
-        search_name=fold_name(giver.first_name, giver.last_name),
-        given_name=fold_name(giver.first_name, ""),
-        address_line1=giver.address_line1,
-        address_line2=giver.address_line2,
-        city=giver.city,
-        province=giver.province,
-        postal_code=giver.postal_code,
-        country=giver.country,
-        locale=giver.locale,
-        dedication=giver.dedication,
-        anonymous=giver.anonymous,
+        first_name=donor.first_name,
+        last_name=donor.last_name,
+        email=donor.email.lower(),
+        search_name=fold_name(donor.first_name, donor.last_name),
+        given_name=fold_name(donor.first_name, ""),
+        address_line1=donor.address_line1,
+        address_line2=donor.address_line2,
+        city=donor.city,
+        province=donor.province,
+        postal_code=donor.postal_code,
+        country=donor.country,
+        locale=donor.locale,
+        dedication=donor.dedication,
+        anonymous=donor.anonymous,
         status=Status.PENDING,
         paid_minor=0,
         refunded_minor=0,
@@ -100,7 +100,7 @@ def add_gift(
 
 
 def keep_words(session: Session, gift: Gift) -> None:
-    """Let a gift be found by its giver's name and address as they are now."""
+    """Let a gift be found by its donor's name and address as they are now."""
     words = list_words(gift.first_name, gift.last_name, gift.email)
     session.execute(sa.delete(table_of(GiftWord)).where(table_of(GiftWord).c.gift_id == gift.id))
     if words:
@@ -129,7 +129,7 @@ def record_event(
     evidence_id: int | None = None,
     data: Document | None = None,
 ) -> None:
-    """Add a line to a gift's story."""
+    """Add a line to a gift's history."""
     row = {
         "gift_id": gift.id,
         "evidence_id": evidence_id,

@@ -20,7 +20,7 @@ from portal.money import Money
 
 
 def find_gift_by_token(session: Session, token: str) -> Gift | None:
-    """The gift of a giver's own page."""
+    """The gift of a donor's own page."""
     return session.scalar(sa.select(Gift).where(Gift.token == token))
 
 
@@ -81,7 +81,7 @@ def select_payments(gift_id: int) -> sa.Select[Evidence]:
 
 
 def list_gift_events(session: Session, gift_id: int) -> Sequence[GiftEvent]:
-    """A gift's story, oldest first."""
+    """A gift's history, oldest first."""
     return session.scalars(
         sa.select(GiftEvent).where(GiftEvent.gift_id == gift_id).order_by(GiftEvent.id)
     ).all()

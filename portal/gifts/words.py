@@ -1,4 +1,4 @@
-"""The words by which a gift's giver is found: of their name, and of their e-mail address.
+"""The words by which a gift's donor is found: of their name, and of their e-mail address.
 
 Every script is written in Latin letters (anyascii), so that Łukasz is found as Lukasz; German
 umlauts have both of their spellings; apostrophes and hyphens are dropped. The migration that
@@ -33,7 +33,7 @@ def fold_word(text: str) -> frozenset[str]:
 
 
 def list_words(first_name: str, last_name: str, email: str) -> list[str]:
-    """Every word that finds a giver, sorted; at most some dozens."""
+    """Every word that finds a donor, sorted; at most some dozens."""
     found: set[str] = {word for part in _parts(first_name, last_name) for word in fold_word(part)}
     found |= {_SPELT.sub(r"\1", word) for word in found}
     found |= {part[:LONGEST_WORD] for part in _email_parts(email)}

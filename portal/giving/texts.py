@@ -71,10 +71,10 @@ def language_name(locale: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """`sign` is an icon, `tone` its colour; both only repeat the words."""
+class StatusMessage:
+    """`icon` is its picture, `tone` its colour; both only repeat the words."""
 
-    sign: str
+    icon: str
     tone: str
     heading: str
     text: str

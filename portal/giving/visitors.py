@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 from portal import limits
 from portal.giving.form.cache import PageCache
 from portal.i18n import language
-from portal.intake.start import TWIN_WINDOW, Started
-from portal.intake.twins import Sender, hear_browser, tell_browser
+from portal.intake.duplicates import Sender, hear_browser, tell_browser
+from portal.intake.start import DUPLICATE_WINDOW, Started
 from portal.limits import anonymise
 from portal.proxies import read_unknown_proxy
 from portal.regions.catalogue import Catalogue
@@ -86,7 +86,7 @@ COOKIE, COOKIE_PATH = "started", "/give"
 def read_sender() -> Sender:
     """Who sent the form, as far as their own gift may be shown to them."""
     secret = _secret()
-    return Sender(network=_network(secret), told=hear_browser(secret, _cookie()))
+    return Sender(network=_network(secret), marks=hear_browser(secret, _cookie()))
 
 
 def _network(secret: str) -> str:
@@ -94,8 +94,8 @@ def _network(secret: str) -> str:
 
     What that proxy says is not believed for limits, but it tells visitors apart.
     """
-    told = read_unknown_proxy()
-    return anonymise(secret, f"{client_key()} {told}") if told else client_key()
+    proxy = read_unknown_proxy()
+    return anonymise(secret, f"{client_key()} {proxy}") if proxy else client_key()
 
 
 def remember_start(response: Answer, started: Started) -> Answer:
@@ -104,7 +104,7 @@ def remember_start(response: Answer, started: Started) -> Answer:
     response.set_cookie(
         COOKIE,
         tell_browser(secret, hear_browser(secret, _cookie()), started.mark),
-        max_age=TWIN_WINDOW,
+        max_age=DUPLICATE_WINDOW,
         path=COOKIE_PATH,
         secure=services().settings.is_secure,
         httponly=True,

@@ -43,7 +43,7 @@ log = get_logger()
 
 
 class ModeNotOffered(Exception):
-    """The gift can't be paid so: its region, code, currency or rhythm doesn't allow it."""
+    """The gift can't be paid so: its region, code, currency or frequency doesn't allow it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Starting a gift: keep the promise, then hand the donor on.
 
-A form that the same visitor sends again within ten minutes is known: an unpaid twin is
+A form that the same visitor sends again within ten minutes is known: an unpaid duplicate is
 resumed, a paid one asks first. The same form of anybody else is a gift of their own.
 """
 
@@ -14,19 +14,19 @@ from portal import limits
 from portal.codes.policy import Refusal, Terms, decide
 from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
-from portal.donors.giver import Giver
+from portal.donors.details import DonorDetails
 from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, lock_gift, record_event
 from portal.intake.admission import Caller
 from portal.intake.checkout import end_earlier, find_checkout, hand_off, open_checkout, page_url
-from portal.intake.twins import Sender, content_number, list_marks, mark_form
+from portal.intake.duplicates import Sender, content_number, list_marks, mark_form
 from portal.limits import anonymise
 from portal.logs import get_logger
 from portal.mail import LetterKind
 from portal.payments.models import Checkout
-from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.schedule import ReminderSchedule
 from portal.payments.transfers.watching import begin_watch
 from portal.promises import SendNotice
 from portal.regions.catalogue import Mode, Region
@@ -34,7 +34,7 @@ from portal.services import DONOR, Act, Services
 
 log = get_logger()
 
-TWIN_WINDOW = timedelta(minutes=10)
+DUPLICATE_WINDOW = timedelta(minutes=10)
 # By one network, beside what `payments.crowd` asks for. Cards are what thieves try; transfers
 # stay open when a network's cards are stopped.
 CARD_GIFTS_AN_HOUR = 600
@@ -49,13 +49,13 @@ class GiftOrder:
     """A form whose fields are right: what is promised, who gives, and how they are counted.
 
     `news_wording` is the sentence the donor ticked, or None. `again` means that they were
-    asked and want to give the same once more. `sender` is by whom a twin is known, `caller` by
+    asked and want to give the same once more. `sender` is by whom a duplicate is known, `caller` by
     whom tries are counted.
     """
 
     region: Region
     pledge: Pledge
-    giver: Giver
+    donor: DonorDetails
     news_wording: str | None
     again: bool
     caller: Caller
@@ -99,7 +99,7 @@ def start_gift(services: Services, order: GiftOrder) -> Started:
     checkout: Checkout | None = None
     with services.write(DONOR) as act:
         allowed = _count_try(act, order)
-        gift = _find_twin(act, order) if allowed else None
+        gift = _find_duplicate(act, order) if allowed else None
         if allowed and gift is None:
             gift = _keep_gift(act, order)
         if gift is not None and _is_handed_on(order, gift):
@@ -133,7 +133,7 @@ def _count_try(act: Act, order: GiftOrder) -> bool:
 def fingerprint(services: Services, order: GiftOrder) -> str:
     """The same form sent twice from one network has the same mark, which says nothing of it."""
     content = json.dumps(
-        [asdict(order.pledge), asdict(order.giver)],
+        [asdict(order.pledge), asdict(order.donor)],
         default=str,
         sort_keys=True,
     )
@@ -141,31 +141,31 @@ def fingerprint(services: Services, order: GiftOrder) -> str:
     return mark_form(secret, content, order.sender.network)
 
 
-def _find_twin(act: Act, order: GiftOrder) -> Gift | None:
+def _find_duplicate(act: Act, order: GiftOrder) -> Gift | None:
     """The gift this visitor started with this very form a moment ago, unless it is over."""
     mark = fingerprint(act.services, order)
     if act.session.get_bind().dialect.name == "postgresql":
         # Two clicks at once: the second waits here until the first gift is committed.
         act.session.execute(sa.select(sa.func.pg_advisory_xact_lock(content_number(mark))))
-    twin_id = act.session.scalar(
+    duplicate_id = act.session.scalar(
         sa.select(Gift.id)
         .where(
             Gift.fingerprint.in_(list_marks(mark, order.sender)),
-            Gift.created_at > act.now - TWIN_WINDOW,
+            Gift.created_at > act.now - DUPLICATE_WINDOW,
         )
-        .order_by(Gift.fingerprint.in_(order.sender.told).desc(), Gift.id.desc())
+        .order_by(Gift.fingerprint.in_(order.sender.marks).desc(), Gift.id.desc())
         .limit(1)
     )
-    if twin_id is None:
+    if duplicate_id is None:
         return None
-    twin = lock_gift(act.session, twin_id)
-    if twin.status in {Status.FAILED, Status.EXPIRED}:
+    duplicate = lock_gift(act.session, duplicate_id)
+    if duplicate.status in {Status.FAILED, Status.EXPIRED}:
         return None
-    if twin.status.is_received or twin.status is Status.PROCESSING:
+    if duplicate.status.is_received or duplicate.status is Status.PROCESSING:
         if order.again:
             return None
-        raise GaveAMomentAgo(twin.token)
-    return twin
+        raise GaveAMomentAgo(duplicate.token)
+    return duplicate
 
 
 def _decide(act: Act, pledge: Pledge) -> Terms:
@@ -179,13 +179,13 @@ def _decide(act: Act, pledge: Pledge) -> Terms:
 
 def _keep_gift(act: Act, order: GiftOrder) -> Gift:
     terms = _decide(act, order.pledge)
-    donor = find_or_add_donor(act, order.giver.email)
+    donor = find_or_add_donor(act, order.donor.email)
     is_monthly = order.pledge.frequency is Frequency.MONTHLY
     plan = add_plan(act, donor.id, order.pledge.total) if is_monthly else None
     gift = add_gift(
         act,
         order.pledge,
-        order.giver,
+        order.donor,
         donor_id=donor.id,
         partner=terms.partner,
         plan_id=plan.id if plan else None,
@@ -196,7 +196,7 @@ def _keep_gift(act: Act, order: GiftOrder) -> Gift:
             act,
             donor,
             wording=order.news_wording,
-            locale=order.giver.locale,
+            locale=order.donor.locale,
             source=f"gift {gift.reference}",
             gift_id=gift.id,
         )
@@ -213,7 +213,7 @@ def instruct(act: Act, gift: Gift, mode: Mode) -> None:
 
     One address gets few such letters an hour; the gift's page tells the same.
     """
-    watch = begin_watch(act, gift.id, Care.of(mode))
+    watch = begin_watch(act, gift.id, ReminderSchedule.of(mode))
     reader = anonymise(act.services.settings.secret_key.get_secret_value(), gift.email)
     if not limits.hit(
         act.session, "letters", reader, limit=LETTERS_AN_HOUR, seconds=3600, now=act.now

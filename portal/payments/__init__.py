@@ -1,1 +1,1 @@
-"""How money comes: Stripe, its webhooks, and the one door all evidence goes through."""
+"""How money comes: Stripe, its webhooks, and the one way in all evidence goes through."""

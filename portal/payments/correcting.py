@@ -1,4 +1,4 @@
-"""Correcting a giver with all that follows: the plan's months, and the receipts that were wrong."""
+"""Correcting a donor with all that follows: the plan's months, and the receipts that were wrong."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Corrected:
     receipts: Sequence[Receipt]
 
 
-def correct_giver(
+def correct_donor(
     act: Act, gift: Gift, right: Contact, *, why: str, replaces: bool | None
 ) -> Corrected:
     """Correct a locked gift and its plan's months; see `correct_contact` for `right`.

@@ -29,7 +29,7 @@ ABOUT_PLANS = frozenset({LetterKind.RENEWAL_FAILED, LetterKind.MONTHLY_ENDED})
 
 
 def send_notice(services: Services, kind: LetterKind, gift_id: int, *, about: str) -> None:
-    """Write to the giver about one thing that happened, once."""
+    """Write to the donor about one thing that happened, once."""
     now = services.clock.now()
     with services.database.read() as session:
         gift = session.get_one(Gift, gift_id)
@@ -84,7 +84,7 @@ def _monthly(session: Session, gift: Gift) -> Money:
 
 
 def _is_reminder_moot(session: Session, gift: Gift, subject: str) -> bool:
-    """Whether the gift was paid, its giver wrote, or its mode changed since it was promised."""
+    """Whether the gift was paid, its donor wrote, or its mode changed since it was promised."""
     watch = find_watch(session, gift.id)
     return not is_wanted(gift, watch) or not subject.startswith(f"{watch.round if watch else 0}-")
 
@@ -139,7 +139,7 @@ def _instructions(gift: Gift, region: Region, due: str) -> dict[str, Any]:
 def write_notice(
     settings: Settings, kind: LetterKind, gift: Gift, region: Region, sums: Sums
 ) -> Letter:
-    """The letter in the giver's language."""
+    """The letter in the donor's language."""
     gift_url = f"{settings.base_url}/gift/{gift.token}"
     with use_locale(gift.locale):
         due = format_money(sums.due, gift.locale)

@@ -93,7 +93,7 @@ class Problem(Labelled):
         "at Stripe to snapshot payloads.",
     )
     NO_GIFT = "no such gift", "It names no gift that is here."
-    UNATTRIBUTED = "unattributed", "Its money was booked without a giver."
+    UNATTRIBUTED = "unattributed", "Its money was booked without a donor."
     NOT_A_GIFT = "not a gift of this portal", "It is about no gift of this portal."
     OTHER_INSTALLATION = (
         "another installation",

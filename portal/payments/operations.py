@@ -1,4 +1,4 @@
-"""The one door: every piece of evidence about money is booked by `accept`.
+"""The one way in: every piece of evidence about money is booked by `accept`.
 
 One transaction stores the evidence, posts the ledger, derives the status, reserves the
 receipt's number and promises the mail. Repeating it, in any order, changes nothing more.
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
 from portal.database import table_of
-from portal.donors.giver import Giver
+from portal.donors.details import DonorDetails
 from portal.gifts.evidence import Claim, Provider
 from portal.gifts.lifecycle import RECEIVED, EventKind, FactKind, Status
 from portal.gifts.models import Gift
@@ -91,7 +91,7 @@ def _promise_notice(act: Act, gift: Gift, claim: Claim) -> None:
 def accept_unattributed(
     act: Act, claim: Claim, *, why: str, beside: Gift | None, region: str = "", mode: str = "card"
 ) -> Booked:
-    """Book money that no gift promised as a gift without a giver, so that none is dropped.
+    """Book money that no gift promised as a gift without a donor, so that none is dropped.
 
     `beside` is the gift it came with and did not fit; without one, `region` and `mode` say
     where and how it came, and the region's first fund gets it.
@@ -111,7 +111,7 @@ def accept_unattributed(
             frequency=Frequency.ONCE,
             code=None,
         )
-        nobody = Giver(first_name="", last_name="", email="")
+        nobody = DonorDetails(first_name="", last_name="", email="")
         gift = add_gift(
             act,
             pledge,

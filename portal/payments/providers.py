@@ -220,6 +220,6 @@ class Providers:
 
     @property
     def card_origins(self) -> tuple[str, ...]:
-        """Where pages for a giver's cards stand."""
+        """Where pages for a donor's cards stand."""
         parts = (one.monthly for one in self._by_name.values())
         return tuple(one.card_origin for one in parts if one is not None)

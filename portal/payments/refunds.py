@@ -186,14 +186,14 @@ def _check_wish(before: Money, money: Money, *, is_late: bool) -> None:
     if is_late:
         raise RefundRefused(
             gettext(
-                "This was asked for a day ago or more. See in the gift’s story what became of it "
+                "This was asked for a day ago or more. See in the gift’s history what became of it "
                 "before you ask anew."
             )
         )
 
 
 def _keep_wish(act: Act, gift: Gift, wish: Wish, payments: dict[str, Payment]) -> Refund:
-    """The row of a new wish, and its line in the gift's story."""
+    """The row of a new wish, and its line in the gift's history."""
     payment = _refundable_payment(act.session, gift, payments, wish.money)
     refund = Refund(
         gift_id=gift.id,
@@ -240,11 +240,11 @@ def find_payments(services: Services, gift_id: int) -> dict[str, Payment]:
         paid = _list_payments(session, gift_id)
     found: dict[str, Payment] = {}
     for provider in services.providers:
-        told = [own_id(one.source, one.subject) for one in paid if one.source == provider.name]
-        if not told or provider.refunds is None:
+        evidence = [own_id(one.source, one.subject) for one in paid if one.source == provider.name]
+        if not evidence or provider.refunds is None:
             continue
         with _plain_sentences(provider):
-            own_ids = provider.refunds.find_payments(told)
+            own_ids = provider.refunds.find_payments(evidence)
         found |= {
             name_of(provider.name, subject): Payment(provider.name, payment)
             for subject, payment in own_ids.items()
@@ -280,14 +280,14 @@ def _list_payments(session: Session, gift_id: int) -> Sequence[Evidence]:
 
 def _count_taken(session: Session, gift_id: int) -> dict[str, int]:
     """What refunds and disputes hold of each payment, by its name."""
-    told = session.scalars(
+    evidence = session.scalars(
         sa.select(Evidence).where(
             Evidence.gift_id == gift_id, Evidence.fact.in_([*TAKES, *RETURNS])
         )
     ).all()
-    returned = {one.subject for one in told if one.fact in RETURNS}
-    lost = {one.subject for one in told if one.fact == FactKind.DISPUTE_LOST}
-    held = {one.subject: one for one in told if one.fact in TAKES}
+    returned = {one.subject for one in evidence if one.fact in RETURNS}
+    lost = {one.subject for one in evidence if one.fact == FactKind.DISPUTE_LOST}
+    held = {one.subject: one for one in evidence if one.fact in TAKES}
     taken: dict[str, int] = {}
     for subject, one in held.items():
         if subject in lost or subject not in returned:

@@ -54,12 +54,12 @@ TEXTS = {
     ),
     Status.PARTLY_REFUNDED.value: (
         "Partly refunded",
-        "%(amount)s of this gift went back to its giver, most recently on %(day)s. "
+        "%(amount)s of this gift went back to its donor, most recently on %(day)s. "
         "Only the rest remains a gift.",
     ),
     Status.CHARGED_BACK.value: (
         "Payment reversed",
-        "All of this gift, %(amount)s, went back to its giver; the bank reversed the payment on "
+        "All of this gift, %(amount)s, went back to its donor; the bank reversed the payment on "
         "%(day)s. This document no longer acknowledges a gift.",
     ),
     VOID: (
@@ -92,7 +92,7 @@ def issue_day(timezone: str, at: datetime) -> datetime:
 def compose_snapshot(gift: Gift, region: Region, at: datetime, replaces: str = "") -> Document:
     """All that the receipt of `gift`, issued at `at`, says; its number comes later.
 
-    A gift that is anonymous to the public still has a receipt in its giver's name.
+    A gift that is anonymous to the public still has a receipt in its donor's name.
     `replaces` is the number of the cancelled receipt in whose place this one stands.
     """
     locale, issuer = gift.locale, region.issuer

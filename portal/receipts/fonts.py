@@ -79,44 +79,48 @@ def _covered() -> frozenset[int]:
 def drawable(text: str) -> str:
     """`text` as the fonts can draw it: normal form C, nothing hidden, no gaps."""
     # Once more, since a joiner has lost what it joined where a picture was left out.
-    return drop_hidden("".join(_draw(sign) for sign in drop_hidden(text)))
+    return drop_hidden("".join(_draw(character) for character in drop_hidden(text)))
 
 
 def list_undrawable(text: str) -> tuple[str, ...]:
-    """The signs of a cleaned text that a receipt would leave out, in order and once each."""
-    return tuple(dict.fromkeys(sign for sign in text if _is_lost(sign)))
+    """The characters of a cleaned text that a receipt would leave out, in order and once each."""
+    return tuple(dict.fromkeys(character for character in text if _is_lost(character)))
 
 
-def _is_lost(sign: str) -> bool:
+def _is_lost(character: str) -> bool:
     """Whether nothing would stand for it; marks and joiners only change their neighbours."""
-    return unicodedata.category(sign)[0] not in "MZ" and not is_joiner(sign) and not _draw(sign)
+    return (
+        unicodedata.category(character)[0] not in "MZ"
+        and not is_joiner(character)
+        and not _draw(character)
+    )
 
 
-def _draw(sign: str) -> str:
-    if sign.isspace():
+def _draw(character: str) -> str:
+    if character.isspace():
         return " "
-    if _is_plain(sign) or is_joiner(sign):
-        return sign
-    if unicodedata.category(sign) == "Cn":
+    if _is_plain(character) or is_joiner(character):
+        return character
+    if unicodedata.category(character) == "Cn":
         return ""
-    if ord(sign) in _covered():
-        return sign
-    return "" if unicodedata.category(sign) in PICTURES else _in_latin(sign)
+    if ord(character) in _covered():
+        return character
+    return "" if unicodedata.category(character) in PICTURES else _in_latin(character)
 
 
-def _is_plain(sign: str) -> bool:
-    return any(first <= ord(sign) <= last for first, last in PLAIN)
+def _is_plain(character: str) -> bool:
+    return any(first <= ord(character) <= last for first, last in PLAIN)
 
 
-def _in_latin(sign: str) -> str:
+def _in_latin(character: str) -> str:
     # Imported here, as above: its tables are rarely wanted.
     from anyascii import anyascii  # noqa: PLC0415
 
-    return str(anyascii(sign))
+    return str(anyascii(character))
 
 
 ADDRESS_FIELDS = ("address_line1", "address_line2", "city", "province", "postal_code", "country")
-MOST_SIGNS = 5
+MOST_CHARACTERS = 5
 
 
 class Typed(Protocol):
@@ -133,8 +137,11 @@ def check_signs(form: Typed, names: Iterable[str]) -> None:
     for name in names:
         lost = list_undrawable(form[name].data or "") if name in form else ()
         if lost and not form[name].errors:
-            signs = " ".join(lost[:MOST_SIGNS])
-            form.refuse(name, gettext("Leave out %(signs)s: a receipt can’t show it", signs=signs))
+            characters = " ".join(lost[:MOST_CHARACTERS])
+            form.refuse(
+                name,
+                gettext("Leave out %(characters)s: a receipt can’t show it", characters=characters),
+            )
 
 
 def check_postal_code(form: Typed, address: AddressFormat) -> None:

@@ -1,4 +1,4 @@
-"""The letter that brings a receipt, in its giver's language, with the PDF attached."""
+"""The letter that brings a receipt, in its donor's language, with the PDF attached."""
 
 from portal.gifts.models import Gift
 from portal.mail import LetterKind, render_letter

@@ -209,17 +209,17 @@ def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
         )
 
 
-CORRECTED = "What it says of the giver was corrected; a new document replaces it."
+CORRECTED = "What it says of the donor was corrected; a new document replaces it."
 
 
 def is_outdated(receipt: Receipt, gift: Gift, region: Region) -> bool:
-    """Whether the face says something else of the giver, or in another language, than the gift."""
+    """Whether the face says something else of the donor, or in another language, than the gift."""
     right = {"name": gift.name, "address": address_lines(gift, region.issuer.country)}
     return receipt.locale != gift.locale or receipt.snapshot["donor"] != right
 
 
 def correct_receipt(act: Act, gift: Gift, region: Region) -> Receipt | None:
-    """The number a corrected giver gets: a first one, or one in place of an outdated receipt.
+    """The number a corrected donor gets: a first one, or one in place of an outdated receipt.
 
     The gift must be locked. None where nothing is due, or the face has no fault.
     """

@@ -1,4 +1,4 @@
-"""Receipts on their way to their givers: many at once, each once."""
+"""Receipts on their way to their donors: many at once, each once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A receipt that is to go to its giver now."""
+    """A receipt that is to go to its donor now."""
 
     wish: Wish
     receipt: Receipt
@@ -54,7 +54,7 @@ def send_receipt(
 
 
 def send_receipts(services: Services, wishes: Sequence[Wish]) -> dict[Wish, Exception]:
-    """Send receipts to their givers with the PDF: each once, and once more for each other name.
+    """Send receipts to their donors with the PDF: each once, and once more for each other name.
 
     They go to the gifts' addresses as they are now. Safe to repeat after a crash; does nothing
     for a cancelled receipt or a gift without an address. Returns what kept some of them back.

@@ -90,7 +90,7 @@ def gift_cells(dialect: str) -> list[Cell]:
         words("partner"),
         Cell("mode", Gift.mode, True),
         Cell("frequency", Gift.frequency),
-        *_giver_cells(words),
+        *_donor_cells(words),
         Cell("receipt", _receipt_label()),
     ]
 
@@ -115,7 +115,7 @@ def _gift_money_cells() -> list[Cell]:
     ]
 
 
-def _giver_cells(words: Callable[[str], Cell]) -> list[Cell]:
+def _donor_cells(words: Callable[[str], Cell]) -> list[Cell]:
     return [
         words("first_name"),
         words("last_name"),

@@ -123,7 +123,7 @@ def _ifsc(value: str) -> str | None:
 
 def is_nuban(bank_code: str, number: str) -> bool:
     """Whether the last of ten digits is the check digit over the bank's code and the others."""
-    digits = [int(sign) for sign in bank_code + number[:-1]]
+    digits = [int(character) for character in bank_code + number[:-1]]
     total = sum(
         digit * weight for digit, weight in zip(digits, (3, 7, 3) * len(digits), strict=False)
     )
@@ -144,7 +144,9 @@ FIELDS: dict[str, AccountField] = {
         _checked(iban, iban.format),
     ),
     "bic": AccountField(
-        {"en": "BIC (SWIFT)", "fr": "BIC (SWIFT)"}, "is a BIC of 8 or 11 signs", _checked(bic, str)
+        {"en": "BIC (SWIFT)", "fr": "BIC (SWIFT)"},
+        "is a BIC of 8 or 11 characters",
+        _checked(bic, str),
     ),
     "sort_code": AccountField(
         {"en": "Sort code", "fr": "Code guichet (sort code)"}, "is six digits", _digits(6, 2)
@@ -197,5 +199,5 @@ SCHEMES: dict[str, Scheme] = {
 
 
 def is_number_of(kind: str, number: str) -> bool:
-    """Whether an account number has the length and signs of its kind."""
+    """Whether an account number has the length and characters of its kind."""
     return re.fullmatch(SCHEMES[kind].number, _plain(number), flags=re.ASCII) is not None

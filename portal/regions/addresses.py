@@ -23,7 +23,7 @@ class Province:
 class AddressFormat:
     """The address fields of a region; an empty label means that the field is not asked.
 
-    `postal_pattern` is a regular expression over the code in capitals without the signs
+    `postal_pattern` is a regular expression over the code in capitals without the characters
     in `postal_ignored`; `postal_canonical` puts its groups together again (`\\1 \\2`).
     `required` names form fields, such as `address_line1`.
     """

@@ -1,4 +1,4 @@
-"""The catalogue's records: what a region offers a giver. Pure, frozen, read from data."""
+"""The catalogue's records: what a region offers a donor. Pure, frozen, read from data."""
 
 import re
 from collections.abc import Mapping
@@ -144,7 +144,7 @@ class ReceiptScheme:
 
 
 class Proof(StrEnum):
-    """Whether the giver may, or is asked to, send a picture of what they paid."""
+    """Whether the donor may, or is asked to, send a picture of what they paid."""
 
     NONE = "none"
     WELCOME = "welcome"
@@ -153,7 +153,7 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferRules:
-    """When a giver whose transfer has not come is reminded, and when the gift is given up."""
+    """When a donor whose transfer has not come is reminded, and when the gift is given up."""
 
     remind_after_days: tuple[Whole, ...] = (3, 10)
     expire_after_days: Whole = 60
@@ -164,13 +164,13 @@ class Security:
     """An e-Transfer's question and answer; with autodeposit only for banks that insist."""
 
     question: Annotated[
-        str, holding(lambda text: 1 <= len(text) <= 40, "has 1 to 40 signs, as banks take")
+        str, holding(lambda text: 1 <= len(text) <= 40, "has 1 to 40 characters, as banks take")
     ]
     answer: Annotated[
         str,
         holding(
             lambda text: 3 <= len(text) <= 25 and " " not in text,
-            "has 3 to 25 signs and no space, as banks take",
+            "has 3 to 25 characters and no space, as banks take",
         ),
     ]
     autodeposit: Flag = True
@@ -196,7 +196,7 @@ UNIT: Texts = {"en": "Sent in", "fr": "Unité d’envoi"}
 class Mode:
     """One mode of payment as a card on the form, and what its gift's page tells to do.
 
-    `provider` is who takes the payment, None where its giver is told how to send it. `steps`
+    `provider` is who takes the payment, None where its donor is told how to send it. `steps`
     are templates with `{amount}`, `{reference}` and `{recipient}`, and so may `link`, a wallet's
     address. `unit` is what a wallet counts in, in words. Empty `currencies` means all of the
     region. `stripe_allowed` and `stripe_excluded` are Stripe's payment method types.
@@ -228,11 +228,11 @@ class Mode:
 
     @property
     def is_instructed(self) -> bool:
-        """Whether its giver sends the money themselves; else they are handed to a provider."""
+        """Whether its donor sends the money themselves; else they are handed to a provider."""
         return self.provider is None
 
     def takes(self, currency: str, frequency: str) -> bool:
-        """Whether a gift in this currency and rhythm can be paid so."""
+        """Whether a gift in this currency and frequency can be paid so."""
         known = not self.currencies or currency in self.currencies
         return known and frequency in self.frequencies
 
@@ -329,7 +329,7 @@ class Region:
         return tuple(mode for mode in self.modes if mode.offered)
 
     def modes_for(self, currency: str, frequency: str) -> tuple[Mode, ...]:
-        """The modes, in order, that take this currency in this rhythm."""
+        """The modes, in order, that take this currency in this frequency."""
         return tuple(mode for mode in self.offered if mode.takes(currency, frequency))
 
 

@@ -1,7 +1,7 @@
 """A region's document as a data file or the database holds it, where its records differ from it.
 
 A mode of payment is of one of three kinds: Stripe charges for it, or another provider, or its
-giver follows instructions. Each has fields of its own, and a field of another kind is none here.
+donor follows instructions. Each has fields of its own, and a field of another kind is none here.
 """
 
 import re
@@ -244,7 +244,7 @@ class ProviderMode(ChargedMode):
 
 
 class InstructedMode(ModeTable):
-    """A mode whose giver sends the money themselves, as they are told."""
+    """A mode whose donor sends the money themselves, as they are told."""
 
     kind: Literal["instructions"]
     frequencies: Annotated[

@@ -1,7 +1,7 @@
 """Which modes of payment can work in this installation, and why others can't: pure.
 
 A mode that can't work is not offered for new gifts; it still serves gifts begun before. None
-needs mail: a gift's own page tells its giver all that the letter does.
+needs mail: a gift's own page tells its donor all that the letter does.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _find_lack_of(mode: Mode, provider: str, means: Means) -> Lack | None:
 
 
 def _leads_somewhere(mode: Mode) -> bool:
-    """Whether a giver learns where the money goes: all places that the texts name are known."""
+    """Whether a donor learns where the money goes: all places that the texts name are known."""
     texts = [mode.link, *(text for step in mode.steps for text in step.values())]
     if any(RECIPIENT in text for text in texts):
         return bool(mode.recipient.strip())

@@ -60,8 +60,8 @@ def prevent_dispute(world: World, charge_id: str) -> Json | None:
     charge = world.get("charge", charge_id)
     if not _can_dispute(charge, _left(charge)):
         return None
-    told = _dispute(world, charge, world.new_id("dp"), _left(charge))
-    dispute = world.add(told | {"balance_transactions": [], "status": "prevented"})
+    made = _dispute(world, charge, world.new_id("dp"), _left(charge))
+    dispute = world.add(made | {"balance_transactions": [], "status": "prevented"})
     emit(world, "charge.dispute.created", dispute)
     emit(world, "charge.dispute.closed", dispute)
     return dispute

@@ -28,7 +28,7 @@ async def live(
     begin: Callable[[], None],
     finish: Callable[[], Awaitable[None]],
 ) -> None:
-    """Follow ASGI's lifespan: `begin` before the first request, `finish` once a stop is asked.
+    """Follow ASGI's lifespan: `begin` before the first request, `finish` once a stop is asked for.
 
     The server drops what it has not handed over yet as soon as it hears a signal, and tells the
     app only after all requests. So the first signal is ours, and when all is finished the server
@@ -99,7 +99,7 @@ STOP_STEP_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WholeRequest:
     """A request whose body is here; `length` in bytes, None without a body."""
 
     scope: Scope
@@ -167,12 +167,12 @@ class WholeRequests:
         Whoever still comes is served meanwhile, and not waited for.
         """
         now = asyncio.get_running_loop().time
-        told, begun = now(), set(self.connections.busy)
+        asked_at, begun = now(), set(self.connections.busy)
         self.held.stop()
         self.streams.stop()
         self.connections.is_stopping = True
-        while self.connections.busy and now() - told < self.limits.stop_seconds:
-            if now() - told > self.limits.farewell_seconds * 2 and begun.isdisjoint(
+        while self.connections.busy and now() - asked_at < self.limits.stop_seconds:
+            if now() - asked_at > self.limits.farewell_seconds * 2 and begun.isdisjoint(
                 self.connections.busy
             ):
                 return
@@ -183,12 +183,12 @@ class WholeRequests:
         try:
             announced = announced_bytes(scope)
             if announced is None:
-                await self._answer(Asked(scope, visitor, io.BytesIO(), None), receive, send)
+                await self._answer(WholeRequest(scope, visitor, io.BytesIO(), None), receive, send)
                 return
             with self._received(scope, visitor) as (arrival, body):
                 length = await self._receive(arrival, announced, receive)
                 body.seek(0)
-                await self._answer(Asked(scope, visitor, body, length), receive, send)
+                await self._answer(WholeRequest(scope, visitor, body, length), receive, send)
         except BodyRefused as refused:
             await self._refuse(send, refused.status)
         except TooManyWait:
@@ -209,12 +209,12 @@ class WholeRequests:
             return announced
         return await arrival.receive(receive)
 
-    async def _answer(self, asked: Asked, receive: Receive, send: Send) -> None:
-        environ = environ_of(asked.scope, asked.body, asked.length)
+    async def _answer(self, request: WholeRequest, receive: Receive, send: Send) -> None:
+        environ = environ_of(request.scope, request.body, request.length)
         turns = self.health if environ["PATH_INFO"] == HEALTH else self.turns
         answer = Answer(self.app, environ, self.limits.whole_answer, self.limits.piece_bytes)
         try:
-            await turns.run(asked.visitor, answer.start)
+            await turns.run(request.visitor, answer.start)
         except TooManyWait:
             raise
         except Exception as error:
@@ -222,16 +222,18 @@ class WholeRequests:
             await self._refuse(send, 500)
             return
         if answer.whole is None:
-            await self._stream(asked, answer, receive, send)
+            await self._stream(request, answer, receive, send)
             return
         await send(answer.head())
         await send({"type": "http.response.body", "body": answer.whole})
 
-    async def _stream(self, asked: Asked, answer: Answer, receive: Receive, send: Send) -> None:
+    async def _stream(
+        self, request: WholeRequest, answer: Answer, receive: Receive, send: Send
+    ) -> None:
         """Send a long answer, if there is room for one more; a thread works on each piece."""
 
         async def work(step: Callable[[], Any]) -> Any:
-            return await self.turns.run(asked.visitor, step)
+            return await self.turns.run(request.visitor, step)
 
         if self.streams.is_full:
             await work(answer.close)

@@ -1,6 +1,6 @@
 """Passwords: argon2id hashes, and what may be one.
 
-Parameters are OWASP's second choice (19 MiB, 2 passes), which keeps sign-in near 30 ms
+Parameters are OWASP's second choice (19 MiB, 2 passes), which keeps character-in near 30 ms
 and a worker's memory small.
 """
 
@@ -93,5 +93,5 @@ def _nobodys_hash() -> str:
 
 
 def _normalise(password: str) -> str:
-    # The same accented letter can be typed as one sign or as two.
+    # The same accented letter can be typed as one character or as two.
     return unicodedata.normalize("NFKC", password)[: LONGEST + 1]

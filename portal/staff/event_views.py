@@ -49,7 +49,7 @@ def claim_event(event_id: int) -> ResponseReturnValue:
         act.note("event_claim", f"event:{event_id}", {"event": event.stripe_event_id})
     outcome = _inbox_of(event).claim(services(), event_id)
     is_booked = outcome.state is EventState.PROCESSED
-    flash(gettext("The event is applied.") if is_booked else _say_why(outcome))
+    flash(gettext("The event is booked.") if is_booked else _say_why(outcome))
     return redirect(url_for("staff.events", of="others"), 303)
 
 
@@ -78,15 +78,15 @@ def _apply_again(event: StripeEvent) -> str:
         return _say_why(error.outcome)
     except ProviderUnavailable:
         return gettext(
-            "%(provider)s can’t be reached just now. The event stays; try again in a minute.",
+            "%(provider)s can’t be reached just now. The event is kept; try again in a minute.",
             provider=say(SOURCES, event.provider),
         )
     if outcome.state in DONE and not outcome.problem:
-        return gettext("The event is applied.")
+        return gettext("The event is booked.")
     return _say_why(outcome)
 
 
 def _say_why(outcome: Outcome) -> str:
     """Why it was not: it waits, can't be read, or is none of ours."""
     why = say_problem(outcome.problem) or gettext("Its gift is not known yet.")
-    return gettext("The event is not applied. %(why)s", why=why)
+    return gettext("The event was not booked. %(why)s", why=why)

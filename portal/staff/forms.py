@@ -58,7 +58,7 @@ class SignInForm(PortalForm):
 
 
 class PasswordForm(PortalForm):
-    current = SecretField(ask="Enter the password you have now")
+    current = SecretField(ask="Enter your current password")
     password = SecretField(ask="Enter a new password")
 
 
@@ -86,7 +86,7 @@ class RoleForm(PortalForm):
 class StopForm(PortalForm):
     """Why a monthly gift is ended by staff."""
 
-    reason = LineField(ask="Enter a reason, for the gift’s story", longest=LONGEST_REASON)
+    reason = LineField(ask="Enter a reason, for the gift’s history", longest=LONGEST_REASON)
 
 
 class WithdrawForm(PortalForm):
@@ -99,7 +99,7 @@ class RefundForm(PortalForm):
     """How much, and why; `once` tells a second sending of the same form."""
 
     amount = AmountField()
-    reason = LineField(ask="Enter a reason, for the gift’s story", longest=LONGEST_REASON)
+    reason = LineField(ask="Enter a reason, for the gift’s history", longest=LONGEST_REASON)
     once = LineField(ask="Open this page again before you send it", longest=64)
 
     def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:

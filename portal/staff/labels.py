@@ -29,37 +29,37 @@ ACTS = {
     "password_change": "Changed the password",
     "user_add": "Added an account",
     "user_role": "Changed a role",
-    "user_activate": "Opened an account again",
+    "user_activate": "Reopened an account",
     "user_deactivate": "Closed an account",
     "receipt_resend": "Sent the receipt again",
-    "contact_correct": "Corrected the giver’s details",
+    "contact_correct": "Corrected the donor’s details",
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
     "refund_unanswered": "Asked for a refund that was not answered",
     "plan_stop": "Ended a monthly gift",
     "export": "Exported gifts",
     "proof_opened": "Opened a proof",
-    "expiry_set": "Changed how long the gift is kept open",
-    "event_retry": "Tried an event again",
-    "event_claim": "Booked an event of others",
-    "job_retry": "Tried a job again",
-    "statement_import": "Imported a bank’s file",
-    "file_withdraw": "Withdrew a bank’s file",
+    "expiry_set": "Changed how long the gift stays open",
+    "event_retry": "Retried an event",
+    "event_claim": "Booked an event from elsewhere",
+    "job_retry": "Retried a job",
+    "statement_import": "Imported a bank file",
+    "file_withdraw": "Withdrew a bank file",
     "lines_confirm": "Confirmed bank lines",
     "lines_ignore": "Ignored bank lines",
     "lines_export": "Exported bank lines",
     "line_match": "Booked a bank line",
-    "line_claim": "Booked a bank line without a giver",
-    "line_reopen": "Opened a bank line again",
-    "line_undo": "Took a match back",
-    "gift_receive": "Booked money they saw",
-    "gift_unreceive": "Took back money they had booked",
-    "gift_settle": "Counted a gift as whole",
+    "line_claim": "Booked a bank line without a donor",
+    "line_reopen": "Reopened a bank line",
+    "line_undo": "Undid a match",
+    "gift_receive": "Recorded a payment they saw",
+    "gift_unreceive": "Undid a payment they had recorded",
+    "gift_settle": "Accepted a gift as paid in full",
     "mode_move": "Moved a mode of payment",
     "mode_offer": "Offered a mode of payment",
     "mode_withdraw": "Took a mode of payment off the form",
     "mode_edit": "Changed a mode of payment",
-    "region_restore": "Took a region back to its file",
+    "region_restore": "Returned a region to its file",
     "region_remove": "Took a region out of the catalogue",
     "region_readmit": "Put a region back into the catalogue",
 }
@@ -97,9 +97,9 @@ ACCOUNT_KINDS = {
 }
 REASONS = {
     Reason.REFERENCE_EXACT: "names the reference",
-    Reason.REFERENCE_CORRECTED: "names the reference with a slip",
+    Reason.REFERENCE_CORRECTED: "names the reference with a typing error",
     Reason.REFERENCE_DOUBTFUL: "may name the reference",
-    Reason.NOTICE_REFERENCE: "Interac’s notice names it",
+    Reason.NOTICE_REFERENCE: "named in Interac’s notice",
     Reason.EMAIL: "same e-mail",
     Reason.EMAIL_DIFFERS: "another e-mail",
     Reason.ALIAS: "known payer",
@@ -110,16 +110,16 @@ REASONS = {
     Reason.AMOUNT_LESS: "less than is due",
     Reason.AMOUNT_MORE: "more than is due",
     Reason.CURRENCY_FOREIGN: "another currency",
-    Reason.LONG_AGO: "promised long ago",
+    Reason.LONG_AGO: "promised long before",
     Reason.BEFORE_PROMISE: "before the promise",
     Reason.SEVERAL_NAMED: "several references",
     Reason.NAMES_ANOTHER: "names another gift",
     Reason.PAID_ELSEWHERE: "paid elsewhere",
-    Reason.CLAIMED_TWICE: "another line claims it too",
-    Reason.TAKEN: "another line fits better",
+    Reason.CLAIMED_TWICE: "another line also matches it",
+    Reason.TAKEN: "another line matches better",
     Reason.REVERSED: "may have been returned",
-    Reason.TAKEN_BACK: "taken back before",
-    Reason.TOLD_TWICE: "perhaps told twice",
+    Reason.TAKEN_BACK: "undone before",
+    Reason.REPORTED_TWICE: "possible duplicate",
     Reason.CORRECTED: "corrected by the bank",
 }
 FREQUENCIES = {"once": "One-off", "monthly": "Monthly"}
@@ -135,7 +135,7 @@ def say_problem(problem: str) -> str:
     if not problem or problem in {*Problem}:
         return Problem(problem).label if problem else ""
     return gettext(
-        "The portal stumbled over it (%(name)s). It was not booked, and is tried again.",
+        "The portal ran into an error (%(name)s). It was not booked, and will be tried again.",
         name=problem,
     )
 
@@ -166,7 +166,7 @@ def name_funds(catalogue: Catalogue) -> dict[str, str]:
 
 
 def name_modes(catalogue: Catalogue) -> dict[tuple[str, str], str]:
-    """Every mode of payment by region and key, called as its givers are told."""
+    """Every mode of payment by region and key, called as its donors are told."""
     return {
         (region.slug, mode.key): pick(mode.label)
         for region in catalogue.regions.values()

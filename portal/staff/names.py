@@ -19,7 +19,7 @@ class Names:
     modes_by_region: dict[tuple[str, str], str]
 
     def mode(self, region: str, key: str) -> str:
-        """What the givers of a region were told this mode is."""
+        """What the donors of a region were told this mode is."""
         return self.modes_by_region.get((region, key)) or self.modes.get(key, key)
 
 

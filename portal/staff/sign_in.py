@@ -24,8 +24,8 @@ from portal.web import client_key, services, utc_now
 
 def too_many_tries() -> str:
     return gettext(
-        "There were too many tries for this account or from your network. Nothing was checked"
-        " this time: wait %(minutes)s minutes, then try again.",
+        "Too many attempts for this account or from your network. Nothing was checked this "
+        "time: wait %(minutes)s minutes, then try again.",
         minutes=WINDOW_MINUTES,
     )
 
@@ -47,7 +47,7 @@ def send_sign_in() -> ResponseReturnValue:
         form.refuse("email", too_many_tries())
         return _show_sign_in(form, 429)
     if user is None:
-        form.refuse("email", gettext("The e-mail address and the password don’t fit together"))
+        form.refuse("email", gettext("The e-mail address and the password don’t match"))
         return _show_sign_in(form, 422)
     _begin(user)
     return redirect(local_path(form.next.data or "") or url_for("staff.dashboard"), 303)

@@ -91,14 +91,14 @@ def send_active(user_id: int) -> ResponseReturnValue:
     said = (
         gettext("%(name)s can sign in again.", name=user.name)
         if user.active
-        else gettext("%(name)s can’t sign in any more.", name=user.name)
+        else gettext("%(name)s can no longer sign in.", name=user.name)
     )
     flash(said)
     return redirect(url_for("staff.users"), 303)
 
 
 def _last_admin() -> str:
-    return gettext("This is the last administrator. Make someone else one first.")
+    return gettext("This is the last administrator. Make someone else an administrator first.")
 
 
 def _add(form: UserForm) -> bool:

@@ -1,4 +1,4 @@
-// Makes the giving form quicker: a live summary, live codes, currencies and rhythms.
+// Makes the giving form quicker: a live summary, live codes, currencies and frequencies.
 // Everything here also works without it; the server always judges again.
 
 const form = document.querySelector("form[data-give]");

@@ -73,7 +73,7 @@ def drain_receipts(ground: Ground, engine: str, receipts: int, workers: int) -> 
 def promise_receipt(place: Workplace) -> None:
     """A gift that is paid and receipted."""
     order_of = {"email": f"donor{time.time_ns()}@example.org"}
-    gift = place.gift(place.start(mode="interac", giver=order_of).token)
+    gift = place.gift(place.start(mode="interac", donor=order_of).token)
     now = datetime.now(UTC)
     claim = Claim(fact=FactKind.PAID, subject=f"line-{gift.id}", occurred_at=now, money=gift.money)
     with place.database.write() as session:

@@ -18,7 +18,7 @@ from tests.fuzz import bank_samples
 from tests.fuzz.event_samples import EVENTS
 from tests.fuzz.mutation import damaged
 from tests.fuzz.scratch import CLERK, address_of, scratch
-from tests.giving.visits import GIVER
+from tests.giving.visits import DONOR
 from tests.payments.webhooks import signature
 from tests.staff.conftest import PASSWORD
 
@@ -183,7 +183,7 @@ GIFT = {
     "mode": "interac",
     "country": "CA",
     "dedication": "For Grace",
-    **GIVER,
+    **DONOR,
 }
 GIFT_MORE = (
     "amount code lang again consent_news cover_fee anonymous kx_7 apply_code apply_currency"

@@ -17,7 +17,7 @@ from portal.codes.operations import load_sample_codes
 from portal.database import Database
 from portal.donors.operations import find_or_add_donor
 from portal.gifts.operations import add_plan
-from portal.gifts.references import check_sign, group
+from portal.gifts.references import check_character, group
 from portal.payments.models import Checkout, StripeLink
 from portal.payments.stripe.reading import STRIPE
 from portal.regions.operations import load_region_files
@@ -33,7 +33,7 @@ from tests.workplace import act_in
 
 # What the gifts of every scratch database are known by.
 OPEN, PAID, MONTHLY = (
-    group(f"{body}{check_sign(body)}") for body in ("AAAA2222", "BBBB3333", "CCCC4444")
+    group(f"{body}{check_character(body)}") for body in ("AAAA2222", "BBBB3333", "CCCC4444")
 )
 CLERK = "clerk@staff.example"
 # The database is made anew after so many requests: it must not grow, nor remember for long.

@@ -1,4 +1,4 @@
-"""What a giver may do with their gift: a table of facts and answers, without a page."""
+"""What a donor may do with their gift: a table of facts and answers, without a page."""
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, Plan
 from portal.giving.gift.actions import GiftActions, list_actions, list_monthly_actions
 from portal.giving.gift.transfer import Transfer
-from portal.giving.gift.words import Arrival, tell_receipt, tell_story
+from portal.giving.gift.words import Arrival, tell_receipt, tell_status
 from portal.intake.change_mode import OtherWay
 from portal.money import Money
 from portal.payments.transfers.models import TransferWatch
@@ -53,8 +53,8 @@ def make_transfer(**values: Any) -> Transfer:
 def list_for(status: Status, arrival: Arrival = Arrival.NONE, **facts: Any) -> set[str]:
     gift, transfer = make_gift(status), facts.get("transfer")
     given = {"transfer": transfer, "ways": (), "plan": None, "has_region": True, **facts}
-    story = tell_story(gift, arrival, transfer, NOTHING)
-    return names_of(list_actions(gift, story, arrival, **given))
+    message = tell_status(gift, arrival, transfer, NOTHING)
+    return names_of(list_actions(gift, message, arrival, **given))
 
 
 def names_of(allowed: GiftActions) -> set[str]:

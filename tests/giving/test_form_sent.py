@@ -22,7 +22,7 @@ from portal.mailbox.store import MailStore
 from portal.ports import free_port
 from portal.web import client_key
 from tests.conftest import NOW
-from tests.giving.visits import GIVER, give, read_ticket, tag_of, text_of
+from tests.giving.visits import DONOR, give, read_ticket, tag_of, text_of
 from tests.pages import CheckedClient
 
 
@@ -246,7 +246,7 @@ def test_an_expired_ticket_keeps_all_and_brings_a_new_one(
     old = read_ticket(client.get("/give/ca"))
     clock.at += timedelta(hours=25)
     page = client.post(
-        "/give/ca", data={"ticket": old, "amount": "75.50", "mode": "interac", **GIVER}
+        "/give/ca", data={"ticket": old, "amount": "75.50", "mode": "interac", **DONOR}
     )
     assert page.status_code == 422
     assert "open for too long. Nothing was charged" in text_of(page)
@@ -255,7 +255,7 @@ def test_an_expired_ticket_keeps_all_and_brings_a_new_one(
     fresh = read_ticket(page)
     assert fresh != old
     again = client.post(
-        "/give/ca", data={"ticket": fresh, "amount": "75.50", "mode": "interac", **GIVER}
+        "/give/ca", data={"ticket": fresh, "amount": "75.50", "mode": "interac", **DONOR}
     )
     assert again.status_code == 303
 
@@ -371,7 +371,7 @@ def test_a_ticket_of_nonsense_is_just_no_ticket(client: CheckedClient, ticket: s
 
 
 def test_an_unknown_region_takes_nothing(client: CheckedClient, catalogued: Database) -> None:
-    assert client.post("/give/atlantis", data=GIVER).status_code == 404
+    assert client.post("/give/atlantis", data=DONOR).status_code == 404
     assert not all_gifts(catalogued)
 
 
@@ -382,7 +382,7 @@ def test_a_database_that_fails_keeps_nothing_half(
     with catalogued.write() as session:
         session.execute(sa.text("DROP TABLE rate_counts"))
     page = client.post(
-        "/give/ca", data={"ticket": ticket, "amount": "75.50", "mode": "interac", **GIVER}
+        "/give/ca", data={"ticket": ticket, "amount": "75.50", "mode": "interac", **DONOR}
     )
     assert page.status_code in {500, 503}
     assert not all_gifts(catalogued)

@@ -1,4 +1,4 @@
-"""One gift's page for its giver, in every state."""
+"""One gift's page for its donor, in every state."""
 
 import pytest
 

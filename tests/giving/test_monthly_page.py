@@ -1,4 +1,4 @@
-"""A monthly gift's page for its giver: how it stands, and what can be done about it."""
+"""A monthly gift's page for its donor: how it stands, and what can be done about it."""
 
 from datetime import timedelta
 from typing import Any
@@ -118,7 +118,7 @@ def test_the_page_may_lead_to_stripes_page_of_cards(
     assert "form-action 'self' http://127.0.0.1:9" in page.headers["Content-Security-Policy"]
 
 
-def test_it_speaks_the_givers_language(client: CheckedClient, catalogued: Database) -> None:
+def test_it_speaks_the_donors_language(client: CheckedClient, catalogued: Database) -> None:
     address = begin_monthly(client, catalogued)
     with catalogued.write() as session:
         session.execute(sa.update(Gift).values(locale="fr_CA"))

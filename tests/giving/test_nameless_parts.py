@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from tests.giving.visits import GIVER, read_ticket
+from tests.giving.visits import DONOR, read_ticket
 from tests.pages import CheckedClient
 
 NAMELESS = "--part\r\nContent-Disposition: form-data{}\r\n\r\nnobody’s\r\n"
@@ -25,7 +25,7 @@ def send(client: CheckedClient, path: str, fields: dict[str, str], nameless: str
 @pytest.mark.parametrize("nameless", ["", '; nam="amount"', '; filename="a.csv"'])
 def test_a_gift_is_read_without_it(app: Flask, client: CheckedClient, nameless: str) -> None:
     ticket = read_ticket(client.get("/give/ca"))
-    gift = {"ticket": ticket, "amount": "75.50", "mode": "interac", **GIVER}
+    gift = {"ticket": ticket, "amount": "75.50", "mode": "interac", **DONOR}
     assert send(client, "/give/ca", gift, nameless) == 303
 
 

@@ -1,4 +1,4 @@
-"""Proofs givers send: what is kept, what is refused, and who may have it."""
+"""Proofs donors send: what is kept, what is refused, and who may have it."""
 
 import hashlib
 import io

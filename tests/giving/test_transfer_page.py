@@ -1,4 +1,4 @@
-"""A gift paid by instructions: what its giver reads, says and sends."""
+"""A gift paid by instructions: what its donor reads, says and sends."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -83,7 +83,7 @@ def test_what_every_mode_says_is_true_of_a_cheque_too(
     assert "Scan to go on from your phone, where" not in words
 
 
-def test_the_givers_word_is_noted_once_and_proves_nothing(
+def test_the_donors_word_is_noted_once_and_proves_nothing(
     client: CheckedClient, catalogued: Database
 ) -> None:
     gift = begin(client, catalogued)
@@ -100,7 +100,7 @@ def test_the_givers_word_is_noted_once_and_proves_nothing(
     assert "I have paid" not in words
 
 
-def test_the_steps_step_back_once_the_giver_says_it_is_sent(
+def test_the_steps_step_back_once_the_donor_says_it_is_sent(
     client: CheckedClient, catalogued: Database
 ) -> None:
     gift = begin(client, catalogued)
@@ -130,7 +130,7 @@ def test_a_card_gift_takes_no_word(client: CheckedClient, catalogued: Database) 
 
 
 @pytest.mark.parametrize("act", ["paid", "proof", "mode", "reminders"])
-def test_another_site_can_not_speak_for_the_giver(
+def test_another_site_can_not_speak_for_the_donor(
     client: CheckedClient, catalogued: Database, act: str
 ) -> None:
     gift = begin(client, catalogued)

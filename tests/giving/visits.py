@@ -13,7 +13,7 @@ from tests.pages import CheckedClient
 
 TICKET = re.compile(r'name="ticket" value="([^"]+)"')
 
-GIVER = {
+DONOR = {
     "first_name": "Ada",
     "last_name": "O’Hára",
     "email": "ada@example.org",
@@ -35,7 +35,7 @@ def give(
 ) -> TestResponse:
     """Send a region's form, filled in well but for `changes`; None leaves a field out."""
     ticket = read_ticket(client.get(f"/give/{region}"))
-    form = {"ticket": ticket, "amount": "75.50", "mode": "interac", **GIVER, **changes}
+    form = {"ticket": ticket, "amount": "75.50", "mode": "interac", **DONOR, **changes}
     sent = {name: value for name, value in form.items() if value is not None}
     return client.post(f"/give/{region}", data=sent, headers=headers)
 

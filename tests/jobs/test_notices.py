@@ -1,4 +1,4 @@
-"""Letters about a gift: each fact is told once, in the giver's language, with what to do."""
+"""Letters about a gift: each fact is told once, in the donor's language, with what to do."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ from portal.payments.letters import send_notice
 from portal.payments.operations import accept
 from portal.payments.stripe.reading import stripe_claim
 from portal.payments.stripe.subscriptions import supersede
-from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.schedule import ReminderSchedule
 from portal.payments.transfers.watching import begin_watch, take_word
 from tests.workplace import Workplace, act_in, make_settings, make_workplace, promised_jobs
 
@@ -161,16 +161,16 @@ def test_a_reminder_repeats_the_steps_and_can_be_stopped(place: Workplace, post:
 @pytest.mark.parametrize("about", ["word", "paid", "another mode"])
 def test_a_reminder_that_is_late_is_not_sent(place: Workplace, post: Post, about: str) -> None:
     gift = place.gift(place.start(mode="interac").token)
-    now, care = datetime.now(UTC), Care((2,), 30)
+    now, schedule = datetime.now(UTC), ReminderSchedule((2,), 30)
     with place.database.write() as session:
         held = lock_gift(session, gift.id)
         if about == "word":
-            take_word(act_in(session, now), held, care)
+            take_word(act_in(session, now), held, schedule)
         elif about == "paid":
             paid = claim(FactKind.PAID, "line-1", gift.money)
             accept(act_in(session, now, place.services), gift.id, [paid])
         else:
-            begin_watch(act_in(session, now), gift.id, care)
+            begin_watch(act_in(session, now), gift.id, schedule)
     services = replace(place.services, settings=post.settings)
     send_notice(services, LetterKind.GIFT_REMINDER, gift.id, about="1-1")
     assert post.store.list_messages() == []

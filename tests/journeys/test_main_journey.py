@@ -47,7 +47,7 @@ def test_gives_with_a_code_from_its_address_to_the_receipt_and_the_staff_list(
         assert told in row
     clerk.follow(reference)
     story = clerk.text()
-    for told in ("LWCAN", "loveworld", "75.50", "What happened", "Ledger", donor.email):
+    for told in ("LWCAN", "loveworld", "75.50", "History", "Ledger", donor.email):
         assert told.lower() in story.lower()
 
 

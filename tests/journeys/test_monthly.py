@@ -83,7 +83,7 @@ def test_a_month_that_is_declined_goes_on_with_another_card(
     assert "CAD 25.31 is taken every month" in visitor.text()
 
 
-def test_its_giver_stops_it_in_french_without_script_on_a_phone(
+def test_its_donor_stops_it_in_french_without_script_on_a_phone(
     visit: Callable[..., Visitor], donor: Donor, demo: DemoProcess, later: Callable[..., Any]
 ) -> None:
     give(demo, donor, frequency="monthly", amount="25.43", lang="fr_CA")
@@ -105,7 +105,7 @@ def test_its_giver_stops_it_in_french_without_script_on_a_phone(
     assert visitor.page.locator("#frequency-monthly").is_checked()
 
 
-def test_staff_end_it_for_a_giver_who_asked(
+def test_staff_end_it_for_a_donor_who_asked(
     visitor: Visitor, clerk: Visitor, donor: Donor, demo: DemoProcess
 ) -> None:
     path = give(demo, donor, frequency="monthly", amount="25.57")

@@ -180,7 +180,7 @@ def test_the_steps_of_a_transfer(auditor: Visitor, demo: DemoProcess, mode: str)
     audit(auditor)
 
 
-def test_a_transfer_its_giver_says_is_paid(auditor: Visitor, demo: DemoProcess) -> None:
+def test_a_transfer_its_donor_says_is_paid(auditor: Visitor, demo: DemoProcess) -> None:
     auditor.open(start(demo, new_donor(), mode="interac"))
     auditor.press("I have paid")
     audit(auditor)
@@ -217,7 +217,7 @@ def test_a_monthly_gifts_page(auditor: Visitor, demo: DemoProcess) -> None:
     audit(auditor)
 
 
-def test_the_page_that_ends_a_monthly_gift_for_its_giver(
+def test_the_page_that_ends_a_monthly_gift_for_its_donor(
     staff_auditor: Visitor, demo: DemoProcess
 ) -> None:
     path = give(demo, new_donor(), frequency="monthly")

@@ -35,8 +35,8 @@ def promise(visitor: Visitor, donor: Donor, amount: str) -> str:
 def test_enter_beside_a_reason_ignores_the_ticked_and_books_nothing(
     visitor: Visitor, clerk: Visitor, demo: DemoProcess
 ) -> None:
-    giver = Donor(new_donor().number, first_name="Ingrid", last_name="Vasquez")
-    promise(visitor, giver, "71.19")
+    donor = Donor(new_donor().number, first_name="Ingrid", last_name="Vasquez")
+    promise(visitor, donor, "71.19")
     day = datetime.now(UTC).date()
     lines = rbc(("thank you", "71.19"), day=day, payer="INGRID VASQUEZ") + b"".join(
         rbc(("interest", "0.05"), day=day, payer="").splitlines(keepends=True)[1:]
@@ -51,7 +51,7 @@ def test_enter_beside_a_reason_ignores_the_ticked_and_books_nothing(
     clerk.look()
     assert "1 line is ignored." in clerk.text()
     assert rows.count() == before - 1
-    assert statuses(demo, giver) == ["pending"]
+    assert statuses(demo, donor) == ["pending"]
 
 
 def test_the_panels_e_transfer_is_matched_confirmed_and_receipted(
@@ -66,8 +66,8 @@ def test_the_panels_e_transfer_is_matched_confirmed_and_receipted(
         rbc(("thank you", "61.75"), day=day, payer="ZAINAB QUIST").splitlines(keepends=True)[1:]
     )
     import_file(clerk, lines, "november.csv")
-    assert "2 new lines are kept." in clerk.text()
-    assert "Booked by themselves: 1." in clerk.text()
+    assert "2 new lines imported." in clerk.text()
+    assert "Booked automatically: 1." in clerk.text()
     assert "Adds up" in clerk.text()
     assert unnamed in clerk.text("table.lines")
 
@@ -75,13 +75,13 @@ def test_the_panels_e_transfer_is_matched_confirmed_and_receipted(
     for key in ("j", "x"):
         clerk.page.keyboard.press(key)
     assert clerk.text("[data-count]") == "(1)"
-    clerk.press("Confirm ticked")
+    clerk.press("Confirm selected")
     assert "1 line is booked." in clerk.text()
-    assert "Nothing is open" in clerk.text()
+    assert "No open lines" in clerk.text()
     assert "+ Open CA$0.00" in clerk.text()
 
-    for giver, amount in ((donor, "75.61"), (other, "61.75")):
-        messages = demo.await_messages(giver.email, 2)
+    for one, amount in ((donor, "75.61"), (other, "61.75")):
+        messages = demo.await_messages(one.email, 2)
         receipt = next(message for message in messages if message["attachments"])
         assert amount in receipt["text"]
     visitor.open(page)
@@ -133,7 +133,7 @@ def test_a_file_is_looked_at_before_it_is_imported(clerk: Visitor) -> None:
     clerk.open("/staff/statements")
     file = {"name": "x.csv", "mimeType": "text/csv", "buffer": rbc(("seen only", "1.00"))}
     clerk.page.locator("#file").set_input_files(file)  # type: ignore[arg-type]  # a file's payload
-    clerk.page.get_by_role("button", name="Look first").click()
+    clerk.page.get_by_role("button", name="Preview").click()
     clerk.page.locator("#preview .card").wait_for()
     assert "seen only" in clerk.text("#preview")
     assert "x.csv" in clerk.page.locator("#file").input_value()

@@ -62,7 +62,7 @@ def test_an_e_transfer_is_copied_piece_by_piece_and_then_said_to_be_paid(
     assert visitor.heading() == "We are looking out for your gift"
     assert not page.get_by_role("button", name="I have paid").count()
     clerk.open(f"/staff/gifts/{reference}")
-    assert "The giver says they have paid" in clerk.text()
+    assert "The donor says they have paid" in clerk.text()
     assert "Pending" in clerk.text(".gift-line")
 
 

@@ -144,7 +144,7 @@ def test_a_form_that_is_sent_again_resumes_the_same_gift(demo: DemoProcess, dono
     assert statuses(demo, donor) == ["pending"]
 
 
-def test_a_paid_twin_asks_before_it_is_given_again(
+def test_a_paid_duplicate_asks_before_it_is_given_again(
     visitor: Visitor, donor: Donor, demo: DemoProcess
 ) -> None:
     first = give_by_card(visitor, donor, "/give/ca", "31.07")
@@ -152,7 +152,7 @@ def test_a_paid_twin_asks_before_it_is_given_again(
     fill_form(visitor, donor, mode="card", amount="31.07")
     visitor.expect_status(409)
     visitor.press("Continue to payment")
-    notice = visitor.page.locator("#twin")
+    notice = visitor.page.locator("#duplicate")
     assert "You gave this a moment ago. Give again?" in notice.inner_text()
     expect(notice).to_be_focused()
     assert statuses(demo, donor) == ["paid"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from portal.gifts.references import ALPHABET, check_sign, clean_reference, group
+from portal.gifts.references import ALPHABET, check_character, clean_reference, group
 from portal.money import Money
 from portal.payments.matching.candidates import Notice, OpenGift, PayerAlias, payer_keys
 from portal.payments.statements.formats.entries import StatementEntry
@@ -77,7 +77,7 @@ class World:
 
     def reference(self) -> str:
         body = "".join(self.chance.choice(ALPHABET) for _ in range(8))
-        return group(body + check_sign(body))
+        return group(body + check_character(body))
 
     def signs(self, length: int) -> str:
         return "".join(self.chance.choice(ALPHABET + "01IL") for _ in range(length))
@@ -268,7 +268,7 @@ def somebody_else_pays(world: World) -> None:
     world.add("reference, another payer", entry, gift.gift_id)
 
 
-def second_of_twin_gifts(world: World) -> None:
+def second_of_duplicate_gifts(world: World) -> None:
     """Two gifts of one donor and amount; the line names the second."""
     first = world.gift()
     second = world.gift(
@@ -382,7 +382,7 @@ KINDS: tuple[tuple[Callable[[World], None], int], ...] = (
     (another_gifts_sum, 30),
     (foreign_money, 20),
     (somebody_else_pays, 30),
-    (second_of_twin_gifts, 30),
+    (second_of_duplicate_gifts, 30),
     (rest_of_a_gift, 15),
     (double_line, 20),
     (unrelated, 60),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from portal.gifts.references import ALPHABET, check_sign, clean_reference, group
+from portal.gifts.references import ALPHABET, check_character, clean_reference, group
 from portal.money import Money
 from portal.payments.matching.candidates import Notice, OpenGift
 from portal.payments.statements.formats.entries import StatementEntry
@@ -13,7 +13,7 @@ BOOKED = date(2026, 11, 23)
 
 def reference_of(body: str) -> str:
     """The valid reference that begins with these eight signs."""
-    return group(body + check_sign(body))
+    return group(body + check_character(body))
 
 
 REFERENCE = reference_of("7K3QXDLW".replace("L", "M"))

@@ -79,8 +79,8 @@ def test_other_debits_of_the_same_sum_are_no_bounce() -> None:
 
 
 def test_a_gift_that_another_line_pays_comes_last_in_suggestions() -> None:
-    twins = (gift(), gift(2))
-    named, unnamed = decide(line(REFERENCE), again(line("offering")), gifts=twins)
+    duplicates = (gift(), gift(2))
+    named, unnamed = decide(line(REFERENCE), again(line("offering")), gifts=duplicates)
     assert named.kind is Kind.AUTOMATIC
     assert unnamed.kind is Kind.SUGGESTED
     assert [candidate.gift_id for candidate in unnamed.candidates] == [2, 1]
@@ -102,8 +102,8 @@ def test_a_gift_that_was_taken_back_comes_last_in_suggestions() -> None:
     def object_to(_at: int, gift_id: int) -> Reason | None:
         return Reason.TAKEN_BACK if gift_id == 1 else None
 
-    twins = (gift(), gift(2))
-    (unsure,) = decide(line("offering"), gifts=twins, object_to=object_to)
+    duplicates = (gift(), gift(2))
+    (unsure,) = decide(line("offering"), gifts=duplicates, object_to=object_to)
     assert [candidate.gift_id for candidate in unsure.candidates] == [2, 1]
     assert Reason.TAKEN_BACK in unsure.candidates[1].reasons
 

@@ -73,9 +73,9 @@ def test_foreign_money_without_a_reference_is_not_even_suggested_by_its_name() -
 
 
 def test_two_gifts_of_one_donor_and_amount_are_told_apart_by_the_reference_alone() -> None:
-    twins = (gift(), gift(2))
-    assert match(*twins, entry=line(OTHER)).candidates[0].gift_id == 2
-    undecided = match(*twins, entry=line("offering", payer_email="ada@example.org"))
+    duplicates = (gift(), gift(2))
+    assert match(*duplicates, entry=line(OTHER)).candidates[0].gift_id == 2
+    undecided = match(*duplicates, entry=line("offering", payer_email="ada@example.org"))
     assert undecided.kind is Kind.SUGGESTED
     assert {candidate.gift_id for candidate in undecided.candidates} == {1, 2}
 

@@ -9,12 +9,12 @@ from portal.payments.matching.names import ALIKE, UNLIKE, fold_words, likeness, 
 words = st.text(max_size=60).map(fold_words)
 
 
-def compare(payer: str, giver: str) -> float:
-    return likeness(fold_words(payer), fold_words(giver))
+def compare(payer: str, donor: str) -> float:
+    return likeness(fold_words(payer), fold_words(donor))
 
 
 @pytest.mark.parametrize(
-    ("payer", "giver"),
+    ("payer", "donor"),
     [
         ("ROY, ANNA", "Anna Roy"),
         ("MR ANDRE COTE", "André Côté"),
@@ -30,12 +30,12 @@ def compare(payer: str, giver: str) -> float:
         ("CHRISTOPHER GAUTHIER", "Christoph Gauthier"),
     ],
 )
-def test_one_person_written_in_two_ways(payer: str, giver: str) -> None:
-    assert compare(payer, giver) >= ALIKE
+def test_one_person_written_in_two_ways(payer: str, donor: str) -> None:
+    assert compare(payer, donor) >= ALIKE
 
 
 @pytest.mark.parametrize(
-    ("payer", "giver"),
+    ("payer", "donor"),
     [
         ("MARY SMITH", "John Smith"),
         ("SMITH", "John Smith"),
@@ -43,22 +43,22 @@ def test_one_person_written_in_two_ways(payer: str, giver: str) -> None:
         ("LEE WONG", "Lea Wang"),
     ],
 )
-def test_a_shared_word_is_not_enough(payer: str, giver: str) -> None:
-    assert compare(payer, giver) < ALIKE
+def test_a_shared_word_is_not_enough(payer: str, donor: str) -> None:
+    assert compare(payer, donor) < ALIKE
 
 
 @pytest.mark.parametrize(
-    ("payer", "giver"), [("ACME LTD", "John Smith"), ("J DOE", "Jane Roy"), ("", "John Smith")]
+    ("payer", "donor"), [("ACME LTD", "John Smith"), ("J DOE", "Jane Roy"), ("", "John Smith")]
 )
-def test_strangers(payer: str, giver: str) -> None:
-    assert compare(payer, giver) < UNLIKE
+def test_strangers(payer: str, donor: str) -> None:
+    assert compare(payer, donor) < UNLIKE
 
 
 @given(words, words)
-def test_likeness_is_a_share_and_the_same_both_ways(payer, giver):
-    value = likeness(payer, giver)
+def test_likeness_is_a_share_and_the_same_both_ways(payer, donor):
+    value = likeness(payer, donor)
     assert 0.0 <= value <= 1.0
-    assert value == pytest.approx(likeness(giver, payer))
+    assert value == pytest.approx(likeness(donor, payer))
 
 
 @given(words)

@@ -20,9 +20,12 @@ chatter = st.text(max_size=40)
 
 @st.composite
 def spelt(draw: st.DrawFn, reference: str) -> str:
-    """The same reference in another case and with other signs between its signs."""
+    """The same reference in another case and with other characters between its characters."""
     bare = reference.replace("-", "")
-    pairs = [draw(st.sampled_from([sign, sign.lower()])) + draw(separators) for sign in bare]
+    pairs = [
+        draw(st.sampled_from([character, character.lower()])) + draw(separators)
+        for character in bare
+    ]
     return "".join(pairs)
 
 
@@ -46,10 +49,10 @@ def test_whatever_is_found_is_a_valid_reference(text):
 
 
 @given(references, st.integers(0, 8), st.sampled_from(ALPHABET + "01OILÉ#"))
-def test_one_wrong_sign_is_corrected_to_the_only_open_gift(reference, at, sign):
+def test_one_wrong_sign_is_corrected_to_the_only_open_gift(reference, at, character):
     bare = reference.replace("-", "")
-    wrong = bare[:at] + sign + bare[at + 1 :]
-    assume(bare[at] not in {sign, "E"} and sign.isalnum())
+    wrong = bare[:at] + character + bare[at + 1 :]
+    assume(bare[at] not in {character, "E"} and character.isalnum())
     assert correct_reference(group(wrong), ReferenceIndex([reference])) == reference
 
 
@@ -70,10 +73,10 @@ def test_a_valid_reference_is_never_corrected_to_another(typed, open_one):
 
 
 @given(references, st.integers(0, 7), st.sampled_from(ALPHABET))
-def test_nothing_is_corrected_where_two_open_gifts_fit(reference, at, sign):
+def test_nothing_is_corrected_where_two_open_gifts_fit(reference, at, character):
     bare = reference.replace("-", "")
-    assume(sign != bare[at])
-    wrong = misread(reference, at, sign)
+    assume(character != bare[at])
+    wrong = misread(reference, at, character)
     other = neighbour(wrong, reference)
     index = ReferenceIndex([reference, other])
     assert correct_reference(wrong, index) is None
@@ -81,10 +84,10 @@ def test_nothing_is_corrected_where_two_open_gifts_fit(reference, at, sign):
 
 
 @given(references, st.integers(0, 7), st.sampled_from(ALPHABET))
-def test_nothing_is_corrected_where_a_settled_gift_fits_as_well(reference, at, sign):
+def test_nothing_is_corrected_where_a_settled_gift_fits_as_well(reference, at, character):
     bare = reference.replace("-", "")
-    assume(sign != bare[at])
-    wrong = misread(reference, at, sign)
+    assume(character != bare[at])
+    wrong = misread(reference, at, character)
     index = ReferenceIndex([reference], settled={neighbour(wrong, reference)})
     assert correct_reference(wrong, index) is None
     assert index.read(wrong).open == {reference: Reading.DOUBTFUL}

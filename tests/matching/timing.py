@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
 
-from portal.gifts.references import ALPHABET, check_sign, group
+from portal.gifts.references import ALPHABET, check_character, group
 from portal.money import Money
 from portal.payments.matching.batch import match_all
 from portal.payments.matching.candidates import Notice, OpenGift
@@ -82,7 +82,7 @@ def make_gifts(chance: random.Random, count: int) -> Iterator[OpenGift]:
         money = Money(chance.choice(AMOUNTS) + chance.choice((0, 0, chance.randrange(999))), "CAD")
         yield OpenGift(
             gift_id=number,
-            reference=group(body + check_sign(body)),
+            reference=group(body + check_character(body)),
             money=money,
             due_minor=money.minor,
             created_on=TODAY - timedelta(days=chance.randrange(60)),

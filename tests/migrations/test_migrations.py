@@ -14,7 +14,7 @@ from portal import schema
 from portal.audit import add_entry
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Base, Database, DatabaseUnavailable
-from portal.donors.giver import Giver
+from portal.donors.details import DonorDetails
 from portal.donors.models import Consent
 from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.form_keys import FormKey, take_key
@@ -42,12 +42,12 @@ from portal.payments.stripe.plans import keep_subscription
 from portal.payments.stripe.reading import STRIPE, stripe_claim
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.models import ProofFile
-from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.schedule import ReminderSchedule
 from portal.payments.transfers.watching import begin_watch
 from portal.promises import SendReceipt
 from tests.workplace import act_in
 
-CARE = Care(reminder_days=(3, 10), expires_days=60)
+SCHEDULE = ReminderSchedule(reminder_days=(3, 10), expires_days=60)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FORBIDDEN = (sa.exc.IntegrityError, sa.exc.DatabaseError, DatabaseUnavailable)
 
@@ -62,12 +62,12 @@ def add_paid_gift(database: Database) -> int:
         frequency=Frequency.ONCE,
         code=None,
     )
-    giver = Giver(first_name="Ada", last_name="Eze", email="ada@example.org")
+    donor = DonorDetails(first_name="Ada", last_name="Eze", email="ada@example.org")
     claim = stripe_claim(
         fact=FactKind.PAID, subject="pi_1", occurred_at=NOW, money=Money(7553, "CAD")
     )
     with database.write() as session:
-        gift = add_gift(act_in(session, NOW), pledge, giver, donor_id=None, partner=None)
+        gift = add_gift(act_in(session, NOW), pledge, donor, donor_id=None, partner=None)
         book_claims(act_in(session, NOW), gift, [claim])
         return gift.id
 
@@ -111,7 +111,7 @@ def test_a_partly_paid_gift_waits_again_below_statements(database: Database) -> 
 def test_proofs_come_and_go_without_touching_gifts(database: Database) -> None:
     gift_id = add_paid_gift(database)
     with database.write() as session:
-        begin_watch(act_in(session, NOW), gift_id, CARE)
+        begin_watch(act_in(session, NOW), gift_id, SCHEDULE)
         session.add(
             ProofFile(
                 gift_id=gift_id,

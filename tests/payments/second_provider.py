@@ -1,4 +1,4 @@
-"""A provider of our own behind the one door: pay pages, events and refunds, all in memory.
+"""A provider of our own behind the one way in: pay pages, events and refunds, all in memory.
 
 It stands for the wing of a real second provider, and for what is at the wing's other end.
 """

@@ -29,8 +29,8 @@ def pay(place: Workplace, sandbox: SandboxProcess, gifts: int) -> list[FeeWanted
     """Gifts that are paid and booked; their charges' fees, the newest first."""
     ids = {}
     for number in range(gifts):
-        giver = {"email": f"donor{number}@example.org"}
-        started = place.start(giver=giver)
+        donor = {"email": f"donor{number}@example.org"}
+        started = place.start(donor=donor)
         gift = place.gift(started.token)
         ids[gift.reference] = gift.id
         sandbox.pay(started.url)

@@ -1,4 +1,4 @@
-"""A second provider takes gifts by the same door as Stripe; nothing above it knows of it."""
+"""A second provider takes gifts by the same way as Stripe; nothing above it knows of it."""
 
 import ast
 import re

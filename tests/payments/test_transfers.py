@@ -23,7 +23,7 @@ from portal.payments.stripe.gateway import Gateway
 from portal.payments.stripe.provider import Stripe
 from portal.payments.transfers.following import BATCH, follow_transfers
 from portal.payments.transfers.models import TransferWatch
-from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.schedule import ReminderSchedule
 from portal.payments.transfers.watching import set_expiry, stop_reminders, take_word
 from portal.services import Services
 from tests.sandbox_process import SandboxProcess
@@ -96,14 +96,14 @@ def test_nobody_is_reminded_who_paid_wrote_or_said_stop(
     office: Workplace, gift: Gift, quiet: str
 ) -> None:
     look(office, gift, 2)
-    care, now = Care((2, 7, 14), 30), datetime.now(UTC)
+    schedule, now = ReminderSchedule((2, 7, 14), 30), datetime.now(UTC)
     if quiet == "paid":
         pay(office, gift)
     else:
         with office.database.write() as session:
             held = lock_gift(session, gift.id)
             if quiet == "word":
-                take_word(act_in(session, now), held, care)
+                take_word(act_in(session, now), held, schedule)
             else:
                 stop_reminders(act_in(session, now), held)
     assert reminders(look(office, gift, 20)) == ["1-1"]
@@ -135,7 +135,7 @@ def test_staff_give_more_time_and_a_new_end_counts(office: Workplace, gift: Gift
         set_expiry(
             act_in(session, datetime.now(UTC), office.services, actor="staff:1"),
             lock_gift(session, gift.id),
-            Care((2, 7, 14), 30),
+            ReminderSchedule((2, 7, 14), 30),
             later,
         )
     assert status(office, gift) is Status.PENDING
@@ -147,7 +147,7 @@ def test_staff_give_more_time_and_a_new_end_counts(office: Workplace, gift: Gift
 
 def test_a_long_row_is_worked_off_in_steps(office: Workplace) -> None:
     gifts = [
-        office.gift(office.start(mode="interac", giver={"email": f"d{n}@example.org"}).token)
+        office.gift(office.start(mode="interac", donor={"email": f"d{n}@example.org"}).token)
         for n in range(7)
     ]
     services = replace(office.services, clock=FixedClock(gifts[-1].created_at + 2 * DAY))
@@ -177,9 +177,9 @@ def test_what_is_due_is_found_by_an_index(office: Workplace, gift: Gift) -> None
 )
 def test_the_next_look_is_always_ahead_of_what_is_done(days: list[int], now: int) -> None:
     begun = datetime(2026, 11, 23, tzinfo=UTC)
-    care = Care(tuple(days), 60)
-    done = care.due_reminders(begun, begun + now * DAY)
-    following = care.next_look(begun, done, care.expires_at(begun))
+    schedule = ReminderSchedule(tuple(days), 60)
+    done = schedule.due_reminders(begun, begun + now * DAY)
+    following = schedule.next_look(begun, done, schedule.expires_at(begun))
     assert following > begun + now * DAY or now >= 60
     assert following <= begun + 60 * DAY
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
-from portal.donors.giver import Giver
+from portal.donors.details import DonorDetails
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, book_claims, lock_gift
@@ -67,7 +67,7 @@ def make_gift(**changes: Any) -> Gift:
     return Gift(**{"paid_minor": values["amount_minor"], **values})
 
 
-def make_giver(**changes: Any) -> Giver:
+def make_donor(**changes: Any) -> DonorDetails:
     values = {
         "first_name": "Grace",
         "last_name": "Okafor",
@@ -79,10 +79,10 @@ def make_giver(**changes: Any) -> Giver:
         "country": "CA",
         "locale": "en_CA",
     }
-    return Giver(**{**values, **changes})
+    return DonorDetails(**{**values, **changes})
 
 
-def book_gift(database: Database, *, slug: str = "ca", **giver: Any) -> int:
+def book_gift(database: Database, *, slug: str = "ca", **donor: Any) -> int:
     """A gift that was paid, without a receipt yet."""
     currency = region(slug).currencies[0].currency
     pledge = Pledge(
@@ -97,7 +97,7 @@ def book_gift(database: Database, *, slug: str = "ca", **giver: Any) -> int:
         gift = add_gift(
             act_in(session, RECEIVED),
             pledge,
-            make_giver(**giver),
+            make_donor(**donor),
             donor_id=None,
             partner=None,
         )

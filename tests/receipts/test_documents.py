@@ -24,7 +24,7 @@ def text_of(pdf: bytes) -> str:
 
 
 def download(database: Database, gift_id: int, receipt_id: int) -> str:
-    """What the giver gets from the gift's page now."""
+    """What the donor gets from the gift's page now."""
     with database.read() as session:
         mark = receipt_mark(session.get_one(Gift, gift_id))
     return text_of(render_receipt(at(database, NOW), receipt_id, mark=mark))
@@ -87,7 +87,7 @@ def test_part_taken_by_the_bank_is_marked_with_what_went_back(database: Database
     receipt_id = issue(database, gift_id)
     claim(database, gift_id, FactKind.DISPUTE_LOST, "dp_1", Money(1000, "CAD"))
     text = download(database, gift_id, receipt_id)
-    assert "$10.00 CAD of this gift went back to its giver, most recently on November 19" in text
+    assert "$10.00 CAD of this gift went back to its donor, most recently on November 19" in text
     assert "PAYMENT REVERSED" not in text
     claim(database, gift_id, FactKind.REFUNDED, "re_1", Money(500, "CAD"))
     assert "$15.00 CAD of this gift went back" in download(database, gift_id, receipt_id)

@@ -45,7 +45,7 @@ def test_gift_has_one_standing_receipt(database: Database):
     assert labels(database) == ["2026-000001"]
 
 
-def test_unknown_giver_gets_no_receipt_and_takes_no_number(database: Database):
+def test_unknown_donor_gets_no_receipt_and_takes_no_number(database: Database):
     nobody = book_gift(database, first_name="", last_name="", email="")
     with database.write() as session:
         assert reserve_receipt(act_in(session, NOW), lock_gift(session, nobody), region()) is None

@@ -1,4 +1,4 @@
-"""A receipt on its way: once, in the giver's language, with the PDF; and again on demand."""
+"""A receipt on its way: once, in the donor's language, with the PDF; and again on demand."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor

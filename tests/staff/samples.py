@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
-from portal.donors.giver import Giver
+from portal.donors.details import DonorDetails
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, book_claims
@@ -47,7 +47,7 @@ def add_sample(session: Session, at: datetime = NOW, **choices: Any) -> Gift:
         frequency=Frequency.ONCE,
         code=given["code"],
     )
-    giver = Giver(
+    donor = DonorDetails(
         **{
             name: given[name]
             for name in ("first_name", "last_name", "email", "dedication", "city")
@@ -57,7 +57,7 @@ def add_sample(session: Session, at: datetime = NOW, **choices: Any) -> Gift:
     return add_gift(
         act_in(session, at),
         pledge,
-        giver,
+        donor,
         donor_id=None,
         partner=given.get("partner"),
     )

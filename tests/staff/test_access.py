@@ -58,7 +58,7 @@ def test_a_role_reaches_no_further_than_it_may(app: Flask, signed_in: SignedIn, 
             continue
         response = browser.client.open(path, method=method, data={"csrf_token": token})
         assert response.status_code == 403, path
-        assert "Your role doesn’t reach here" in response.text
+        assert "Your role doesn’t allow this" in response.text
 
 
 class TestForgotten:

@@ -88,7 +88,7 @@ def test_an_address_is_corrected_with_its_history_and_the_receipt_sent_again(
     assert "details corrected" in story
 
 
-def test_an_open_transfer_s_giver_gets_how_to_pay(
+def test_an_open_transfer_s_donor_gets_how_to_pay(
     catalogued: Database, signed_in: SignedIn
 ) -> None:
     with catalogued.write() as session:
@@ -116,7 +116,7 @@ def test_the_months_of_a_plan_are_corrected_together(
     ("fields", "sentence"),
     [
         ({"email": "zoe"}, "Enter an e-mail address in full"),
-        ({"email": "zoe@exmaple.org"}, "This is what the gift has already"),
+        ({"email": "zoe@exmaple.org"}, "Nothing has changed"),
         ({"reason": "\u200b"}, "Enter a reason"),
     ],
 )

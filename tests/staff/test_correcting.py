@@ -1,4 +1,4 @@
-"""Whatever is kept of a giver can be corrected, and a receipt stays or is replaced by the rules."""
+"""Whatever is kept of a donor can be corrected, and a receipt stays or is replaced by the rules."""
 
 import re
 from collections.abc import Callable
@@ -211,8 +211,8 @@ def test_a_plan_s_months_past_and_to_come_are_right(catalogued: Database, clerk:
         ({"last_name": "\U0001f600 Roy"}, "a receipt can’t show it"),
         ({"city": "x" * 101}, "Shorten this to 100 characters"),
         ({"email": ""}, "Enter an e-mail address"),
-        ({"seen": "0" * 16, "last_name": "Roy"}, "Somebody corrected this gift"),
-        ({}, "This is what the gift has already"),
+        ({"seen": "0" * 16, "last_name": "Roy"}, "Someone corrected this gift"),
+        ({}, "Nothing has changed"),
     ],
 )
 def test_what_is_wrong_is_said_and_changes_nothing(

@@ -151,7 +151,7 @@ def test_the_page_filters_by_the_issuers_day_and_says_so(
     assert shows("received_from=2026-12-31&received_to=2026-12-31")
     assert not shows("received_from=2027-01-01")
     assert not shows("received_to=2026-12-30")
-    assert "Received from (issuer’s day)" in browser.get("/staff/gifts").text
+    assert "Received from (issuer’s date)" in browser.get("/staff/gifts").text
 
 
 def test_there_is_no_cap_and_no_line_is_lost_between_pieces(catalogued: Database) -> None:

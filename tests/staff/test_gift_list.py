@@ -228,8 +228,8 @@ def test_the_page_shows_and_keeps_what_was_asked(
     ("query", "sentence"),
     [
         ("", "No gifts yet"),
-        ("?q=nobody", "No gift fits"),
-        ("?from=yesterday", "is no date"),
+        ("?q=nobody", "No gifts match"),
+        ("?from=yesterday", "isn’t a date"),
         ("?status=odd&before=x", "No gifts yet"),
     ],
 )
@@ -251,7 +251,7 @@ def cells(text: str, name: str) -> list[str]:
     return re.findall(rf'<td class="{name}">([^<]*)</td>', text)
 
 
-def test_staff_see_the_mode_of_payment_that_the_giver_was_told(
+def test_staff_see_the_mode_of_payment_that_the_donor_was_told(
     catalogued: Database, signed_in: SignedIn
 ) -> None:
     with catalogued.write() as session:

@@ -74,12 +74,12 @@ def acts_on(database: Database, gift: Gift) -> list[tuple[str, dict[str, Any]]]:
 
 def test_a_gift_s_page_says_why_it_is_believed_paid(signed_in: SignedIn, paid: Gift) -> None:
     text = signed_in("viewer").get(f"/staff/gifts/{paid.reference}").text
-    story = text[text.index("What happened") : text.index('id="ledger"')]
+    story = text[text.index("History") : text.index('id="ledger"')]
     happened = [
-        "Gift begun",
+        "Gift started",
         "Stripe sent checkout.session.completed",
         "Stripe · pi_paid",
-        "Receipt 2026-000001 got its number",
+        "Receipt 2026-000001 numbered",
         "Not sent: The mail server did not take it (OSError).",
     ]
     places = [story.index(one) for one in happened]
@@ -154,7 +154,7 @@ def test_a_void_receipt_stays_in_the_story(
         receipt = session.scalars(sa.select(Receipt).where(Receipt.gift_id == paid.id)).one()
         void_receipt(act_in(session, NOW + timedelta(hours=1)), receipt, "A wrong name")
     text = signed_in("viewer").get(f"/staff/gifts/{paid.reference}").text
-    assert "Receipt 2026-000001 made void" in text
+    assert "Receipt 2026-000001 voided" in text
     assert "A wrong name" in text
 
 
@@ -244,7 +244,7 @@ def test_a_form_that_stripe_did_not_answer_is_sent_again_as_the_same_wish(
         assert 'name="once" value="form-1"' in response.text
     assert [act for act, _ in acts_on(catalogued, paid)].count("refund_request") == 1
     story = browser.get(f"/staff/gifts/{paid.reference}").text
-    assert story.count("Refund asked for") == 1
+    assert story.count("Refund requested") == 1
 
 
 def test_a_refunded_gift_shows_what_is_left(
@@ -274,7 +274,7 @@ def test_money_that_nobody_promised_is_shown_as_such(
     with catalogued.write() as session:
         gift = add_sample(session, first_name="", last_name="", email="")
     text = signed_in("viewer").get(f"/staff/gifts/{gift.reference}").text
-    assert "Nobody knows who gave this" in text
+    assert "The donor is unknown" in text
 
 
 @pytest.fixture

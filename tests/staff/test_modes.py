@@ -155,7 +155,7 @@ def test_the_file_counts_again_when_staff_say_so(signed_in: SignedIn, catalogued
         ("interac", {"steps_fr": "Une seule"}, "Enter as many steps in French"),
         ("interac", {"recipient": ""}, "Enter who receives it"),
         ("interac", {"reminder_days": "soon"}, "Enter whole days with commas"),
-        ("interac", {"reminder_days": "9, 3"}, "Enter rising days"),
+        ("interac", {"reminder_days": "9, 3"}, "Enter days in rising order"),
         ("interac", {"reminder_days": "3", "expires_days": "2"}, "Enter a day after the last"),
         ("interac", {"security_question": "Why?", "security_answer": "a b"}, "3 to 25 characters"),
         ("interac", {"link": "javascript:alert(1)"}, "begins with https://"),

@@ -66,11 +66,11 @@ def test_while_stripe_is_away_it_goes_on_and_the_wish_is_on_record(
 ) -> None:
     answer = signed_in("finance").post(address_of(monthly), reason="Asked by phone")
     assert answer.status_code == 422
-    assert "The gift goes on; try again in a minute." in answer.text
+    assert "The gift continues; try again in a minute." in answer.text
     assert "Asked by phone" in answer.text
     assert acts(catalogued) == [("plan_stop", {"reason": "Asked by phone"})]
     story = signed_in("viewer").get(f"/staff/gifts/{monthly.reference}").text
-    assert "End of the monthly gift asked for" in story
+    assert "Ending of the monthly gift requested" in story
 
 
 def test_what_is_over_has_nothing_to_end(

@@ -101,7 +101,7 @@ def test_a_part_waits_and_a_word_is_taken_back(
     [
         ({"amount": "75.51"}, "Enter at most what is still due."),
         ({"amount": "x"}, "Enter the amount in figures"),
-        ({"day": "yesterday"}, "Enter a day like"),
+        ({"day": "yesterday"}, "Enter a date like"),
         ({"amount": "0"}, "Enter an amount above zero"),
         ({"day": (NOW.date() + timedelta(days=1)).isoformat()}, "Enter a day that has come."),
         ({"day": "0226-11-20"}, "Enter a day of the last two years."),

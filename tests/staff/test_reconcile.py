@@ -96,8 +96,8 @@ def test_a_file_books_what_is_certain_and_leads_to_the_rest(
     )
     assert answer.status_code == 303
     page = clerk.get(answer.location)
-    assert "2 new lines are kept." in page.text
-    assert "Booked by themselves: 1. With suggestions: 1. Without: 0." in page.text
+    assert "2 new lines imported." in page.text
+    assert "Booked automatically: 1. With suggestions: 1. Without: 0." in page.text
     assert status(catalogued, certain) is Status.PAID
     assert likely.reference in page.text
     for total in ("CA$95.50", "CA$75.50", "CA$20.00", "Adds up"):
@@ -106,7 +106,7 @@ def test_a_file_books_what_is_certain_and_leads_to_the_rest(
     done = clerk.post(WORK, page=WORK, line=str(line.id), act="confirm", **gifts_on(page.text))
     assert done.status_code == 303
     assert status(catalogued, likely) is Status.PAID
-    assert "Nothing is open" in clerk.get(WORK).text
+    assert "No open lines" in clerk.get(WORK).text
     check(catalogued)
 
 
@@ -205,7 +205,7 @@ def test_a_match_is_taken_back_with_its_receipt(
     assert (no_reason.status_code, "Enter a reason." in no_reason.text) == (422, True)
     clerk.post(f"{path}/undo", page=path, match=match[1], reason="Another Ada")
     assert status(catalogued, gift) is Status.PENDING
-    assert "Taken back: Another Ada" in clerk.get(path).text
+    assert "Undone: Another Ada" in clerk.get(path).text
     with catalogued.read() as session:
         receipt = session.scalars(sa.select(Receipt).where(Receipt.gift_id == gift.id)).one()
     assert receipt.voided_at is not None
@@ -214,7 +214,7 @@ def test_a_match_is_taken_back_with_its_receipt(
     check(catalogued)
 
 
-def test_money_that_nobody_claims_is_booked_without_a_giver(
+def test_money_that_nobody_claims_is_booked_without_a_donor(
     clerk: Browser, catalogued: Database
 ) -> None:
     bring(clerk, file_of(("?", "12.34")))
@@ -234,7 +234,7 @@ def test_open_gifts_are_found_by_what_the_clerk_types(
     path = f"/staff/lines/{lines(catalogued)[0].id}"
     for text in (gift.reference.lower(), "o'hara", "ada@example.org", "31.00"):
         assert gift.reference in clerk.get(f"{path}?q={text}").text, text
-    assert "No gift that waits for money fits." in clerk.get(f"{path}?q=nobody").text
+    assert "No gift waiting for a payment matches." in clerk.get(f"{path}?q=nobody").text
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_open_gifts_are_found_by_what_the_clerk_types(
         ({}, b"a,b\n1,2\n", ""),
         ({"bank": "td"}, file_of(("x", "1.00")), "look like one of TD"),
         ({"bank": "columns"}, b"a,b\n1,2\n", "Say which column has the date"),
-        ({"bank": "columns", "column_date": "a"}, b"a,b\n1,2\n", "Say where amounts stand"),
+        ({"bank": "columns", "column_date": "a"}, b"a,b\n1,2\n", "Say where the amounts are"),
         (
             {"bank": "columns", "column_date": "a", "column_amount": "zz", "currency": "CAD"},
             b"a,b\n2026-11-02,2\n",
@@ -331,7 +331,7 @@ def test_a_column_says_what_is_no_money_yet(
     content = f"Date;Details;Amount;State\n{DAY};Roy;5.00;Posted\n{DAY};Eze;7.00;Pending\n".encode()
     seen = _send(clerk, f"{IMPORT}/preview", content, "x.csv", **told)
     assert seen.status_code == 200
-    assert "Not booked by the bank" in seen.text
+    assert "Not yet booked by the bank" in seen.text
     assert f'value="{column}"' in seen.text
     assert bring(clerk, content, "x.csv", **told).status_code == 303
     assert [line.amount_minor for line in lines(catalogued)] == [500]
@@ -391,7 +391,7 @@ def test_a_file_is_looked_at_as_its_import_would_read_it(
     shown = look(clerk, sample(name), name, bank=bank)
     entries = [entry for entry in read_sample(name).entries if entry.money]
     seen = facts(shown)
-    assert (seen["Read as"], seen["Movements"]) == (read_as, str(len(entries)))
+    assert (seen["Read as"], seen["Entries"]) == (read_as, str(len(entries)))
     for entry in entries[:10]:
         sign = "+" if entry.is_credit else ""
         amount = f'<td class="number">{sign}{format_money(entry.money, "en")}</td>'
@@ -405,7 +405,7 @@ def test_a_look_sums_what_comes_in_and_goes_out_by_currency(clerk: Browser) -> N
     both = content + rbc(("four", "7.00"), column="USD", day=DAY).partition(b"\n")[2]
     seen = facts(look(clerk, both, "november.csv"))
     assert (seen["Money in"], seen["Money out"]) == ("CA$10.50, $7.00", "CA$4.25")
-    assert (seen["Account"], seen["Movements"]) == ("00012-0012345", "4")
+    assert (seen["Account"], seen["Entries"]) == ("00012-0012345", "4")
 
 
 @pytest.mark.parametrize(
@@ -421,7 +421,7 @@ def test_a_look_says_why_a_file_can_not_be_read_and_where(
 ) -> None:
     shown = look(clerk, content, "odd.csv", **fields)
     assert sentence in shown
-    assert "First rows as they stand" in shown
+    assert "First rows as they are in the file" in shown
     assert "Read as" not in shown
 
 
@@ -434,9 +434,9 @@ def test_the_figures_after_an_import_come_to_its_lines(
     rows = (gift.reference, "75.50"), ("no word", "20.00"), ("?", "0.99"), ("fee", "-4.25")
     answer = bring(clerk, file_of(*rows, payer="ADA O’HARA"))
     text = clerk.get(answer.location).text
-    assert "4 new lines are kept." in text
-    assert "Money out: 1." in text
-    assert "Booked by themselves: 1. With suggestions: 1. Without: 1." in text
+    assert "4 new lines imported." in text
+    assert "Outgoing: 1." in text
+    assert "Booked automatically: 1. With suggestions: 1. Without: 1." in text
 
 
 def test_older_lines_that_an_import_books_are_told_apart(
@@ -445,13 +445,13 @@ def test_older_lines_that_an_import_books_are_told_apart(
     gift = promise(amount="75.50")
     bring(clerk, file_of((gift.reference, "75.00"), payer="ADA O’HARA"), "october.csv")
     clerk.get(WORK)
-    # The giver promises what came, after it came.
+    # The donor promises what came, after it came.
     with catalogued.write() as session:
         session.execute(sa.update(Gift).where(Gift.id == gift.id).values(amount_minor=7500))
     answer = bring(clerk, file_of(("?", "0.99")))
     text = clerk.get(answer.location).text
-    assert "Lines of earlier files booked by themselves: 1." in text
-    assert "Booked by themselves: 0. With suggestions: 0. Without: 1." in text
+    assert "Lines of earlier files booked automatically: 1." in text
+    assert "Booked automatically: 0. With suggestions: 0. Without: 1." in text
     assert "Money out" not in text
 
 
@@ -511,14 +511,14 @@ def test_a_line_that_another_export_told_before_says_so(
     told = {"bank": "columns", "column_date": "1", "column_message": "2", "currency": "CAD"}
     answer = bring(clerk, content, "all.csv", column_credit="3", **told)
     text = clerk.get(answer.location).text
-    assert "1 line may have been told by an earlier file of another kind" in text
-    assert text.count("Perhaps told before") == 1
+    assert "1 line may already be in an earlier file of another kind" in text
+    assert text.count("Possible duplicate") == 1
     first, second, third = lines(catalogued)
-    assert f'href="/staff/lines/{first.id}">by line {first.id}' in text
-    assert "Perhaps told before" in clerk.get(f"/staff/lines/{second.id}").text
-    assert "Perhaps told before" not in clerk.get(f"/staff/lines/{third.id}").text
+    assert f'href="/staff/lines/{first.id}">of line {first.id}' in text
+    assert "Possible duplicate" in clerk.get(f"/staff/lines/{second.id}").text
+    assert "Possible duplicate" not in clerk.get(f"/staff/lines/{third.id}").text
     clerk.post(WORK, page=WORK, line=str(second.id), act="ignore", reason="the same")
-    assert "Perhaps told before" not in clerk.get(f"/staff/lines/{second.id}").text
+    assert "Possible duplicate" not in clerk.get(f"/staff/lines/{second.id}").text
     check(catalogued)
 
 
@@ -624,14 +624,14 @@ def test_a_payment_returned_in_a_later_file_leads_to_its_take_back(
     path = f"/staff/lines/{debit.id}"
     page = clerk.get(path).text
     assert f'href="/staff/lines/{credit.id}#matched"' in page
-    assert "Take back" in clerk.get(f"/staff/lines/{credit.id}").text
+    assert "Undo" in clerk.get(f"/staff/lines/{credit.id}").text
     forged = clerk.post(f"{path}/match", page=path, reference=gift.reference, amount="75.50")
-    assert (forged.status_code, "is for no gift" in forged.text) == (422, True)
+    assert (forged.status_code, "can’t pay a gift" in forged.text) == (422, True)
     clerk.post(f"{path}/ignore", page=path, reason="Counted elsewhere")
     assert lines(catalogued)[1].state is LineState.IGNORED
     assert "-CA$75.50" in clerk.get(f"{WORK}?state=ignored").text
     clerk.post(f"{path}/reopen", page=path)
-    assert "Money that went out" in clerk.get(WORK).text
+    assert "Outgoing payment" in clerk.get(WORK).text
     check(catalogued)
 
 

@@ -62,7 +62,7 @@ def test_the_overview_counts_this_month_by_currency(
     text = signed_in("viewer").get("/staff/").text
     assert "85.54" in text
     assert ">1</span>" in text
-    assert "Everything that came in was understood and done." in text
+    assert "Everything that came in has been dealt with." in text
 
 
 def test_the_overview_says_when_very_many_payments_begin(
@@ -91,7 +91,7 @@ def test_what_is_stuck_is_shown_and_tried_again(catalogued: Database, signed_in:
     response = browser.post(f"/staff/events/{failed}/retry", page="/staff/events")
     assert response.status_code == 303
     page = browser.get("/staff/events").text
-    assert "The event is applied." in page
+    assert "The event is booked." in page
     assert "evt_1" not in page
     with catalogued.read() as session:
         entry = session.scalars(sa.select(AuditEntry).where(AuditEntry.act == "event_retry")).one()
@@ -162,7 +162,7 @@ ACTS: tuple[tuple[str, str, dict[str, Any], str, str], ...] = (
         "gifts",
         {"filters": "q=*&status=paid&region=ca&mode=cheque&from=2026-11-01"},
         "Gifts|Find: * · Status: Paid · Region: Canada · Mode of payment: Cheque by post"
-        " · Begun from: 2026-11-01",
+        " · Started from: 2026-11-01",
         "",
     ),
     ("export", "gifts", {"filters": ""}, "Gifts|Filters: none", "Dons|Filtres\xa0: aucun"),
@@ -237,7 +237,7 @@ def test_the_audit_log_leads_to_what_was_done_something_to(
 
 @pytest.mark.parametrize("subject", ["gift:²", "line:x", "file:99999999999999999999", "odd"])
 def test_a_subject_that_is_none_breaks_no_audit_log(signed_in: SignedIn, subject: str) -> None:
-    assert "Nothing stands here" in signed_in("admin").get(f"/staff/audit?subject={subject}").text
+    assert "Nothing here yet" in signed_in("admin").get(f"/staff/audit?subject={subject}").text
 
 
 def test_the_audit_log_only_grows(catalogued: Database) -> None:

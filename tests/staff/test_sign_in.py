@@ -57,7 +57,7 @@ def test_a_wrong_password_and_an_unknown_address_look_the_same(
     browser = visit()
     response = browser.sign_in(email, password)
     assert response.status_code == 422
-    assert "don’t fit together" in response.text
+    assert "don’t match" in response.text
     assert password not in response.text
     assert not is_in(browser)
     assert acts(catalogued)[-1][0] == "sign_in_failed"

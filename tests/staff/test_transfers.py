@@ -15,7 +15,7 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import book_claims
 from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import keep_proof
-from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.schedule import ReminderSchedule
 from portal.payments.transfers.watching import begin_watch
 from tests.conftest import NOW
 from tests.giving.visits import text_of
@@ -42,7 +42,7 @@ def gift(catalogued: Database, uploads: Path) -> Gift:
     """An e-Transfer that waits, with a proof."""
     with catalogued.write() as session:
         gift = add_sample(session, mode="interac")
-        begin_watch(act_in(session, NOW), gift.id, Care((2, 7), 30))
+        begin_watch(act_in(session, NOW), gift.id, ReminderSchedule((2, 7), 30))
     keep_proof(at(catalogued, NOW), uploads, gift, PDF)
     return gift
 
@@ -103,7 +103,7 @@ def test_staff_keep_a_gift_open_longer(
 ) -> None:
     words = set_day(signed_in("finance"), gift, "2027-02-28")
     assert "The gift is kept open until 2027-02-28." in words
-    assert "Changed how long the gift is kept open" in words
+    assert "Changed how long the gift stays open" in words
     with catalogued.read() as session:
         watch = session.get_one(TransferWatch, gift.id)
     assert watch.expires_at.isoformat() == "2027-03-01T04:59:59+00:00"
@@ -130,7 +130,7 @@ def test_a_gift_that_was_given_up_is_open_again(
 def test_a_day_that_makes_no_sense_changes_nothing(
     signed_in: SignedIn, catalogued: Database, gift: Gift, day: str
 ) -> None:
-    assert "Choose a day from today on" in set_day(signed_in("finance"), gift, day)
+    assert "Choose a date from today on" in set_day(signed_in("finance"), gift, day)
     assert "expiry_set" not in acts(catalogued)
 
 

@@ -1,4 +1,4 @@
-"""Givers are found by their names and addresses as people type them."""
+"""Donors are found by their names and addresses as people type them."""
 
 import pytest
 
@@ -57,7 +57,7 @@ FOUND = [
 
 
 @pytest.fixture
-def givers(catalogued: Database) -> Database:
+def donors(catalogued: Database) -> Database:
     with catalogued.write() as session:
         for number, (first, last) in enumerate(GIVERS):
             email = f"x{number}@y{number}.invalid"
@@ -66,27 +66,27 @@ def givers(catalogued: Database) -> Database:
     return catalogued
 
 
-def test_a_name_is_found_as_people_type_it(givers: Database) -> None:
+def test_a_name_is_found_as_people_type_it(donors: Database) -> None:
     for text, last_name in FOUND:
         search = read_search(text, ("CAD",))
-        with givers.read() as session:
+        with donors.read() as session:
             page = list_gifts(session, GiftFilters(text=text), search, Cursor())
         assert last_name in [row.last_name for row in page.rows], text
         assert len(page.rows) <= 2, text
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_words_that_do_not_belong_together_find_nobody(givers: Database) -> None:
+def test_words_that_do_not_belong_together_find_nobody(donors: Database) -> None:
     for text in ("Seán Cruz", "Lukasz Mueller", "zzz", "@", "山"):
-        with givers.read() as session:
+        with donors.read() as session:
             search = read_search(text, ("CAD",))
             page = list_gifts(session, GiftFilters(text=text), search, Cursor())
         assert len(page.rows) <= (text == "山"), text
 
 
-def test_an_export_finds_the_same(givers: Database) -> None:
+def test_an_export_finds_the_same(donors: Database) -> None:
     filters = GiftFilters(text="OBrien")
-    lines = "".join(stream_gifts(givers, filters, read_search("OBrien", ("CAD",)))).splitlines()
+    lines = "".join(stream_gifts(donors, filters, read_search("OBrien", ("CAD",)))).splitlines()
     assert len(lines) == 2
 
 

@@ -63,8 +63,8 @@ class Clerk:
     def promise(self, **choices: Any) -> Gift:
         """A gift of CAD 75.53 that waits for an e-Transfer, each time another one."""
         number = next(_promises)
-        giver = {"dedication": f"number {number}"}
-        chosen = {"mode": "interac", "giver": giver, "who": f"visitor {number}", **choices}
+        donor = {"dedication": f"number {number}"}
+        chosen = {"mode": "interac", "donor": donor, "who": f"visitor {number}", **choices}
         return self.place.gift(self.place.start(**chosen).token)
 
     def keep(self, content: bytes, filename: str = "rbc.csv") -> Imported:

@@ -61,7 +61,7 @@ def test_an_entry_without_a_day_takes_the_nearest(about: str, inside: str, day: 
 
 
 def test_a_day_that_is_told_nowhere_is_refused() -> None:
-    assert "no date" in refusal(camt(dated="").encode()).reason
+    assert "isn’t a date" in refusal(camt(dated="").encode()).reason
 
 
 def test_entries_that_are_not_booked_are_shown() -> None:

@@ -122,5 +122,5 @@ def test_a_server_that_breaks_off_is_an_error_not_half_a_folder(
 
 @pytest.mark.parametrize("part", ["user", "password", "folder", "host"])
 def test_commands_can_t_be_smuggled_into_an_account(part: str) -> None:
-    with pytest.raises(ValueError, match="control signs"):
+    with pytest.raises(ValueError, match="control characters"):
         replace(ACCOUNT, **{part: "x\r\nA1 DELETE INBOX"})

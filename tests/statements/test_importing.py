@@ -55,9 +55,9 @@ def test_the_same_file_again_changes_nothing(clerk: Clerk) -> None:
 
 
 def test_equal_lines_of_one_day_stay_as_many_as_the_file_has(clerk: Clerk) -> None:
-    twins = (("offering", "20.00"), ("offering", "20.00"))
-    assert clerk.keep(rbc(*twins)).new == 2
-    longer = rbc(*twins, ("offering", "20.00"), ("other", "5.00"))
+    duplicates = (("offering", "20.00"), ("offering", "20.00"))
+    assert clerk.keep(rbc(*duplicates)).new == 2
+    longer = rbc(*duplicates, ("offering", "20.00"), ("other", "5.00"))
     overlapping = clerk.keep(longer)
     assert (overlapping.lines, overlapping.new) == (4, 2)
     assert len({line.key for line in clerk.lines()}) == 4

@@ -144,7 +144,7 @@ def test_an_open_gift_is_found_by_whatever_is_typed(clerk: Clerk, typed: str) ->
     gift = clerk.promise()
     clerk.promise(
         money=Money(100, CAD),
-        giver={"first_name": "Zed", "last_name": "Zola", "email": "z@example.org"},
+        donor={"first_name": "Zed", "last_name": "Zola", "email": "z@example.org"},
     )
     values = {
         "reference": gift.reference,

@@ -59,7 +59,7 @@ def test_a_notice_helps_to_find_the_gift_of_a_line(clerk: Clerk) -> None:
     keep(clerk, sample("interac_en.eml"))
     (notice,) = notices(clerk)
     gift = clerk.promise(
-        money=Money(notice.amount_minor, "CAD"), giver={"email": notice.sender_email}
+        money=Money(notice.amount_minor, "CAD"), donor={"email": notice.sender_email}
     )
     worked = clerk.bring(
         (notice.interac_reference, f"{notice.amount_minor / 100:.2f}"), payer="SOMEBODY ELSE"

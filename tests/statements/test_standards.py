@@ -76,7 +76,7 @@ def test_pending_entries_move_no_money() -> None:
 
 def test_an_intraday_report_is_no_statement() -> None:
     text = sample("camt053.xml").decode().replace("BkToCstmrStmt", "BkToCstmrAcctRpt")
-    assert "no camt.053 or camt.054" in refusal(text.encode()).reason
+    assert "a camt.053 or camt.054" in refusal(text.encode()).reason
 
 
 def test_interac_references_keep_their_case() -> None:

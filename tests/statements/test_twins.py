@@ -9,7 +9,7 @@ from portal.money import Money
 from portal.payments.matching.batch import DOUBTED
 from portal.payments.matching.scoring import Reason
 from portal.payments.statements.booking import Share
-from portal.payments.statements.duplicates import find_twins, is_one_payment
+from portal.payments.statements.duplicates import find_duplicates, is_one_payment
 from portal.payments.statements.formats.entries import StatementDocument, StatementEntry
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import (
@@ -47,9 +47,9 @@ def listed(clerk: Clerk) -> list[Line]:
         return list(list_lines(session, LineFilter(state=LineState.OPEN)).lines)
 
 
-def twins(clerk: Clerk) -> dict[int, int]:
+def duplicates(clerk: Clerk) -> dict[int, int]:
     with clerk.place.database.read() as session:
-        return find_twins(session)
+        return find_duplicates(session)
 
 
 def test_a_part_that_another_export_told_is_not_booked_as_the_rest(clerk: Clerk) -> None:
@@ -63,13 +63,13 @@ def test_a_part_that_another_export_told_is_not_booked_as_the_rest(clerk: Clerk)
     worked = clerk.match()
     assert (worked.automatic, worked.suggested) == (0, 1)
     (line,) = listed(clerk)
-    assert line.twin == first.id
-    assert Reason.TOLD_TWICE in line.suggestions[0].reasons
+    assert line.duplicate == first.id
+    assert Reason.REPORTED_TWICE in line.suggestions[0].reasons
     assert line.suggestions[0].score <= DOUBTED * 100
     clerk.check()
 
 
-def test_the_next_gift_of_a_giver_is_no_sure_suggestion_for_it(clerk: Clerk) -> None:
+def test_the_next_gift_of_a_donor_is_no_sure_suggestion_for_it(clerk: Clerk) -> None:
     gift, other = clerk.promise(), clerk.promise()
     payer = {"payer_name": gift.name, "payer_email": gift.email}
     keep(clerk, "RBC", entry("for the roof", **payer))
@@ -79,7 +79,7 @@ def test_the_next_gift_of_a_giver_is_no_sure_suggestion_for_it(clerk: Clerk) -> 
     clerk.match()
     (line,) = listed(clerk)
     assert [one.gift.gift_id for one in line.suggestions] == [other.id]
-    assert line.suggestions[0].reasons[-1] == Reason.TOLD_TWICE
+    assert line.suggestions[0].reasons[-1] == Reason.REPORTED_TWICE
     assert line.suggestions[0].score <= DOUBTED * 100
     clerk.check()
 
@@ -89,31 +89,31 @@ def test_two_accounts_may_receive_as_much_on_one_day(clerk: Clerk) -> None:
     for account, gift in zip(("12345", "67890"), gifts, strict=True):
         keep(clerk, "RBC", entry(gift.reference), account=account)
         assert clerk.match().automatic == 1
-    assert twins(clerk) == {}
+    assert duplicates(clerk) == {}
     clerk.check()
 
 
 def test_one_export_tells_nothing_twice(clerk: Clerk) -> None:
     keep(clerk, "RBC", entry("for the roof", payer_name=PAYER))
     keep(clerk, "RBC", entry("for the bell", payer_name=PAYER))
-    assert twins(clerk) == {}
+    assert duplicates(clerk) == {}
     keep(clerk, "RBC", entry("for the door", payer_name=PAYER), account="67890")
     first, _, third = clerk.lines()
-    assert twins(clerk) == {third.id: first.id}
+    assert duplicates(clerk) == {third.id: first.id}
 
 
 def test_what_was_ignored_or_withdrawn_was_not_told(clerk: Clerk) -> None:
     file_id = keep(clerk, "CSV", entry("for the roof", payer_name=PAYER))
     keep(clerk, "OFX", entry("ROOF", payer_name=PAYER))
     first, second = clerk.lines()
-    assert twins(clerk) == {second.id: first.id}
+    assert duplicates(clerk) == {second.id: first.id}
     with clerk.place.database.write() as session:
         ignore_lines(act_in(session, NOW, actor="x"), [first.id], reason="not a gift")
-    assert twins(clerk) == {}
+    assert duplicates(clerk) == {}
     with clerk.place.database.write() as session:
         reopen_line(session, first.id)
         withdraw_file(act_in(session, NOW, actor="x"), file_id, why="wrong columns")
-    assert twins(clerk) == {}
+    assert duplicates(clerk) == {}
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_a_wrong_field_is_named(document, complaint):
 
 @pytest.mark.parametrize("display", ["", "--", "A" * 33])
 def test_a_code_has_one_to_thirty_two_signs(display):
-    with pytest.raises(CodeError, match="has 1 to 32 signs"):
+    with pytest.raises(CodeError, match="has 1 to 32 characters"):
         parse_code(display, {}, kind=Kind.PARTNER)
 
 

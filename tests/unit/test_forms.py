@@ -165,7 +165,7 @@ def test_a_cleaned_line_is_one_line_and_stays_clean(text: str) -> None:
 def test_a_name_needs_a_letter_or_a_figure(name: str) -> None:
     form = fill("5", name=name)
     assert not form.validate()
-    assert form.name.errors == ["Use letters or figures here, not signs alone"]
+    assert form.name.errors == ["Use letters or figures here, not symbols alone"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from portal.giving.form.address import choose_locale, read_asked
+from portal.giving.form.address import choose_locale, read_query
 from portal.giving.form.cache import (
     LIFE_SECONDS,
     MOST_ADDRESSES,
@@ -95,8 +95,8 @@ def test_a_colour_that_is_none_gives_the_products_own() -> None:
 def test_an_address_means_the_same_however_it_is_written() -> None:
     canada = read_catalogue().by_slug("ca")
     assert canada is not None
-    one = read_asked(canada, MultiDict({"code": "lw-can", "currency": "cad", "utm": "x"}))
-    other = read_asked(canada, MultiDict({"code": " LWCAN", "currency": "CAD", "lang": "en"}))
+    one = read_query(canada, MultiDict({"code": "lw-can", "currency": "cad", "utm": "x"}))
+    other = read_query(canada, MultiDict({"code": " LWCAN", "currency": "CAD", "lang": "en"}))
     assert one == other
     assert one.address() == "/give/ca?code=LWCAN&currency=CAD&lang=en"
 

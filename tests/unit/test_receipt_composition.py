@@ -55,7 +55,7 @@ def test_canadian_acknowledgement_never_calls_itself_official():
     assert "official receipt for income tax purposes" not in said
 
 
-def test_anonymous_gift_has_a_receipt_in_its_givers_name():
+def test_anonymous_gift_has_a_receipt_in_its_donors_name():
     snapshot = compose_snapshot(make_gift(anonymous=True), region(), NOW)
     assert snapshot["donor"]["name"] == "Grace Okafor"
 
@@ -144,7 +144,7 @@ def test_mark_says_how_much_and_when():
         marking = write_marking("partly_refunded", day="4 March 2026", amount="$10.00 CAD")
     assert marking.title == "Partly refunded"
     assert marking.text.startswith(
-        "$10.00 CAD of this gift went back to its giver, most recently on 4 March"
+        "$10.00 CAD of this gift went back to its donor, most recently on 4 March"
     )
 
 

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.gifts.references import ALPHABET, check_sign, clean_reference, group, make_reference
+from portal.gifts.references import (
+    ALPHABET,
+    check_character,
+    clean_reference,
+    group,
+    make_reference,
+)
 
 BODIES = st.text(st.sampled_from(ALPHABET), min_size=8, max_size=8)
 
@@ -16,21 +22,21 @@ def test_makes_references_that_are_valid() -> None:
 
 @given(BODIES)
 def test_ignores_case_spaces_and_hyphens(body: str) -> None:
-    signs = body + check_sign(body)
+    signs = body + check_character(body)
     typed = " ".join(signs.lower()[at : at + 2] for at in range(0, 9, 2))
     assert clean_reference(typed) == group(signs)
 
 
 @given(BODIES, st.integers(0, 8), st.sampled_from(ALPHABET))
 def test_notices_one_wrong_sign(body: str, at: int, other: str) -> None:
-    signs = body + check_sign(body)
+    signs = body + check_character(body)
     wrong = signs[:at] + other + signs[at + 1 :]
     assert (clean_reference(wrong) is None) == (wrong != signs)
 
 
 @given(BODIES, st.integers(0, 7))
 def test_notices_two_swapped_signs(body: str, at: int) -> None:
-    signs = body + check_sign(body)
+    signs = body + check_character(body)
     swapped = signs[:at] + signs[at + 1] + signs[at] + signs[at + 2 :]
     assert (clean_reference(swapped) is None) == (swapped != signs)
 

@@ -143,7 +143,11 @@ WRONG = [
     (("modes", 1, "link"), "http://x.example", "modes[1].link: is an address that begins"),
     (("modes", 1, "link"), "https://x.example/{to}", "modes[1].link: may hold {amount}"),
     (("modes", 1, "proof"), "always", "modes[1].proof: is one of none, welcome, wanted"),
-    (("modes", 1, "security", "answer"), "a b c", "modes[1].security.answer: has 3 to 25 signs"),
+    (
+        ("modes", 1, "security", "answer"),
+        "a b c",
+        "modes[1].security.answer: has 3 to 25 characters",
+    ),
     (("modes", 1, "security", "question"), "?" * 41, "modes[1].security.question: has 1 to 40"),
     (("modes", 3, "account", "transit"), "123", "modes[3].account.transit: is five digits"),
     (("modes", 3, "account", "kind"), "moon", "modes[3].account.kind: is one of iban"),

@@ -13,7 +13,7 @@ LONGEST = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class FormQuery:
     """The meaning of `/give/<region>?…`; empty text where nothing was asked."""
 
     region: str
@@ -32,10 +32,10 @@ class Asked:
 
     def address(self, **changes: str) -> str:
         """The address that asks the same but for `changes`, for links and redirects."""
-        asked = replace(self, **changes)
-        pairs = list(asked.form_data().items())
-        query = urlencode([*pairs, ("lang", language(asked.locale))])
-        return f"/give/{asked.region}?{query}"
+        query = replace(self, **changes)
+        pairs = list(query.form_data().items())
+        encoded = urlencode([*pairs, ("lang", language(query.locale))])
+        return f"/give/{query.region}?{encoded}"
 
 
 def choose_locale(region: Region, wanted: str) -> str:
@@ -46,13 +46,13 @@ def choose_locale(region: Region, wanted: str) -> str:
     return next(exact, None) or next(spoken, None) or region.locales[0]
 
 
-def read_asked(region: Region, args: MultiDict[str, str]) -> Asked:
+def read_query(region: Region, args: MultiDict[str, str]) -> FormQuery:
     """The meaning of a query string, for a region that exists."""
 
     def text(name: str) -> str:
         return args.get(name, "").strip()[:LONGEST]
 
-    return Asked(
+    return FormQuery(
         region=region.slug,
         locale=choose_locale(region, text("lang")),
         code=normalise_code(args.get("code", "")[:LONGEST]),

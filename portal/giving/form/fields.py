@@ -5,7 +5,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from portal.codes.terms import Frequency, Pledge
-from portal.donors.giver import Giver
+from portal.donors.details import DonorDetails
 from portal.forms import (
     AmountField,
     ChoiceField,
@@ -127,10 +127,10 @@ class GiftForm(PortalForm):
             code=self.offer.terms.code,
         )
 
-    def to_giver(self) -> Giver:
+    def to_donor(self) -> DonorDetails:
         """Who gives, once the form is valid."""
         address = {name: self[name].data for name in ADDRESS_FIELDS if name in self}
-        return Giver(
+        return DonorDetails(
             first_name=self.first_name.data,
             last_name=self.last_name.data,
             email=self.email.data,

@@ -27,7 +27,7 @@ class ModeCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The terms that hold for one showing of the form, for one fund, currency and rhythm.
+    """The terms that hold for one showing of the form, for one fund, currency and frequency.
 
     With a refused code, `terms` are the region's own: one can always give without it.
     """
@@ -59,7 +59,7 @@ class Offer:
 
     @property
     def frequencies(self) -> tuple[Frequency, ...]:
-        """The rhythms in which at least one mode can be paid."""
+        """The frequencies in which at least one mode can be paid."""
         return possible_frequencies(self.terms, self.fund, self.currency)
 
     @property
@@ -91,7 +91,7 @@ class Offer:
 
     @property
     def modes(self) -> tuple[ModeCard, ...]:
-        """The modes of the fund that take the currency, whatever the rhythm."""
+        """The modes of the fund that take the currency, whatever the frequency."""
         return tuple(
             _card(mode, self.currency)
             for mode in self.terms.funds[self.fund]
@@ -144,15 +144,15 @@ def make_offer(
     terms = own if isinstance(judged, Refusal) else judged
     option = terms.option(currency.upper()) or terms.currencies[0]
     chosen = fund if fund in terms.funds and not terms.fund_fixed else terms.fund
-    rhythms: Collection[Frequency] = possible_frequencies(terms, chosen, option.currency)
-    asked = next((one for one in rhythms if one == frequency), None)
+    frequencies: Collection[Frequency] = possible_frequencies(terms, chosen, option.currency)
+    asked = next((one for one in frequencies if one == frequency), None)
     return Offer(
         region=region,
         terms=terms,
         refusal=refusal,
         fund=chosen,
         currency=option.currency,
-        frequency=asked or next(iter(rhythms), Frequency.ONCE),
+        frequency=asked or next(iter(frequencies), Frequency.ONCE),
     )
 
 

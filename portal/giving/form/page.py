@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from portal.giving.form.address import Asked
+from portal.giving.form.address import FormQuery
 from portal.giving.form.fields import GiftForm
 from portal.giving.form.offer import ModeCard, Offer, explain_fee
 from portal.giving.texts import format_rate, language_name, money_pattern, short_money
@@ -39,7 +39,7 @@ def news_wording(region: Region) -> str:
     )
 
 
-def show_form(form: GiftForm, asked: Asked, support_email: str) -> dict[str, Any]:
+def show_form(form: GiftForm, query: FormQuery, support_email: str) -> dict[str, Any]:
     """The template's values; the same for every visitor of the same address."""
     offer = form.offer
     region = offer.region
@@ -49,37 +49,37 @@ def show_form(form: GiftForm, asked: Asked, support_email: str) -> dict[str, Any
         "region": region,
         "region_name": pick(region.names),
         "issuer": region.issuer,
-        "languages": list_languages(asked, region),
-        "regions_href": f"/?lang={language(asked.locale)}&choose=1",
-        "ways": list_ways(offer, asked),
+        "languages": list_languages(query, region),
+        "regions_href": f"/?lang={language(query.locale)}&choose=1",
+        "ways": list_ways(offer, query),
         "address": f"/give/{region.slug}",
         "action": f"/give/{region.slug}",
         "cover_hint": explain_cover(offer),
         "news_wording": news_wording(region),
         "static_summary": summarise(offer),
-        "number_signs": number_signs(asked.locale),
-        "currency_signs": list_currency_signs(offer.currency, asked.locale),
+        "number_signs": number_signs(query.locale),
+        "currency_signs": list_currency_signs(offer.currency, query.locale),
         "money_pattern": money_pattern(offer.currency),
         "support_email": support_email or region.issuer.email,
     }
 
 
-def list_languages(asked: Asked, region: Region) -> list[Language]:
+def list_languages(query: FormQuery, region: Region) -> list[Language]:
     return [
         Language(
             tag=html_lang(locale),
             name=language_name(locale),
-            href=asked.address(locale=locale),
-            current=locale == asked.locale,
+            href=query.address(locale=locale),
+            current=locale == query.locale,
         )
         for locale in region.locales
     ]
 
 
-def list_ways(offer: Offer, asked: Asked) -> list[Way]:
+def list_ways(offer: Offer, query: FormQuery) -> list[Way]:
     """Where else a refused code may be used; giving here without it is a button."""
     ways = offer.refusal.next_ways if offer.refusal else ()
-    speech = language(asked.locale)
+    speech = language(query.locale)
     return [
         Way(way.label, f"/give/{way.region}?code={way.code}&lang={speech}")
         for way in ways
@@ -109,10 +109,10 @@ def summarise(offer: Offer) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RegionCard:
-    """One region as the chooser shows it; `sign` is empty for the rest of the world."""
+    """One region as the chooser shows it; `badge` is empty for the rest of the world."""
 
     name: str
-    sign: str
+    badge: str
     currencies: str
     href: str
 
@@ -123,7 +123,7 @@ def list_regions(regions: list[Region], code: str = "") -> list[RegionCard]:
     return [
         RegionCard(
             name=pick(region.names),
-            sign=region.code if region.countries else "",
+            badge=region.code if region.countries else "",
             currencies=", ".join(option.currency for option in region.currencies),
             href=f"/give/{region.slug}?"
             + urlencode([*([("code", code)] if code else []), ("lang", speech)]),

@@ -9,7 +9,7 @@ from portal.codes.policy import Code, Refusal, Terms, decide, open_terms
 from portal.codes.queries import find_code
 from portal.codes.refusals import refuse_unknown_code
 from portal.forms import UNREACHABLE
-from portal.giving.form.address import Asked, read_asked
+from portal.giving.form.address import FormQuery, read_query
 from portal.giving.form.cache import Page, make_page
 from portal.giving.form.fields import HONEYPOT, GiftForm
 from portal.giving.form.offer import Offer, make_offer
@@ -53,11 +53,11 @@ def form(region: str) -> Response:
             return refuse_region()
         if not place.offered:
             return refuse_closed_region()
-        asked = read_asked(place, request.args)
-        page = kept.find_meaning(address, asked, version)
+        query = read_query(place, request.args)
+        page = kept.find_meaning(address, query, version)
         if page is None:
-            page = _make_form_page(place, asked, version)
-            kept.keep(address, asked, page)
+            page = _make_form_page(place, query, version)
+            kept.keep(address, query, page)
     return _answer(page)
 
 
@@ -69,15 +69,15 @@ def _answer(page: Page) -> Response:
     return Response(encoded.body, headers=encoded.headers)
 
 
-def _make_form_page(region: Region, asked: Asked, version: int) -> Page:
-    set_locale(asked.locale)
-    _code, offer = _make_offer(region, asked)
-    body = _render_form(GiftForm(asked.form_data(), offer), asked)
+def _make_form_page(region: Region, query: FormQuery, version: int) -> Page:
+    set_locale(query.locale)
+    _code, offer = _make_offer(region, query)
+    body = _render_form(GiftForm(query.form_data(), offer), query)
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": content_policy(_form_actions(), "'none'"),
         "Cache-Control": PUBLIC,
-        "Content-Language": asked.locale.replace("_", "-"),
+        "Content-Language": query.locale.replace("_", "-"),
     }
     return make_page(body.encode(), headers, version=version, now=page_cache().clock())
 
@@ -95,7 +95,7 @@ def _look_up(text: str) -> Code | None:
     return code
 
 
-def _make_offer(region: Region, asked: Asked) -> tuple[Code | None, Offer]:
+def _make_offer(region: Region, query: FormQuery) -> tuple[Code | None, Offer]:
     """The code that was asked for, if there is one, and what may be given with it."""
     now, regions = utc_now(), catalogue()
     own = open_terms(None, region, now, regions)
@@ -103,16 +103,16 @@ def _make_offer(region: Region, asked: Asked) -> tuple[Code | None, Offer]:
         raise TypeError("a region's own terms are never refused")
     code: Code | None = None
     judged: Terms | Refusal = own
-    if asked.code:
-        code = _look_up(asked.code)
-        judged = _judge(code, asked.code, region)
+    if query.code:
+        code = _look_up(query.code)
+        judged = _judge(code, query.code, region)
     offer = make_offer(
         region,
         own,
         judged,
-        fund=asked.fund,
-        currency=asked.currency,
-        frequency=asked.frequency,
+        fund=query.fund,
+        currency=query.currency,
+        frequency=query.frequency,
     )
     return code, offer
 
@@ -123,13 +123,13 @@ def _judge(code: Code | None, typed: str, region: Region) -> Terms | Refusal:
     return open_terms(code, region, utc_now(), catalogue())
 
 
-def _render_form(form: GiftForm, asked: Asked, twin: str = "") -> str:
+def _render_form(form: GiftForm, query: FormQuery, duplicate: str = "") -> str:
     settings = services().settings
     return render_template(
         "giving/form.html",
         ticket=make_ticket(settings, utc_now()),
-        twin=twin,
-        **show_form(form, asked, settings.support_email),
+        duplicate=duplicate,
+        **show_form(form, query, settings.support_email),
     )
 
 
@@ -142,18 +142,18 @@ def give(region: str) -> AnyResponse:
         return refuse_region()
     if not place.offered:
         return refuse_closed_region()
-    asked = read_asked(place, request.form)
+    query = read_query(place, request.form)
     if "remove_code" in request.form:
-        asked = replace(asked, code="")
-    set_locale(asked.locale)
-    code, offer = _make_offer(place, asked)
+        query = replace(query, code="")
+    set_locale(query.locale)
+    code, offer = _make_offer(place, query)
     form = GiftForm(request.form, offer)
     if RELOADING & request.form.keys():
-        form.code.data = asked.code and form.code.data
-        return _show_again(form, asked, 200)
+        form.code.data = query.code and form.code.data
+        return _show_again(form, query, 200)
     if not (_check_envelope(form) and _check_content(form, code)):
-        return _show_again(form, asked, 422)
-    return _start(form, asked)
+        return _show_again(form, query, 422)
+    return _start(form, query)
 
 
 def _check_envelope(form: GiftForm) -> bool:
@@ -201,14 +201,14 @@ def _check_address(form: GiftForm) -> None:
         form.refuse("email", gettext(UNREACHABLE))
 
 
-def _start(form: GiftForm, asked: Asked) -> AnyResponse:
+def _start(form: GiftForm, query: FormQuery) -> AnyResponse:
     try:
         started = start_gift(services(), _make_order(form))
     except NotAllowed as error:
         _refuse(form, error.refusal)
-        return _show_again(form, asked, 422)
-    except GaveAMomentAgo as twin:
-        return _show_again(form, asked, 409, twin=f"/gift/{twin.token}")
+        return _show_again(form, query, 422)
+    except GaveAMomentAgo as duplicate:
+        return _show_again(form, query, 409, duplicate=f"/gift/{duplicate.token}")
     except TooManyTries:
         form.form_errors.append(
             gettext(
@@ -216,7 +216,7 @@ def _start(form: GiftForm, asked: Asked) -> AnyResponse:
                 "here. Nothing was charged: choose another mode of payment, or try again in an hour"
             )
         )
-        return _show_again(form, asked, 429)
+        return _show_again(form, query, 429)
     return keep_private(remember_start(redirect(started.url, 303), started))
 
 
@@ -225,7 +225,7 @@ def _make_order(form: GiftForm) -> GiftOrder:
     return GiftOrder(
         region=region,
         pledge=form.to_pledge(),
-        giver=form.to_giver(),
+        donor=form.to_donor(),
         news_wording=news_wording(region) if form.consent_news.data else None,
         again="again" in request.form,
         caller=read_caller(),
@@ -233,7 +233,7 @@ def _make_order(form: GiftForm) -> GiftOrder:
     )
 
 
-def _show_again(form: GiftForm, asked: Asked, status: int, twin: str = "") -> Response:
-    response = current_app.make_response(_render_form(form, asked, twin))
+def _show_again(form: GiftForm, query: FormQuery, status: int, duplicate: str = "") -> Response:
+    response = current_app.make_response(_render_form(form, query, duplicate))
     response.status_code = status
     return keep_private(response)

@@ -1,4 +1,4 @@
-"""What a giver may do with their gift on its page: decided once, for the page's every part."""
+"""What a donor may do with their gift on its page: decided once, for the page's every part."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, Plan
 from portal.giving.gift.transfer import Transfer
 from portal.giving.gift.words import Arrival
-from portal.giving.texts import Story
+from portal.giving.texts import StatusMessage
 from portal.intake.change_mode import OtherWay
 
 
@@ -33,7 +33,7 @@ class GiftActions:
 
 def list_actions(
     gift: Gift,
-    story: Story,
+    message: StatusMessage,
     arrival: Arrival,
     *,
     transfer: Transfer | None,
@@ -47,8 +47,8 @@ def list_actions(
     )
     has_no_way = has_region and not ways
     return GiftActions(
-        pay=story.can_pay,
-        check_again=story.can_pay and is_waiting,
+        pay=message.can_pay,
+        check_again=message.can_pay and is_waiting,
         send=transfer is not None,
         is_sent=transfer is not None and transfer.is_awaited,
         say_paid=transfer is not None and not transfer.is_said_paid,

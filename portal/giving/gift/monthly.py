@@ -1,19 +1,19 @@
-"""What a giver is told of their monthly gift: that it goes on, ends or has ended."""
+"""What a donor is told of their monthly gift: that it goes on, ends or has ended."""
 
 from portal.gifts.models import Plan, PlanStatus
-from portal.giving.texts import Story, coded_money
+from portal.giving.texts import StatusMessage, coded_money
 from portal.i18n import gettext
 from portal.web import format_date
 
 
-def tell_plan(plan: Plan, timezone: str) -> Story | None:
+def tell_plan(plan: Plan, timezone: str) -> StatusMessage | None:
     """The state of a plan that began, in the current language; None before that."""
     if plan.stripe_subscription_id is None:
         return None
     if plan.running is None:
         return _tell_end(plan, timezone)
     if plan.cancel_at is not None:
-        return Story(
+        return StatusMessage(
             "clock",
             "wait",
             gettext("Your monthly gift comes to its end"),
@@ -23,7 +23,7 @@ def tell_plan(plan: Plan, timezone: str) -> Story | None:
             ),
         )
     if plan.status == PlanStatus.PAST_DUE:
-        return Story(
+        return StatusMessage(
             "alert",
             "wait",
             gettext("The last monthly payment did not go through"),
@@ -32,7 +32,7 @@ def tell_plan(plan: Plan, timezone: str) -> Story | None:
                 "and your gift goes on."
             ),
         )
-    return Story(
+    return StatusMessage(
         "check",
         "good",
         gettext("Your monthly gift"),
@@ -44,9 +44,9 @@ def tell_plan(plan: Plan, timezone: str) -> Story | None:
     )
 
 
-def _tell_end(plan: Plan, timezone: str) -> Story:
+def _tell_end(plan: Plan, timezone: str) -> StatusMessage:
     ended = plan.cancelled_at or plan.created_at
-    return Story(
+    return StatusMessage(
         "check",
         "good",
         gettext("Your monthly gift has ended"),

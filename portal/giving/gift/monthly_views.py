@@ -1,4 +1,4 @@
-"""A monthly gift's page for its giver: change the card, or stop it."""
+"""A monthly gift's page for its donor: change the card, or stop it."""
 
 from flask import abort, g, redirect
 from werkzeug.wrappers import Response
@@ -94,13 +94,13 @@ def _anew(found: Gift, region: Region) -> str:
 def _show(found: Gift, plan: Plan, problem: Problem | None = None, status: int = 200) -> Response:
     region, mode = region_and_mode(found)
     timezone = region.issuer.timezone if region else "UTC"
-    story = tell_plan(plan, timezone) or abort(404)
+    message = tell_plan(plan, timezone) or abort(404)
     g.csp_form_action = ("'self'", *services().providers.card_origins)
     provider = services().providers.find(plan.provider)
     return render_page(
         "giving/monthly.html",
         found,
-        story,
+        message,
         status=status,
         plan=plan,
         provider=provider.title if provider else "",

@@ -11,12 +11,12 @@ from portal.forms import Problem
 from portal.gifts.lifecycle import FactKind, weigh
 from portal.gifts.models import Gift, Plan
 from portal.gifts.queries import find_gift_by_token, find_plan, list_facts
-from portal.giving.form.address import Asked, choose_locale
+from portal.giving.form.address import FormQuery, choose_locale
 from portal.giving.gift.actions import list_actions
 from portal.giving.gift.monthly import tell_plan
 from portal.giving.gift.transfer import Transfer, make_sheet
-from portal.giving.gift.words import Arrival, name_fund, name_mode, tell_receipt, tell_story
-from portal.giving.texts import Story
+from portal.giving.gift.words import Arrival, name_fund, name_mode, tell_receipt, tell_status
+from portal.giving.texts import StatusMessage
 from portal.giving.visitors import catalogue, keep_private
 from portal.i18n import set_locale
 from portal.intake.change_mode import list_other_ways
@@ -70,11 +70,11 @@ def show_gift(
         plan = find_plan(session, found)
         is_mail_failing = has_failing(session, found.id)
     page = f"{services().settings.base_url}{page_url(found)}"
-    story = tell_story(found, arrival, transfer, received)
+    message = tell_status(found, arrival, transfer, received)
     to_send = transfer if found.status.is_open else None
     actions = list_actions(
         found,
-        story,
+        message,
         arrival,
         transfer=to_send,
         ways=ways,
@@ -85,7 +85,7 @@ def show_gift(
     return render_page(
         "giving/gift.html",
         found,
-        story,
+        message,
         status=status,
         actions=actions,
         mode=mode,
@@ -101,7 +101,7 @@ def show_gift(
         receipt_note=tell_receipt(found, receipt, is_mail_failing=is_mail_failing),
         is_mail_failing=is_mail_failing,
         is_monthly=found.plan_id is not None,
-        plan_story=_tell_plan(plan, region),
+        plan_message=_tell_plan(plan, region),
         day=_day_of(found),
         reload_url=page_url(found),
         form_url=form_url(found, region) if region else "",
@@ -109,14 +109,14 @@ def show_gift(
 
 
 def render_page(
-    template: str, found: Gift, story: Story, *, status: int = 200, **values: object
+    template: str, found: Gift, message: StatusMessage, *, status: int = 200, **values: object
 ) -> Response:
-    """One of a gift's own pages: its story at the top, its issuer at the foot, kept by nobody."""
+    """One of a gift's own pages: its message at the top, its issuer at the foot, kept by nobody."""
     region, _ = region_and_mode(found)
     html = render_template(
         template,
         gift=found,
-        story=story,
+        message=message,
         region=region,
         issuer=region.issuer if region else None,
         support_email=support_email(region),
@@ -153,13 +153,13 @@ def support_email(region: Region | None) -> str:
     return services().settings.support_email or (region.issuer.email if region else "")
 
 
-def _tell_plan(plan: Plan | None, region: Region | None) -> Story | None:
+def _tell_plan(plan: Plan | None, region: Region | None) -> StatusMessage | None:
     return tell_plan(plan, region.issuer.timezone if region else "UTC") if plan else None
 
 
 def form_url(found: Gift, region: Region, **choices: str) -> str:
     """The form with this gift's choices, but for code and mode where `choices` don't say them."""
-    asked = Asked(
+    query = FormQuery(
         region=region.slug,
         locale=choose_locale(region, found.locale),
         amount=(found.money - found.cover).plain(),
@@ -167,7 +167,7 @@ def form_url(found: Gift, region: Region, **choices: str) -> str:
         fund=found.fund,
         frequency=found.frequency,
     )
-    return asked.address(**choices)
+    return query.address(**choices)
 
 
 def _day_of(found: Gift) -> datetime:

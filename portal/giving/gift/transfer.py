@@ -7,7 +7,7 @@ from datetime import datetime
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.giving.gift.qr import Code, draw_code
-from portal.giving.texts import Story, coded_money, copied_money
+from portal.giving.texts import StatusMessage, coded_money, copied_money
 from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.payments.transfers.models import ProofFile, TransferWatch
@@ -84,7 +84,7 @@ def make_sheet(gift: Gift, transfer: Transfer, page: str) -> Sheet:
     )
 
 
-def tell_transfer(gift: Gift, transfer: Transfer) -> Story:
+def tell_transfer(gift: Gift, transfer: Transfer) -> StatusMessage:
     """The state of an open gift that is paid by instructions, in words."""
     if gift.status is Status.PARTLY_PAID:
         return tell_part(transfer.received, gift.money, transfer.due)
@@ -97,10 +97,10 @@ def tell_transfer(gift: Gift, transfer: Transfer) -> Story:
     return _wait_for_transfer(transfer.mode)
 
 
-def tell_reminders(gift: Gift, *, are_stopped: bool) -> Story:
+def tell_reminders(gift: Gift, *, are_stopped: bool) -> StatusMessage:
     """Whether the reminders of a gift go on, as their own page says it."""
     if are_stopped:
-        return Story(
+        return StatusMessage(
             "check",
             "good",
             gettext("No more reminders will come"),
@@ -109,7 +109,7 @@ def tell_reminders(gift: Gift, *, are_stopped: bool) -> Story:
                 reference=gift.reference,
             ),
         )
-    return Story(
+    return StatusMessage(
         "mail",
         "",
         gettext("Stop the reminders of this gift?"),
@@ -120,8 +120,8 @@ def tell_reminders(gift: Gift, *, are_stopped: bool) -> Story:
     )
 
 
-def tell_part(received: Money, whole: Money, due: Money) -> Story:
-    return Story(
+def tell_part(received: Money, whole: Money, due: Money) -> StatusMessage:
+    return StatusMessage(
         "clock",
         "wait",
         gettext("A part of your gift has arrived"),
@@ -135,13 +135,13 @@ def tell_part(received: Money, whole: Money, due: Money) -> Story:
     )
 
 
-def _look_out(transfer: Transfer) -> Story:
+def _look_out(transfer: Transfer) -> StatusMessage:
     text = (
         gettext("Thank you for telling us. Please add a picture of the confirmation.")
         if transfer.wants_proof
         else gettext("Thank you for telling us. There is nothing more to do.")
     )
-    return Story(
+    return StatusMessage(
         "clock",
         "wait",
         gettext("We are looking out for your gift"),
@@ -150,8 +150,8 @@ def _look_out(transfer: Transfer) -> Story:
     )
 
 
-def _explain_late() -> Story:
-    return Story(
+def _explain_late() -> StatusMessage:
+    return StatusMessage(
         "clock",
         "wait",
         gettext("We have not seen your gift in time"),
@@ -162,8 +162,8 @@ def _explain_late() -> Story:
     )
 
 
-def _explain_taken_back() -> Story:
-    return Story(
+def _explain_taken_back() -> StatusMessage:
+    return StatusMessage(
         "back",
         "wait",
         gettext("We are waiting for your gift again"),
@@ -174,8 +174,8 @@ def _explain_taken_back() -> Story:
     )
 
 
-def _wait_for_transfer(mode: Mode) -> Story:
-    return Story(
+def _wait_for_transfer(mode: Mode) -> StatusMessage:
+    return StatusMessage(
         "clock",
         "wait",
         gettext("One step left: send your gift"),

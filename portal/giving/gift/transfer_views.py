@@ -1,4 +1,4 @@
-"""What a giver does on the page of a gift that is paid by instructions."""
+"""What a donor does on the page of a gift that is paid by instructions."""
 
 from flask import abort, redirect, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -24,7 +24,7 @@ from portal.payments.transfers.proofs import (
     WrongKindOfProof,
     keep_proof,
 )
-from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.schedule import ReminderSchedule
 from portal.payments.transfers.watching import find_watch, stop_reminders, take_word
 from portal.regions.catalogue import Mode, Proof
 from portal.services import DONOR
@@ -38,13 +38,13 @@ ENVELOPE_BYTES = 20_000
 
 
 def say_paid(token: str) -> Response:
-    """Take the giver's word that they have paid: noted, and no evidence of money."""
+    """Take the donor's word that they have paid: noted, and no evidence of money."""
     guard_public_post()
     found = find_gift(token)
     mode = _manual_mode(found)
     if mode is not None:
         with services().write(DONOR) as act:
-            is_new = take_word(act, lock_gift(act.session, found.id), Care.of(mode))
+            is_new = take_word(act, lock_gift(act.session, found.id), ReminderSchedule.of(mode))
         if is_new:
             log.info("giver_says_paid", gift_id=found.id)
     return _back(found)
@@ -137,8 +137,8 @@ def reminders(token: str) -> Response:
     with services().database.read() as session:
         watch = find_watch(session, found.id)
     are_stopped = watch is None or watch.stopped_at is not None
-    story = tell_reminders(found, are_stopped=are_stopped)
-    return render_page("giving/reminders.html", found, story, are_stopped=are_stopped)
+    message = tell_reminders(found, are_stopped=are_stopped)
+    return render_page("giving/reminders.html", found, message, are_stopped=are_stopped)
 
 
 def end_reminders(token: str) -> Response:

@@ -1,4 +1,4 @@
-"""One gift's page for its giver, behind an address nobody can guess."""
+"""One gift's page for its donor, behind an address nobody can guess."""
 
 import re
 

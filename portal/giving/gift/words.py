@@ -7,7 +7,7 @@ from enum import StrEnum
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.giving.gift.transfer import Transfer, tell_part, tell_transfer
-from portal.giving.texts import Story, coded_money
+from portal.giving.texts import StatusMessage, coded_money
 from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.receipts.models import Receipt
@@ -23,8 +23,10 @@ class Arrival(StrEnum):
     RETURNED = "returned"
 
 
-def tell_story(gift: Gift, arrival: Arrival, transfer: Transfer | None, received: Money) -> Story:
-    """What to tell the giver, in the current language; `received` is what has come so far."""
+def tell_status(
+    gift: Gift, arrival: Arrival, transfer: Transfer | None, received: Money
+) -> StatusMessage:
+    """What to tell the donor, in the current language; `received` is what has come so far."""
     if transfer is not None and gift.status.is_open:
         return tell_transfer(gift, transfer)
     if gift.status is Status.PARTLY_PAID:
@@ -36,8 +38,8 @@ def tell_story(gift: Gift, arrival: Arrival, transfer: Transfer | None, received
     return (ARRIVALS[arrival] if is_arrival else STORIES[gift.status])(gift)
 
 
-def _offer_payment(gift: Gift) -> Story:
-    return Story(
+def _offer_payment(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "card",
         "",
         gettext("Your gift is ready to be paid"),
@@ -46,8 +48,8 @@ def _offer_payment(gift: Gift) -> Story:
     )
 
 
-def _explain_trouble(gift: Gift) -> Story:
-    return Story(
+def _explain_trouble(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "alert",
         "wait",
         gettext("We can’t reach the payment page just now"),
@@ -59,8 +61,8 @@ def _explain_trouble(gift: Gift) -> Story:
     )
 
 
-def _explain_cancelled(gift: Gift) -> Story:
-    return Story(
+def _explain_cancelled(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "back",
         "wait",
         gettext("You have not paid yet"),
@@ -72,8 +74,8 @@ def _explain_cancelled(gift: Gift) -> Story:
     )
 
 
-def _wait_for_word(gift: Gift) -> Story:
-    return Story(
+def _wait_for_word(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "clock",
         "wait",
         gettext("We are waiting for word of your payment"),
@@ -85,14 +87,14 @@ def _wait_for_word(gift: Gift) -> Story:
     )
 
 
-def _thank(gift: Gift) -> Story:
+def _thank(gift: Gift) -> StatusMessage:
     name = gift.first_name
     heading = gettext("Thank you, %(name)s", name=name) if name else gettext("Thank you")
-    return Story("check", "good", heading, gettext("Your gift has arrived."))
+    return StatusMessage("check", "good", heading, gettext("Your gift has arrived."))
 
 
-def _explain_processing(gift: Gift) -> Story:
-    return Story(
+def _explain_processing(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "clock",
         "wait",
         gettext("Your gift is on its way"),
@@ -103,8 +105,8 @@ def _explain_processing(gift: Gift) -> Story:
     )
 
 
-def _explain_failure(gift: Gift) -> Story:
-    return Story(
+def _explain_failure(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "alert",
         "bad",
         gettext("The payment did not go through"),
@@ -116,8 +118,8 @@ def _explain_failure(gift: Gift) -> Story:
     )
 
 
-def _explain_expiry(gift: Gift) -> Story:
-    return Story(
+def _explain_expiry(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "clock",
         "wait",
         gettext("This gift was not completed in time"),
@@ -129,8 +131,8 @@ def _explain_expiry(gift: Gift) -> Story:
     )
 
 
-def _explain_part_refund(gift: Gift) -> Story:
-    return Story(
+def _explain_part_refund(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "back",
         "wait",
         gettext("Part of your gift was refunded"),
@@ -142,8 +144,8 @@ def _explain_part_refund(gift: Gift) -> Story:
     )
 
 
-def _explain_refund(gift: Gift) -> Story:
-    return Story(
+def _explain_refund(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "back",
         "wait",
         gettext("Your gift was refunded"),
@@ -154,8 +156,8 @@ def _explain_refund(gift: Gift) -> Story:
     )
 
 
-def _explain_dispute(gift: Gift) -> Story:
-    return Story(
+def _explain_dispute(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "alert",
         "wait",
         gettext("Your bank is asking about this gift"),
@@ -166,8 +168,8 @@ def _explain_dispute(gift: Gift) -> Story:
     )
 
 
-def _explain_chargeback(gift: Gift) -> Story:
-    return Story(
+def _explain_chargeback(gift: Gift) -> StatusMessage:
+    return StatusMessage(
         "back",
         "wait",
         gettext("Your bank took this gift back"),
@@ -175,7 +177,7 @@ def _explain_chargeback(gift: Gift) -> Story:
     )
 
 
-Teller = Callable[[Gift], Story]
+Teller = Callable[[Gift], StatusMessage]
 
 ARRIVALS: dict[Arrival, Teller] = {
     Arrival.NONE: _offer_payment,

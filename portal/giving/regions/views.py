@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from portal.codes.policy import Refusal
 from portal.codes.queries import find_code
 from portal.codes.refusals import refuse_unknown_code, refuse_unknown_region
-from portal.giving.form.address import Asked, choose_locale
+from portal.giving.form.address import FormQuery, choose_locale
 from portal.giving.form.page import list_regions
 from portal.giving.regions.accent import accent_sheet
 from portal.giving.visitors import (
@@ -55,8 +55,8 @@ def code(code: str) -> AnyResponse:
 def _to_form(region: Region, code: str) -> AnyResponse:
     """On to the region's form with the code, in a language that the region has."""
     locale = choose_locale(region, visitor_language())
-    asked = Asked(region=region.slug, locale=locale, code=code)
-    response = redirect(asked.address(), 302)
+    query = FormQuery(region=region.slug, locale=locale, code=code)
+    response = redirect(query.address(), 302)
     response.headers["Cache-Control"] = "private, no-store"
     return response
 

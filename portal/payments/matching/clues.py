@@ -29,11 +29,11 @@ class Clues:
     named: bool
     email: str
     alias_emails: tuple[str, ...]
-    told: Quotes = NOTHING_QUOTED
+    notice_quotes: Quotes = NOTHING_QUOTED
 
     @property
     def names_exactly(self) -> bool:
-        """Whether the line names any gift, open or settled, sign by sign."""
+        """Whether the line names any gift, open or settled, character by character."""
         return bool(self.quotes.settled) or Reading.EXACT in self.quotes.open.values()
 
 
@@ -68,5 +68,5 @@ def read_clues(
         named=bool(words),
         email=email.strip().lower(),
         alias_emails=aliases.emails_of(entry),
-        told=pool.references.read(notice.message) if notice else NOTHING_QUOTED,
+        notice_quotes=pool.references.read(notice.message) if notice else NOTHING_QUOTED,
     )

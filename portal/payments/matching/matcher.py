@@ -114,7 +114,7 @@ class Matcher:
         return Decision(Kind.SUGGESTED, candidates, clues.quotes.settled)
 
     def _by_surname(self, clues: Clues) -> Decision:
-        """The one gift of the amount whose giver's last name stands in the line: a hint that
+        """The one gift of the amount whose donor's last name stands in the line: a hint that
         is worth a look, and never more. Another's full name, or another gift, speaks against it.
         """
         settled = clues.quotes.settled
@@ -129,7 +129,7 @@ class Matcher:
         """Every gift some clue points to, once."""
         pool = self._pool
         found = {}
-        for reference in (*clues.quotes.open, *clues.told.open):
+        for reference in (*clues.quotes.open, *clues.notice_quotes.open):
             known = pool.of_reference(reference)
             found[known.gift.gift_id] = known
         if clues.names_exactly and any(known.gift.due == clues.money for known in found.values()):

@@ -43,12 +43,12 @@ def full_name(words: Words) -> str:
     return " ".join(sorted(words))
 
 
-def likeness(payer: Words, giver: Words) -> float:
+def likeness(payer: Words, donor: Words) -> float:
     """From 0 (nobody would think so) to 1 (the same words in any order).
 
     One shared surname alone stays at one half: it may be a spouse, or a stranger.
     """
-    shorter, longer = sorted((payer, giver), key=len)
+    shorter, longer = sorted((payer, donor), key=len)
     if not shorter:
         return 0.0
     free = list(longer)
@@ -60,9 +60,9 @@ def likeness(payer: Words, giver: Words) -> float:
     return scale * total / max(len(shorter), 2)
 
 
-def stands_in(giver: Words, text: Words) -> bool:
+def stands_in(donor: Words, text: Words) -> bool:
     """Whether all of a name of two words or more stands in a longer text."""
-    return len(giver) > 1 and set(giver) <= set(text)
+    return len(donor) > 1 and set(donor) <= set(text)
 
 
 def _take(free: list[str], word: str) -> bool:

@@ -149,7 +149,7 @@ class GiftPool:
             yield from self._unless_many(key, MOST_OF_A_KIND)
 
     def of_surname(self, words: Words, money: Money) -> Known | None:
-        """The only gift of this amount whose giver's last name is one of the words."""
+        """The only gift of this amount whose donor's last name is one of the words."""
         asked = dict.fromkeys(word for word in words[:_MESSAGE_WORDS] if len(word) > 1)
         found = {
             one.gift.gift_id: one

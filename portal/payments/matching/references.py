@@ -1,7 +1,7 @@
 """Gifts' references in what a payer or a bank wrote: found, and corrected where that is safe.
 
-A reference's last sign is the weighted sum of the others modulo 31, a prime. So a reading
-with one wrong sign has exactly one repair at each of its nine places, and each repair is
+A reference's last character is the weighted sum of the others modulo 31, a prime. So a reading
+with one wrong character has exactly one repair at each of its nine places, and each repair is
 looked up: no list of near misses is kept, and the work doesn't grow with the open gifts.
 """
 
@@ -14,17 +14,17 @@ from enum import StrEnum
 from portal.gifts.references import ALPHABET, LENGTH, clean_reference, group
 
 _PRIME = len(ALPHABET)
-_VALUE = {sign: value for value, sign in enumerate(ALPHABET)}
-# The check sign counts as minus one: the weighted sum of a valid reference is nought.
+_VALUE = {character: value for value, character in enumerate(ALPHABET)}
+# The check character counts as minus one: the weighted sum of a valid reference is nought.
 _WEIGHTS: tuple[int, ...] = (*range(1, LENGTH), _PRIME - 1)
 _INVERSES: tuple[int, ...] = tuple(pow(weight, -1, _PRIME) for weight in _WEIGHTS)
 _WORD = re.compile(r"[^\W_]+")
-# Every run of nine signs that all may stand in a reference, wherever it begins.
+# Every run of nine characters that all may stand in a reference, wherever it begins.
 _POSSIBLE = re.compile(rf"(?=([{ALPHABET}]{{{LENGTH}}}))")
 _DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"[^\W\d_]")
 _GROUPS = (4, 4, 1)
-# Banks carry 140 signs, a few formats several times that; the rest is not read.
+# Banks carry 140 characters, a few formats several times that; the rest is not read.
 _LONGEST = 2000
 
 
@@ -42,9 +42,9 @@ class Reading(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Nine signs in a row; `aligned` when they start and end where words do."""
+    """Nine characters in a row; `aligned` when they start and end where words do."""
 
-    signs: str
+    characters: str
     start: int
     aligned: bool
     looks_meant: bool
@@ -75,8 +75,8 @@ class ReferenceIndex:
         settled: list[str] = []
         for text in texts:
             for window in self._exact(text, exact):
-                if _is_valid(window.signs):
-                    settled += self._as_settled(window.signs)
+                if _is_valid(window.characters):
+                    settled += self._as_settled(window.characters)
                 elif window.looks_meant:
                     self._repair(window, repaired)
         if len(repaired) > 1:  # within one window or between two: no repair is the only one
@@ -99,17 +99,17 @@ class ReferenceIndex:
             if all(abs(window.start - at) >= LENGTH for at in taken)
         ]
 
-    def _as_settled(self, signs: str) -> list[str]:
-        canonical = group(signs)
+    def _as_settled(self, characters: str) -> list[str]:
+        canonical = group(characters)
         return [canonical] if canonical in self._settled else []
 
     def _repair(self, window: Window, found: dict[str, Reading]) -> None:
-        """Note the open references one wrong or swapped sign away."""
-        repairs = set(_repairs(window.signs))
+        """Note the open references one wrong or swapped character away."""
+        repairs = set(_repairs(window.characters))
         fits = [canonical for canonical in map(group, repairs) if canonical in self._open]
         if not fits:
             return
-        alone = not any(self._as_settled(signs) for signs in repairs)
+        alone = not any(self._as_settled(characters) for characters in repairs)
         reading = Reading.CORRECTED if alone and window.aligned else Reading.DOUBTFUL
         for canonical in fits:
             if found.get(canonical) is not Reading.CORRECTED:
@@ -120,19 +120,19 @@ def find_references(text: str) -> list[str]:
     """Canonical references inside a longer message, those that stand as words of their own first.
 
     Forgives case, spaces, hyphens and words glued on. By chance one in 31 other runs of nine
-    signs is valid too, so what is found still has to be looked up.
+    characters is valid too, so what is found still has to be looked up.
     """
     words = _words(text)
     stream = "".join(words)
-    edges = [window.signs for window in _edge_windows(words, stream) if window.aligned]
+    edges = [window.characters for window in _edge_windows(words, stream) if window.aligned]
     inner = (stream[at : at + LENGTH] for at in range(len(stream) - LENGTH + 1))
-    glued = [signs for signs in inner if _is_mixed(signs)]
-    found = (clean_reference(signs) for signs in (*edges, *glued))
+    glued = [characters for characters in inner if _is_mixed(characters)]
+    found = (clean_reference(characters) for characters in (*edges, *glued))
     return list(dict.fromkeys(reference for reference in found if reference))
 
 
 def correct_reference(text: str, open_references: ReferenceIndex) -> str | None:
-    """The one open reference that a wrong or two swapped neighbouring signs turned into `text`.
+    """The one open reference that one wrong or two swapped characters turned into `text`.
 
     None where none or several fit, and where a settled gift's fits as well.
     """
@@ -160,10 +160,10 @@ def _edge_windows(words: list[str], stream: str) -> Iterator[Window]:
     for at in sorted(at_start | at_end):
         if not 0 <= at <= len(stream) - LENGTH:
             continue
-        signs = stream[at : at + LENGTH]
+        characters = stream[at : at + LENGTH]
         aligned = at in at_start and at in at_end
         grouped = aligned and _lengths(starts, ends, at) == _GROUPS
-        yield Window(signs, at, aligned, grouped or _is_mixed(signs))
+        yield Window(characters, at, aligned, grouped or _is_mixed(characters))
 
 
 def _lengths(starts: list[int], ends: list[int], at: int) -> tuple[int, ...]:
@@ -172,31 +172,31 @@ def _lengths(starts: list[int], ends: list[int], at: int) -> tuple[int, ...]:
     return tuple(end - start for start, end in inside)
 
 
-def _is_mixed(signs: str) -> bool:
+def _is_mixed(characters: str) -> bool:
     """Whether letters and digits stand together, as in no word and no account number."""
-    return bool(_DIGIT.search(signs) and _LETTER.search(signs))
+    return bool(_DIGIT.search(characters) and _LETTER.search(characters))
 
 
-def _is_valid(signs: str) -> bool:
-    return all(sign in _VALUE for sign in signs) and _excess(signs) == 0
+def _is_valid(characters: str) -> bool:
+    return all(character in _VALUE for character in characters) and _excess(characters) == 0
 
 
-def _excess(signs: str) -> int:
-    """How far the weighted sum is from nought; signs outside the alphabet count nothing."""
-    pairs = zip(_WEIGHTS, signs, strict=True)
-    return sum(weight * _VALUE.get(sign, 0) for weight, sign in pairs) % _PRIME
+def _excess(characters: str) -> int:
+    """How far the weighted sum is from nought; characters outside the alphabet count nothing."""
+    pairs = zip(_WEIGHTS, characters, strict=True)
+    return sum(weight * _VALUE.get(character, 0) for weight, character in pairs) % _PRIME
 
 
-def _repairs(signs: str) -> Iterator[str]:
-    """The valid references one changed sign, or one swap of neighbours, away."""
-    foreign = [at for at, sign in enumerate(signs) if sign not in _VALUE]
+def _repairs(characters: str) -> Iterator[str]:
+    """The valid references one changed character, or one swap of neighbours, away."""
+    foreign = [at for at, character in enumerate(characters) if character not in _VALUE]
     if len(foreign) > 1:
         return
-    excess = _excess(signs)
+    excess = _excess(characters)
     for at in foreign or range(LENGTH):
-        value = (_VALUE.get(signs[at], 0) - excess * _INVERSES[at]) % _PRIME
-        yield signs[:at] + ALPHABET[value] + signs[at + 1 :]
+        value = (_VALUE.get(characters[at], 0) - excess * _INVERSES[at]) % _PRIME
+        yield characters[:at] + ALPHABET[value] + characters[at + 1 :]
     for at in range(0 if foreign else LENGTH - 1):
-        swapped = signs[:at] + signs[at + 1] + signs[at] + signs[at + 2 :]
+        swapped = characters[:at] + characters[at + 1] + characters[at] + characters[at + 2 :]
         if _excess(swapped) == 0:
             yield swapped

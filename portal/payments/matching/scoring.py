@@ -40,7 +40,7 @@ class Reason(StrEnum):
     TAKEN = "taken"
     REVERSED = "reversed"
     TAKEN_BACK = "taken_back"
-    TOLD_TWICE = "told_twice"
+    REPORTED_TWICE = "told_twice"
     CORRECTED = "corrected"
 
 
@@ -105,7 +105,7 @@ def compare_reference(clues: Clues, known: Known) -> Finding | None:
 
 
 def compare_notice(clues: Clues, known: Known) -> Finding | None:
-    reading = clues.told.open.get(known.gift.reference)
+    reading = clues.notice_quotes.open.get(known.gift.reference)
     if not reading:
         return NOTHING_TO_COMPARE
     return _READINGS[reading][0], Reason.NOTICE_REFERENCE

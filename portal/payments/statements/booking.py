@@ -1,4 +1,4 @@
-"""Booking lines whose locks are held: each match is evidence that goes through the one door.
+"""Booking lines whose locks are held: each match is evidence that goes through the one way in.
 
 Every transaction locks its lines first, then all its gifts in order of id, and only then
 books: none waits for another in a circle.
@@ -61,9 +61,9 @@ def lock_line(session: Session, line_id: int) -> StatementLine:
         .execution_options(populate_existing=True)
     ).one_or_none()
     if line is None or line.state is not LineState.OPEN:
-        raise MatchRefused(gettext("This line was decided in the meantime."))
+        raise MatchRefused(gettext("Someone has dealt with this line in the meantime."))
     if line.amount_minor < 0:
-        raise MatchRefused(gettext("Money that went out is for no gift."))
+        raise MatchRefused(gettext("An outgoing payment can’t pay a gift."))
     return line
 
 

@@ -101,12 +101,12 @@ def _check_shares(line: StatementLine, shares: Sequence[Share], gifts: Mapping[i
     if not shares or any(share.money.minor <= 0 for share in shares):
         raise MatchRefused(gettext("Choose a gift, and an amount above zero for it."))
     if len(gifts) != len(shares):
-        raise MatchRefused(gettext("Each gift may be chosen once, and must be there."))
+        raise MatchRefused(gettext("Choose each gift only once, and only gifts that exist."))
     currencies = {share.money.currency for share in shares}
     if currencies | {gift.currency for gift in gifts.values()} != {line.currency}:
         raise MatchRefused(gettext("The line and the gift are not in the same currency."))
     if sum(share.money.minor for share in shares) != line.amount_minor:
-        raise MatchRefused(gettext("The amounts must come to the whole line, no more and no less."))
+        raise MatchRefused(gettext("The amounts must add up to exactly the line’s amount."))
     for share in shares:
         _check_excess(share, gifts[share.gift_id])
 
@@ -122,8 +122,8 @@ def _check_excess(share: Share, gift: Gift) -> None:
     due = format_money(gift.due, current_locale())
     raise MatchRefused(
         gettext(
-            "The gift %(reference)s waits for %(due)s only. Split the line, or say that more "
-            "was meant for it.",
+            "The gift %(reference)s is only waiting for %(due)s. Split the line, or say "
+            "that all of it is for this gift.",
             reference=gift.reference,
             due=due,
         )
@@ -149,7 +149,7 @@ def _latest_payment(session: Session, gift_id: int) -> str | None:
 
 
 def claim_unattributed(act: Act, line_id: int) -> Gift:
-    """Book money nobody claims as a gift without a giver, on a person's word."""
+    """Book money nobody claims as a gift without a donor, on a person's word."""
     line = lock_line(act.session, line_id)
     slug, zone = _home_of_currency(act.catalogue, line.currency)
     day = noon(line.booked_on, zone)
@@ -185,7 +185,7 @@ def undo_match(act: Act, match_id: int, *, reason: str) -> None:
     ).one_or_none()
     together = _standing_matches(act.session, line_id)
     if line is None or match_id not in {match.id for match in together}:
-        raise MatchRefused(gettext("This match was taken back already."))
+        raise MatchRefused(gettext("This match has already been undone."))
     gifts = lock_gifts(act.session, [match.gift_id for match in together])
     for match in together:
         gift = gifts[match.gift_id]

@@ -28,7 +28,7 @@ WORDS_OF_A_NAME = 2
 _TOLD = (LineState.OPEN, LineState.MATCHED)
 
 
-def find_twins(session: Session, *conditions: sa.ColumnElement[bool]) -> dict[int, int]:
+def find_duplicates(session: Session, *conditions: sa.ColumnElement[bool]) -> dict[int, int]:
     """The open lines of money that came in and that fit, as far as an earlier line of another
     export may be the same payment: each with the first such line.
     """
@@ -46,27 +46,27 @@ def find_corrected(session: Session) -> set[int]:
     """The open lines that their bank says instead of earlier ones, and those earlier ones."""
     says = sa.and_(_IS_OPEN_MONEY, StatementLine.corrects != "")
     rows = session.execute(sa.select(StatementLine.id, StatementLine.corrects).where(says))
-    told: dict[int, str] = dict(rows.all())
-    if not told:
+    references: dict[int, str] = dict(rows.all())
+    if not references:
         return set()
     earlier = session.execute(
         sa.select(StatementLine.id, StatementLine.bank_reference).where(
-            StatementLine.bank_reference.in_(sorted(set(told.values()))),
+            StatementLine.bank_reference.in_(sorted(set(references.values()))),
             StatementLine.state != LineState.WITHDRAWN,
         )
     ).all()
     known = {reference for _, reference in earlier}
     return {line_id for line_id, _ in earlier}.union(
-        line_id for line_id, reference in told.items() if reference in known
+        line_id for line_id, reference in references.items() if reference in known
     )
 
 
 _IS_OPEN_MONEY = sa.and_(StatementLine.state == LineState.OPEN, StatementLine.amount_minor > 0)
 
 
-def count_twins(session: Session, file_id: int) -> int:
+def count_duplicates(session: Session, file_id: int) -> int:
     """How many open lines of a file an earlier export may have told."""
-    return len(find_twins(session, StatementLine.file_id == file_id))
+    return len(find_duplicates(session, StatementLine.file_id == file_id))
 
 
 def is_one_payment(one: StatementEntry, other: StatementEntry) -> bool:
@@ -114,9 +114,10 @@ def _read_pairs(
     session: Session, conditions: tuple[sa.ColumnElement[bool], ...]
 ) -> Iterator[tuple[int, StatementEntry, int, StatementEntry]]:
     """Each open line with every earlier one of its day and amount that another export told."""
-    earlier, told = aliased(StatementLine), aliased(StatementFile)
+    earlier, other_file = aliased(StatementLine), aliased(StatementFile)
     rows = session.execute(
-        _select_pairs(earlier, told).where(*conditions), execution_options={"yield_per": READ_BATCH}
+        _select_pairs(earlier, other_file).where(*conditions),
+        execution_options={"yield_per": READ_BATCH},
     )
     for one, other in rows:
         yield one.id, entry_of(one), other.id, entry_of(other)
@@ -133,16 +134,19 @@ def _is_same_movement(earlier: Any) -> sa.ColumnElement[bool]:
     )
 
 
-def _select_pairs(earlier: Any, told: Any) -> sa.Select[Any]:
+def _select_pairs(earlier: Any, other_file: Any) -> sa.Select[Any]:
     return (
         sa.select(_bundle("one", StatementLine), _bundle("other", earlier))
         .join(StatementFile, StatementFile.id == StatementLine.file_id)
         .join(earlier, _is_same_movement(earlier))
         .join(
-            told,
+            other_file,
             sa.and_(
-                told.id == earlier.file_id,
-                sa.or_(told.format != StatementFile.format, told.account != StatementFile.account),
+                other_file.id == earlier.file_id,
+                sa.or_(
+                    other_file.format != StatementFile.format,
+                    other_file.account != StatementFile.account,
+                ),
             ),
         )
         .where(StatementLine.state == LineState.OPEN, StatementLine.amount_minor > 0)

@@ -23,7 +23,7 @@ from portal.payments.statements.booking import (
     lock_gifts,
     mark_matched,
 )
-from portal.payments.statements.duplicates import find_corrected, find_twins
+from portal.payments.statements.duplicates import find_corrected, find_duplicates
 from portal.payments.statements.formats.entries import StatementEntry
 from portal.payments.statements.loading import (
     make_matcher,
@@ -88,12 +88,12 @@ def _decide_all(services: Services) -> Iterator[Decided]:
         if ids[at] in corrected:
             return Reason.CORRECTED
         if ids[at] in told_before:
-            return Reason.TOLD_TWICE
+            return Reason.REPORTED_TWICE
         return Reason.TAKEN_BACK if (ids[at], gift_id) in taken_back else None
 
     with services.database.read() as session:
         taken_back = read_taken_back(session)
-        told_before = find_twins(session).keys()
+        told_before = find_duplicates(session).keys()
         corrected = find_corrected(session)
         matcher = make_matcher(session, services.catalogue)
         decisions = match_all(matcher, entries(session), object_to)

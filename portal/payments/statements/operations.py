@@ -265,8 +265,8 @@ def find_hindrance(session: Session, file_id: int) -> str:
     matched = sa.select(Match.id).join(StatementLine).where(StatementLine.file_id == file_id)
     if session.scalar(matched.limit(1)) is not None:
         return gettext(
-            "A line of this file is or was booked for a gift, so the file has to stay."
-            " Put right its lines one by one."
+            "A line of this file is or was booked for a gift, so the file has to stay. "
+            "Correct its lines one by one."
         )
     return ""
 

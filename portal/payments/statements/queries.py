@@ -14,7 +14,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.money import Money
 from portal.payments.books import Totals, count_totals_by_file
-from portal.payments.statements.duplicates import find_twins
+from portal.payments.statements.duplicates import find_duplicates
 from portal.payments.statements.models import (
     BY_ITSELF,
     LineState,
@@ -76,7 +76,7 @@ class Matched:
 class Line:
     """A line with what is suggested for it, best first, and what it was booked for.
 
-    `returns` is the line that a debit may return, `twin` one that may be the same payment.
+    `returns` is the line that a debit may return, `duplicate` one that may be the same payment.
     """
 
     line_id: int
@@ -98,7 +98,7 @@ class Line:
     suggestions: tuple[Suggested, ...] = ()
     matches: tuple[Matched, ...] = ()
     returns: int | None = None
-    twin: int | None = None
+    duplicate: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +251,7 @@ def _dress(session: Session, lines: Sequence[StatementLine]) -> tuple[Line, ...]
     """Lines with what belongs to them, by a few queries however many they are."""
     line_ids = [line.id for line in lines]
     suggestions, matches = _suggestions(session, line_ids), _matches(session, line_ids)
-    twins = find_twins(session, StatementLine.id.in_(line_ids))
+    duplicates = find_duplicates(session, StatementLine.id.in_(line_ids))
     return tuple(
         Line(
             line_id=line.id,
@@ -273,7 +273,7 @@ def _dress(session: Session, lines: Sequence[StatementLine]) -> tuple[Line, ...]
             suggestions=tuple(suggestions[line.id]),
             matches=tuple(matches[line.id]),
             returns=line.returns_id,
-            twin=twins.get(line.id),
+            duplicate=duplicates.get(line.id),
         )
         for line in lines
     )

@@ -66,7 +66,7 @@ def _readings(text: str, currency: str) -> Iterator[sa.ColumnElement[bool]]:
 
 def _names_begun(folded: str) -> Iterator[sa.ColumnElement[bool]]:
     """The text as a name, or the beginning of one, in either order."""
-    if any(sign.isalpha() for sign in folded):
+    if any(character.isalpha() for character in folded):
         yield _begins(Gift.search_name, folded)
         first, _, last = folded.rpartition(" ")
         if first:
@@ -83,10 +83,14 @@ def _begun_reference(text: str) -> tuple[str, str] | None:
 
     Both are whole, so that every database's own order of letters has the others between.
     """
-    signs = "".join(sign for sign in text.upper() if sign not in " -")
-    if not SHORTEST_REFERENCE <= len(signs) < LENGTH or any(s not in ALPHABET for s in signs):
+    characters = "".join(character for character in text.upper() if character not in " -")
+    if not SHORTEST_REFERENCE <= len(characters) < LENGTH or any(
+        s not in ALPHABET for s in characters
+    ):
         return None
-    least, most = (group(signs.ljust(LENGTH, sign)) for sign in (ALPHABET[0], ALPHABET[-1]))
+    least, most = (
+        group(characters.ljust(LENGTH, character)) for character in (ALPHABET[0], ALPHABET[-1])
+    )
     return least, most
 
 

@@ -1,7 +1,7 @@
 """What stands around an event of Stripe's, made fit to be kept, whatever was signed: pure.
 
 A signed delivery is kept even where it is no event as Stripe describes them
-(https://docs.stripe.com/api/events/object): without an id or a time, with signs that
+(https://docs.stripe.com/api/events/object): without an id or a time, with characters that
 PostgreSQL keeps in no text, or no JSON at all. Refused, it would be sent again for days.
 """
 
@@ -21,7 +21,7 @@ LONGEST_VERSION = 40
 DEEPEST = 60
 # Under which name a delivery is kept that is no JSON object.
 BODY = "signed_body"
-# NUL and halves of signs, as JSON writes them, and numbers that it doesn't know.
+# NUL and halves of characters, as JSON writes them, and numbers that it doesn't know.
 _ODD = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity")
 _UNKEPT = re.compile("[\x00\ud800-\udfff]")
 
@@ -103,7 +103,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _make_storable(event: Document) -> Document:
-    """The same in signs that both engines keep; nearly always it is so already."""
+    """The same in characters that both engines keep; nearly always it is so already."""
     if not _ODD.search(json.dumps(event)):
         return event
     return {_clean(key): _clean(value) for key, value in event.items()}

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
 from portal.database import insert_new
-from portal.donors.giver import Giver
+from portal.donors.details import DonorDetails
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift, Plan, PlanStatus, Subscription, SubscriptionState
 from portal.gifts.operations import add_gift, lock_gift, record_event
@@ -139,7 +139,7 @@ def find_or_add_renewal(act: Act, first: Gift, renewal: Renewal) -> Gift:
     return add_gift(
         act,
         pledge,
-        giver_of(first),
+        donor_of(first),
         donor_id=first.donor_id,
         partner=first.partner,
         plan_id=first.plan_id,
@@ -147,9 +147,9 @@ def find_or_add_renewal(act: Act, first: Gift, renewal: Renewal) -> Gift:
     )
 
 
-def giver_of(gift: Gift) -> Giver:
-    """The giver as an earlier gift knows them."""
-    return Giver(
+def donor_of(gift: Gift) -> DonorDetails:
+    """The donor as an earlier gift knows them."""
+    return DonorDetails(
         first_name=gift.first_name,
         last_name=gift.last_name,
         email=gift.email,
@@ -166,7 +166,7 @@ def giver_of(gift: Gift) -> Giver:
 
 
 def note_failed_renewal(act: Act, gift: Gift, reading: Reading) -> None:
-    """Put a month that could not be charged on the gift's story, and tell the donor."""
+    """Put a month that could not be charged on the gift's history, and tell the donor."""
     if reading.plan is None:
         return
     record_event(act, gift, EventKind.RENEWAL_FAILED, actor="stripe")

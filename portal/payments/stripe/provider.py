@@ -1,4 +1,4 @@
-"""Stripe as one of those who take payments for us: its wing's functions behind the one door."""
+"""Stripe as one of those who take payments for us: its wing's functions behind the one way in."""
 
 from dataclasses import dataclass
 from datetime import timedelta

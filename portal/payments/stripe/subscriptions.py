@@ -2,7 +2,7 @@
 
 A donor whose first payment failed pays again by a new subscription; the earlier is ended first.
 Every one that Stripe ever named for a plan has a row, so that all that may still charge are
-known; one that was ended for another is on the gift's story, too.
+known; one that was ended for another is on the gift's history, too.
 """
 
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ def list_living(session: Session, plan: Plan) -> tuple[str, ...]:
 
 
 def supersede(act: Act, gift: Gift, plan_id: int, ended: Iterable[str]) -> None:
-    """Keep that subscriptions of a locked plan are over for another, also in the gift's story."""
+    """Keep that subscriptions of a locked plan are over for another, also in the gift's history."""
     for subscription_id in ended:
         insert_new(act.session, StripeLink, link_row(subscription_id, gift.id))
         keep_subscription(act, plan_id, subscription_id, SubscriptionState.BESIDE)
@@ -171,7 +171,7 @@ def stop_plan(services: Services, gift_id: int, *, actor: str, reason: str = "")
 
     Whatever may charge for it at Stripe is ended, also what the plan doesn't follow.
 
-    The wish is on the gift's story before Stripe is asked. `StripeUnavailable` and
+    The wish is on the gift's history before Stripe is asked. `StripeUnavailable` and
     `StripeRefused` leave the plan as it was.
     """
     with services.write() as act:

@@ -1,1 +1,1 @@
-"""Gifts paid by instructions: reminders, expiry, the giver's word and their proofs."""
+"""Gifts paid by instructions: reminders, expiry, the donor's word and their proofs."""

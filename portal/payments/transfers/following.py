@@ -15,7 +15,7 @@ from portal.gifts.operations import lock_gift
 from portal.mail import LetterKind
 from portal.payments.operations import accept_for
 from portal.payments.transfers.models import TransferWatch
-from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.schedule import ReminderSchedule
 from portal.payments.transfers.watching import find_watch
 from portal.promises import SendNotice
 from portal.services import Act, Services
@@ -47,19 +47,19 @@ def _follow(act: Act, gift_id: int) -> None:
     gift, watch = lock_gift(act.session, gift_id), find_watch(act.session, gift_id)
     if watch is None or watch.next_at is None or watch.next_at > now:
         return
-    care = find_care(act, gift)
-    if care is None or not gift.status.is_open:
+    schedule = find_schedule(act, gift)
+    if schedule is None or not gift.status.is_open:
         watch.next_at = None
     elif now >= watch.expires_at:
         _give_up(act, gift, watch)
-    elif reminder := _remind(gift, watch, care, now):
+    elif reminder := _remind(gift, watch, schedule, now):
         act.promise(reminder)
 
 
-def find_care(act: Act, gift: Gift) -> Care | None:
+def find_schedule(act: Act, gift: Gift) -> ReminderSchedule | None:
     """The rules for a gift's mode of payment; None where it is not paid by instructions."""
     mode = act.catalogue.home_of(gift).mode
-    return Care.of(mode) if mode is not None and mode.is_instructed else None
+    return ReminderSchedule.of(mode) if mode is not None and mode.is_instructed else None
 
 
 def _give_up(act: Act, gift: Gift, watch: TransferWatch) -> None:
@@ -76,12 +76,14 @@ def _give_up(act: Act, gift: Gift, watch: TransferWatch) -> None:
     accept_for(act, gift, [claim])
 
 
-def _remind(gift: Gift, watch: TransferWatch, care: Care, now: datetime) -> SendNotice | None:
+def _remind(
+    gift: Gift, watch: TransferWatch, schedule: ReminderSchedule, now: datetime
+) -> SendNotice | None:
     """The reminder that is due, if one is; of several that were missed only the last."""
-    due = care.due_reminders(watch.begun_at, now)
+    due = schedule.due_reminders(watch.begun_at, now)
     is_due = due > watch.reminded and bool(gift.email) and is_wanted(gift, watch)
     watch.reminded = max(due, watch.reminded)
-    watch.next_at = care.next_look(watch.begun_at, watch.reminded, watch.expires_at)
+    watch.next_at = schedule.next_look(watch.begun_at, watch.reminded, watch.expires_at)
     about = f"{watch.round}-{due}"
     return SendNotice(LetterKind.GIFT_REMINDER, gift.id, about) if is_due else None
 

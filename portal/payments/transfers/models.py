@@ -10,7 +10,7 @@ from portal.gifts.models import Gift
 
 
 class TransferWatch(Base):
-    """When a transfer is looked after: reminders, expiry, and the giver's word that it is sent.
+    """When a transfer is looked after: reminders, expiry, and the donor's word that it is sent.
 
     `round` grows with each change of the mode of payment and begins the reminders anew at
     `begun_at`; `reminded` counts those of this round. `next_at` is when the worker has to
@@ -39,7 +39,7 @@ class TransferWatch(Base):
 
 
 class ProofFile(Base):
-    """A picture or PDF a giver sent to show what they paid; `stored_name` is our own."""
+    """A picture or PDF a donor sent to show what they paid; `stored_name` is our own."""
 
     __tablename__ = "proof_files"
     __table_args__ = (sa.UniqueConstraint("gift_id", "sha256"),)

@@ -1,4 +1,4 @@
-"""Proofs that givers send: kept outside any web root, under names of our own."""
+"""Proofs that donors send: kept outside any web root, under names of our own."""
 
 import contextlib
 import hashlib

@@ -7,14 +7,14 @@ from portal.regions.catalogue import Mode
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
+class ReminderSchedule:
     """The rules of one mode: days after the beginning, rising, and the last of all."""
 
     reminder_days: tuple[int, ...]
     expires_days: int
 
     @classmethod
-    def of(cls, mode: Mode) -> "Care":
+    def of(cls, mode: Mode) -> "ReminderSchedule":
         return cls(mode.reminder_days, mode.expires_days)
 
     def expires_at(self, begun_at: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""Looking after a transfer: begun with the instructions, quiet once its giver says so."""
+"""Looking after a transfer: begun with the instructions, quiet once its donor says so."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from portal.gifts.operations import record_event
 from portal.gifts.queries import list_facts
 from portal.payments.operations import accept_for
 from portal.payments.transfers.models import TransferWatch
-from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.schedule import ReminderSchedule
 from portal.services import Act
 
 
@@ -20,7 +20,7 @@ def find_watch(session: Session, gift_id: int) -> TransferWatch | None:
     return session.get(TransferWatch, gift_id)
 
 
-def begin_watch(act: Act, gift_id: int, care: Care) -> TransferWatch:
+def begin_watch(act: Act, gift_id: int, schedule: ReminderSchedule) -> TransferWatch:
     """Begin to look after a transfer, or begin anew with another mode of payment."""
     watch = find_watch(act.session, gift_id)
     if watch is None:
@@ -29,8 +29,8 @@ def begin_watch(act: Act, gift_id: int, care: Care) -> TransferWatch:
     watch.round += 1
     watch.begun_at, watch.reminded = act.now, 0
     watch.word_at = watch.stopped_at = None
-    watch.expires_at = care.expires_at(act.now)
-    watch.next_at = care.next_look(act.now, 0, watch.expires_at)
+    watch.expires_at = schedule.expires_at(act.now)
+    watch.next_at = schedule.next_look(act.now, 0, watch.expires_at)
     act.session.flush()
     return watch
 
@@ -42,18 +42,18 @@ def end_watch(session: Session, gift_id: int) -> None:
     )
 
 
-def take_word(act: Act, gift: Gift, care: Care) -> bool:
-    """Note that the giver says they have paid; whether they say it for the first time.
+def take_word(act: Act, gift: Gift, schedule: ReminderSchedule) -> bool:
+    """Note that the donor says they have paid; whether they say it for the first time.
 
     A word is no evidence of money: the gift stays where it stands, and reminders stop. The
     gift must be locked.
     """
-    watch = find_watch(act.session, gift.id) or begin_watch(act, gift.id, care)
+    watch = find_watch(act.session, gift.id) or begin_watch(act, gift.id, schedule)
     if watch.word_at is not None or not gift.status.is_open:
         return False
     watch.word_at = act.now
     _fall_silent(watch)
-    record_event(act, gift, EventKind.GIVER_SAYS_PAID, actor="donor")
+    record_event(act, gift, EventKind.DONOR_SAYS_PAID, actor="donor")
     return True
 
 
@@ -73,16 +73,16 @@ def _fall_silent(watch: TransferWatch) -> None:
         watch.next_at = watch.expires_at
 
 
-def set_expiry(act: Act, gift: Gift, care: Care, expires_at: datetime) -> None:
+def set_expiry(act: Act, gift: Gift, schedule: ReminderSchedule, expires_at: datetime) -> None:
     """Give a transfer until `expires_at`; a gift that was given up is open again.
 
     The gift must be locked and unpaid.
     """
-    watch = find_watch(act.session, gift.id) or begin_watch(act, gift.id, care)
+    watch = find_watch(act.session, gift.id) or begin_watch(act, gift.id, schedule)
     watch.expires_at = expires_at
     is_silent = watch.word_at is not None or watch.stopped_at is not None
     watch.next_at = (
-        expires_at if is_silent else care.next_look(watch.begun_at, watch.reminded, expires_at)
+        expires_at if is_silent else schedule.next_look(watch.begun_at, watch.reminded, expires_at)
     )
     act.session.flush()
     reopen(act, gift, why="more time to pay")

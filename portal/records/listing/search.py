@@ -153,7 +153,7 @@ def known_by(search: Search) -> Iterator[Ids]:
 
 
 def beginning_like(search: Search) -> Iterator[Ids]:
-    """Gifts whose giver's name or address begins so, in the order of the text."""
+    """Gifts whose donor's name or address begins so, in the order of the text."""
     if search.email:
         yield _beginning(Gift.email, search.email)
     for name in search.names:
@@ -163,7 +163,7 @@ def beginning_like(search: Search) -> Iterator[Ids]:
 
 
 def having_words(search: Search, most: int | None = MOST_WORDED) -> Iterator[Ids]:
-    """Gifts whose giver's name or address has every word, or words that begin so.
+    """Gifts whose donor's name or address has every word, or words that begin so.
 
     The longest word is the rarest; of the gifts of each of its spellings, the newest `most` that
     have just that word and the first `most` whose word begins so are looked through.

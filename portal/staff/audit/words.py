@@ -59,10 +59,10 @@ FILTER_LABELS = {
     "code": "Code",
     "mode": "Mode of payment",
     "fund": "Fund",
-    "from": "Begun from",
-    "to": "Begun to",
-    "received_from": "Received from (issuer’s day)",
-    "received_to": "Received to (issuer’s day)",
+    "from": "Started from",
+    "to": "Started until",
+    "received_from": "Received from (issuer’s date)",
+    "received_to": "Received until (issuer’s date)",
 }
 
 

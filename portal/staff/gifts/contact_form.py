@@ -1,4 +1,4 @@
-"""The form by which a gift's giver is corrected: every field that is kept, and what is sent."""
+"""The form by which a gift's donor is corrected: every field that is kept, and what is sent."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ class ContactForm(PortalForm):
     postal_code = LineField(longest=20)
     country = ChoiceField(ask="Choose a country from the list")
     locale = ChoiceField(ask="Choose a language from the list")
-    reason = LineField(ask="Enter a reason, for the gift’s story", longest=LONGEST_REASON)
+    reason = LineField(ask="Enter a reason, for the gift’s history", longest=LONGEST_REASON)
     receipt = ChoiceField(ask="Choose whether the receipt stays or is replaced")
     resend = TickField()
     seen = LineField(longest=40)
@@ -72,7 +72,7 @@ class ContactForm(PortalForm):
         return not self.errors
 
     def _check_address(self) -> None:
-        """By the region's rules where the giver lives there; elsewhere nobody knows them."""
+        """By the region's rules where the donor lives there; elsewhere nobody knows them."""
         if self.region is None or self.country.data not in self.region.countries:
             return
         check_postal_code(self, self.region.address)
@@ -96,8 +96,8 @@ class ContactForm(PortalForm):
         if self.seen.data not in {"", name_contact(self.before)}:
             self.form_errors.append(
                 gettext(
-                    "Somebody corrected this gift since you opened the page. What it has now "
-                    "stands above: check your entries and send them again"
+                    "Someone corrected this gift after you opened the page. Its current "
+                    "details are above: check yours and send them again"
                 )
             )
 

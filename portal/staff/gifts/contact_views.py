@@ -13,7 +13,7 @@ from portal.payments.correcting import (
     Corrected,
     NothingCorrected,
     ReceiptUndecided,
-    correct_giver,
+    correct_donor,
 )
 from portal.promises import SendNotice, SendReceipt
 from portal.receipts.models import Receipt
@@ -57,7 +57,7 @@ def send_contact(reference: str) -> ResponseReturnValue:
         form.refuse("receipt", gettext(form.receipt.ask))
         return _show(gift, receipt, form, 422)
     except NothingCorrected:
-        form.form_errors.append(gettext("This is what the gift has already: change what is wrong"))
+        form.form_errors.append(gettext("Nothing has changed: correct what is wrong"))
         return _show(gift, receipt, form, 422)
     _tell(locked, done, is_sent=is_sent)
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
@@ -69,9 +69,9 @@ def _make_form(gift: Gift, *, is_sent: bool = False, resend: bool = False) -> Co
 
 
 def _correct(act: Act, gift: Gift, form: ContactForm) -> Corrected:
-    """All in one transaction; the audit log has which fields, the gift's story has their texts."""
+    """All in one transaction; the audit log has the fields, the gift's history their texts."""
     reason = form.reason.data
-    done = correct_giver(
+    done = correct_donor(
         act,
         gift,
         form.right,
@@ -86,20 +86,20 @@ def _correct(act: Act, gift: Gift, form: ContactForm) -> Corrected:
 
 
 def _tell(gift: Gift, done: Corrected, *, is_sent: bool) -> None:
-    flash(gettext("The giver is corrected. What was there before stays in the gift’s story."))
+    flash(gettext("The donor is corrected. What was there before stays in the gift’s history."))
     if done.receipts:
         labels = ", ".join(receipt.label for receipt in done.receipts)
         number = len(done.receipts)
         flash(
             ngettext(
-                "New receipt: %(labels)s. It is sent to its giver.",
-                "New receipts: %(labels)s. They are sent to their giver.",
+                "New receipt: %(labels)s. It is being sent to the donor.",
+                "New receipts: %(labels)s. They are being sent to the donor.",
                 number,
                 labels=labels,
             )
         )
     if is_sent:
-        flash(gettext("What this gift’s giver needs is on its way to %(email)s.", email=gift.email))
+        flash(gettext("What this gift’s donor needs is on its way to %(email)s.", email=gift.email))
 
 
 def _send_again(act: Act, gift: Gift, done: Corrected) -> bool:

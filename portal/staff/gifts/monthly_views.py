@@ -59,10 +59,10 @@ def _stop(gift: Gift, plan: Plan | None, form: StopForm) -> bool:
         form.refuse(
             "reason",
             gettext(
-                "%(provider)s can’t be reached. The gift goes on; try again in a minute.",
+                "%(provider)s can’t be reached. The gift continues; try again in a minute.",
                 provider=title,
             ),
         )
         return False
-    flash(gettext("The monthly gift has ended. Its donor gets an e-mail."))
+    flash(gettext("The monthly gift has ended. The donor gets an e-mail."))
     return True

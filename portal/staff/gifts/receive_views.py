@@ -24,8 +24,8 @@ class ReceiveForm(PortalForm):
     """How much came, when, and where it was seen; `once` tells a second sending."""
 
     amount = AmountField()
-    day = LineField(ask="Enter the day it came", longest=10)
-    why = LineField(ask="Enter where you saw it, for the gift’s story", longest=LONGEST_REASON)
+    day = LineField(ask="Enter the date it arrived", longest=10)
+    why = LineField(ask="Enter where you saw it, for the gift’s history", longest=LONGEST_REASON)
     once = LineField(ask="Open this page again before you send it", longest=64)
 
     def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
@@ -37,7 +37,7 @@ class ReceiveForm(PortalForm):
         """The day; None, with an error, where it is none."""
         day = read_day(self.day.data)
         if day is None:
-            self.refuse("day", gettext("Enter a day like 2026-11-23"))
+            self.refuse("day", gettext("Enter a date like 2026-11-23"))
         return day
 
 
@@ -54,7 +54,7 @@ def send_receive(reference: str) -> ResponseReturnValue:
     gift = _load(reference)
     form = ReceiveForm(request.form, currency=gift.currency)
     if form.validate() and (day := form.read_day()) and _book(gift, form, day):
-        flash(gettext("The money is booked on your word."))
+        flash(gettext("The payment is recorded."))
         return redirect(url_for("staff.gift", reference=gift.reference), 303)
     return _show(gift, form, 422)
 
@@ -89,7 +89,7 @@ def unreceive(reference: str) -> ResponseReturnValue:
     except WordRefused as error:
         flash(str(error))
     else:
-        flash(gettext("What was booked on a word is taken back."))
+        flash(gettext("The recorded payment is undone."))
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
 
 

@@ -47,7 +47,7 @@ def resend_receipt(reference: str) -> ResponseReturnValue:
     with services().database.read() as session:
         receipt = find_receipt(session, gift.id)
     if receipt is None or not gift.email:
-        flash(gettext("This gift has no receipt that could be sent."))
+        flash(gettext("This gift has no receipt to send."))
     else:
         _promise_again(gift, receipt, read_once(request.form))
         flash(

@@ -43,7 +43,7 @@ class Moment:
 
 
 def tell(file: GiftFile, known: Known) -> list[Moment]:
-    """The gift's story, oldest first."""
+    """The gift's history, oldest first."""
     moments = [
         *_happenings(file, known.names),
         *(_stripe_moment(event) for event in file.stripe_events),
@@ -125,7 +125,7 @@ def _event_details(event: GiftEvent) -> Iterator[tuple[str, str]]:
         yield gettext("Amount"), _format(event.data["amount_minor"], event.data["currency"])
     if "unattributed" in event.data:
         yield gettext("Kept as gift"), str(event.data["unattributed"])
-    yield gettext("Gift then"), event.status.label
+    yield gettext("Status after"), event.status.label
 
 
 def _proof_details(proof: Evidence) -> Iterator[tuple[str, str]]:
@@ -161,14 +161,14 @@ def _receipt_moments(receipt: Receipt) -> Iterator[Moment]:
     yield Moment(
         at=receipt.reserved_at,
         kind="receipt",
-        title=gettext("Receipt %(label)s got its number", label=receipt.label),
+        title=gettext("Receipt %(label)s numbered", label=receipt.label),
         actor="system",
     )
     if receipt.voided_at is not None:
         yield Moment(
             at=receipt.voided_at,
             kind="receipt",
-            title=gettext("Receipt %(label)s made void", label=receipt.label),
+            title=gettext("Receipt %(label)s voided", label=receipt.label),
             actor="system",
             tone="bad",
             details=((gettext("Why"), receipt.void_reason),),

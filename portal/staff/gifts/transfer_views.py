@@ -11,7 +11,7 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.i18n import gettext
 from portal.payments.transfers.proofs import EXTENSIONS, find_proof, read_proof
-from portal.payments.transfers.schedule import Care
+from portal.payments.transfers.schedule import ReminderSchedule
 from portal.payments.transfers.watching import set_expiry
 from portal.staff.access import current_actor, staff
 from portal.staff.gifts.views import find_gift
@@ -25,7 +25,7 @@ SANDBOX = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 @staff.get("/gifts/<reference>/proofs/<int:proof_id>")
 def proof(reference: str, proof_id: int) -> ResponseReturnValue:
-    """A giver's proof as a download, under a name of ours."""
+    """A donor's proof as a download, under a name of ours."""
     with services().write(current_actor()) as act:
         gift = find_gift(act.session, reference)
         found = find_proof(act.session, gift.id, proof_id)
@@ -48,21 +48,21 @@ def send_expiry(reference: str) -> ResponseReturnValue:
     """Give a transfer until the end of a day, at the place the gift is given from."""
     with services().write(current_actor()) as act:
         gift = lock_gift(act.session, find_gift(act.session, reference).id)
-        care, last_day = _care_of(gift), read_day(request.form.get("day", ""))
-        if care is None or not gift.status.is_open:
-            flash(gettext("This gift waits for no transfer."))
+        schedule, last_day = _schedule_of(gift), read_day(request.form.get("day", ""))
+        if schedule is None or not gift.status.is_open:
+            flash(gettext("This gift isn’t waiting for a transfer."))
         elif last_day is None or not utc_now() < _end_of(last_day, gift) < utc_now() + LONGEST:
-            flash(gettext("Choose a day from today on, within two years."))
+            flash(gettext("Choose a date from today on, within two years."))
         else:
             act.note("expiry_set", f"gift:{gift.id}", {"to": last_day.isoformat()})
-            set_expiry(act, gift, care, _end_of(last_day, gift))
+            set_expiry(act, gift, schedule, _end_of(last_day, gift))
             flash(gettext("The gift is kept open until %(day)s.", day=last_day.isoformat()))
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
 
 
-def _care_of(gift: Gift) -> Care | None:
+def _schedule_of(gift: Gift) -> ReminderSchedule | None:
     mode = current_catalogue().home_of(gift).mode
-    return Care.of(mode) if mode is not None and mode.is_instructed else None
+    return ReminderSchedule.of(mode) if mode is not None and mode.is_instructed else None
 
 
 def _end_of(day: date, gift: Gift) -> datetime:

@@ -31,7 +31,7 @@ from portal.staff.regions.mode_parts import (
     WordsField,
 )
 
-PROOFS = {"none": "Not asked for", "welcome": "Welcome", "wanted": "Asked for"}
+PROOFS = {"none": "Not requested", "welcome": "Welcome", "wanted": "Asked for"}
 
 
 class ModeForm(PortalForm):
@@ -114,15 +114,15 @@ def read_mode(form: ModeForm, mode: Document, currencies: Iterable[str]) -> Docu
 SENTENCES = {
     "security_question": "Enter a question of 40 characters at most",
     "security_answer": "Enter an answer of 3 to 25 characters without spaces",
-    "link": "Enter an address that begins with https:// and has no other braces than those named",
-    "reminder_days": "Enter rising days, each 1 or more",
+    "link": "Enter an address that begins with https:// and has no braces other than those named",
+    "reminder_days": "Enter days in rising order, each 1 or more",
     "expires_days": "Enter a day after the last reminder, at most 730",
     "fee_percent": "Enter a fee under 50 per cent",
     "steps_en": "Use {amount}, {reference} and {recipient}, and no other braces",
     "steps_fr": "Use {amount}, {reference} and {recipient}, and no other braces",
     "unit_en": "Enter the unit in both languages, or in neither",
     "unit_fr": "Enter the unit in both languages, or in neither",
-    "currency_": "Leave out the currencies whose smallest gift is below what Stripe takes",
+    "currency_": "Leave out the currencies whose smallest gift is below Stripe’s minimum",
 }
 
 
@@ -147,8 +147,8 @@ def _name_field(mode: Document, fault: Fault) -> str:
 
 def _sentence(name: str, fault: Fault) -> str:
     if name.startswith("account_"):
-        return gettext("Check this number: it is not one of this country’s")
+        return gettext("Check this number: it isn’t valid in this country")
     if name in SENTENCES:
         return gettext(SENTENCES[name])
     what = f"{fault.place.rpartition('.')[2]} {fault.what}".strip()
-    return gettext("This mode can’t be kept so: %(what)s", what=what)
+    return gettext("This mode can’t be saved: %(what)s", what=what)

@@ -69,7 +69,7 @@ def offer(slug: str, key: str) -> ResponseReturnValue:
     try:
         _change(slug, act, key, lambda document: offer_mode(document, key, offered=offered))
     except RegionError:
-        flash(gettext("This is the last mode of payment that is offered here."))
+        flash(gettext("This is the last mode of payment offered here."))
     return redirect(url_for("staff.region", slug=slug, _anchor=f"mode-{key}"), 303)
 
 
@@ -82,7 +82,7 @@ def take_region_out(slug: str) -> ResponseReturnValue:
         take_out(act, record, is_out=is_out)
         act.note("region_remove" if is_out else "region_readmit", f"region:{slug}", {})
     flash(
-        gettext("The region is out of the catalogue. Gifts that were begun there go on.")
+        gettext("The region is out of the catalogue. Gifts already started there continue.")
         if is_out
         else gettext("The region is in the catalogue again.")
     )
@@ -98,9 +98,9 @@ def restore(slug: str) -> ResponseReturnValue:
             restore_region(act, record)
             act.note("region_restore", f"region:{slug}", {})
     except RegionError:
-        flash(gettext("This region has no file that it could follow."))
+        flash(gettext("This region has no file to follow."))
     else:
-        flash(gettext("The region is as its file says again."))
+        flash(gettext("The region follows its file again."))
     return redirect(url_for("staff.region", slug=slug), 303)
 
 
@@ -121,7 +121,7 @@ def send_mode(slug: str, key: str) -> ResponseReturnValue:
         is_kept = _keep(act, record, found, form)
     if not is_kept:
         return _show(record, found, form, 422)
-    flash(gettext("The mode of payment is kept. Donors see it within a minute."))
+    flash(gettext("The mode of payment is saved. Donors see it within a minute."))
     return redirect(url_for("staff.region", slug=slug, _anchor=f"mode-{key}"), 303)
 
 

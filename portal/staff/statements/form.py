@@ -22,31 +22,31 @@ from portal.payments.statements.formats.reading import preview, read_statement
 
 OWN_COLUMNS = "columns"
 BANKS = {
-    "": "Recognise it",
+    "": "Detect it",
     **{preset.name: preset.title for preset in PRESETS},
     OWN_COLUMNS: "Another CSV: I say what its columns mean",
 }
 ORDERS = {
-    DateOrder.AUTO.value: "As the dates show",
+    DateOrder.AUTO.value: "Detect from the dates",
     DateOrder.YEAR_FIRST.value: "Year, month, day",
     DateOrder.DAY_FIRST.value: "Day, month, year",
     DateOrder.MONTH_FIRST.value: "Month, day, year",
 }
-MARKS = {"": "As the amounts show", ".": "Point (1,234.56)", ",": "Comma (1.234,56)"}
+MARKS = {"": "Detect from the amounts", ".": "Point (1,234.56)", ",": "Comma (1.234,56)"}
 # What a column may mean, in the order of the form.
 COLUMNS = {
     "date": "Date",
     "amount": "Amount, credit and debit in one column",
     "credit": "Credit, in a column of its own",
     "debit": "Debit, in a column of its own",
-    "direction": "Credit or debit in a word, such as C and D",
+    "direction": "Credit or debit as a word, such as C and D",
     "payer_name": "Payer’s name",
     "message": "Message or description",
     "payer_email": "Payer’s e-mail",
     "payer_account": "Payer’s account",
     "bank_reference": "Bank’s reference",
     "currency": "Currency",
-    "status": "Booked or pending, in a word",
+    "status": "Booked or pending, as a word",
 }
 SEVERAL = "message"
 
@@ -97,7 +97,7 @@ class StatementForm(PortalForm):
             self.refuse("column_date", gettext("Say which column has the date"))
         self._check_amounts()
         if not (self.header_rows.data or "1").isdecimal():
-            self.refuse("header_rows", gettext("Enter how many rows stand above, like 1"))
+            self.refuse("header_rows", gettext("Enter how many rows are above, like 1"))
 
     def _check_amounts(self) -> None:
         """Nothing that is told of amounts may be left unread: money out would come in."""
@@ -105,7 +105,7 @@ class StatementForm(PortalForm):
         if bool(one) is bool(self["column_credit"].data or self["column_debit"].data):
             self.refuse(
                 "column_amount",
-                gettext("Say where amounts stand: in one column, or in credit and debit"),
+                gettext("Say where the amounts are: in one column, or in credit and debit"),
             )
         if direction and not one:
             self.refuse(
@@ -158,7 +158,7 @@ def _column(text: str) -> Column | None:
 
 SHOWN = 10
 SHOWN_ACCOUNTS = 5
-COLUMNS_TOLD = "csv"
+COLUMNS_GIVEN = "csv"
 BANK_TITLES = {preset.name: preset.title for preset in PRESETS}
 # What the import calls otherwise than people do; camt.053 and camt.054 go by their own names.
 FORMATS = {"mt940": "MT940", "ofx": "OFX", **BANK_TITLES}
@@ -197,7 +197,7 @@ def look_at(content: bytes, read: Callable[[], StatementDocument] | None) -> Loo
         document = read()
     except StatementError as error:
         return Look(rows=_first_rows(content), error=error)
-    is_csv = document.format == COLUMNS_TOLD or document.format in BANK_TITLES
+    is_csv = document.format == COLUMNS_GIVEN or document.format in BANK_TITLES
     return Look(rows=_first_rows(content) if is_csv else (), reading=_describe(document))
 
 
@@ -241,6 +241,6 @@ def _sums(minor: dict[str, int]) -> tuple[Money, ...]:
 
 def name_format(name: str) -> str:
     """What was recognised: a bank, or a format."""
-    if name == COLUMNS_TOLD:
-        return gettext("CSV with the columns you told")
+    if name == COLUMNS_GIVEN:
+        return gettext("CSV with the columns you chose")
     return FORMATS.get(name, name)

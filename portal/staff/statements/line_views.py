@@ -183,13 +183,13 @@ def _read_share(session: Session, found: Line, reference: str, amount: str) -> S
 
 @staff.post("/lines/<int:line_id>/claim")
 def claim_line(line_id: int) -> ResponseReturnValue:
-    """Book money that nobody claims, as a gift without a giver."""
+    """Book money that nobody claims, as a gift without a donor."""
 
     def book(act: Act) -> Document:
         gift = claim_unattributed(act, line_id)
         return {"gift": gift.id}
 
-    said = gettext("The money is booked as a gift without a giver.")
+    said = gettext("The money is booked as a gift without a donor.")
     return _decide(line_id, "line_claim", book, said)
 
 
@@ -198,7 +198,7 @@ def ignore_line(line_id: int) -> ResponseReturnValue:
     def ignore(act: Act) -> Document:
         reason = _ask_reason()
         if not ignore_lines(act, [line_id], reason=reason):
-            raise MatchRefused(gettext("This line is decided already."))
+            raise MatchRefused(gettext("This line has already been dealt with."))
         return {"reason": reason}
 
     return _decide(line_id, "lines_ignore", ignore, gettext("The line is ignored."))
@@ -226,7 +226,7 @@ def undo(line_id: int) -> ResponseReturnValue:
         undo_match(act, match_id, reason=reason)
         return {"match": match_id, "reason": reason}
 
-    return _decide(line_id, "line_undo", take_back, gettext("The match is taken back."))
+    return _decide(line_id, "line_undo", take_back, gettext("The match is undone."))
 
 
 @staff.post("/gifts/<reference>/settle")
@@ -242,7 +242,7 @@ def settle(reference: str) -> ResponseReturnValue:
     except MatchRefused as error:
         flash(str(error))
     else:
-        flash(gettext("The gift counts as whole with what came."))
+        flash(gettext("The gift counts as paid in full with what came."))
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
 
 
@@ -311,7 +311,7 @@ def decide_lines() -> ResponseReturnValue:
     if "confirm_one" in request.form:
         lines = request.form.getlist("confirm_one", type=int)
     if not lines:
-        flash(gettext("Tick at least one line first."))
+        flash(gettext("Select at least one line first."))
     elif request.form.get("act") == "ignore":
         _ignore(lines)
     else:

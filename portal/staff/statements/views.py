@@ -8,7 +8,7 @@ from werkzeug.datastructures import FileStorage
 
 from portal.i18n import gettext, ngettext
 from portal.payments.books import count_totals
-from portal.payments.statements.duplicates import count_twins
+from portal.payments.statements.duplicates import count_duplicates
 from portal.payments.statements.formats.entries import StatementError
 from portal.payments.statements.formats.texts import read_limited
 from portal.payments.statements.loading import is_long_work
@@ -109,17 +109,17 @@ def _look(form: StatementForm, content: bytes, filename: str) -> Look:
 
 def _tell(imported: Imported) -> None:
     if imported.is_repeat:
-        flash(gettext("This very file was imported before: nothing changed."))
+        flash(gettext("This file was imported before: nothing changed."))
         flash(gettext("If its columns were read wrongly, withdraw it here and import it again."))
         return
     with services().database.read() as session:
         out = count_outcome(session, imported.file_id).went_out
-        twins = count_twins(session, imported.file_id)
-    flash(ngettext("%(num)s new line is kept.", "%(num)s new lines are kept.", imported.new))
-    if twins:
-        flash(_say_twins(twins))
+        duplicates = count_duplicates(session, imported.file_id)
+    flash(ngettext("%(num)s new line imported.", "%(num)s new lines imported.", imported.new))
+    if duplicates:
+        flash(_say_duplicates(duplicates))
     if out:
-        flash(gettext("Money out: %(number)s.", number=out))
+        flash(gettext("Outgoing: %(number)s.", number=out))
 
 
 def _say_set_aside(number: int) -> str:
@@ -130,12 +130,12 @@ def _say_set_aside(number: int) -> str:
     )
 
 
-def _say_twins(number: int) -> str:
+def _say_duplicates(number: int) -> str:
     return ngettext(
-        "%(num)s line may have been told by an earlier file of another kind, and waits for you. "
-        "If both files are of one account, ignore it or withdraw this file.",
-        "%(num)s lines may have been told by an earlier file of another kind, and wait for you. "
-        "If both files are of one account, ignore them or withdraw this file.",
+        "%(num)s line may already be in an earlier file of another kind, and waits for you."
+        " If both files are from one account, ignore it or withdraw this file.",
+        "%(num)s lines may already be in an earlier file of another kind, and wait for you."
+        " If both files are from one account, ignore them or withdraw this file.",
         number,
     )
 
@@ -161,7 +161,7 @@ def _match(file_id: int | None = None) -> None:
 def _tell_worked(worked: Worked) -> None:
     flash(
         gettext(
-            "Booked by themselves: %(booked)s. With suggestions: %(suggested)s. Without: %(rest)s.",
+            "Booked automatically: %(booked)s. With suggestions: %(suggested)s. Without: %(rest)s.",
             booked=worked.automatic,
             suggested=worked.suggested,
             rest=worked.unmatched,
@@ -174,7 +174,7 @@ def _narrow(worked: Worked, file_id: int) -> Worked:
     with services().database.read() as session:
         outcome = count_outcome(session, file_id)
     if (older := worked.automatic - outcome.matched) > 0:
-        flash(gettext("Lines of earlier files booked by themselves: %(number)s.", number=older))
+        flash(gettext("Lines of earlier files booked automatically: %(number)s.", number=older))
     return Worked(outcome.matched, outcome.suggested, outcome.without)
 
 

@@ -81,9 +81,9 @@ def read_currency(text: str, *, line: int | None) -> str:
     """A currency's code in capitals."""
     code = text.strip().upper()
     if not re.fullmatch("[A-Z]{3}", code):
-        raise StatementError(gettext("“%(text)s” is no currency.", text=text[:20]), line)
+        raise StatementError(gettext("“%(text)s” isn’t a currency.", text=text[:20]), line)
     return code
 
 
 def _unclear(text: str, line: int | None) -> StatementError:
-    return StatementError(gettext("“%(text)s” is no clear amount.", text=text[:40]), line)
+    return StatementError(gettext("“%(text)s” isn’t a clear amount.", text=text[:40]), line)

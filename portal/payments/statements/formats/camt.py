@@ -189,7 +189,7 @@ class CamtReader:
         """The whole file. Raises StatementError with the line of what is wrong."""
         ElementReader(_WANTED, _KEPT_RAW, self._element, self._seen).read(content)
         if not self.kind:
-            raise StatementError(gettext("The XML is no camt.053 or camt.054 statement."))
+            raise StatementError(gettext("The XML isn’t a camt.053 or camt.054 statement."))
         for statement in self.statements:
             self._check(statement)
         document = document_of(
@@ -211,7 +211,7 @@ class CamtReader:
             if element.name == "CreDtTm":
                 return  # the message's own
             raise StatementError(
-                gettext("The XML is no camt.053 or camt.054 statement."), element.line
+                gettext("The XML isn’t a camt.053 or camt.054 statement."), element.line
             )
         self._take[element.name](element)
 

@@ -62,7 +62,7 @@ class ColumnMapping:
         if sum(ways) != 1:
             raise ValueError("amounts stand in one column, in credit and debit, or by currency")
         if self.decimal_mark not in {"", ".", ","} or len(self.delimiter) > 1:
-            raise ValueError("a mark is one sign")
+            raise ValueError("a mark is one character")
         if min(self.header_rows, self.footer_rows, self.width) < 0:
             raise ValueError("rows are counted from nought")
 

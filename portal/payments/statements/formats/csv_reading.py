@@ -208,7 +208,7 @@ def _check_width(row: Row, columns: Columns) -> None:
     if len(row.cells) < columns.narrowest or (widest and row.width > widest):
         raise StatementError(
             gettext(
-                "The line has %(found)s columns where %(wanted)s belong.",
+                "The line has %(found)s columns instead of %(wanted)s.",
                 found=row.width,
                 wanted=widest or columns.narrowest,
             ),

@@ -120,7 +120,10 @@ def find_order(dates: Mapping[str, int]) -> DateOrder:
     for text, line in dates.items():
         if len({read_date(text, order) for order in orders}) > 1:
             raise StatementError(
-                gettext("“%(text)s” may be two days. Choose the order of dates.", text=text[:40]),
+                gettext(
+                    "“%(text)s” could be either of two dates. Choose the order of day and month.",
+                    text=text[:40],
+                ),
                 line,
             )
     return orders[0]
@@ -128,4 +131,4 @@ def find_order(dates: Mapping[str, int]) -> DateOrder:
 
 def unreadable_date(text: str, line: int | None) -> StatementError:
     """The error for a cell that should hold a date."""
-    return StatementError(gettext("“%(text)s” is no date.", text=text[:40]), line)
+    return StatementError(gettext("“%(text)s” isn’t a date.", text=text[:40]), line)

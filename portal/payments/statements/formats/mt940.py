@@ -42,7 +42,7 @@ _NAMES = (32, 33)
 _ACCOUNT = 31
 # SEPA's own marks inside remittance lines.
 _SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|SVWZ|ABWA|ABWE|IBAN|BIC)\+")
-_TOLD = frozenset(("EREF", "SVWZ"))
+_KEPT = frozenset(("EREF", "SVWZ"))
 
 # Dutch banks: /NAME/J SMITH/REMI/text.
 _CODES = re.compile(
@@ -95,10 +95,10 @@ def _read_one(text: str) -> Details:
 def _from_subfields(text: str, mark: str) -> Details:
     # Lines are cut at any letter, so they are glued before the subfields are told apart.
     parts = re.split(rf"{re.escape(mark)}(\d\d)", text.replace("\n", ""))
-    told: dict[int, list[str]] = {}
+    values: dict[int, list[str]] = {}
     for number, value in zip(parts[1::2], parts[2::2], strict=True):
-        told.setdefault(int(number), []).append(value)
-    found = {number: "".join(values) for number, values in told.items()}
+        values.setdefault(int(number), []).append(value)
+    found = {number: "".join(values) for number, values in values.items()}
     remittance = "".join(found.get(number, "") for number in _REMITTANCE)
     return Details(
         name=joined(["".join(found.get(number, "") for number in _NAMES)]),
@@ -110,8 +110,8 @@ def _from_subfields(text: str, mark: str) -> Details:
 def _sepa_text(remittance: str) -> str:
     """What the payer wrote, without mandates and creditor's ids."""
     parts = _SEPA.split(remittance)
-    told = [value for mark, value in zip(parts[1::2], parts[2::2], strict=True) if mark in _TOLD]
-    return joined((parts[0], *(text for text in told if text.strip() != "NOTPROVIDED")))
+    texts = [value for mark, value in zip(parts[1::2], parts[2::2], strict=True) if mark in _KEPT]
+    return joined((parts[0], *(text for text in texts if text.strip() != "NOTPROVIDED")))
 
 
 def _from_codes(text: str) -> Details:
@@ -295,7 +295,7 @@ class _Reader:
     def _begin_movement(self, each: _Field) -> None:
         if self._statements[-1].totals.opening is None:
             raise StatementError(
-                gettext("A movement stands before the opening balance."), each.line
+                gettext("There is an entry before the opening balance."), each.line
             )
         self._movement = each
 
@@ -339,7 +339,7 @@ def _read_movement(movement: _Field, currency: str) -> tuple[re.Match[str], Mone
     """What field :61: holds by its parts, and its amount, negative where money went out."""
     found = _MOVEMENT.fullmatch(movement.text)
     if not found:
-        raise StatementError(gettext("The movement in field :61: can’t be read."), movement.line)
+        raise StatementError(gettext("The entry in field :61: can’t be read."), movement.line)
     money = _amount(found["amount"], currency, movement.line)
     # RC takes a credit back, RD a debit.
     return found, money if found["mark"] in {"C", "RD"} else -money

@@ -112,7 +112,7 @@ class _Reader:
         elif tag == _MOVEMENT:
             if not self._statements:
                 raise StatementError(
-                    gettext("A movement stands outside of a statement."),
+                    gettext("There is an entry outside any statement."),
                     self._line_at(token.start()),
                 )
             self._movement = _Movement(token.start())
@@ -138,7 +138,7 @@ class _Reader:
         if tag in {_MOVEMENT, "BANKTRANLIST", *_STATEMENTS, "OFX"}:
             if tag != _MOVEMENT or not token["close"]:
                 raise StatementError(
-                    gettext("The movement doesn’t end."), self._line_at(movement.began)
+                    gettext("The entry doesn’t end."), self._line_at(movement.began)
                 )
             self._movement = None
             self._keep(self._entry(movement, token.end("tag") + 1), movement.values)
@@ -151,7 +151,7 @@ class _Reader:
             movement.inside.append(tag)
             if len(movement.inside) > DEEPEST:
                 raise StatementError(
-                    gettext("The movement doesn’t end."), self._line_at(movement.began)
+                    gettext("The entry doesn’t end."), self._line_at(movement.began)
                 )
 
     def _keep(self, entry: StatementEntry, values: dict[str, str]) -> None:
@@ -159,8 +159,8 @@ class _Reader:
         corrects = values.get("CORRECTFITID", "")
         if corrects and entry.bank_reference not in {"", corrects}:
             is_deletion = values.get("CORRECTACTION", "").upper() == DELETE
-            told = Correction(corrects, is_deletion)
-            self._corrections.add(entry.account, entry.bank_reference, told)
+            correction = Correction(corrects, is_deletion)
+            self._corrections.add(entry.account, entry.bank_reference, correction)
 
     def _entry(self, movement: _Movement, end: int) -> StatementEntry:
         values = movement.values
@@ -236,42 +236,42 @@ class Corrections:
     """All corrections of one file, by the account and FITID of the movement that tells them."""
 
     def __init__(self) -> None:
-        self._told: dict[Key, Correction] = {}
+        self._by_reference: dict[Key, Correction] = {}
         self._corrected: set[Key] = set()
 
     def __bool__(self) -> bool:
-        return bool(self._told)
+        return bool(self._by_reference)
 
     def add(self, account: str, fitid: str, correction: Correction) -> None:
         """Note a correction while the file is read."""
-        self._told[account, fitid] = correction
+        self._by_reference[account, fitid] = correction
         self._corrected.add((account, correction.corrects))
 
     def apply(self, entries: Iterable[StatementEntry]) -> Iterator[StatementEntry]:
         """The movements that stand, in order."""
         for entry in entries:
-            told = self._told.get((entry.account, entry.bank_reference))
+            correction = self._by_reference.get((entry.account, entry.bank_reference))
             if (entry.account, entry.bank_reference) in self._corrected:
                 continue
-            if told is None:
+            if correction is None:
                 yield entry
-            elif not told.is_deletion:
-                yield replace(entry, corrects=self._first(entry.account, told.corrects))
+            elif not correction.is_deletion:
+                yield replace(entry, corrects=self._first(entry.account, correction.corrects))
 
     def taken_back(self, entries: Iterable[StatementEntry]) -> Iterator[StatementEntry]:
         """What was deleted, as money that went the other way."""
         for entry in entries:
-            told = self._told.get((entry.account, entry.bank_reference))
-            if told and told.is_deletion:
-                first = self._first(entry.account, told.corrects)
+            correction = self._by_reference.get((entry.account, entry.bank_reference))
+            if correction and correction.is_deletion:
+                first = self._first(entry.account, correction.corrects)
                 yield replace(entry, money=-entry.money, bank_reference=first)
 
     def _first(self, account: str, fitid: str) -> str:
         """The movement at the beginning of a chain of corrections."""
         seen = {fitid}
-        while told := self._told.get((account, fitid)):
-            if told.corrects in seen:
+        while correction := self._by_reference.get((account, fitid)):
+            if correction.corrects in seen:
                 break
-            fitid = told.corrects
+            fitid = correction.corrects
             seen.add(fitid)
         return fitid

@@ -74,7 +74,7 @@ def decode(content: bytes) -> str:
     found = _NO_TEXT.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
-        raise StatementError(gettext("The file holds signs that no text file has."), line)
+        raise StatementError(gettext("The file contains characters that no text file has."), line)
     return text
 
 
@@ -120,7 +120,7 @@ LONGEST_NAME = 120
 _EMAIL = re.compile(
     r"(?<![\w.+@-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}(?![\w@])"
 )
-# Case-sensitive, 8 to 12 signs, begins CA or C1; a digit tells CA4kq9Tz from CAMPBELL.
+# Case-sensitive, 8 to 12 characters, begins CA or C1; a digit tells CA4kq9Tz from CAMPBELL.
 _INTERAC = re.compile(
     r"(?<![A-Za-z0-9])(?:C1|CA(?=[A-Za-z]{0,9}\d))[A-Za-z0-9]{6,10}(?![A-Za-z0-9])"
 )
@@ -140,7 +140,7 @@ _NAMED = tuple(
         rf"INTERNET BANKING {_E_TRANSFER}\s+(?:\d+\s+)?(?P<name>.+)",
     )
 )
-# A number of more figures than any sign has: of some thousands Python reads none at all.
+# A number of more figures than any character has: of some thousands Python reads none at all.
 _HUGE = re.compile(r"&#[0-9A-Fa-fXx]{9,};?")
 _NO_NAME = re.compile(r"[\d@*#/]")
 
@@ -152,7 +152,7 @@ def joined(texts: Iterable[str | None]) -> str:
 
 
 def unescaped(text: str) -> str:
-    """HTML's names and numbers of signs as the signs themselves."""
+    """HTML's names and numbers of characters as the characters themselves."""
     return unescape(_HUGE.sub("\ufffd", text))
 
 

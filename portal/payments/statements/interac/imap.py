@@ -122,7 +122,7 @@ class ImapAccount:
 
     def __post_init__(self) -> None:
         if _CONTROL.search(self.user + self.password + self.folder + self.host):
-            raise ValueError("an IMAP account's words hold no control signs")
+            raise ValueError("an IMAP account's words hold no control characters")
 
 
 @dataclass(frozen=True, slots=True)

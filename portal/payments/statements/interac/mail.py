@@ -79,7 +79,7 @@ _ADDRESS = re.compile(
     r"|(?P<bare>[^<>@\s\",;]{1,64}@[^<>@\s\",;]{1,255}))"
 )
 _BREAKS = frozenset("p div br tr table li h1 h2 h3 h4 td".split())
-# A tag ends before the next begins: each sign is looked at once.
+# A tag ends before the next begins: each character is looked at once.
 _MARK = re.compile(r"<!--|-->|<(?P<end>/?)(?P<tag>[A-Za-z][A-Za-z0-9]*)\b[^<>]*>|<[!?][^<>]*>")
 _HIDDEN = frozenset(("style", "script", "head", "title"))
 

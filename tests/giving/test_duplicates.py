@@ -13,10 +13,10 @@ from portal.clock import FixedClock
 from portal.database import Database
 from portal.gifts.models import Gift
 from portal.giving.visitors import COOKIE
-from portal.intake.twins import MOST_KEPT
+from portal.intake.duplicates import MOST_KEPT
 from portal.web import make_ticket
 from tests.conftest import NOW
-from tests.giving.visits import GIVER, give, read_ticket, text_of
+from tests.giving.visits import DONOR, give, read_ticket, text_of
 from tests.pages import CheckedClient
 
 HOME, ABROAD = "203.0.113.7", "198.51.100.9"
@@ -232,6 +232,6 @@ def test_a_browser_finds_its_own_gift_where_another_visitor_gave_the_same(
 def test_a_page_that_was_kept_by_a_cache_serves_both_visitors(visit: Visit) -> None:
     """One ticket for all: it says when the page was made, and nothing of who sends it."""
     ticket = read_ticket(visit(HOME).get("/give/ca"))
-    form = {"ticket": ticket, "amount": "75.50", "mode": "interac", **GIVER}
+    form = {"ticket": ticket, "amount": "75.50", "mode": "interac", **DONOR}
     paths = {path_of(visit(one).post("/give/ca", data=form)) for one in (HOME, ABROAD)}
     assert len(paths) == 2

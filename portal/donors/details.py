@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Giver:
+class DonorDetails:
     """Name, address and wishes as typed for one gift; empty text where nothing was given.
 
     `country` is ISO 3166-1 alpha-2, `locale` the language of the form (`fr_CA`).

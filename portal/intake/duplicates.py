@@ -23,7 +23,7 @@ class Sender:
     """Who sends a form: a network's keyed hash, and the marks this browser was told before."""
 
     network: str
-    told: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
 
 def mark_form(secret: str, content: str, network: str) -> str:
@@ -41,7 +41,7 @@ def _hash(secret: str, text: str) -> str:
 
 def list_marks(mark: str, sender: Sender) -> list[str]:
     """All marks by which this sender's gift with the same content may be known."""
-    return [mark, *(told for told in sender.told if told[:HALF] == mark[:HALF])]
+    return [mark, *(one for one in sender.marks if one[:HALF] == mark[:HALF])]
 
 
 def content_number(mark: str) -> int:
@@ -49,9 +49,9 @@ def content_number(mark: str) -> int:
     return int(mark[:15], 16)
 
 
-def tell_browser(secret: str, told: tuple[str, ...], mark: str) -> str:
+def tell_browser(secret: str, marks: tuple[str, ...], mark: str) -> str:
     """What the browser is to bring back: the last marks, the newest first, signed."""
-    kept = [mark, *(one for one in told if one != mark)][:MOST_KEPT]
+    kept = [mark, *(one for one in marks if one != mark)][:MOST_KEPT]
     return Signer(secret, salt=SALT).sign(SEPARATOR.join(kept)).decode()
 
 
