@@ -9,7 +9,7 @@ from portal.payments.statements import models as statements
 from portal.payments.transfers import models as transfers
 from portal.receipts import models as receipts
 from portal.regions import queries as regions
-from portal.signin import models as staff
+from portal.signin import accounts as staff
 
 __all__ = [
     "codes",

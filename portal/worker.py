@@ -25,7 +25,7 @@ from portal.payments.statements.match_run import match_open_lines
 from portal.payments.stripe.comparison import retry_event
 from portal.payments.stripe.fees import FeeWanted, fetch_fees
 from portal.payments.stripe.subscriptions import settle_plan
-from portal.payments.transfers.following import follow_transfers
+from portal.payments.transfers.watching import follow_transfers
 from portal.promises import (
     FetchFee,
     JobName,

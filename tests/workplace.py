@@ -15,8 +15,7 @@ from portal.commands.installation import make_providers
 from portal.database import Database
 from portal.donors.details import DonorDetails
 from portal.gifts.models import Gift, LedgerEntry, Plan, SubscriptionState
-from portal.intake.admission import Caller
-from portal.intake.duplicates import Sender
+from portal.intake.admission import Caller, Sender
 from portal.intake.start import GiftOrder, Started, resume_gift, start_gift
 from portal.job_queue import QueuedJob
 from portal.jobs import Jobs

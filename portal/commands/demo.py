@@ -26,7 +26,7 @@ from portal.commands.processes import load_all, start_command
 from portal.database import Database
 from portal.ports import free_port, is_free
 from portal.settings import Settings, load_settings
-from portal.signin.models import StaffUser
+from portal.signin.accounts import StaffUser
 
 TELL_SECONDS = 5
 STOP_SECONDS = 15

@@ -15,8 +15,7 @@ from portal.regions.workable import means_of
 from portal.schema import upgrade
 from portal.services import Services
 from portal.settings import Settings
-from portal.signin.accounts import add_user
-from portal.signin.models import Role
+from portal.signin.accounts import Role, add_user
 
 
 def prepare(settings: Settings) -> None:

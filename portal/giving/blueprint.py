@@ -3,11 +3,11 @@
 from babel.lists import format_list
 from flask import Blueprint, Flask, url_for
 
+from portal.giving import regions
 from portal.giving.form import views
 from portal.giving.gift import monthly_views, transfer_views
 from portal.giving.gift import views as gift_views
 from portal.giving.puzzle import ask_for_work
-from portal.giving.regions import views as region_views
 from portal.giving.texts import coded_money, currency_name, large_money, short_money
 from portal.i18n import current_locale, pick
 from portal.intake.admission import WorkNeeded
@@ -28,10 +28,10 @@ def set_up_giving(app: Flask) -> None:
     }
     app.register_error_handler(WorkNeeded, ask_for_work)
     blueprint = Blueprint("giving", __name__)
-    blueprint.get("/")(region_views.chooser)
+    blueprint.get("/")(regions.chooser)
     blueprint.get("/give/<region>")(views.form)
     blueprint.post("/give/<region>")(views.give)
-    blueprint.get("/c/<code>")(region_views.code)
+    blueprint.get("/c/<code>")(regions.code)
     blueprint.get("/gift/<token>")(gift_views.gift)
     blueprint.post("/gift/<token>/pay")(gift_views.pay)
     blueprint.get("/gift/<token>/receipt.pdf")(gift_views.receipt)
@@ -43,7 +43,7 @@ def set_up_giving(app: Flask) -> None:
     blueprint.get("/gift/<token>/monthly")(monthly_views.monthly)
     blueprint.post("/gift/<token>/monthly")(monthly_views.stop_monthly)
     blueprint.post("/gift/<token>/monthly/card")(monthly_views.change_card)
-    blueprint.get("/theme/<region>.css")(region_views.theme)
+    blueprint.get("/theme/<region>.css")(regions.theme)
     app.register_blueprint(blueprint)
 
 

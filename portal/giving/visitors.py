@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from portal import limits
 from portal.giving.form.cache import PageCache
 from portal.i18n import language
-from portal.intake.duplicates import Sender, hear_browser, tell_browser
+from portal.intake.admission import Sender, hear_browser, tell_browser
 from portal.intake.start import DUPLICATE_WINDOW, Started
 from portal.limits import anonymise
 from portal.proxies import read_unknown_proxy

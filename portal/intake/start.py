@@ -19,15 +19,13 @@ from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, lock_gift, record_event
-from portal.intake.admission import Caller
+from portal.intake.admission import Caller, Sender, content_number, list_marks, mark_form
 from portal.intake.checkout import end_earlier, find_checkout, hand_off, open_checkout, page_url
-from portal.intake.duplicates import Sender, content_number, list_marks, mark_form
 from portal.limits import anonymise
 from portal.logs import get_logger
 from portal.mail import LetterKind
 from portal.payments.models import Checkout
-from portal.payments.transfers.schedule import ReminderSchedule
-from portal.payments.transfers.watching import begin_watch
+from portal.payments.transfers.watching import ReminderSchedule, begin_watch
 from portal.promises import SendNotice
 from portal.regions.catalogue import Mode, Region
 from portal.services import DONOR, Act, Services

@@ -9,12 +9,53 @@ from sqlalchemy.orm import Session
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
-from portal.mail import LetterKind, Outgoing, deliver, find_noted, mark_sent
-from portal.receipts.composition import receipt_mark
-from portal.receipts.letters import write_receipt_letter
+from portal.mail import LetterKind, Outgoing, deliver, find_noted, mark_sent, render_letter
+from portal.mime import Attachment, Letter
+from portal.money import Money
+from portal.receipts.composition import receipt_mark, write_money
 from portal.receipts.models import Receipt
 from portal.receipts.operations import render_receipt, render_receipts
 from portal.services import SYSTEM, Services
+from portal.settings import Settings
+
+
+def receipt_filename(receipt: Receipt) -> str:
+    """A name that still says what it is in a folder of many: `receipt-2026-000417.pdf`."""
+    return f"receipt-{receipt.label}.pdf"
+
+
+def write_receipt_letter(
+    settings: Settings, receipt: Receipt, gift: Gift, pdf: bytes, *, is_marked: bool
+) -> Letter:
+    """The letter about `receipt` to the gift's current address; `pdf` may bear a mark."""
+    snapshot = receipt.snapshot
+    issuer = snapshot["issuer"]
+    help_email = settings.support_email or issuer["email"]
+    filename = receipt_filename(receipt)
+    money = Money(snapshot["amount_minor"], snapshot["currency"])
+    gift_url = f"{settings.base_url}/gift/{gift.token}"
+    subject, text, html = render_letter(
+        LetterKind.RECEIPT,
+        receipt.locale,
+        receipt=snapshot,
+        amount=write_money(money, receipt.locale),
+        issuer=issuer,
+        filename=filename,
+        help_email=help_email,
+        gift_url=gift_url,
+        monthly_url=f"{gift_url}/monthly" if gift.plan_id else "",
+        is_marked=is_marked,
+    )
+    return Letter(
+        recipient=gift.email,
+        recipient_name=gift.name,
+        subject=subject,
+        text=text,
+        html=html,
+        sender_name=issuer["legal_name"],
+        reply_to=help_email,
+        attachments=(Attachment(filename, pdf),),
+    )
 
 
 @dataclass(frozen=True, slots=True)

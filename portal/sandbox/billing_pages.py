@@ -6,10 +6,15 @@ from babel.dates import format_date
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from portal.sandbox.customers import add_card_method, attach_method, billing_details
+from portal.sandbox.customers import (
+    MESSAGES,
+    add_card_method,
+    attach_method,
+    billing_details,
+    read_card,
+)
 from portal.sandbox.fields import Choice, Field, Group, Many, Text, WebAddress
 from portal.sandbox.pages import KEPT_FIELDS, Trouble, written
-from portal.sandbox.payment_methods import MESSAGES, read_card
 from portal.sandbox.session_params import LOCALES
 from portal.sandbox.store import Json
 from portal.sandbox.subscription_life import change_subscription, plan_ending

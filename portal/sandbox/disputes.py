@@ -1,9 +1,8 @@
 """Disputes: the bank takes the money back, and perhaps returns it."""
 
 from portal.sandbox.balance import Movement, book
-from portal.sandbox.errors import StripeError
 from portal.sandbox.events import emit
-from portal.sandbox.fields import Field, Text
+from portal.sandbox.fields import Field, StripeError, Text
 from portal.sandbox.lists import LISTING, list_page
 from portal.sandbox.store import Json
 from portal.sandbox.world import World

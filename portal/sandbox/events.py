@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from portal.sandbox.errors import parameter_invalid
+from portal.sandbox.fields import parameter_invalid
 from portal.sandbox.lists import list_page
 from portal.sandbox.store import API_VERSION, Json
 from portal.sandbox.world import World, current_cause

@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portal.sandbox.errors import resource_missing
-from portal.sandbox.fields import Field, Many, Span, Text, Whole
+from portal.sandbox.fields import Field, Many, Span, Text, Whole, resource_missing
 from portal.sandbox.store import Json
 from portal.sandbox.world import World
 

@@ -20,9 +20,14 @@ from flask import (
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.money import Money, format_money
-from portal.sandbox.completion import fail_authentication, pay_session
-from portal.sandbox.customers import add_card_method, add_debit_method, billing_details
-from portal.sandbox.payment_methods import CARDS, read_card
+from portal.sandbox.checkout import fail_authentication, pay_session
+from portal.sandbox.customers import (
+    CARDS,
+    add_card_method,
+    add_debit_method,
+    billing_details,
+    read_card,
+)
 from portal.sandbox.store import LOOPBACK, Json
 from portal.sandbox.texts import TEXTS, language_of, number_locale
 from portal.sandbox.world import World

@@ -3,11 +3,10 @@
 from typing import Any
 
 from portal.sandbox.balance import Movement, book, card_fee, debit_fee
-from portal.sandbox.customers import card_checks
+from portal.sandbox.customers import DELAY, MESSAGES, card_checks, charge_details
 from portal.sandbox.events import emit
 from portal.sandbox.fields import Field, Text
 from portal.sandbox.lists import LISTING, list_page
-from portal.sandbox.payment_methods import DELAY, MESSAGES, charge_details
 from portal.sandbox.store import Json
 from portal.sandbox.world import World
 

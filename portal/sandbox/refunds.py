@@ -1,9 +1,17 @@
 """Refunds: at once, pending for a while, or failing after they had succeeded."""
 
 from portal.sandbox.balance import Movement, book
-from portal.sandbox.errors import ParameterRefused, StripeError
 from portal.sandbox.events import emit
-from portal.sandbox.fields import Choice, Field, Many, Metadata, Text, Whole
+from portal.sandbox.fields import (
+    Choice,
+    Field,
+    Many,
+    Metadata,
+    ParameterRefused,
+    StripeError,
+    Text,
+    Whole,
+)
 from portal.sandbox.lists import LISTING, list_page
 from portal.sandbox.store import Json
 from portal.sandbox.world import World

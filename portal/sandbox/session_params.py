@@ -1,6 +1,5 @@
 """What `POST /v1/checkout/sessions` takes (the parameters the portal may use)."""
 
-from portal.sandbox.errors import StripeError, parameter_invalid, parameter_missing
 from portal.sandbox.fields import (
     Choice,
     Currency,
@@ -11,9 +10,12 @@ from portal.sandbox.fields import (
     Many,
     Metadata,
     Span,
+    StripeError,
     Text,
     WebAddress,
     Whole,
+    parameter_invalid,
+    parameter_missing,
 )
 from portal.sandbox.lists import PAGING
 from portal.sandbox.store import Json

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from portal.sandbox.errors import StripeError, parameter_invalid
 from portal.sandbox.fields import (
     Choice,
     Currency,
@@ -11,8 +10,10 @@ from portal.sandbox.fields import (
     Group,
     Many,
     Metadata,
+    StripeError,
     Text,
     Whole,
+    parameter_invalid,
 )
 from portal.sandbox.lists import LISTING, list_page
 from portal.sandbox.store import Json

@@ -1,7 +1,16 @@
 """Where events go: the address the process was started with, and any made through the API."""
 
-from portal.sandbox.errors import ParameterRefused, parameter_invalid
-from portal.sandbox.fields import Choice, Field, Flag, Many, Metadata, Text, WebAddress
+from portal.sandbox.fields import (
+    Choice,
+    Field,
+    Flag,
+    Many,
+    Metadata,
+    ParameterRefused,
+    Text,
+    WebAddress,
+    parameter_invalid,
+)
 from portal.sandbox.lists import PAGING, list_page
 from portal.sandbox.store import API_VERSION, Json, is_loopback
 from portal.sandbox.world import World

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from portal.clock import OffsetClock
-from portal.sandbox.errors import resource_missing
+from portal.sandbox.fields import resource_missing
 from portal.sandbox.store import Json, SandboxConfig, Store
 
 _LETTERS = string.ascii_letters + string.digits

@@ -2,15 +2,45 @@
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.i18n import gettext
+from portal.database import Base, enum_column
+from portal.i18n import Labelled, gettext
 from portal.limits import anonymise, hit
 from portal.services import Act, Services
-from portal.signin.models import Role, StaffUser
 from portal.signin.passwords import hash_password, is_outdated, is_right, rehash
+
+
+class Role(Labelled):
+    """What a staff member may do; each role may all that the ones after it may."""
+
+    ADMIN = "admin", "Administrator"
+    FINANCE = "finance", "Finance"
+    VIEWER = "viewer", "Viewer"
+
+    def may(self, needed: "Role") -> bool:
+        """Whether this role reaches `needed`."""
+        order = list(Role)
+        return order.index(self) <= order.index(needed)
+
+
+class StaffUser(Base):
+    """Someone who may sign in. `session_key` changes to end every session at once."""
+
+    __tablename__ = "staff_users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(sa.String(254), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(120))
+    role: Mapped[Role] = enum_column(Role, 20)
+    password_hash: Mapped[str] = mapped_column(sa.String(200))
+    session_key: Mapped[str] = mapped_column(sa.String(32))
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+    signed_in_at: Mapped[datetime | None]
 
 
 class UserExists(ValueError):

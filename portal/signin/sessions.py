@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal.signin.models import StaffUser
+from portal.signin.accounts import StaffUser
 
 # What Flask's session is: the values of one signed cookie.
 Cookie = MutableMapping[str, Any]

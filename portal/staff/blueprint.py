@@ -6,19 +6,17 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 
 from portal.signin.sessions import LIFETIME
-from portal.staff import dashboard, event_views, sign_in, team_views  # noqa: F401 - as below
+from portal.staff import dashboard, sign_in  # noqa: F401 - as below
 from portal.staff.access import csrf, staff
 from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its pages
     contact_views,
     monthly_views,
     receive_views,
     refund_views,
-    transfer_views,
     views,
 )
 from portal.staff.regions import views as _regions  # noqa: F401 - as above
 from portal.staff.statements import line_views  # noqa: F401 - as above
-from portal.staff.statements import line_views as lines_views  # noqa: F401 - as above
 from portal.staff.statements import views as _statements  # noqa: F401 - as above
 
 __all__ = ["set_up_staff"]

@@ -21,7 +21,7 @@ from portal.payments.transfers.proofs import list_proofs
 from portal.payments.transfers.watching import find_watch
 from portal.receipts.models import Receipt, ReceiptSeries
 from portal.receipts.register import list_receipts
-from portal.signin.models import StaffUser
+from portal.signin.accounts import StaffUser
 
 PAGE = 50
 MANY = 1_000

@@ -8,7 +8,7 @@ import pytest
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, Plan
-from portal.giving.gift.actions import GiftActions, list_actions, list_monthly_actions
+from portal.giving.gift.page import GiftActions, list_actions, list_monthly_actions
 from portal.giving.gift.transfer import Transfer
 from portal.giving.gift.words import Arrival, tell_receipt, tell_status
 from portal.intake.change_mode import OtherWay

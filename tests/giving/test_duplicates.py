@@ -13,7 +13,7 @@ from portal.clock import FixedClock
 from portal.database import Database
 from portal.gifts.models import Gift
 from portal.giving.visitors import COOKIE
-from portal.intake.duplicates import MOST_KEPT
+from portal.intake.admission import MOST_KEPT
 from portal.web import make_ticket
 from tests.conftest import NOW
 from tests.giving.visits import DONOR, give, read_ticket, text_of

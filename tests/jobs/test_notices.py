@@ -20,8 +20,7 @@ from portal.payments.letters import send_notice
 from portal.payments.operations import accept
 from portal.payments.stripe.reading import stripe_claim
 from portal.payments.stripe.subscriptions import supersede
-from portal.payments.transfers.schedule import ReminderSchedule
-from portal.payments.transfers.watching import begin_watch, take_word
+from portal.payments.transfers.watching import ReminderSchedule, begin_watch, take_word
 from tests.workplace import Workplace, act_in, make_settings, make_workplace, promised_jobs
 
 

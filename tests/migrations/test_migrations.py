@@ -37,13 +37,11 @@ from portal.mail import Email
 from portal.money import Money
 from portal.payments.models import Checkout, Refund, StripeEvent, StripeLink
 from portal.payments.statements.models import Match, StatementFile, StatementLine
-from portal.payments.stripe.kinds import BEGINNINGS, kind_of, link_row
 from portal.payments.stripe.plans import keep_subscription
-from portal.payments.stripe.reading import STRIPE, stripe_claim
+from portal.payments.stripe.reading import BEGINNINGS, STRIPE, kind_of, link_row, stripe_claim
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.models import ProofFile
-from portal.payments.transfers.schedule import ReminderSchedule
-from portal.payments.transfers.watching import begin_watch
+from portal.payments.transfers.watching import ReminderSchedule, begin_watch
 from portal.promises import SendReceipt
 from tests.workplace import act_in
 

@@ -9,7 +9,7 @@ from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.payments.models import LinkKind, StripeEvent, StripeLink
-from portal.payments.stripe.kinds import kind_of
+from portal.payments.stripe.reading import kind_of
 from tests.payments.stories import Event, Recorder
 from tests.sandbox_process import SandboxProcess
 from tests.workplace import Workplace

@@ -21,10 +21,15 @@ from portal.payments.operations import accept
 from portal.payments.providers import Providers
 from portal.payments.stripe.gateway import Gateway
 from portal.payments.stripe.provider import Stripe
-from portal.payments.transfers.following import BATCH, follow_transfers
 from portal.payments.transfers.models import TransferWatch
-from portal.payments.transfers.schedule import ReminderSchedule
-from portal.payments.transfers.watching import set_expiry, stop_reminders, take_word
+from portal.payments.transfers.watching import (
+    BATCH,
+    ReminderSchedule,
+    follow_transfers,
+    set_expiry,
+    stop_reminders,
+    take_word,
+)
 from portal.services import Services
 from tests.sandbox_process import SandboxProcess
 from tests.workplace import Workplace, act_in, make_workplace, promised_jobs

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from stripe._encode import _api_encode
 
 from portal.sandbox.api import decode, listed
-from portal.sandbox.errors import ParameterRefused
-from portal.sandbox.payment_methods import read_card
+from portal.sandbox.customers import read_card
+from portal.sandbox.fields import ParameterRefused
 from portal.sandbox.subscription_life import period_end
 
 _names = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True)

@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from portal.database import Database
-from portal.signin.models import Role, StaffUser
+from portal.signin.accounts import Role, StaffUser
 from portal.signin.passwords import hash_password
 from tests.conftest import NOW
 from tests.pages import CheckedClient

@@ -15,8 +15,7 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, book_claims
 from portal.money import Money
 from portal.payments.models import StripeLink
-from portal.payments.stripe.kinds import link_row
-from portal.payments.stripe.reading import stripe_claim
+from portal.payments.stripe.reading import link_row, stripe_claim
 from portal.receipts.operations import reserve_receipt
 from portal.regions.queries import load_catalogue
 from tests.conftest import NOW

@@ -7,7 +7,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from portal.app import make_app
-from portal.signin.models import Role
+from portal.signin.accounts import Role
 from portal.staff.access import NEEDED, OPEN, local_path
 from tests.pages import CheckedClient
 from tests.staff.conftest import Browser

@@ -15,11 +15,10 @@ from portal.paths import PACKAGE, TEMPLATES
 from portal.payments.models import EventState, Problem
 from portal.payments.statements.models import LineState
 from portal.promises import JobName
-from portal.signin.models import Role
+from portal.signin.accounts import Role
 from portal.staff import forms, labels
-from portal.staff.audit.subjects import SUBJECTS
-from portal.staff.audit.words import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, UNSAID
-from portal.staff.gifts.contact_form import ContactForm
+from portal.staff.audit import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, SUBJECTS, UNSAID
+from portal.staff.gifts.contact_views import ContactForm
 from portal.staff.gifts.receive_views import ReceiveForm
 from portal.staff.regions.mode_form import PROOFS, SENTENCES, ModeForm
 from portal.staff.statements.form import BANKS, COLUMNS, MARKS, ORDERS, StatementForm

@@ -18,7 +18,7 @@ from portal.payments.models import EventState, StripeEvent
 from portal.payments.statements.models import StatementFile
 from portal.payments.stripe.reading import STRIPE
 from portal.settings import Settings
-from portal.signin.models import Role, StaffUser
+from portal.signin.accounts import Role, StaffUser
 from portal.staff.queries import PAGE
 from tests.conftest import NOW
 from tests.staff.conftest import PASSWORD, Browser

@@ -14,11 +14,11 @@ from portal.database import Database
 from portal.signin.accounts import (
     TRIES_BY_ACCOUNT,
     WINDOW_MINUTES,
+    StaffUser,
     activate_user,
     change_password,
     deactivate_user,
 )
-from portal.signin.models import StaffUser
 from tests.conftest import NOW
 from tests.staff.conftest import PASSWORD, Browser
 from tests.workplace import act_in

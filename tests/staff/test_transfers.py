@@ -15,8 +15,7 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import book_claims
 from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import keep_proof
-from portal.payments.transfers.schedule import ReminderSchedule
-from portal.payments.transfers.watching import begin_watch
+from portal.payments.transfers.watching import ReminderSchedule, begin_watch
 from tests.conftest import NOW
 from tests.giving.visits import text_of
 from tests.staff.conftest import Browser

@@ -16,7 +16,7 @@ from portal.giving.form.cache import (
     PageCache,
     make_page,
 )
-from portal.giving.regions.accent import accent_sheet, contrast, parse_colour
+from portal.giving.regions import accent_sheet, contrast, parse_colour
 from portal.giving.texts import coded_money, format_rate, short_money
 from portal.i18n import use_locale
 from portal.money import Money

@@ -8,7 +8,7 @@ import segno
 import zxingcpp
 from PIL import Image
 
-from portal.giving.gift import qr
+from portal.giving.gift.transfer import draw_code, epc_code
 from portal.money import Money
 from tests.unit.samples import region
 
@@ -25,7 +25,7 @@ def read(code: segno.QRCode) -> str:
 
 def epc(slug: str, minor: int) -> list[str]:
     mode = region(slug).mode("bank_transfer")
-    return read(qr.epc_code(mode, Money(minor, "EUR"), "LW7K-3QXD-9")).splitlines()
+    return read(epc_code(mode, Money(minor, "EUR"), "LW7K-3QXD-9")).splitlines()
 
 
 def test_a_euro_transfer_is_filled_in_as_the_standard_says() -> None:
@@ -70,7 +70,7 @@ def test_accents_survive() -> None:
 def test_each_mode_has_the_code_that_helps_most(
     slug: str, mode: str, money: Money, is_for_desk: bool
 ) -> None:
-    code = qr.draw_code(region(slug).mode(mode), money, "LW7K-3QXD-9", PAGE)
+    code = draw_code(region(slug).mode(mode), money, "LW7K-3QXD-9", PAGE)
     assert code.is_for_desk is is_for_desk
     assert code.svg.startswith("<svg")
     assert "style" not in code.svg

@@ -15,7 +15,7 @@ from portal.giving.form.fields import HONEYPOT, GiftForm
 from portal.giving.form.offer import Offer, make_offer
 from portal.giving.form.page import news_wording, show_form
 from portal.giving.puzzle import CHANGE, read_caller
-from portal.giving.regions.views import refuse_closed_region, refuse_region
+from portal.giving.regions import refuse_closed_region, refuse_region
 from portal.giving.visitors import (
     catalogue,
     count_guess,

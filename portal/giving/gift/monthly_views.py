@@ -7,16 +7,15 @@ from portal.codes.terms import Frequency
 from portal.forms import Problem
 from portal.gifts.models import Gift, Plan
 from portal.gifts.queries import find_plan
-from portal.giving.gift.actions import list_monthly_actions
-from portal.giving.gift.monthly import tell_plan
 from portal.giving.gift.page import (
     find_gift,
     form_url,
+    list_monthly_actions,
     region_and_mode,
     render_page,
     support_email,
 )
-from portal.giving.gift.words import name_fund, name_mode
+from portal.giving.gift.words import name_fund, name_mode, tell_plan
 from portal.giving.visitors import hold_to, keep_private
 from portal.i18n import gettext
 from portal.intake.checkout import page_url

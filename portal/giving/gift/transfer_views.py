@@ -24,8 +24,12 @@ from portal.payments.transfers.proofs import (
     WrongKindOfProof,
     keep_proof,
 )
-from portal.payments.transfers.schedule import ReminderSchedule
-from portal.payments.transfers.watching import find_watch, stop_reminders, take_word
+from portal.payments.transfers.watching import (
+    ReminderSchedule,
+    find_watch,
+    stop_reminders,
+    take_word,
+)
 from portal.regions.catalogue import Mode, Proof
 from portal.services import DONOR
 from portal.web import guard_public_post, services

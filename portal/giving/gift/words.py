@@ -5,13 +5,14 @@ from dataclasses import replace
 from enum import StrEnum
 
 from portal.gifts.lifecycle import Status
-from portal.gifts.models import Gift
+from portal.gifts.models import Gift, Plan, PlanStatus
 from portal.giving.gift.transfer import Transfer, tell_part, tell_transfer
 from portal.giving.texts import StatusMessage, coded_money
 from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.receipts.models import Receipt
 from portal.regions.catalogue import Mode, Region
+from portal.web import format_date
 
 
 class Arrival(StrEnum):
@@ -231,3 +232,54 @@ def name_fund(gift: Gift, region: Region | None) -> str:
 
 def name_mode(gift: Gift, mode: Mode | None) -> str:
     return pick(mode.label) if mode else gift.mode
+
+
+def tell_plan(plan: Plan, timezone: str) -> StatusMessage | None:
+    """The state of a plan that began, in the current language; None before that."""
+    if plan.stripe_subscription_id is None:
+        return None
+    if plan.running is None:
+        return _tell_end(plan, timezone)
+    if plan.cancel_at is not None:
+        return StatusMessage(
+            "clock",
+            "wait",
+            gettext("Your monthly gift comes to its end"),
+            gettext(
+                "It ends on %(day)s, and nothing is taken after that.",
+                day=format_date(plan.cancel_at, timezone),
+            ),
+        )
+    if plan.status == PlanStatus.PAST_DUE:
+        return StatusMessage(
+            "alert",
+            "wait",
+            gettext("The last monthly payment did not go through"),
+            gettext(
+                "No money was taken, and you owe nothing. Often a card has expired: change it, "
+                "and your gift goes on."
+            ),
+        )
+    return StatusMessage(
+        "check",
+        "good",
+        gettext("Your monthly gift"),
+        gettext(
+            "%(amount)s is taken every month on about the same day, and each one is receipted "
+            "by e-mail.",
+            amount=coded_money(plan.money),
+        ),
+    )
+
+
+def _tell_end(plan: Plan, timezone: str) -> StatusMessage:
+    ended = plan.cancelled_at or plan.created_at
+    return StatusMessage(
+        "check",
+        "good",
+        gettext("Your monthly gift has ended"),
+        gettext(
+            "It ended on %(day)s. Nothing more is taken, and what you gave stays given.",
+            day=format_date(ended, timezone),
+        ),
+    )

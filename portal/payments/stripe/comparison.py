@@ -20,9 +20,8 @@ from portal.payments.models import (
 from portal.payments.providers import StillWaiting
 from portal.payments.stripe.events import apply_reading, reapply_event, receive_event
 from portal.payments.stripe.gateway import Gateway, StripeMissing, StripeRefused, at, gateway_of
-from portal.payments.stripe.kinds import kind_of
 from portal.payments.stripe.readers import READERS, read_checkout
-from portal.payments.stripe.reading import STRIPE, Reading
+from portal.payments.stripe.reading import STRIPE, Reading, kind_of
 from portal.services import Services
 
 log = get_logger()

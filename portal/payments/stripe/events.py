@@ -37,7 +37,6 @@ from portal.payments.operations import (
     find_handed_off,
 )
 from portal.payments.stripe.envelopes import Envelope, is_thin, read_envelope
-from portal.payments.stripe.kinds import kind_of, link_row
 from portal.payments.stripe.plans import (
     change_plan,
     find_or_add_renewal,
@@ -45,7 +44,7 @@ from portal.payments.stripe.plans import (
     note_failed_renewal,
 )
 from portal.payments.stripe.readers import read_event
-from portal.payments.stripe.reading import STRIPE, Reading, UnreadableEvent
+from portal.payments.stripe.reading import STRIPE, Reading, UnreadableEvent, kind_of, link_row
 from portal.promises import FetchFee, RetryEvent
 from portal.services import Act, Services
 

@@ -16,8 +16,7 @@ from portal.gifts.operations import add_gift, lock_gift, record_event
 from portal.mail import LetterKind
 from portal.money import Money
 from portal.payments.models import StripeLink
-from portal.payments.stripe.kinds import link_row
-from portal.payments.stripe.reading import STRIPE, PlanChange, Reading, Renewal
+from portal.payments.stripe.reading import STRIPE, PlanChange, Reading, Renewal, link_row
 from portal.promises import SendNotice, SettlePlan
 from portal.services import Act
 

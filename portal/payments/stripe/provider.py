@@ -14,9 +14,8 @@ from portal.payments.stripe.comparison import (
     retry_event,
 )
 from portal.payments.stripe.gateway import Gateway, at
-from portal.payments.stripe.kinds import kind_of
 from portal.payments.stripe.readers import read_refund
-from portal.payments.stripe.reading import STRIPE
+from portal.payments.stripe.reading import STRIPE, kind_of
 from portal.payments.stripe.subscriptions import free_plan, stop_plan
 from portal.services import Services
 from portal.settings import STRIPE_API

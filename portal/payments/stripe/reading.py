@@ -4,10 +4,41 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from portal.database import Document
 from portal.gifts.evidence import Claim, Provider
 from portal.gifts.models import PlanStatus
 from portal.money import Money
-from portal.payments.models import CheckoutState
+from portal.payments.models import CheckoutState, LinkKind
+
+BEGINNINGS = {
+    "cs": LinkKind.CHECKOUT_SESSION,
+    "pi": LinkKind.PAYMENT_INTENT,
+    "ch": LinkKind.CHARGE,
+    "py": LinkKind.CHARGE,
+    "in": LinkKind.INVOICE,
+    "sub": LinkKind.SUBSCRIPTION,
+    "re": LinkKind.REFUND,
+    "pyr": LinkKind.REFUND,
+    "dp": LinkKind.DISPUTE,
+    "du": LinkKind.DISPUTE,
+}
+
+
+def kind_of(stripe_id: str) -> LinkKind:
+    """What an id names; OTHER for what we link nothing by."""
+    begin, joint, _ = stripe_id.partition("_")
+    return BEGINNINGS.get(begin, LinkKind.OTHER) if joint else LinkKind.OTHER
+
+
+def link_row(stripe_id: str, gift_id: int) -> Document:
+    """The row of `StripeLink` that says whose an object of Stripe's is."""
+    return {
+        "provider": STRIPE,
+        "stripe_id": stripe_id,
+        "kind": kind_of(stripe_id),
+        "gift_id": gift_id,
+    }
+
 
 STRIPE = Provider("stripe")
 stripe_claim = partial(Claim, source=STRIPE, actor=STRIPE)

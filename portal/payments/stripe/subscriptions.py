@@ -18,10 +18,9 @@ from portal.gifts.queries import find_plan
 from portal.payments.models import StripeLink
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import Gateway, StripeRefused, gateway_of
-from portal.payments.stripe.kinds import link_row
 from portal.payments.stripe.plans import keep_subscription, lock_plan
 from portal.payments.stripe.readers import read_subscription
-from portal.payments.stripe.reading import STRIPE
+from portal.payments.stripe.reading import STRIPE, link_row
 from portal.services import Act, Services
 
 OVER = frozenset({"canceled", "incomplete_expired"})

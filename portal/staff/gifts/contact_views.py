@@ -1,13 +1,21 @@
 """Correcting who gave and how they are reached, and sending again what they did not get."""
 
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from babel import Locale
+from babel.core import get_global
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.form_keys import take_key
-from portal.gifts.contacts import contact_of
+from portal.forms import UNREACHABLE, ChoiceField, EmailField, LineField, PortalForm, TickField
+from portal.gifts.contacts import CONTACT_FIELDS, Contact, contact_of
 from portal.gifts.models import Gift
-from portal.gifts.operations import lock_gift
-from portal.i18n import gettext, ngettext
+from portal.gifts.operations import fold_name, lock_gift
+from portal.i18n import current_locale, gettext, ngettext, pick
 from portal.mail import LetterKind
 from portal.payments.correcting import (
     Corrected,
@@ -15,23 +23,143 @@ from portal.payments.correcting import (
     ReceiptUndecided,
     correct_donor,
 )
+from portal.plain import shows_letter
 from portal.promises import SendNotice, SendReceipt
+from portal.receipts.fonts import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.receipts.models import Receipt
 from portal.receipts.register import find_receipt
+from portal.regions.catalogue import Region
 from portal.services import Act
+from portal.settings import Settings
+from portal.smtp import can_reach
 from portal.staff.access import current_actor, staff
-from portal.staff.forms import make_once, read_once
-from portal.staff.gifts.contact_form import (
-    KEEP,
-    REPLACE,
-    ContactForm,
-    name_contact,
-    name_countries,
-    name_languages,
-)
+from portal.staff.forms import LONGEST_REASON, make_once, read_once
 from portal.staff.gifts.views import find_gift
+from portal.staff.labels import CONTACT_FIELDS as LABELS
 from portal.staff.names import current_catalogue
 from portal.web import services
+
+KEEP, REPLACE = "keep", "replace"
+UNKNOWN_COUNTRY = "ZZ"
+NAMES = ("first_name", "last_name")
+ADDRESS_LINES = tuple(name for name in ADDRESS_FIELDS if name != "country")
+
+
+class ContactForm(PortalForm):
+    """What is right, why, and what becomes of the receipt; a field not sent stays as it is.
+
+    What is not changed is not judged: a gift may be older than the rules.
+    """
+
+    first_name = LineField()
+    last_name = LineField()
+    email = EmailField(ask="Enter an e-mail address", longest=254)
+    address_line1 = LineField(longest=200)
+    address_line2 = LineField(longest=200)
+    city = LineField()
+    province = LineField()
+    postal_code = LineField(longest=20)
+    country = ChoiceField(ask="Choose a country from the list")
+    locale = ChoiceField(ask="Choose a language from the list")
+    reason = LineField(ask="Enter a reason, for the gift’s history", longest=LONGEST_REASON)
+    receipt = ChoiceField(ask="Choose whether the receipt stays or is replaced")
+    resend = TickField()
+    seen = LineField(longest=40)
+
+    def __init__(
+        self, sent: Mapping[str, str] | None, gift: Gift, region: Region | None, **first: Any
+    ) -> None:
+        super().__init__(sent, **{**contact_of(gift), "receipt": "", "seen": "", **first})
+        self.before = contact_of(gift)
+        self.region = region
+        self.country.options = ("", *name_countries())
+        self.locale.options = (*(region.locales if region else ()), gift.locale)
+        self.receipt.options = ("", KEEP, REPLACE)
+
+    def check(self, settings: Settings) -> bool:
+        """Whether every field that is changed is right, and nobody else changed one meanwhile."""
+        self.validate()
+        self._check_address()
+        check_signs(self, (*NAMES, *ADDRESS_FIELDS))
+        for name in CONTACT_FIELDS:
+            if name not in self.right:
+                self[name].errors = []
+        self._check_name()
+        self._check_email(settings)
+        self._check_seen()
+        return not self.errors
+
+    def _check_address(self) -> None:
+        """By the region's rules where the donor lives there; elsewhere nobody knows them."""
+        if self.region is None or self.country.data not in self.region.countries:
+            return
+        check_postal_code(self, self.region.address)
+        check_province(self, self.region.address)
+        if self.region.receipt.needs_address:
+            for name in self.region.address.required:
+                if not self[name].data:
+                    self.refuse(name, gettext("Leave this filled in: the receipt must show it"))
+
+    def _check_name(self) -> None:
+        written = "".join(self[name].data for name in NAMES)
+        if self.right.keys() & set(NAMES) and not shows_letter(written):
+            self.refuse("last_name", gettext("Enter a first or a last name"))
+
+    def _check_email(self, settings: Settings) -> None:
+        is_new = "email" in self.right and not self.email.errors
+        if is_new and not can_reach(settings, self.email.data):
+            self.refuse("email", gettext(UNREACHABLE))
+
+    def _check_seen(self) -> None:
+        if self.seen.data not in {"", name_contact(self.before)}:
+            self.form_errors.append(
+                gettext(
+                    "Someone corrected this gift after you opened the page. Its current "
+                    "details are above: check yours and send them again"
+                )
+            )
+
+    def _typed(self, name: str) -> str:
+        typed: str = self[name].data
+        return typed.lower() if name == "email" else typed
+
+    @property
+    def right(self) -> Contact:
+        """The fields that are to be corrected."""
+        typed = {name: self._typed(name) for name in CONTACT_FIELDS}
+        return {name: text for name, text in typed.items() if text != self.before[name]}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What stands above the fields of the address: the region's words, or general ones."""
+        own = self.region.address.labels if self.region else {}
+        return {
+            name: pick(own[name]) if name in own else gettext(LABELS[name])
+            for name in ADDRESS_LINES
+        }
+
+
+def name_contact(contact: Contact) -> str:
+    """A short name of what a gift has, by which another correction meanwhile shows."""
+    written = json.dumps(dict(contact), sort_keys=True)
+    return hashlib.sha256(written.encode()).hexdigest()[:16]
+
+
+def name_countries() -> dict[str, str]:
+    """Every country by its code (ISO 3166-1 alpha-2), sorted as the reader's language has them."""
+    names = Locale.parse(current_locale()).territories
+    codes = set(get_global("territory_languages")) - {UNKNOWN_COUNTRY}
+    known = {code: str(names[code]) for code in codes & set(names) if code.isalpha()}
+    return dict(sorted(known.items(), key=lambda pair: fold_name("", pair[1])))
+
+
+def name_languages(locales: Iterable[str]) -> list[tuple[str, str]]:
+    """Locales with their names in the reader's language: `fr_CA` is French (Canada)."""
+    here = current_locale()
+    return [
+        (one, str(Locale.parse(one).get_display_name(here) or one))
+        for one in dict.fromkeys(locales)
+    ]
 
 
 @staff.get("/gifts/<reference>/contact")

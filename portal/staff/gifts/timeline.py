@@ -14,8 +14,7 @@ from portal.mail import Email
 from portal.money import Money, format_money
 from portal.payments.models import EventState, StripeEvent
 from portal.receipts.models import Receipt
-from portal.staff.audit.subjects import Known
-from portal.staff.audit.words import describe_act, name_actor
+from portal.staff.audit import Known, describe_act, name_actor
 from portal.staff.labels import (
     ACTS,
     CONTACT_FIELDS,

@@ -14,9 +14,9 @@ from portal.records.export import stream_gifts
 from portal.records.listing.filters import GiftFilters, read_filters
 from portal.records.listing.page import Cursor, list_gifts
 from portal.records.listing.search import Search, read_receipt_label, read_search
-from portal.signin.models import Role
+from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
-from portal.staff.audit.subjects import Known
+from portal.staff.audit import Known
 from portal.staff.forms import make_once
 from portal.staff.gifts.actions import list_actions
 from portal.staff.gifts.timeline import tell

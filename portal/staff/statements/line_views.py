@@ -41,7 +41,7 @@ from portal.payments.statements.searching import find_open_gifts
 from portal.plain import clean_line
 from portal.records.export import stream_lines
 from portal.services import Act
-from portal.signin.models import Role
+from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
 from portal.staff.forms import read_reason
 from portal.staff.gifts.views import find_gift

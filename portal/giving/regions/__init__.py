@@ -1,1 +1,0 @@
-"""Choosing a region, and its colours."""

@@ -1,1 +1,0 @@
-"""The log of what staff did, written and told."""
