@@ -5,7 +5,7 @@ from flask import Blueprint, Flask, url_for
 
 from portal.giving import regions
 from portal.giving.form import views
-from portal.giving.gift import monthly_views, transfer_views
+from portal.giving.gift import transfer_views
 from portal.giving.gift import views as gift_views
 from portal.giving.puzzle import ask_for_work
 from portal.giving.texts import coded_money, currency_name, large_money, short_money
@@ -40,9 +40,9 @@ def set_up_giving(app: Flask) -> None:
     blueprint.post("/gift/<token>/mode")(transfer_views.choose_mode)
     blueprint.get("/gift/<token>/reminders")(transfer_views.reminders)
     blueprint.post("/gift/<token>/reminders")(transfer_views.end_reminders)
-    blueprint.get("/gift/<token>/monthly")(monthly_views.monthly)
-    blueprint.post("/gift/<token>/monthly")(monthly_views.stop_monthly)
-    blueprint.post("/gift/<token>/monthly/card")(monthly_views.change_card)
+    blueprint.get("/gift/<token>/monthly")(gift_views.monthly)
+    blueprint.post("/gift/<token>/monthly")(gift_views.stop_monthly)
+    blueprint.post("/gift/<token>/monthly/card")(gift_views.change_card)
     blueprint.get("/theme/<region>.css")(regions.theme)
     app.register_blueprint(blueprint)
 

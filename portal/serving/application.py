@@ -11,12 +11,11 @@ from typing import IO, Any
 
 from portal.i18n import gettext, use_locale
 from portal.logs import get_logger
-from portal.serving.answering import Answer, Send, Wsgi
 from portal.serving.connections import Connections
 from portal.serving.environ import Scope, announced_bytes, environ_of, visitor_of
 from portal.serving.limits import Limits
 from portal.serving.receiving import READ_ON, Arrival, BodyRefused, Held, Receive, VisitorLeft
-from portal.serving.streaming import Streams, TooManyWait, Turns
+from portal.serving.streaming import Answer, Send, Streams, TooManyWait, Turns, Wsgi
 
 # A server that is only just starting does not hear the first time.
 AGAIN_SECONDS = 0.2

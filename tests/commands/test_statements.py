@@ -147,7 +147,7 @@ def test_an_import_says_how_much_another_export_told(ready: dict[str, str], tmp_
         (("import", "nowhere.csv"), 2, "does not exist"),
         (("import", RBC, "--amount-column", "1"), 2, "--date-column"),
         (("import", RBC, "--date-column", "0"), 2, "counted from 1"),
-        (("import", RBC, "--date-column", "1"), 2, "don’t match"),
+        (("import", RBC, "--date-column", "1"), 2, "don’t fit together"),
         (
             ("import", RBC, "--preset", "td", "--date-column", "1", "--amount-column", "2"),
             2,

@@ -40,7 +40,7 @@ ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def promise(database: Database, count: int, name: str = "noop", delay: float = 0) -> None:
-    now = datetime.now(UTC)
+    now = NOW - timedelta(minutes=1)
     due = now + timedelta(seconds=delay)
     with database.write() as session:
         for number in range(count):

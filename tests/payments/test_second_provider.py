@@ -138,8 +138,7 @@ def test_one_gift_is_booked_one_fails_and_one_is_refunded_and_the_books_add_up(
     browser = signed_in("finance")
     assert "Refund" in browser.get(f"/staff/gifts/{paid.reference}").text
     assert (
-        "Second Pay sends the money back"
-        in browser.get(f"/staff/gifts/{paid.reference}/refund").text
+        "Second Pay returns the money" in browser.get(f"/staff/gifts/{paid.reference}/refund").text
     )
     for _ in range(2):
         assert refund(browser, paid, "10.01", "form-1") == 303

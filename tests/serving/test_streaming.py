@@ -8,10 +8,9 @@ from typing import Any
 
 import structlog
 
-from portal.serving.answering import Answer
 from portal.serving.limits import Limits
 from portal.serving.receiving import VisitorLeft
-from portal.serving.streaming import Streams
+from portal.serving.streaming import Answer, Streams
 
 
 def broken(_environ: Any, start_response: Any) -> Iterator[bytes]:

@@ -7,10 +7,17 @@ from typing import NamedTuple
 
 from portal.money import Money
 from portal.payments.matching.candidates import Notice, OpenGift, PayerAlias
-from portal.payments.matching.clues import Clues, PayerBook, read_clues
 from portal.payments.matching.names import fold_words, full_name
 from portal.payments.matching.pool import GiftPool, Keyed, Known
-from portal.payments.matching.scoring import Reason, Score, is_in_time, score
+from portal.payments.matching.scoring import (
+    Clues,
+    PayerBook,
+    Reason,
+    Score,
+    is_in_time,
+    read_clues,
+    score,
+)
 from portal.payments.statements.formats.entries import StatementEntry
 
 CERTAIN = 0.9

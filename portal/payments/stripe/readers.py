@@ -16,14 +16,11 @@ from portal.gifts.models import PlanStatus
 from portal.money import Money
 from portal.payments.models import CheckoutState
 from portal.payments.stripe.reading import (
+    LONGEST_REFERENCE,
     PlanChange,
     Reading,
     Renewal,
     UnreadableEvent,
-    stripe_claim,
-)
-from portal.payments.stripe.wire import (
-    LONGEST_REFERENCE,
     own_id,
     read_id,
     read_ids,
@@ -33,6 +30,7 @@ from portal.payments.stripe.wire import (
     read_time,
     read_word,
     shown,
+    stripe_claim,
     subscription_details,
 )
 
