@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from portal.database import DatabaseUnavailable
 from portal.gifts.models import Gift
 from portal.intake.admission import count_starts
-from portal.job_queue import count_open
-from portal.jobs import DEAD_AFTER, Worker
+from portal.jobs.promising import DEAD_AFTER, Worker
+from portal.jobs.queue import count_open
 from portal.payments.models import EventState, StripeEvent
 from portal.proxies import UNKNOWN_PROXY, is_by_unknown_proxy
 from portal.schema import is_current

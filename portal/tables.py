@@ -1,9 +1,12 @@
 """Every table of the product, so that whoever needs them all imports one module."""
 
-from portal import form_keys, jobs, limits, mail
+from portal import form_keys, limits
 from portal.codes import models as codes
 from portal.donors import models as donors
 from portal.gifts import models as gifts
+from portal.jobs import promising as jobs
+from portal.jobs import queue
+from portal.mail import outbox as mail
 from portal.payments import models as payments
 from portal.payments.statements import models as statements
 from portal.payments.transfers import models as transfers
@@ -20,6 +23,7 @@ __all__ = [
     "limits",
     "mail",
     "payments",
+    "queue",
     "receipts",
     "regions",
     "staff",

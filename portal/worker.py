@@ -15,27 +15,27 @@ from typing import Any
 
 from portal import limits
 from portal.database import DatabaseUnavailable
-from portal.job_crew import Crew, Failures, Work
-from portal.job_queue import Taken, forget_jobs
-from portal.jobs import HEARTBEAT
+from portal.jobs.crew import Crew, Failures, Work
+from portal.jobs.kinds import (
+    FetchFee,
+    JobName,
+    MatchLines,
+    RetryEvent,
+    SendLetter,
+    SendReceipt,
+    SettlePlan,
+    read_job,
+)
+from portal.jobs.promising import HEARTBEAT
+from portal.jobs.queue import Taken, forget_jobs
 from portal.logs import get_logger
-from portal.payments.letters import send_notice
+from portal.payments.letters import send_letter
 from portal.payments.providers import ProviderRefused, ProviderUnavailable
 from portal.payments.statements.match_run import match_open_lines
 from portal.payments.stripe.comparison import retry_event
 from portal.payments.stripe.fees import FeeWanted, fetch_fees
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers.watching import follow_transfers
-from portal.promises import (
-    FetchFee,
-    JobName,
-    MatchLines,
-    RetryEvent,
-    SendNotice,
-    SendReceipt,
-    SettlePlan,
-    read_job,
-)
 from portal.receipts.sending import Wish, send_receipts
 from portal.services import Services
 
@@ -61,8 +61,8 @@ def _fetch_fees(services: Services, jobs: Mapping[Taken, FetchFee]) -> Failures:
     return {at: failures[fee] for at, fee in wanted.items() if fee in failures}
 
 
-def _send_notice(services: Services, job: SendNotice) -> None:
-    send_notice(services, job.letter, job.gift_id, about=job.about)
+def _send_notice(services: Services, job: SendLetter) -> None:
+    send_letter(services, job.letter, job.gift_id, about=job.about)
 
 
 def _retry_event(services: Services, job: RetryEvent) -> None:
@@ -78,7 +78,7 @@ def _match_lines(services: Services, _job: MatchLines) -> None:
 
 
 TASKS: dict[JobName, Callable[[Services, Any], None]] = {
-    JobName.SEND_NOTICE: _send_notice,
+    JobName.SEND_LETTER: _send_notice,
     JobName.RETRY_EVENT: _retry_event,
     JobName.SETTLE_PLAN: _settle_plan,
     JobName.MATCH_LINES: _match_lines,

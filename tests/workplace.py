@@ -17,8 +17,8 @@ from portal.donors.details import DonorDetails
 from portal.gifts.models import Gift, LedgerEntry, Plan, SubscriptionState
 from portal.intake.admission import Caller, Sender
 from portal.intake.start import GiftOrder, Started, resume_gift, start_gift
-from portal.job_queue import QueuedJob
-from portal.jobs import Jobs
+from portal.jobs.promising import Jobs
+from portal.jobs.queue import QueuedJob
 from portal.money import Money
 from portal.payments.models import EventState, Outcome, StripeEvent
 from portal.payments.stripe.comparison import retry_event

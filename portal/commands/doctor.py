@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from portal.clock import SystemClock
 from portal.commands.installation import make_providers
 from portal.database import Database, DatabaseUnavailable
-from portal.job_queue import count_failed, find_next_due
-from portal.jobs import DEAD_AFTER, Worker
+from portal.jobs.promising import DEAD_AFTER, Worker
+from portal.jobs.queue import count_failed, find_next_due
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
 from portal.proxies import UNKNOWN_PROXY

@@ -5,7 +5,7 @@ from pathlib import Path
 from portal.clock import Clock, SystemClock
 from portal.codes.operations import load_sample_codes
 from portal.database import POOL_SIZE, Database
-from portal.jobs import Jobs
+from portal.jobs.promising import Jobs
 from portal.payments.providers import Providers
 from portal.payments.stripe.gateway import Gateway
 from portal.payments.stripe.provider import Stripe

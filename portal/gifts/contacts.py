@@ -11,7 +11,7 @@ from portal.donors.operations import find_or_add_donor
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import fold_name, keep_words, record_event
-from portal.mail import Email
+from portal.mail.outbox import Email
 from portal.services import Act
 
 CONTACT_FIELDS = (

@@ -21,12 +21,12 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, lock_gift, record_event
 from portal.intake.admission import Caller, Sender, content_number, list_marks, mark_form
 from portal.intake.checkout import end_earlier, find_checkout, hand_off, open_checkout, page_url
+from portal.jobs.kinds import SendLetter
 from portal.limits import anonymise
 from portal.logs import get_logger
-from portal.mail import LetterKind
+from portal.mail.outbox import LetterKind
 from portal.payments.models import Checkout
 from portal.payments.transfers.watching import ReminderSchedule, begin_watch
-from portal.promises import SendNotice
 from portal.regions.catalogue import Mode, Region
 from portal.services import DONOR, Act, Services
 
@@ -219,7 +219,7 @@ def instruct(act: Act, gift: Gift, mode: Mode) -> None:
         log.warning("instructions_not_sent", gift_id=gift.id)
         return
     about = gift.reference if watch.round == 1 else f"{gift.reference}-{watch.round}"
-    act.promise(SendNotice(LetterKind.GIFT_INSTRUCTIONS, gift.id, about))
+    act.promise(SendLetter(LetterKind.GIFT_INSTRUCTIONS, gift.id, about))
 
 
 def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Caller) -> str:

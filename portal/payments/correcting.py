@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from portal.gifts.contacts import Contact, correct_contact
 from portal.gifts.models import Gift
-from portal.promises import SendReceipt
+from portal.jobs.kinds import SendReceipt
 from portal.receipts.models import Receipt
 from portal.receipts.operations import correct_receipt, is_outdated
 from portal.receipts.register import find_receipt

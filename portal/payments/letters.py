@@ -13,8 +13,8 @@ from portal.gifts.operations import record_event
 from portal.gifts.queries import count_received, is_superseded
 from portal.i18n import pick, use_locale
 from portal.logs import get_logger
-from portal.mail import LetterKind, Outgoing, deliver, mark_sent, render_letter
-from portal.mime import Letter
+from portal.mail.mime import Letter
+from portal.mail.outbox import LetterKind, Outgoing, deliver, mark_sent, render_letter
 from portal.money import Money, format_money
 from portal.payments.transfers.watching import find_watch, is_wanted
 from portal.regions.catalogue import Region
@@ -27,19 +27,19 @@ log = get_logger()
 ABOUT_PLANS = frozenset({LetterKind.RENEWAL_FAILED, LetterKind.MONTHLY_ENDED})
 
 
-def send_notice(services: Services, kind: LetterKind, gift_id: int, *, about: str) -> None:
+def send_letter(services: Services, kind: LetterKind, gift_id: int, *, about: str) -> None:
     """Write to the donor about one thing that happened, once."""
     now = services.clock.now()
     with services.database.read() as session:
         gift = session.get_one(Gift, gift_id)
         if kind in IS_MOOT and IS_MOOT[kind](session, gift, about):
-            log.info("notice_moot", gift_id=gift_id, letter=kind)
+            log.info("letter_moot", gift_id=gift_id, letter=kind)
             return
         sums = _sums_of(session, gift, about)
         if kind in ABOUT_PLANS:
             sums = replace(sums, money=_monthly(session, gift))
     region = services.catalogue.home_of(gift).region
-    letter = write_notice(services.settings, kind, gift, region, sums)
+    letter = write_letter(services.settings, kind, gift, region, sums)
     key = f"{kind}-{gift_id}-{about}".replace(":", "-")
     outgoing = Outgoing(key, letter, kind, gift.locale, gift_id)
 
@@ -135,7 +135,7 @@ def _instructions(gift: Gift, region: Region, due: str) -> dict[str, Any]:
     }
 
 
-def write_notice(
+def write_letter(
     settings: Settings, kind: LetterKind, gift: Gift, region: Region, sums: Sums
 ) -> Letter:
     """The letter in the donor's language."""

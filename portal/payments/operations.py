@@ -16,10 +16,10 @@ from portal.gifts.evidence import Claim, Provider
 from portal.gifts.lifecycle import RECEIVED, EventKind, FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import Booked, add_gift, book_claims, lock_gift, record_event
-from portal.mail import Email, LetterKind
+from portal.jobs.kinds import SendLetter, SendReceipt
+from portal.mail.outbox import Email, LetterKind
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState
-from portal.promises import SendNotice, SendReceipt
 from portal.receipts.models import Receipt
 from portal.receipts.operations import keep_receipt, reserve_receipt
 from portal.services import Act, Services
@@ -44,7 +44,7 @@ def accept_for(act: Act, gift: Gift, claims: Sequence[Claim]) -> Booked:
     if booked.moves_money_in:
         _keep_receipt(act, booked)
     for claim in booked.new:
-        _promise_notice(act, gift, claim)
+        _promise_letter(act, gift, claim)
     return booked
 
 
@@ -62,7 +62,7 @@ def _keep_receipt(act: Act, booked: Booked) -> None:
         act.promise(SendReceipt(kept.numbered.id))
     elif kept.cancelled is not None and gift.email and _was_sent(act.session, kept.cancelled):
         about = next(claim.name for claim in booked.new)
-        act.promise(SendNotice(LetterKind.RECEIPT_CANCELLED, gift.id, about))
+        act.promise(SendLetter(LetterKind.RECEIPT_CANCELLED, gift.id, about))
 
 
 def _was_sent(session: Session, receipt: Receipt) -> bool:
@@ -72,7 +72,7 @@ def _was_sent(session: Session, receipt: Receipt) -> bool:
 
 
 # The facts a donor is written to about, each by its own letter.
-NOTICES = {
+LETTERS = {
     FactKind.PROCESSING: LetterKind.PAYMENT_PROCESSING,
     FactKind.FAILED: LetterKind.PAYMENT_FAILED,
     FactKind.REFUNDED: LetterKind.REFUND_MADE,
@@ -80,12 +80,12 @@ NOTICES = {
 }
 
 
-def _promise_notice(act: Act, gift: Gift, claim: Claim) -> None:
+def _promise_letter(act: Act, gift: Gift, claim: Claim) -> None:
     is_part = claim.fact is FactKind.PAID and gift.status is Status.PARTLY_PAID
-    letter = LetterKind.PART_RECEIVED if is_part else NOTICES.get(claim.fact)
+    letter = LetterKind.PART_RECEIVED if is_part else LETTERS.get(claim.fact)
     is_moot = claim.fact is FactKind.FAILED and gift.status is not Status.FAILED
     if letter and gift.email and not is_moot:
-        act.promise(SendNotice(letter, gift.id, claim.name))
+        act.promise(SendLetter(letter, gift.id, claim.name))
 
 
 def accept_unattributed(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, defer
 from portal.audit import AuditEntry
 from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
-from portal.mail import WORRYING_TRIES, Email, LetterKind
+from portal.mail.outbox import WORRYING_TRIES, Email, LetterKind
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.statements.models import StatementFile

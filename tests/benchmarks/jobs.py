@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
-from portal.job_queue import JobStatus, QueuedJob, add_job
+from portal.jobs.queue import JobStatus, QueuedJob, add_job
 from portal.payments.operations import accept
 from portal.ports import free_port
 from tests.benchmarks import table

@@ -4,7 +4,7 @@ import sys
 
 import portal.worker
 from portal.commands.installation import make_services
-from portal.job_crew import Work
+from portal.jobs.crew import Work
 from portal.logs import set_up_logging
 from portal.settings import load_settings
 

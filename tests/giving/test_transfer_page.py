@@ -279,7 +279,7 @@ def test_one_transfer_becomes_another_under_the_same_reference(
     with catalogued.read() as session:
         kept = session.scalars(sa.select(Gift)).one()
     assert kept.mode == "bank_transfer"
-    subject = f"send_notice-gift_instructions:{gift.id}:{gift.reference}"
+    subject = f"send_letter-gift_instructions:{gift.id}:{gift.reference}"
     assert {subject, f"{subject}-2"} <= {*promised_jobs(catalogued)}
     assert _watch(catalogued, gift).word_at is None
 

@@ -8,7 +8,7 @@ from flask import Flask
 
 from portal import schema
 from portal.database import Database
-from portal.jobs import beat
+from portal.jobs.promising import beat
 from tests.conftest import NOW
 from tests.pages import CheckedClient
 

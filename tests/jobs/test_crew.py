@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from portal.clock import SystemClock
 from portal.database import Database
-from portal.job_crew import Crew, Failures, Work
-from portal.job_queue import JobStatus, QueuedJob, Taken, add_job, release_jobs
-from portal.jobs import Worker
+from portal.jobs.crew import Crew, Failures, Work
+from portal.jobs.promising import Worker
+from portal.jobs.queue import JobStatus, QueuedJob, Taken, add_job, release_jobs
 from tests.database_faults import set_connections
 from tests.sandbox_process import wait_until
 

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Database
-from portal.job_bell import Bell
-from portal.job_queue import (
+from portal.jobs.bell import Bell
+from portal.jobs.kinds import FetchFee, JobName, MatchLines
+from portal.jobs.promising import GATHERED, Jobs
+from portal.jobs.queue import (
     FREE_CUTS,
     KEPT,
     MOST_ATTEMPTS,
@@ -32,8 +34,6 @@ from portal.job_queue import (
     retry_delay,
     take_jobs,
 )
-from portal.jobs import GATHERED, Jobs
-from portal.promises import FetchFee, JobName, MatchLines
 
 NOW = datetime.now(UTC) + timedelta(minutes=1)
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from portal.database import Database, DatabaseUnavailable
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import GiftEvent
-from portal.jobs import HEARTBEAT, Worker
-from portal.mail import Email
+from portal.jobs.kinds import SendReceipt
+from portal.jobs.promising import HEARTBEAT, Worker
+from portal.mail.outbox import Email
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.payments.operations import accept
 from portal.payments.stripe.reading import stripe_claim
 from portal.ports import free_port
-from portal.promises import SendReceipt
 from portal.receipts.models import Receipt
 from tests.conftest import SECRET, PostgresServer
 from tests.sandbox_process import wait_until

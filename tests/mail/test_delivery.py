@@ -15,13 +15,13 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope
 
 from portal.database import Database, DatabaseUnavailable
-from portal.mail import Email, LetterKind, Outgoing, deliver, has_failing, mark_sent
+from portal.mail.mime import Letter, wire_address
+from portal.mail.outbox import Email, LetterKind, Outgoing, deliver, has_failing, mark_sent
+from portal.mail.smtp import MailNotSent, can_reach
 from portal.mailbox.server import Inbox
 from portal.mailbox.store import MailStore
-from portal.mime import Letter, wire_address
 from portal.ports import free_port
 from portal.settings import Settings, load_settings
-from portal.smtp import MailNotSent, can_reach
 from tests.database_faults import set_connections
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

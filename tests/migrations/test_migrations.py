@@ -31,9 +31,10 @@ from portal.gifts.models import (
 )
 from portal.gifts.operations import add_gift, add_plan, book_claims, record_event
 from portal.gifts.words import list_words
-from portal.job_queue import QueuedJob
-from portal.jobs import Jobs
-from portal.mail import Email
+from portal.jobs.kinds import SendReceipt
+from portal.jobs.promising import Jobs
+from portal.jobs.queue import QueuedJob
+from portal.mail.outbox import Email
 from portal.money import Money
 from portal.payments.models import Checkout, Refund, StripeEvent, StripeLink
 from portal.payments.statements.models import Match, StatementFile, StatementLine
@@ -42,7 +43,6 @@ from portal.payments.stripe.reading import BEGINNINGS, STRIPE, kind_of, link_row
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.models import ProofFile
 from portal.payments.transfers.watching import ReminderSchedule, begin_watch
-from portal.promises import SendReceipt
 from tests.workplace import act_in
 
 SCHEDULE = ReminderSchedule(reminder_days=(3, 10), expires_days=60)
@@ -575,7 +575,7 @@ def test_jobs_of_before_are_brought_over_and_back(database: Database) -> None:
         jobs = session.scalars(sa.select(QueuedJob).order_by(QueuedJob.id)).all()
     assert [(job.key, job.given, job.status.value, job.attempt) for job in jobs] == [
         ("send_receipt-7", 7, "waiting", 1),
-        ("send_notice-x:3:LW", "x:3:LW", "waiting", 3),
+        ("send_letter-x:3:LW", "x:3:LW", "waiting", 3),
         ("settle_plan-2:sub", "2:sub", "waiting", 1),
         ("retry_event-4", 4, "failed", 60),
         ("retry_event-5", 5, "waiting", 60),
@@ -595,7 +595,7 @@ def test_jobs_of_before_are_brought_over_and_back(database: Database) -> None:
                 f"SELECT inputs FROM {prefix}workflow_input WHERE workflow_uuid = 'send_receipt-7'"
             )
         )
-    assert waiting == sorted(job.key for job in jobs)
+    assert waiting == sorted(job.key.replace("send_letter", "send_notice") for job in jobs)
     assert json.loads(inputs or "")["positionalArgs"] == [7, 1]
 
 

@@ -162,8 +162,8 @@ def test_one_gift_is_booked_one_fails_and_one_is_refunded_and_the_books_add_up(
     ]
     assert held == 7550
     jobs = promised_jobs(services.database)
-    assert f"send_notice-payment_failed:{failed.id}:second:2" in jobs
-    assert f"send_notice-refund_made:{paid.id}:second:1" in jobs
+    assert f"send_letter-payment_failed:{failed.id}:second:2" in jobs
+    assert f"send_letter-refund_made:{paid.id}:second:1" in jobs
     story = browser.get(f"/staff/gifts/{paid.reference}").text
     assert "Second · 1" in story
 

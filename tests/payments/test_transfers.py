@@ -60,7 +60,7 @@ def look(office: Workplace, gift: Gift, days: float) -> list[str]:
 
 
 def letters(office: Workplace) -> list[str]:
-    prefix = "send_notice-"
+    prefix = "send_letter-"
     names = promised_jobs(office.database)
     return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 

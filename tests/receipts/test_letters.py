@@ -7,7 +7,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from portal.i18n import translations
-from portal.mail import LetterKind, render_letter
+from portal.mail.outbox import LetterKind, render_letter
 from portal.paths import TEMPLATES
 from portal.receipts.composition import compose_snapshot
 from tests.receipts.samples import NOW, make_gift, region

@@ -10,7 +10,8 @@ from pypdf import PdfReader
 from portal.database import Database
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent
-from portal.mail import Email
+from portal.mail.outbox import Email
+from portal.mail.smtp import MailNotConfigured, MailNotSent
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
 from portal.ports import free_port
@@ -21,7 +22,6 @@ from portal.receipts.operations import (
 )
 from portal.receipts.sending import send_receipt
 from portal.settings import Settings
-from portal.smtp import MailNotConfigured, MailNotSent
 from tests.receipts.conftest import make_settings
 from tests.receipts.samples import NOW, book_gift, claim, issue
 from tests.workplace import act_in, at

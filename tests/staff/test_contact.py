@@ -11,7 +11,7 @@ from portal.donors.models import Consent, Donor
 from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.gifts.models import Gift, GiftEvent, Plan
 from portal.gifts.operations import add_plan
-from portal.mail import Email
+from portal.mail.outbox import Email
 from portal.receipts.models import Receipt
 from tests.conftest import NOW
 from tests.staff.conftest import Browser

@@ -10,11 +10,11 @@ from babel.messages.pofile import read_po
 from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.gifts.models import PlanStatus
 from portal.i18n import TRANSLATIONS, Labelled
-from portal.mail import LetterKind
+from portal.jobs.kinds import JobName
+from portal.mail.outbox import LetterKind
 from portal.paths import PACKAGE, TEMPLATES
 from portal.payments.models import EventState, Problem
 from portal.payments.statements.models import LineState
-from portal.promises import JobName
 from portal.signin.accounts import Role
 from portal.staff import forms, labels
 from portal.staff.audit import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, SUBJECTS, UNSAID

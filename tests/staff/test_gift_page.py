@@ -13,7 +13,7 @@ from portal.database import Database
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import book_claims, record_event
-from portal.mail import Email
+from portal.mail.outbox import Email
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.stripe.reading import STRIPE, stripe_claim

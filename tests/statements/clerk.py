@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, LedgerEntry
-from portal.job_queue import QueuedJob
+from portal.jobs.queue import QueuedJob
 from portal.payments.books import prove
 from portal.payments.statements.booking import Share
 from portal.payments.statements.decisions import confirm_match, undo_match

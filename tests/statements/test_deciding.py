@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift, GiftEvent
-from portal.mail import LetterKind
+from portal.mail.outbox import LetterKind
 from portal.money import Money
-from portal.payments.letters import send_notice
+from portal.payments.letters import send_letter
 from portal.payments.operations import accept
 from portal.payments.statements.booking import MatchRefused, Share
 from portal.payments.statements.decisions import claim_unattributed, confirm_many, settle_gift
@@ -232,9 +232,9 @@ def test_undoing_reverses_the_ledger_and_cancels_the_receipt(
     assert "n’était pas destiné" in void.void_reason
     (line,) = clerk.lines()
     assert line.state is LineState.OPEN
-    (job,) = (job for job in clerk.jobs("send_notice") if "cancelled" in job)
-    assert job == f"send_notice-receipt_cancelled:{gift.id}:{match.subject}"
-    send_notice(
+    (job,) = (job for job in clerk.jobs("send_letter") if "cancelled" in job)
+    assert job == f"send_letter-receipt_cancelled:{gift.id}:{match.subject}"
+    send_letter(
         at(clerk.place.services, NOW, settings),
         LetterKind.RECEIPT_CANCELLED,
         gift.id,
@@ -310,7 +310,7 @@ def test_a_receipt_that_was_never_sent_is_cancelled_in_silence(clerk: Clerk) -> 
     gift = clerk.promise()
     clerk.bring((gift.reference, "75.53"))
     clerk.undo(clerk.matches()[0].id)
-    assert not any("cancelled" in job for job in clerk.jobs("send_notice"))
+    assert not any("cancelled" in job for job in clerk.jobs("send_letter"))
 
 
 def test_the_story_says_who_took_it_back_and_why(clerk: Clerk) -> None:

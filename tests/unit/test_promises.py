@@ -4,28 +4,28 @@ import json
 
 import pytest
 
-from portal.mail import LetterKind
-from portal.promises import (
+from portal.jobs.kinds import (
     KINDS,
     FetchFee,
     Job,
     JobName,
     MatchLines,
     RetryEvent,
-    SendNotice,
+    SendLetter,
     SendReceipt,
     SettlePlan,
     read_job,
 )
+from portal.mail.outbox import LetterKind
 from portal.worker import SWEEPS, TASKS
 
 # Each job, and what stood for it before its fields had names: the end of its id, too.
 JOBS: tuple[tuple[Job, int | str], ...] = (
     (SendReceipt(12), 12),
     (SendReceipt(12, "page-1", "staff:7"), "12:page-1:staff:7"),
-    (SendNotice(LetterKind.REFUND_MADE, 3, "re_1"), "refund_made:3:re_1"),
-    (SendNotice(LetterKind.REFUND_MADE, 3, "second:1"), "refund_made:3:second:1"),
-    (SendNotice(LetterKind.GIFT_REMINDER, 3, "1-2"), "gift_reminder:3:1-2"),
+    (SendLetter(LetterKind.REFUND_MADE, 3, "re_1"), "refund_made:3:re_1"),
+    (SendLetter(LetterKind.REFUND_MADE, 3, "second:1"), "refund_made:3:second:1"),
+    (SendLetter(LetterKind.GIFT_REMINDER, 3, "1-2"), "gift_reminder:3:1-2"),
     (FetchFee("txn_1", 3), "txn_1:3"),
     (RetryEvent(5), 5),
     (SettlePlan(3, "sub_1"), "3:sub_1"),
@@ -45,9 +45,9 @@ def test_a_jobs_id_stays_what_it_was(job: Job, joined: int | str) -> None:
 
 
 def test_a_letter_is_a_letter_again() -> None:
-    kept = SendNotice(LetterKind.REFUND_MADE, 3, "re_1").document()
-    job = read_job("send_notice", json.loads(json.dumps(kept)))
-    assert isinstance(job, SendNotice)
+    kept = SendLetter(LetterKind.REFUND_MADE, 3, "re_1").document()
+    job = read_job("send_letter", json.loads(json.dumps(kept)))
+    assert isinstance(job, SendLetter)
     assert job.letter is LetterKind.REFUND_MADE
 
 
@@ -56,7 +56,7 @@ def test_a_letter_is_a_letter_again() -> None:
     [
         ("send_receipt", {}),
         ("send_receipt", "x"),
-        ("send_notice", "no_letter:3:x"),
+        ("send_letter", "no_letter:3:x"),
         ("fetch_fee", "txn_1"),
         ("dance", 1),
     ],

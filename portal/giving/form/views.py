@@ -26,8 +26,8 @@ from portal.giving.visitors import (
 )
 from portal.i18n import gettext, set_locale
 from portal.intake.start import GaveAMomentAgo, GiftOrder, NotAllowed, TooManyTries, start_gift
+from portal.mail.smtp import can_reach
 from portal.regions.catalogue import Region
-from portal.smtp import can_reach
 from portal.web import (
     check_ticket,
     content_policy,

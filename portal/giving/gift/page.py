@@ -28,7 +28,7 @@ from portal.giving.visitors import catalogue, keep_private
 from portal.i18n import set_locale
 from portal.intake.change_mode import OtherWay, list_other_ways
 from portal.intake.checkout import page_url
-from portal.mail import has_failing
+from portal.mail.outbox import has_failing
 from portal.money import Money
 from portal.payments.transfers.proofs import ACCEPTED, list_proofs
 from portal.payments.transfers.watching import find_watch

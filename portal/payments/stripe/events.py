@@ -18,6 +18,7 @@ from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, lock_gift_of
+from portal.jobs.kinds import FetchFee, RetryEvent
 from portal.logs import get_logger
 from portal.payments.models import (
     DONE,
@@ -45,7 +46,6 @@ from portal.payments.stripe.plans import (
 )
 from portal.payments.stripe.readers import read_event
 from portal.payments.stripe.reading import STRIPE, Reading, UnreadableEvent, kind_of, link_row
-from portal.promises import FetchFee, RetryEvent
 from portal.services import Act, Services
 
 log = get_logger()

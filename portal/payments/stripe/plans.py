@@ -13,11 +13,11 @@ from portal.donors.details import DonorDetails
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift, Plan, PlanStatus, Subscription, SubscriptionState
 from portal.gifts.operations import add_gift, lock_gift, record_event
-from portal.mail import LetterKind
+from portal.jobs.kinds import SendLetter, SettlePlan
+from portal.mail.outbox import LetterKind
 from portal.money import Money
 from portal.payments.models import StripeLink
 from portal.payments.stripe.reading import STRIPE, PlanChange, Reading, Renewal, link_row
-from portal.promises import SendNotice, SettlePlan
 from portal.services import Act
 
 
@@ -174,4 +174,4 @@ def note_failed_renewal(act: Act, gift: Gift, reading: Reading) -> None:
 
 def _promise_letter(act: Act, gift: Gift, letter: LetterKind, about: str) -> None:
     if gift.email:
-        act.promise(SendNotice(letter, gift.id, about))
+        act.promise(SendLetter(letter, gift.id, about))

@@ -11,10 +11,10 @@ from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import list_facts
-from portal.mail import LetterKind
+from portal.jobs.kinds import SendLetter
+from portal.mail.outbox import LetterKind
 from portal.payments.operations import accept_for
 from portal.payments.transfers.models import TransferWatch
-from portal.promises import SendNotice
 from portal.regions.catalogue import Mode
 from portal.services import Act, Services
 
@@ -195,14 +195,14 @@ def _give_up(act: Act, gift: Gift, watch: TransferWatch) -> None:
 
 def _remind(
     gift: Gift, watch: TransferWatch, schedule: ReminderSchedule, now: datetime
-) -> SendNotice | None:
+) -> SendLetter | None:
     """The reminder that is due, if one is; of several that were missed only the last."""
     due = schedule.due_reminders(watch.begun_at, now)
     is_due = due > watch.reminded and bool(gift.email) and is_wanted(gift, watch)
     watch.reminded = max(due, watch.reminded)
     watch.next_at = schedule.next_look(watch.begun_at, watch.reminded, watch.expires_at)
     about = f"{watch.round}-{due}"
-    return SendNotice(LetterKind.GIFT_REMINDER, gift.id, about) if is_due else None
+    return SendLetter(LetterKind.GIFT_REMINDER, gift.id, about) if is_due else None
 
 
 def is_wanted(gift: Gift, watch: TransferWatch | None) -> bool:

@@ -16,7 +16,9 @@ from portal.gifts.contacts import CONTACT_FIELDS, Contact, contact_of
 from portal.gifts.models import Gift
 from portal.gifts.operations import fold_name, lock_gift
 from portal.i18n import current_locale, gettext, ngettext, pick
-from portal.mail import LetterKind
+from portal.jobs.kinds import SendLetter, SendReceipt
+from portal.mail.outbox import LetterKind
+from portal.mail.smtp import can_reach
 from portal.payments.correcting import (
     Corrected,
     NothingCorrected,
@@ -24,14 +26,12 @@ from portal.payments.correcting import (
     correct_donor,
 )
 from portal.plain import shows_letter
-from portal.promises import SendNotice, SendReceipt
 from portal.receipts.fonts import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.receipts.models import Receipt
 from portal.receipts.register import find_receipt
 from portal.regions.catalogue import Region
 from portal.services import Act
 from portal.settings import Settings
-from portal.smtp import can_reach
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import LONGEST_REASON, make_once, read_once
 from portal.staff.gifts.views import find_gift
@@ -243,7 +243,7 @@ def _send_again(act: Act, gift: Gift, done: Corrected) -> bool:
     if mode is None or not mode.is_instructed or not gift.status.is_open:
         return False
     about = f"{gift.reference}-{once}"
-    act.promise(SendNotice(LetterKind.GIFT_INSTRUCTIONS, gift.id, about))
+    act.promise(SendLetter(LetterKind.GIFT_INSTRUCTIONS, gift.id, about))
     return True
 
 

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from portal.form_keys import take_key
 from portal.gifts.models import Gift
 from portal.i18n import current_locale, gettext
+from portal.jobs.kinds import SendReceipt
 from portal.money import Money, format_money
 from portal.payments.refunds import (
     RefundRefused,
@@ -14,7 +15,6 @@ from portal.payments.refunds import (
     refundable,
     request_refund,
 )
-from portal.promises import SendReceipt
 from portal.receipts.models import Receipt
 from portal.receipts.register import find_receipt
 from portal.staff.access import current_actor, staff

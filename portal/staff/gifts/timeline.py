@@ -10,7 +10,7 @@ from portal.gifts.evidence import own_id
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Evidence, GiftEvent
 from portal.i18n import current_locale, gettext
-from portal.mail import Email
+from portal.mail.outbox import Email
 from portal.money import Money, format_money
 from portal.payments.models import EventState, StripeEvent
 from portal.receipts.models import Receipt

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
 from portal.i18n import gettext, ngettext
+from portal.jobs.kinds import MatchLines
 from portal.payments.books import count_totals
 from portal.payments.statements.duplicates import count_duplicates
 from portal.payments.statements.formats.entries import StatementError
@@ -22,7 +23,6 @@ from portal.payments.statements.operations import (
     withdraw_file,
 )
 from portal.payments.statements.queries import find_file, list_files
-from portal.promises import MatchLines
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import WithdrawForm
 from portal.staff.queries import name_actors

@@ -1,6 +1,6 @@
 """Jobs: work that is promised in the same transaction as the rows it belongs to.
 
-A worker process (`portal worker`) does them, by `job_queue.py` and `job_crew.py`. A job's id is
+A worker process (`portal worker`) does them, by `queue.py` and `crew.py`. A job's id is
 deterministic: promised twice is done once.
 """
 
@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, Database
-from portal.job_bell import Ringer
-from portal.job_queue import add_job, list_failed, revive_job
-from portal.promises import Job, JobName
+from portal.jobs.bell import Ringer
+from portal.jobs.kinds import Job, JobName
+from portal.jobs.queue import add_job, list_failed, revive_job
 
 HEARTBEAT = timedelta(seconds=5)
 DEAD_AFTER = timedelta(seconds=20)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 from portal.clock import Clock
 from portal.database import Database, DatabaseUnavailable
-from portal.job_bell import Bell
-from portal.job_queue import (
+from portal.jobs.bell import Bell
+from portal.jobs.promising import HEARTBEAT, beat, find_silent_workers, forget_workers
+from portal.jobs.queue import (
     MOST_ATTEMPTS,
     Taken,
     find_next_due,
@@ -25,7 +26,6 @@ from portal.job_queue import (
     release_jobs,
     take_jobs,
 )
-from portal.jobs import HEARTBEAT, beat, find_silent_workers, forget_workers
 from portal.logs import get_logger
 
 log = get_logger()

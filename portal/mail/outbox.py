@@ -25,11 +25,11 @@ from portal.database import (
     table_of,
 )
 from portal.i18n import Labelled, direction, gettext, html_lang, ngettext, use_locale
-from portal.mime import Letter, compose
+from portal.mail.mime import Letter, compose
+from portal.mail.smtp import MailNotSent, Post
 from portal.paths import TEMPLATES
 from portal.plain import clean_line, drop_hidden
 from portal.settings import Settings
-from portal.smtp import MailNotSent, Post
 
 # From which try on staff are shown what the server says.
 WORRYING_TRIES = 2

@@ -12,14 +12,14 @@ from pydantic import TypeAdapter
 
 from portal.database import Document
 from portal.i18n import Labelled
-from portal.mail import LetterKind
+from portal.mail.outbox import LetterKind
 
 
 class JobName(Labelled):
     """The kinds of jobs, as they are kept, and what staff call them."""
 
     SEND_RECEIPT = "send_receipt", "Send a receipt"
-    SEND_NOTICE = "send_notice", "Send a letter"
+    SEND_LETTER = "send_letter", "Send a letter"
     FETCH_FEE = "fetch_fee", "Look up a payment’s fee"
     RETRY_EVENT = "retry_event", "Try an event again"
     SETTLE_PLAN = "settle_plan", "Decide which subscription continues"
@@ -57,10 +57,10 @@ class SendReceipt(Job):
 
 
 @dataclass(frozen=True, slots=True)
-class SendNotice(Job):
+class SendLetter(Job):
     """Write to a gift's donor `about` a payment, a plan or another thing that happened."""
 
-    name: ClassVar[JobName] = JobName.SEND_NOTICE
+    name: ClassVar[JobName] = JobName.SEND_LETTER
     letter: LetterKind
     gift_id: int
     about: str
@@ -101,7 +101,7 @@ class MatchLines(Job):
 
 
 KINDS: dict[JobName, type[Job]] = {
-    one.name: one for one in (SendReceipt, SendNotice, FetchFee, RetryEvent, SettlePlan, MatchLines)
+    one.name: one for one in (SendReceipt, SendLetter, FetchFee, RetryEvent, SettlePlan, MatchLines)
 }
 
 

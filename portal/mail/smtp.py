@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from portal.mime import Sealed, needs_utf8
+from portal.mail.mime import Sealed, needs_utf8
 from portal.plain import clean_line
 from portal.settings import Settings
 

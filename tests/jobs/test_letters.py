@@ -13,10 +13,10 @@ from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent, Plan
 from portal.gifts.operations import book_claims, lock_gift
-from portal.mail import Email, LetterKind
+from portal.mail.outbox import Email, LetterKind
 from portal.mailbox.store import MailStore, StoredMessage
 from portal.money import Money
-from portal.payments.letters import send_notice
+from portal.payments.letters import send_letter
 from portal.payments.operations import accept
 from portal.payments.stripe.reading import stripe_claim
 from portal.payments.stripe.subscriptions import supersede
@@ -42,7 +42,7 @@ class Post:
     def send(self, message: str, gift_id: int, about: str) -> StoredMessage:
         services = replace(self.place.services, settings=self.settings)
         for _ in range(2):
-            send_notice(services, LetterKind(message), gift_id, about=about)
+            send_letter(services, LetterKind(message), gift_id, about=about)
         (found,) = self.store.list_messages()
         assert found.deliveries == 1
         return found
@@ -81,7 +81,7 @@ def test_a_letter_is_told_of_once_also_where_that_was_cut_off(place: Workplace, 
         )
     for _ in range(2):
         services = replace(place.services, settings=post.settings)
-        send_notice(services, LetterKind.GIFT_INSTRUCTIONS, gift.id, about=gift.reference)
+        send_letter(services, LetterKind.GIFT_INSTRUCTIONS, gift.id, about=gift.reference)
     assert post.store.list_messages() == []
     assert told_of(place, gift) == 1
 
@@ -140,7 +140,7 @@ def test_the_end_of_a_subscription_that_another_replaced_is_no_end_of_the_gift(
     with place.database.write() as session:
         supersede(act_in(session, datetime.now(UTC)), gift, gift.plan_id or 0, ["sub_1"])
     services = replace(place.services, settings=post.settings)
-    send_notice(services, LetterKind.MONTHLY_ENDED, gift.id, about="sub_1")
+    send_letter(services, LetterKind.MONTHLY_ENDED, gift.id, about="sub_1")
     assert post.store.list_messages() == []
 
 
@@ -171,7 +171,7 @@ def test_a_reminder_that_is_late_is_not_sent(place: Workplace, post: Post, about
         else:
             begin_watch(act_in(session, now), gift.id, schedule)
     services = replace(place.services, settings=post.settings)
-    send_notice(services, LetterKind.GIFT_REMINDER, gift.id, about="1-1")
+    send_letter(services, LetterKind.GIFT_REMINDER, gift.id, about="1-1")
     assert post.store.list_messages() == []
 
 
@@ -208,7 +208,7 @@ def test_a_debit_that_came_back_after_success_is_told(place: Workplace, post: Po
     with place.database.write() as session:
         accept(act_in(session, datetime.now(UTC), place.services), gift.id, claims)
     promised = promised_jobs(place.database)
-    assert f"send_notice-payment_returned:{gift.id}:dp_1" in promised
+    assert f"send_letter-payment_returned:{gift.id}:dp_1" in promised
     letter = post.send("payment_returned", gift.id, "dp_1")
     assert "Votre banque a repris votre don" in letter.header("Subject")
     assert "75,53" in letter.text

@@ -1,0 +1,1 @@
+"""Mail: letters written, sent by SMTP, and noted."""
