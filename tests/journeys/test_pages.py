@@ -1,6 +1,7 @@
 """Every page a person can see, through axe, at two widths, in light and in dark."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -24,8 +25,10 @@ from tests.workplace import make_settings
 
 pytestmark = pytest.mark.slow
 
+# What depends on width and colours alone is asked in each sight; all the rest once.
+LOOKS = {"runOnly": ["color-contrast", "target-size"], "resultTypes": ["violations"]}
 # Each width and each scheme of colours once; neither depends on the other.
-SIGHTS = ((PHONE, "dark"), (DESKTOP, "light"))
+SIGHTS = ((DESKTOP, "light", DEFAULT_OPTIONS), (PHONE, "dark", LOOKS))
 FORMS = (
     "/give/ca",
     "/give/ca?lang=fr",
@@ -58,19 +61,14 @@ PUBLIC = {endpoint: url for endpoint, url in SIMPLE.items() if not url.startswit
 STAFF = {endpoint: url for endpoint, url in SIMPLE.items() if url.startswith("/staff")}
 
 
-# What depends on width and colours alone is asked in each sight; all the rest once.
-LOOKS = {"runOnly": ["color-contrast", "target-size"], "resultTypes": ["violations"]}
-
-
 def audit(visitor: Visitor) -> None:
     """The page as it stands: nothing for axe to find, and nothing that runs out of the window."""
-    visitor.page.evaluate(AXE_SCRIPT)
-    found = [f"{visitor.page.url}: {text}" for text in _ask_axe(visitor, DEFAULT_OPTIONS)]
-    for size, scheme in SIGHTS:
+    found = []
+    for size, scheme, how in SIGHTS:
         visitor.page.set_viewport_size(size)  # type: ignore[arg-type]  # width and height
         visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its words
         where = f"{visitor.page.url} at {size['width']}, {scheme}"
-        found += [f"{where}: {text}" for text in _ask_axe(visitor, LOOKS)]
+        found += [f"{where}: {text}" for text in _ask_axe(visitor, how)]
         wide = visitor.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         found += [f"{where}: {wide} px too wide"] if wide > 0 else []
     assert not found, "\n".join(found)
@@ -88,21 +86,49 @@ def gifts(demo: DemoProcess) -> dict[Status, str]:
     return make_gifts(demo)
 
 
-@pytest.fixture
-def auditor(visit: Callable[..., Visitor]) -> Visitor:
-    """A window that axe may look into: its script is not the page's own."""
-    return visit(bypass_csp=True)
-
-
-@pytest.fixture
-def staff_auditor(browser: Browser, demo: DemoProcess, staff_state: Any) -> Iterator[Visitor]:
-    with visiting(browser, demo, storage_state=staff_state, bypass_csp=True) as visitor:
+@contextmanager
+def with_axe(browser: Browser, demo: DemoProcess, **options: Any) -> Iterator[Visitor]:
+    """A window into every page of which axe comes with the browser: no policy forbids that."""
+    with visiting(browser, demo, **options) as visitor:
+        visitor.page.add_init_script(AXE_SCRIPT)
         yield visitor
 
 
+@pytest.fixture(scope="module")
+def window(browser: Browser, demo: DemoProcess) -> Iterator[Visitor]:
+    """One window for all who only look: pages of ours leave no cookie in it."""
+    with with_axe(browser, demo) as visitor:
+        yield visitor
+
+
+@pytest.fixture(scope="module")
+def staff_window(browser: Browser, demo: DemoProcess, staff_state: Any) -> Iterator[Visitor]:
+    with with_axe(browser, demo, storage_state=staff_state) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def auditor(window: Visitor, donor: Donor) -> Visitor:
+    """Another donor in the window."""
+    window.page.context.set_extra_http_headers(donor.headers)
+    return start_anew(window)
+
+
+@pytest.fixture
+def staff_auditor(staff_window: Visitor) -> Visitor:
+    return start_anew(staff_window)
+
+
+def start_anew(window: Visitor) -> Visitor:
+    window.problems.clear()
+    window.expected.clear()
+    window.page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]  # width and height
+    window.page.emulate_media(color_scheme="light")
+    return window
+
+
 @pytest.mark.parametrize("address", [*PUBLIC.values(), *FORMS])
-def test_public_pages(visitor: Visitor, auditor: Visitor, address: str) -> None:
-    visitor.open(address)
+def test_public_pages(auditor: Visitor, address: str) -> None:
     auditor.open(address)
     audit(auditor)
 
@@ -137,8 +163,13 @@ def test_a_refused_form(auditor: Visitor) -> None:
     audit(auditor)
 
 
-def test_a_form_that_another_site_sent(auditor: Visitor, demo: DemoProcess) -> None:
-    """The sandbox's page stands for the other site: another origin, as the browser sees it."""
+def test_a_form_that_another_site_sent(visit: Callable[..., Visitor], demo: DemoProcess) -> None:
+    """The sandbox's page stands for the other site: another origin, as the browser sees it.
+
+    Its policy, that of a page of ours, lets no form go elsewhere; another site's might.
+    """
+    auditor = visit(bypass_csp=True)
+    auditor.page.add_init_script(AXE_SCRIPT)
     auditor.open(demo.sandbox.url)
     auditor.expect_status(403)
     with auditor.page.expect_navigation():
@@ -158,9 +189,8 @@ def test_a_form_that_another_site_sent(auditor: Visitor, demo: DemoProcess) -> N
 
 @pytest.mark.parametrize("status", list(MAKE))
 def test_a_gifts_page_in_each_state(
-    visitor: Visitor, auditor: Visitor, gifts: dict[Status, str], status: Status
+    auditor: Visitor, gifts: dict[Status, str], status: Status
 ) -> None:
-    visitor.open(gifts[status])
     auditor.open(gifts[status])
     audit(auditor)
 
@@ -199,9 +229,7 @@ def test_stopping_the_reminders(auditor: Visitor, demo: DemoProcess) -> None:
     audit(auditor)
 
 
-def test_a_transfer_as_staff_see_it(
-    clerk: Visitor, staff_auditor: Visitor, demo: DemoProcess
-) -> None:
+def test_a_transfer_as_staff_see_it(staff_auditor: Visitor, demo: DemoProcess) -> None:
     reference = _reference(staff_auditor, start(demo, new_donor(), mode="interac"))
     staff_auditor.open(f"/staff/gifts/{reference}")
     audit(staff_auditor)
@@ -242,18 +270,16 @@ def test_the_question_before_giving_again(
 
 
 @pytest.mark.parametrize("endpoint", list(STAFF))
-def test_staff_pages(clerk: Visitor, staff_auditor: Visitor, endpoint: str) -> None:
-    clerk.open(STAFF[endpoint])
+def test_staff_pages(staff_auditor: Visitor, endpoint: str) -> None:
     staff_auditor.open(STAFF[endpoint])
     audit(staff_auditor)
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.PARTLY_REFUNDED, Status.CHARGED_BACK])
 def test_a_gift_as_staff_see_it(
-    clerk: Visitor, staff_auditor: Visitor, gifts: dict[Status, str], status: Status
+    staff_auditor: Visitor, gifts: dict[Status, str], status: Status
 ) -> None:
     reference = _reference(staff_auditor, gifts[status])
-    clerk.open(f"/staff/gifts/{reference}")
     staff_auditor.open(f"/staff/gifts/{reference}")
     audit(staff_auditor)
 
