@@ -209,6 +209,11 @@ class Providers:
         return found
 
     @property
+    def names(self) -> tuple[Provider, ...]:
+        """Those of all, set up here or not."""
+        return tuple(one.name for one in self._by_name.values())
+
+    @property
     def titles(self) -> list[str]:
         """What people call them."""
         return [one.title for one in self._by_name.values()]
