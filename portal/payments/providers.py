@@ -112,6 +112,9 @@ class Refunds(Protocol):
 
     def refund(self, order: RefundOrder) -> RefundMade: ...
 
+    def find_refund(self, order: RefundOrder) -> RefundMade | None:
+        """What became of one that was asked for; None where there is none."""
+
 
 class Monthly(Protocol):
     """What goes on by itself every month. `card_origin` is where the page for cards stands."""
