@@ -205,6 +205,7 @@ def reconcile(*, check: bool) -> None:
         return
     from portal.commands.installation import make_services
     from portal.payments.providers import ProviderRefused, ProviderUnavailable
+    from portal.payments.unanswered import settle_unanswered
 
     services = make_services(load_settings())
     providers = list(services.providers)
@@ -215,6 +216,7 @@ def reconcile(*, check: bool) -> None:
     for provider in providers:
         try:
             found = provider.compare(services)
+            settled = settle_unanswered(services, provider)
         except (ProviderUnavailable, ProviderRefused) as error:
             raise click.ClickException(
                 f"{provider.title} did not answer ({error}); try again later."
@@ -222,7 +224,8 @@ def reconcile(*, check: bool) -> None:
         click.echo(
             f"{provider.title}: looked up {found.checkouts} open gifts "
             f"({found.checkouts_changed} changed) and {found.events} events "
-            f"({found.events_new} had been missed)."
+            f"({found.events_new} had been missed); {settled} refunds that nobody had answered "
+            "are settled."
         )
 
 

@@ -11,10 +11,19 @@ from portal.web import services
 
 log = get_logger()
 
-# RFC 7239, and the headers that came before it.
-STANDARD = "HTTP_FORWARDED"
 CUSTOMARY = "HTTP_X_FORWARDED_"
-CUSTOMARY_FOR = "HTTP_X_FORWARDED_FOR"
+# Who asks: by RFC 7239, by what came before it, and by single proxies' and networks' own names.
+NAMING = tuple(
+    f"HTTP_{name}"
+    for name in (
+        "FORWARDED X_FORWARDED_FOR X_REAL_IP X_CLIENT_IP X_CLUSTER_CLIENT_IP FORWARDED_FOR"
+        " X_ORIGINAL_FORWARDED_FOR CF_CONNECTING_IP TRUE_CLIENT_IP FASTLY_CLIENT_IP FLY_CLIENT_IP"
+        " X_ENVOY_EXTERNAL_ADDRESS X_AZURE_CLIENTIP"
+    ).split()
+)
+# What else says that somebody passed a request on: RFC 9110, RFC 8586, and one large network.
+OTHERS = ("HTTP_VIA", "HTTP_CDN_LOOP", "HTTP_X_AMZN_TRACE_ID", "HTTP_X_FORWARDED")
+PASSED_ON = frozenset((*NAMING, *OTHERS))
 REPORTED = "unknown_proxy_reported"
 UNKNOWN_PROXY = "unknown proxy"
 
@@ -27,7 +36,7 @@ def watch_for_proxies(app: Flask) -> None:
 def is_by_unknown_proxy() -> bool:
     """Whether this request was passed on by somebody that the settings don't know of."""
     return not services().settings.trusted_proxies and any(
-        name == STANDARD or name.startswith(CUSTOMARY) for name in request.environ
+        name in PASSED_ON or name.startswith(CUSTOMARY) for name in request.environ
     )
 
 
@@ -36,7 +45,7 @@ def read_unknown_proxy() -> str:
 
     Anybody can write it, so it may tell visitors apart and grants nothing.
     """
-    names = (STANDARD, CUSTOMARY_FOR) if is_by_unknown_proxy() else ()
+    names = NAMING if is_by_unknown_proxy() else ()
     return " ".join(request.environ[name] for name in names if name in request.environ)
 
 

@@ -36,6 +36,7 @@ from portal.payments.stripe.comparison import retry_event
 from portal.payments.stripe.fees import FeeWanted, fetch_fees
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers.watching import follow_transfers
+from portal.payments.unanswered import settle_unanswered
 from portal.receipts.sending import Wish, send_receipts
 from portal.services import Services
 
@@ -167,9 +168,10 @@ def _compare(services: Services) -> None:
     for provider in services.providers:
         try:
             found = provider.compare(services)
+            settled = settle_unanswered(services, provider)
         except ProviderUnavailable:
             log.warning("provider_unavailable", provider=provider.name)
         except ProviderRefused as error:
             log.error("provider_refused", provider=provider.name, why=error.message)
         else:
-            log.info("compared", provider=provider.name, **asdict(found))
+            log.info("compared", provider=provider.name, refunds=settled, **asdict(found))

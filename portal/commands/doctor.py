@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from portal.clock import SystemClock
 from portal.commands.installation import make_providers
 from portal.database import Database, DatabaseUnavailable
+from portal.gifts.queries import list_regions
 from portal.jobs.promising import DEAD_AFTER, Worker
 from portal.jobs.queue import count_failed, find_next_due
 from portal.payments.models import EventState, StripeEvent
@@ -147,6 +148,9 @@ def _examine_regions(database: Database, settings: Settings) -> Iterator[Finding
     means = means_of(settings, make_providers(settings))
     with database.read() as session:
         catalogue = load_catalogue(session)
+        unknown = [slug for slug in list_regions(session) if catalogue.known(slug) is None]
+    if unknown:
+        yield Finding("regions", False, f"gifts name regions that are gone: {', '.join(unknown)}")
     lacking = list(list_lacks(catalogue, means))
     is_open = bool(narrow(catalogue, means).open)
     text = (

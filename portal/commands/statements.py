@@ -157,7 +157,7 @@ def import_file(
 ) -> None:
     """Keep a bank's file, book what is certain, and suggest gifts for the rest.
 
-    CSV of the large Canadian banks, camt.053, camt.054, MT940, OFX and QFX are
+    CSV of the large Canadian banks, camt.052 to camt.054, MT940, OFX and QFX are
     recognised; for any other CSV, say what its columns mean. A file is kept whole or not at
     all, and the same file again changes nothing, unless staff withdrew it.
 

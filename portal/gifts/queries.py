@@ -1,6 +1,6 @@
 """Finding gifts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -92,3 +92,11 @@ def list_ledger_entries(session: Session, gift_id: int) -> Sequence[LedgerEntry]
     return session.scalars(
         sa.select(LedgerEntry).where(LedgerEntry.gift_id == gift_id).order_by(LedgerEntry.id)
     ).all()
+
+
+def list_regions(session: Session) -> Iterator[str]:
+    """The regions that gifts name, in order; one look into an index for each."""
+    found = session.scalar(sa.select(sa.func.min(Gift.region)))
+    while found is not None:
+        yield found
+        found = session.scalar(sa.select(sa.func.min(Gift.region)).where(Gift.region > found))

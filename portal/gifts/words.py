@@ -1,11 +1,13 @@
 """The words by which a gift's donor is found: of their name, and of their e-mail address.
 
 Every script is written in Latin letters (anyascii), so that Łukasz is found as Lukasz; German
-umlauts have both of their spellings; apostrophes and hyphens are dropped. The migration that
-filled the table has a copy of these rules: rows of before are found by them.
+umlauts and the Greek pairs that passports write otherwise (ELOT 743) have both of their
+spellings; apostrophes and hyphens are dropped, and capitals inside a word begin one. The
+migration that filled the table had the rules of its day: rows of before are found by those.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -17,19 +19,33 @@ LONGEST_WORD = 60
 MOST_WORDS = 40
 MOST_ASKED = 4
 _BREAKS = re.compile(r"[\s,;/()\"]+")
-_INNER = re.compile(r"[-‐‑–'’ʼ‘`´.]+")
+_INNER = re.compile(r"[-‐‑‒–—―−－'’ʼ‘ʻ′＇`´.]+")
+_HYPHENS = re.compile(r"[-‐‑‒–—―−－]+")
+_CAPITALS = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-ZÀ-ÖØ-Þ])")
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+_GREEK = (("ου", "ou"), ("αυ", "av"), ("ευ", "ev"), ("γγ", "ng"))
 _SPELT = re.compile(r"([aou])e")
 
 
 @lru_cache(maxsize=4096)
 def fold_word(text: str) -> frozenset[str]:
     """How one word may be spelt: `Müller` as muller and mueller, `O'Brien` as obrien."""
-    lower = clean_line(text).casefold()
-    spellings = (lower, lower.translate(_UMLAUTS))
+    lower = unicodedata.normalize("NFKC", clean_line(text)).casefold()
+    spellings = (lower, lower.translate(_UMLAUTS), _write_greek(lower))
     folded = {_SIGNS.sub("", anyascii(spelling).casefold()) for spelling in spellings}
     return frozenset(word[:LONGEST_WORD] for word in folded if word)
+
+
+def _write_greek(lower: str) -> str:
+    """Παπαδοπούλου as papadopoulou, where letter by letter it is papadopoyloy."""
+    if not any("α" <= character <= "ώ" for character in lower):
+        return lower
+    marked = unicodedata.normalize("NFD", lower)
+    plain = "".join(character for character in marked if not unicodedata.combining(character))
+    for pair, written in _GREEK:
+        plain = plain.replace(pair, written)
+    return plain
 
 
 def list_words(first_name: str, last_name: str, email: str) -> list[str]:
@@ -46,7 +62,8 @@ def _parts(first_name: str, last_name: str) -> Iterator[str]:
         yield "".join(_BREAKS.split(name))
     for word in _BREAKS.split(f"{first_name} {last_name}"):
         yield word
-        yield from (part for part in _INNER.split(word) if len(part) > 1)
+        for breaks in (_INNER, _HYPHENS, _CAPITALS):
+            yield from (part for part in breaks.split(word) if len(part) > 1)
 
 
 def _email_parts(email: str) -> Iterator[str]:

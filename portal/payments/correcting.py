@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from portal.gifts.contacts import Contact, correct_contact
 from portal.gifts.models import Gift
 from portal.jobs.kinds import SendReceipt
+from portal.payments.statements.decisions import correct_payers
 from portal.receipts.models import Receipt
 from portal.receipts.operations import correct_receipt, is_outdated
 from portal.receipts.register import find_receipt
@@ -37,7 +38,11 @@ def correct_donor(
     had no receipt because nobody knew who gave gets its first. Raises `ReceiptUndecided` where
     `replaces` is None and it matters, and `NothingCorrected`; the caller then rolls back.
     """
+    before = gift.email
     changed = correct_contact(act, gift, right, why=why)
+    if gift.email != before:
+        ids = [one.id for one in changed]
+        correct_payers(act, ids, before=before, right=gift.email)
     concerned = list({one.id: one for one in (*changed, gift)}.values())
     outdated = [one for one in concerned if _is_outdated(act, one)]
     if outdated and replaces is None and right.keys() - {"email"}:

@@ -176,7 +176,10 @@ class StripeLink(Base):
 
 
 class RefundState(StrEnum):
-    """How far a refund was asked for; what became of the money is told by evidence."""
+    """How far a refund was asked for; what became of the money is told by evidence.
+
+    One that was never answered, and of which its provider knows nothing, is `refused` as well.
+    """
 
     ASKED = "asked"
     MADE = "made"

@@ -112,6 +112,9 @@ class Refunds(Protocol):
 
     def refund(self, order: RefundOrder) -> RefundMade: ...
 
+    def find_refund(self, order: RefundOrder) -> RefundMade | None:
+        """What became of one that was asked for; None where there is none."""
+
 
 class Monthly(Protocol):
     """What goes on by itself every month. `card_origin` is where the page for cards stands."""
@@ -207,6 +210,11 @@ class Providers:
         if found is None:
             raise ProviderUnavailable(f"{name} has nothing monthly")
         return found
+
+    @property
+    def names(self) -> tuple[Provider, ...]:
+        """Those of all, set up here or not."""
+        return tuple(one.name for one in self._by_name.values())
 
     @property
     def titles(self) -> list[str]:

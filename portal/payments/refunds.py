@@ -69,37 +69,39 @@ def request_refund(services: Services, gift_id: int, wish: Wish) -> None:
     with services.write() as act:
         gift = lock_gift(act.session, gift_id)
         refund = _find_asked(act, gift, wish) or _keep_wish(act, gift, wish, payments)
-        order = _order(gift.reference, find_installation(act.session), refund)
+        order = order_of(act.session, refund, find_installation(act.session))
     provider, refunds = _find_refunds(services, refund.provider)
     try:
         with _plain_sentences(provider):
             made = refunds.refund(order)
     except RefundRefused:
         with services.write() as act:
-            _keep_answer(act, refund, RefundState.REFUSED)
+            keep_answer(act, refund, RefundState.REFUSED)
         raise
-    _book_answer(services, refund, made)
+    book_answer(services, refund, made)
 
 
-def _order(reference: str, installation: str, refund: Refund) -> RefundOrder:
+def order_of(session: Session, refund: Refund, installation: str) -> RefundOrder:
+    """What its provider is asked for, and knows it by."""
     return RefundOrder(
         payment=refund.payment,
         money=refund.money,
         key=refund.idempotency_key,
-        reference=reference,
+        reference=session.get_one(Gift, refund.gift_id).reference,
         installation=installation,
     )
 
 
-def _book_answer(services: Services, refund: Refund, made: RefundMade) -> None:
+def book_answer(services: Services, refund: Refund, made: RefundMade) -> None:
     """What was made of it: kept with the row, and booked as far as it says where money is."""
     with services.write() as act:
         gift = lock_gift(act.session, refund.gift_id)
-        _keep_answer(act, refund, RefundState.MADE, stripe_refund_id=made.refund_id)
+        keep_answer(act, refund, RefundState.MADE, stripe_refund_id=made.refund_id)
         accept_for(act, gift, made.claims)
 
 
-def _keep_answer(act: Act, refund: Refund, state: RefundState, **made: str) -> None:
+def keep_answer(act: Act, refund: Refund, state: RefundState, **made: str) -> None:
+    """How far a refund is, and by what id of its provider's."""
     act.session.execute(sa.update(Refund).where(Refund.id == refund.id).values(state=state, **made))
 
 

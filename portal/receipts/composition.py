@@ -64,7 +64,7 @@ TEXTS = {
     ),
     VOID: (
         "Cancelled",
-        "This receipt was cancelled on %(day)s and is no longer valid. %(reason)s",
+        "This document was cancelled on %(day)s and is no longer valid. %(reason)s",
     ),
 }
 

@@ -140,7 +140,10 @@ def check_signs(form: Typed, names: Iterable[str]) -> None:
             characters = " ".join(lost[:MOST_CHARACTERS])
             form.refuse(
                 name,
-                gettext("Leave out %(characters)s: a receipt can’t show it", characters=characters),
+                gettext(
+                    "Leave out %(characters)s: the document for the gift can’t show it",
+                    characters=characters,
+                ),
             )
 
 

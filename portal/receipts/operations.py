@@ -113,7 +113,7 @@ def keep_receipt(act: Act, gift: Gift, region: Region) -> Kept:
     return Kept(_number(act, gift, region, replaces=standing.label), standing)
 
 
-REPLACED = "Another amount was received; a new receipt replaces it."
+REPLACED = "Another amount was received; a new document replaces it."
 TAKEN_BACK = "The payment it acknowledged was not for this gift, or was returned."
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import secrets
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -57,10 +58,19 @@ async def live(
 LANGUAGES = ("en", "fr")
 
 
-def refusal(status: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Headers and body of an answer in plain text; the connection is closed behind it."""
-    text = "\n".join(_sentences(status)).encode()
+def make_id() -> str:
+    """A request's id, as the app makes them."""
+    return secrets.token_hex(8)
+
+
+def refusal(status: int, request_id: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Headers and body of an answer in plain text; the connection is closed behind it.
+
+    It names its request as all answers do, by an id that stands in the log.
+    """
+    text = "\n".join((*_sentences(status, request_id), "")).encode()
     headers = [
+        (b"x-request-id", request_id.encode()),
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(text)).encode()),
         (b"cache-control", b"no-store"),
@@ -72,11 +82,11 @@ def refusal(status: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
     return headers, text
 
 
-def _sentences(status: int) -> Iterator[str]:
+def _sentences(status: int, request_id: str) -> Iterator[str]:
     for language in LANGUAGES:
         with use_locale(language):
             yield _sentence(status)
-    yield ""
+            yield gettext("If you write to us about this, quote %(number)s.", number=request_id)
 
 
 def _sentence(status: int) -> str:
@@ -217,8 +227,9 @@ class WholeRequests:
         except TooManyWait:
             raise
         except Exception as error:
-            log.error("request_failed", exc_info=error)
-            await self._refuse(send, 500)
+            request_id = make_id()
+            log.error("request_failed", request_id=request_id, exc_info=error)
+            await self._refuse(send, 500, request_id)
             return
         if answer.whole is None:
             await self._stream(request, answer, receive, send)
@@ -236,10 +247,14 @@ class WholeRequests:
 
         if self.streams.is_full:
             await work(answer.close)
-            raise BodyRefused(503)
+            await self._refuse(send, 503, answer.request_id)
+            return
         await self.streams.send(answer, work, receive, send)
 
-    async def _refuse(self, send: Send, status: int) -> None:
-        headers, text = refusal(status)
+    async def _refuse(self, send: Send, status: int, request_id: str = "") -> None:
+        """Answer by ourselves, and log it: of most of these the app never heard."""
+        request_id = request_id or make_id()
+        log.warning("request_refused", status=status, request_id=request_id)
+        headers, text = refusal(status, request_id)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text})

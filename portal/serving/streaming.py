@@ -55,6 +55,11 @@ class Answer:
         """The ASGI message that an answer begins with."""
         return {"type": "http.response.start", "status": self.status, "headers": self.headers}
 
+    @property
+    def request_id(self) -> str:
+        """By which the app logged the request; empty where it told none."""
+        return dict(self.headers).get(b"x-request-id", b"").decode("latin-1")
+
     def _start(self) -> None:
         self.pieces = self.app(self.environ, self._start_response)
         self.rest = _cut(self.pieces, self.most_piece)

@@ -36,6 +36,7 @@ ACTS = {
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
     "refund_unanswered": "Asked for a refund that was not answered",
+    "refund_not_made": "Found that a refund was never made",
     "plan_stop": "Ended a monthly gift",
     "export": "Exported gifts",
     "proof_opened": "Opened a proof",

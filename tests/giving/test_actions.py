@@ -118,7 +118,7 @@ def test_a_monthly_gift_is_changed_while_it_goes_on() -> None:
 
 @pytest.mark.parametrize(
     ("status", "says"),
-    [(Status.PAID, "No receipt was made"), (Status.PROCESSING, "follows"), (Status.PENDING, "")],
+    [(Status.PAID, "No document was made"), (Status.PROCESSING, "follows"), (Status.PENDING, "")],
 )
 def test_what_stands_in_place_of_a_receipt(status: Status, says: str) -> None:
     told = tell_receipt(make_gift(status), None, is_mail_failing=False)

@@ -403,7 +403,7 @@ def test_what_a_receipt_can_not_show_is_refused_and_kept(
 ) -> None:
     page = give(client, **{field: "Grace 🎉"})
     assert page.status_code == 422
-    assert "Leave out 🎉: a receipt can’t show it" in text_of(page)
+    assert "Leave out 🎉: the document for the gift can’t show it" in text_of(page)
     assert 'value="Grace 🎉"' in page.text
     assert not all_gifts(catalogued)
 

@@ -46,6 +46,11 @@ PASSED_ON = [
     {"X-Forwarded-Proto": "https"},
     {"X-Forwarded-Host": "give.example.org"},
     {"X-Forwarded-Port": "443"},
+    {"X-Real-IP": "198.51.100.7"},
+    {"CF-Connecting-IP": "198.51.100.7"},
+    {"True-Client-IP": "198.51.100.7"},
+    {"Via": "1.1 gateway"},
+    {"CDN-Loop": "network"},
     {"Forwarded": "for=198.51.100.7;proto=https"},
 ]
 

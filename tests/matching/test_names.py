@@ -23,6 +23,7 @@ def compare(payer: str, donor: str) -> float:
         ("JOHN SMIT", "John Smith"),
         ("JOHN SMITHH", "John Smith"),
         ("OBRIEN MARY", "Mary O'Brien"),
+        ("OBRIEN MARY", "Mary O′Brien"),
         ("JEAN PIERRE LUC", "Jean-Pierre Luc"),
         ("JOHN AND MARY SMITH", "Mary Smith"),
         ("STRASSE OMAR", "Omar Straße"),

@@ -84,6 +84,9 @@ class Second:
     def find_payments(self, subjects: list[str]) -> dict[str, str]:
         return {subject: subject for subject in subjects}
 
+    def find_refund(self, order: RefundOrder) -> RefundMade | None:
+        return self.refund(order) if order.key in self.given_back else None
+
     def refund(self, order: RefundOrder) -> RefundMade:
         self.given_back.setdefault(order.key, order)
         number = str([*self.given_back].index(order.key) + 1)

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from portal.commands.doctor import _examine_regions
 from portal.database import Database
 from portal.gifts.models import Gift
 from portal.receipts.models import Receipt
 from portal.regions.operations import find_document, load_region_files, take_out
-from portal.regions.queries import CatalogueCache
+from portal.regions.queries import CatalogueCache, RegionRecord
 from tests.payments.test_refunds import ask, hear, refunds
 from tests.payments.test_refunds import pay as pay_by_card
 from tests.payments.test_transfers import look, pay, reminders
@@ -60,6 +61,33 @@ def test_a_card_gift_is_booked_and_refunded(place: Workplace, sandbox: SandboxPr
     hear(place, sandbox)
     assert refunds(sandbox) == [10_001]
     assert place.gift(gift.token).status == "refunded"
+
+
+def delete_by_hand(place: Workplace, slug: str) -> None:
+    with place.database.write() as session:
+        session.execute(sa.delete(RegionRecord).where(RegionRecord.slug == slug))
+
+
+def test_no_hand_deletes_a_region_that_gifts_name(office: Workplace) -> None:
+    office.start(mode="interac")
+    with pytest.raises(sa.exc.DatabaseError, match="take them out of the catalogue instead"):
+        delete_by_hand(office, "ca")
+    with (
+        pytest.raises(sa.exc.DatabaseError, match="that gifts name stay"),
+        office.database.write() as session,
+    ):
+        session.execute(sa.update(RegionRecord).where(RegionRecord.slug == "ca").values(slug="cb"))
+    delete_by_hand(office, "jp")
+
+
+def test_gifts_of_a_region_that_is_gone_are_told_loudly(office: Workplace) -> None:
+    settings = office.services.settings
+    office.start(mode="interac")
+    assert not any("are gone" in one.text for one in _examine_regions(office.database, settings))
+    with office.database.write() as session:
+        session.execute(sa.update(Gift).values(region="xx"))
+    told = next(one for one in _examine_regions(office.database, settings) if "gone" in one.text)
+    assert (told.is_well, told.text) == (False, "gifts name regions that are gone: xx")
 
 
 def test_its_files_do_not_bring_a_region_back(office: Workplace) -> None:

@@ -26,7 +26,11 @@ SignedIn = Callable[[str], Browser]
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-PROBLEMS = {"installation": Problem.OTHER_INSTALLATION, "account": Problem.OTHER_ACCOUNT}
+PROBLEMS = {
+    "installation": Problem.OTHER_INSTALLATION,
+    "account": Problem.OTHER_ACCOUNT,
+    "context": Problem.OTHER_ACCOUNT,
+}
 
 
 def make_anothers(reference: str, how: str) -> Any:
@@ -34,7 +38,7 @@ def make_anothers(reference: str, how: str) -> Any:
     if how == "installation":
         event["data"]["object"]["metadata"]["portal_installation"] = "of-somebody-else"
     else:
-        event["account"] = "acct_connected"
+        event[how] = "acct_connected"
     return event
 
 
@@ -53,7 +57,7 @@ def test_anothers_money_is_kept_and_not_booked(
     assert not [job for job in promised_jobs(catalogued) if job.startswith("retry_event")]
 
 
-@pytest.mark.parametrize("how", ["installation", "account"])
+@pytest.mark.parametrize("how", PROBLEMS)
 def test_a_person_sees_it_and_may_book_it(
     client: CheckedClient, catalogued: Database, signed_in: SignedIn, how: str
 ) -> None:
@@ -76,6 +80,7 @@ def test_what_names_nobody_or_us_is_ours(
         own = find_installation(session)
     event = make_event(pending.reference, 7553)
     event["data"]["object"]["metadata"]["portal_installation"] = own
+    event["context"] = "acct_ours"
     assert deliver(client, event).json == {"state": "processed"}
     assert deliver(client, make_event("7K7K-7K7K-7", 5003)).json == {"state": "processed"}
     assert sorted(gift.status for gift in all_gifts(catalogued).values()) == [Status.PAID] * 2

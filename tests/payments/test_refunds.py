@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from portal.audit import AuditEntry
 from portal.codes.terms import Frequency
 from portal.gifts.models import Gift
 from portal.intake.admission import Caller
 from portal.intake.start import resume_gift
 from portal.money import Money
 from portal.payments.models import Refund, RefundState
-from portal.payments.providers import PayOrder
+from portal.payments.providers import PayOrder, ProviderUnavailable
 from portal.payments.refunds import RefundRefused, RefundUnanswered, Wish, request_refund
+from portal.payments.unanswered import settle_unanswered
 from tests.migrations.test_migrations import copy_row
 from tests.payments.stories import Recorder, find
 from tests.sandbox_process import SandboxProcess
@@ -90,6 +92,49 @@ def test_a_refund_is_kept_before_stripe_is_asked_and_learns_its_answer(
     assert made["payment_intent"] == before.payment
     with pytest.raises(sa.exc.IntegrityError), place.database.write() as session:
         copy_row(session, "refunds", before.id, idempotency_key="another")
+
+
+def settle(place: Workplace, **late: float) -> int:
+    now = datetime.now(UTC) + timedelta(**late)
+    return settle_unanswered(at(place.services, now), place.services.providers.get("stripe"))
+
+
+def test_a_refund_whose_answer_was_lost_is_found_by_the_comparison(
+    place: Workplace, sandbox: SandboxProcess
+) -> None:
+    gift = pay(place, sandbox)
+    intent = find(sandbox, "charges")[0]["payment_intent"]
+    form = {"payment_intent": intent, "amount": "3003"}
+    sandbox.api("POST", "/v1/refunds", form)
+    lose_answer(place, sandbox, gift, 3003)
+    assert settle(place) == 0, "its answer may be on its way"
+    assert settle(place, minutes=3) == 1
+    (made,) = [one for one in find(sandbox, "refunds") if one["metadata"]]
+    assert (kept(place).state, kept(place).stripe_refund_id) == (RefundState.MADE, made["id"])
+    hear(place, sandbox)
+    assert place.gift(gift.token).refunded_minor == 2 * 3003
+    assert settle(place, minutes=3) == 0
+    assert len(refunds(sandbox)) == 2
+
+
+def test_a_refund_that_was_never_made_does_not_wait_for_ever(
+    place: Workplace, sandbox: SandboxProcess
+) -> None:
+    gift = pay(place, sandbox)
+    sandbox.control("outage", seconds=60)
+    with pytest.raises(RefundUnanswered):
+        ask(place, gift, 3003)
+    with pytest.raises(ProviderUnavailable):
+        settle(place, hours=25)
+    sandbox.control("outage", seconds=0)
+    assert settle(place, hours=1) == 0, "its form may ask again"
+    assert kept(place).state is RefundState.ASKED
+    assert settle(place, hours=25) == 1
+    assert kept(place).state is RefundState.REFUSED
+    with place.database.read() as session:
+        entries = session.scalars(sa.select(AuditEntry.act)).all()
+    assert entries == ["refund_not_made"]
+    assert refunds(sandbox) == []
 
 
 def test_a_refund_that_stripe_refuses_is_kept_as_refused(

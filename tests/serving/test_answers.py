@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -138,7 +139,9 @@ def test_who_reads_nothing_holds_no_thread(server: Serving) -> None:
             visitor = stack.enter_context(begun(server, get("/stream?lines=100000")))
             assert visitor.recv(1)
         assert ask(server, "GET", "/stream?lines=1")[0].status == 503
-        assert ask(server, "GET", "/large")[0].status == 503
+        answer, text = ask(server, "GET", "/large")
+        assert answer.status == 503
+        assert answer.headers["X-Request-Id"] in text.decode()
         started = time.monotonic()
         for _ in range(2 * odd_app.THREADS):
             assert server.get("/sleep?seconds=0") == b"slept"
@@ -193,3 +196,5 @@ def test_slow_bodies_are_told_so(server: Serving, wanted: str) -> None:
                 continue
     assert text.startswith(b"HTTP/1.1 408")
     assert b"trop de temps" in text
+    (request_id,) = re.findall(rb"x-request-id: ([0-9a-f]{16})\r\n", text)
+    assert text.count(request_id) == 3

@@ -9,14 +9,14 @@ from portal.audit import AuditEntry
 from portal.database import Database
 from portal.donors.models import Consent, Donor
 from portal.donors.operations import find_or_add_donor, record_news_consent
-from portal.gifts.models import Gift, GiftEvent, Plan
+from portal.gifts.models import Gift, GiftEvent, Plan, PlanStatus
 from portal.gifts.operations import add_plan
 from portal.mail.outbox import Email
 from portal.receipts.models import Receipt
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample
-from tests.workplace import act_in, promised_jobs
+from tests.workplace import act_in, follow, promised_jobs
 
 SignedIn = Callable[[str], Browser]
 
@@ -110,6 +110,34 @@ def test_the_months_of_a_plan_are_corrected_together(
     with catalogued.read() as session:
         assert set(session.scalars(sa.select(Gift.email))) == {"zoe@example.org"}
         assert session.scalars(sa.select(Plan.donor_id)).one() != donor.id
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "is_told"),
+    [
+        ({}, PlanStatus.ACTIVE, True),
+        ({}, PlanStatus.CANCELLED, False),
+        ({"email": "zoe@exmaple.org", "last_name": "Roy"}, PlanStatus.ACTIVE, False),
+    ],
+)
+def test_who_else_has_the_wrong_address_is_told(
+    catalogued: Database,
+    signed_in: SignedIn,
+    fields: dict[str, str],
+    status: PlanStatus,
+    is_told: bool,
+) -> None:
+    with catalogued.write() as session:
+        donor = find_or_add_donor(act_in(session, NOW), "zoe@exmaple.org")
+        gift = add_sample(session, email=donor.email)
+        plan = add_plan(act_in(session, NOW), donor.id, gift.money)
+        gift.plan_id = plan.id
+        follow(session, plan, "sub_1")
+        plan.status = status
+    browser = signed_in("finance")
+    assert correct(browser, gift, **fields) == 303
+    page = browser.get(f"/staff/gifts/{gift.reference}").text
+    assert ("Stripe has the former address" in page) is is_told
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def test_a_plan_s_months_past_and_to_come_are_right(catalogued: Database, clerk:
         ({"locale": "tlh"}, "Choose a language from the list"),
         ({"first_name": "", "last_name": ""}, "Enter a first or a last name"),
         ({"last_name": "…", "first_name": "\u200b"}, "Enter a first or a last name"),
-        ({"last_name": "\U0001f600 Roy"}, "a receipt can’t show it"),
+        ({"last_name": "\U0001f600 Roy"}, "the document for the gift can’t show it"),
         ({"city": "x" * 101}, "Shorten this to 100 characters"),
         ({"email": ""}, "Enter an e-mail address"),
         ({"seen": "0" * 16, "last_name": "Roy"}, "Someone corrected this gift"),

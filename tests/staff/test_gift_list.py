@@ -6,10 +6,15 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from portal.database import Database
-from portal.gifts.lifecycle import Status
+from portal.gifts.evidence import BARE, Claim, Provider
+from portal.gifts.lifecycle import FactKind, Status
+from portal.gifts.models import Evidence, Gift
+from portal.gifts.operations import book_claims
 from portal.money import Money
+from portal.payments.models import Checkout, CheckoutState, LinkKind, StripeLink
 from portal.records.listing.filters import GiftFilters, read_filters
 from portal.records.listing.page import LONGEST_WALK, PAGE, Cursor, GiftPage, list_gifts
 from portal.records.listing.search import read_search
@@ -18,6 +23,7 @@ from portal.staff.labels import name_shared_modes
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_crowd, add_many, add_sample, pay_sample
+from tests.workplace import act_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -134,6 +140,55 @@ def test_the_search_box_finds_by_whatever_is_known(
         for text, _ in SEARCHES
     ]
     assert seen == [(text, sorted(found)) for text, found in SEARCHES]
+
+
+OTHER = Provider("second")
+
+
+@pytest.mark.parametrize(
+    ("kept", "typed", "is_found"),
+    [
+        ("8XK12345AB678901C", "8XK12345AB678901C", True),
+        ("8XK12345AB678901C", "8xk12345ab678901c", False),
+        ("pay_29QQoUBi66xm2f", "pay_29QQoUBi66xm2f", True),
+        ("7", "second:7", True),
+        ("7", "third:7", False),
+        ("pi_like1", "second:pi_like1", True),
+        ("pi_like1", "pi_like1", False),
+    ],
+)
+@pytest.mark.parametrize("table", [StripeLink, Checkout, Evidence])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_another_provider_s_id_is_found_too(
+    catalogued: Database, table: Any, kept: str, typed: str, is_found: bool
+) -> None:
+    with catalogued.write() as session:
+        gift = add_sample(session)
+        keep_id(session, table, gift, kept)
+    with catalogued.read() as session:
+        search = read_search(typed, CURRENCIES, (BARE, OTHER))
+        page = list_gifts(session, GiftFilters(text=typed), search, Cursor())
+    assert references(page) == [gift.reference] * is_found
+
+
+def keep_id(session: Session, table: Any, gift: Gift, own_id: str) -> None:
+    """What a second provider's wing writes of a link, a hand-off or a payment."""
+    whose = {"gift_id": gift.id, "provider": OTHER}
+    if table is StripeLink:
+        session.add(StripeLink(**whose, stripe_id=own_id, kind=LinkKind.OTHER))
+    elif table is Checkout:
+        times = {"expires_at": NOW, "created_at": NOW}
+        session.add(Checkout(**whose, stripe_session_id=own_id, state=CheckoutState.OPEN, **times))
+    else:
+        claim = Claim(
+            fact=FactKind.PAID,
+            subject=own_id,
+            occurred_at=NOW,
+            money=gift.money,
+            source=OTHER,
+            actor=OTHER,
+        )
+        book_claims(act_in(session, NOW), gift, [claim])
 
 
 def test_a_reference_is_found_however_it_is_typed(

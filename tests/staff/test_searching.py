@@ -18,7 +18,7 @@ CURRENCIES = ("CAD", "JPY", "KWD")
     [
         ("", None),
         ("   ", None),
-        ("pi_3Qx", Search(stripe_id="pi_3Qx")),
+        ("pi_3Qx", Search(provider_id="pi_3Qx")),
         ("2026-000417", Search(receipt=(2026, 417))),
         ("2026 417", Search(receipt=(2026, 417))),
         ("75.50", Search(amounts=(Money(7550, "CAD"), Money(75500, "KWD")))),

@@ -19,6 +19,7 @@ from portal.signin.accounts import (
     change_password,
     deactivate_user,
 )
+from portal.signin.passwords import WeakPassword, hash_password, is_right
 from tests.conftest import NOW
 from tests.staff.conftest import PASSWORD, Browser
 from tests.workplace import act_in
@@ -167,6 +168,12 @@ def test_one_changes_ones_own_password(signed_in: SignedIn, visit: Visit) -> Non
         (PASSWORD, "Passw0rd12345", "Many people use this password"),
         (PASSWORD, "qwertyuiop12", "Many people use this password"),
         (PASSWORD, "motdepasse1234", "Many people use this password"),
+        (PASSWORD, "motdepasse2026!", "Many people use this password"),
+        (PASSWORD, "Welcome2026!!", "Many people use this password"),
+        (PASSWORD, "!!2026Canada!!", "Many people use this password"),
+        (PASSWORD, "Bienvenue2026!", "Many people use this password"),
+        (PASSWORD, "Décembre2026!", "Many people use this password"),
+        (PASSWORD, "Benevole-2026!", "Many people use this password"),
         (PASSWORD, "1234567890abc", "Many people use this password"),
         (PASSWORD, "", "Enter a new password"),
     ],
@@ -199,3 +206,24 @@ class TestOverHttps:
     def test_the_cookie_is_secure(self, visit: Visit) -> None:
         response = visit().sign_in("viewer@staff.example")
         assert "Secure" in response.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize(
+    ("own", "password"),
+    [
+        ("Jürgen Müller", "mueller-kx9-2026q"),
+        ("Jürgen Müller", "muller-kx9-2026q"),
+        ("Łukasz Wójcik", "lukasz-kx9-2026q"),
+        ("Seán O'Brien", "obrien-kx9-2026q"),
+        ("Zoë Tremblay", "t r e m b l a y kx9"),
+        ("Анна Щербакова", "shcherbakova-kx9"),
+    ],
+)
+def test_a_name_is_left_out_of_a_password_however_it_is_written(own: str, password: str) -> None:
+    with pytest.raises(WeakPassword, match="Leave your name"):
+        hash_password(password, own=own)
+
+
+@pytest.mark.parametrize("password", ["kr4Tz-9pLm-2026!", "4417-9920-xq-81", "x7!2026!2026!"])
+def test_figures_and_signs_at_the_ends_do_no_harm(password: str) -> None:
+    assert is_right(password, hash_password(password, own="Zoë Tremblay"))

@@ -20,6 +20,9 @@ GIVERS = (
     ("Jean-Luc", "St. John-Smythe"),
     ("Søren", "Ægir"),
     ("Ольга", "Иванова"),
+    ("Mary", "McDonald—O′Neill"),
+    ("Ελένη", "Παπαδοπούλου"),
+    ("ﾀﾛｳ", "ﾔﾏﾀﾞ"),
 )
 EMAIL = "office.gifts+2026@mail.charity.example"
 
@@ -49,6 +52,11 @@ FOUND = [
     ("aegir", "Ægir"),
     ("ivanova olga", "Иванова"),
     ("иванова", "Иванова"),
+    ("mc donald", "McDonald—O′Neill"),
+    ("O'Neill Mary", "McDonald—O′Neill"),
+    ("Papadopoulou", "Παπαδοπούλου"),
+    ("παπαδοπουλου", "Παπαδοπούλου"),
+    ("ヤマダ", "ﾔﾏﾀﾞ"),
     ("gifts", "Office"),
     ("charity.example", "Office"),
     ("@mail.charity", "Office"),

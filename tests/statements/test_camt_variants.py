@@ -25,6 +25,7 @@ def camt(
         f"<RltdPties><Dbtr><Pty>{NAME}</Pty></Dbtr></RltdPties>",
         f"<RltdPties><UltmtDbtr>{NAME}</UltmtDbtr></RltdPties>",
         f"<RltdPties><UltmtDbtr><Pty>{NAME}</Pty></UltmtDbtr></RltdPties>",
+        f"<RltdPties><Dbtr><Agt><FinInstnId>{NAME}</FinInstnId></Agt></Dbtr></RltdPties>",
         f"<RltdAgts><DbtrAgt><FinInstnId>{NAME}</FinInstnId></DbtrAgt></RltdAgts>",
         f"<RltdPties><UltmtDbtr>{NAME}</UltmtDbtr></RltdPties>"
         "<RltdAgts><DbtrAgt><FinInstnId><Nm>BANK</Nm></FinInstnId></DbtrAgt></RltdAgts>",
@@ -34,6 +35,31 @@ def camt(
 def test_a_payer_is_found_wherever_a_version_puts_it(told: str, parts: int) -> None:
     (entry,) = read_text(camt("</TxDtls><TxDtls>".join([told] * parts))).entries
     assert entry.payer_name == "Zoe Soen"
+
+
+def test_another_message_is_named() -> None:
+    text = camt().replace("BkToCstmrStmt", "CstmrCdtTrfInitn")
+    assert "a camt.052, camt.053 or camt.054" in refusal(text.encode()).reason
+
+
+@pytest.mark.parametrize("sts", ["<Sts>BOOK</Sts>", "<Sts><Cd>BOOK</Cd></Sts>"])
+def test_a_report_of_the_day_is_read_as_a_statement_is(sts: str) -> None:
+    text = camt(f"<RltdPties><Dbtr>{NAME}</Dbtr></RltdPties>").replace("<Sts>BOOK</Sts>", sts)
+    text = text.replace("BkToCstmrStmt", "BkToCstmrAcctRpt").replace("Stmt>", "Rpt>")
+    document = read_text(text)
+    assert (document.format, document.account) == ("camt.052", "DE1")
+    assert [entry.payer_name for entry in document.entries] == ["Zoe Soen"]
+
+
+def test_an_address_and_a_number_are_found_where_version_8_puts_them() -> None:
+    (entry,) = read_text(
+        camt(
+            "<RltdPties><DbtrAcct><Prxy><Tp><Cd>EMAL</Cd></Tp><Id>zoe@example.org</Id></Prxy>"
+            "</DbtrAcct></RltdPties><RmtInf><Strd><RfrdDocInf><Nb>LW7K-3QXD-9</Nb></RfrdDocInf>"
+            "</Strd></RmtInf>"
+        )
+    ).entries
+    assert (entry.payer_email, entry.message) == ("zoe@example.org", "LW7K-3QXD-9")
 
 
 def test_parts_of_several_payers_name_none() -> None:

@@ -40,6 +40,12 @@ REPLACED = paid("A2", "80.00") + corrects("A1", "REPLACE")
         ((FIRST, REPLACED, paid("A3") + corrects("A2", "DELETE")), []),
         ((FIRST, REPLACED, paid("A3", "9.00") + corrects("A2", "REPLACE")), [900]),
         ((FIRST, paid("A2") + corrects("A2", "REPLACE")), [7553, 7553]),
+        ((FIRST, paid("A1", "80.00") + corrects("A1", "REPLACE")), [8000]),
+        ((paid("A1", "80.00") + corrects("A1", "REPLACE"), FIRST), [8000]),
+        ((FIRST, paid("A1") + corrects("A1", "DELETE")), []),
+        ((FIRST, paid("", "80.00") + corrects("A1", "REPLACE")), [8000]),
+        ((FIRST, paid("") + corrects("A1", "DELETE")), []),
+        ((FIRST, *(paid("A1", much) + corrects("A1", "REPLACE") for much in "89")), [900]),
     ],
 )
 def test_a_correction_stands_in_the_place_of_the_first(
@@ -47,6 +53,12 @@ def test_a_correction_stands_in_the_place_of_the_first(
 ) -> None:
     document = read_text(ofx(*movements))
     assert [entry.money.minor for entry in document.entries] == amounts
+
+
+@pytest.mark.parametrize("empty", ["<CHECKNUM>", "<REFNUM>\n", "<FITID>", "<CHECKNUM></CHECKNUM>"])
+def test_an_element_left_empty_takes_in_none_behind_it(empty: str) -> None:
+    (entry,) = read_text(ofx(f"<TRNAMT>75.53{empty}<NAME>JANE DOE<MEMO>GIFT")).entries
+    assert (entry.payer_name, entry.message) == ("JANE DOE", "GIFT JANE DOE")
 
 
 @pytest.mark.parametrize("beside", [(), (FIRST,)])

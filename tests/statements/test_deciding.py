@@ -8,14 +8,16 @@ import sqlalchemy as sa
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift, GiftEvent
+from portal.gifts.operations import lock_gift
 from portal.mail.outbox import LetterKind
 from portal.money import Money
+from portal.payments.correcting import correct_donor
 from portal.payments.letters import send_letter
 from portal.payments.operations import accept
 from portal.payments.statements.booking import MatchRefused, Share
 from portal.payments.statements.decisions import claim_unattributed, confirm_many, settle_gift
 from portal.payments.statements.match_run import BATCH, match_open_lines
-from portal.payments.statements.models import LineState
+from portal.payments.statements.models import LineState, PayerAlias
 from portal.payments.statements.operations import ignore_lines, reopen_line
 from portal.payments.statements.queries import find_line
 from portal.payments.stripe.reading import stripe_claim
@@ -374,3 +376,22 @@ def test_ignored_lines_need_a_reason_to_be_found_and_can_come_back(clerk: Clerk)
         assert not reopen_line(session, debit)
     assert clerk.lines()[0].state is LineState.OPEN
     clerk.check()
+
+
+@pytest.mark.parametrize("is_elses", [False, True])
+def test_a_payer_is_known_by_the_address_that_was_corrected(clerk: Clerk, is_elses: bool) -> None:
+    wrong, right = "bob@exmaple.org", "bob@example.org"
+    first = clerk.promise(donor={"email": wrong}, money=Money(4100, "CAD"))
+    if is_elses:
+        clerk.promise(donor={"email": wrong})
+    clerk.keep(rbc(("", "41.00"), payer="UNCLE BOB"))
+    clerk.confirm(clerk.lines()[0].id, share(first, 4100))
+    with clerk.services.write(clerk.by) as act:
+        gift = lock_gift(act.session, first.id)
+        correct_donor(act, gift, {"email": right}, why="a slip", replaces=False)
+    with clerk.place.database.read() as session:
+        known = set(session.scalars(sa.select(PayerAlias.email)))
+    assert known == ({wrong, right} if is_elses else {right})
+    clerk.undo(clerk.matches()[0].id)
+    with clerk.place.database.read() as session:
+        assert right not in set(session.scalars(sa.select(PayerAlias.email)))

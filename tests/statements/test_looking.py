@@ -154,6 +154,54 @@ def test_an_open_gift_is_found_by_whatever_is_typed(clerk: Clerk, typed: str) ->
     assert search(clerk, typed.format_map(values)) == [gift.reference]
 
 
+NAMES = (
+    ("Seán", "O’Brien"),
+    ("María", "de la Cruz"),
+    ("Łukasz", "Müller-Lüdenscheidt"),
+    ("太郎", "山田"),
+    ("Αικατερίνη", "Παπαδοπούλου"),
+    ("Анна", "Щербакова"),
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("OBrien", 0),
+        ("O'Brien, Seán", 0),
+        ("sean o brien", 0),
+        ("Cruz", 1),
+        ("CRUZ MARIA", 1),
+        ("delacruz", 1),
+        ("Lukasz", 2),
+        ("Mueller", 2),
+        ("muller ludenscheidt", 2),
+        ("Ludens", 2),
+        ("山田太郎", 3),
+        ("太郎　山田", 3),
+        ("Παπαδοπούλου", 4),
+        ("Papadopoulou", 4),
+        ("Щербакова Анна", 5),
+        ("donor3@", 3),
+        ("mail4.example", 4),
+    ],
+)
+def test_an_open_gift_is_found_by_a_name_as_people_type_it(
+    clerk: Clerk, typed: str, found: int
+) -> None:
+    gifts = [
+        clerk.promise(
+            donor={
+                "first_name": first,
+                "last_name": last,
+                "email": f"donor{number}@mail{number}.example",
+            }
+        )
+        for number, (first, last) in enumerate(NAMES)
+    ]
+    assert search(clerk, typed) == [gifts[found].reference]
+
+
 def test_nothing_is_found_by_nothing_nor_what_is_paid_or_foreign(clerk: Clerk) -> None:
     gift = clerk.promise()
     assert search(clerk, "  ") == []

@@ -130,7 +130,7 @@ def test_bytes_of_any_kind_never_crash(content: bytes) -> None:
         (b"a,b\n\x01,2\n", "characters that no text file has"),
         (b"\xff\xfea\x00\xd8\x00\xd8", "encoding is broken"),
         (b"hello world", "layout"),
-        (b"<html><body>Sign in</body></html>", "a camt.053 or camt.054"),
+        (b"<html><body>Sign in</body></html>", "a camt.052, camt.053 or"),
         (b"<OFX></OFX>", "no OFX statement"),
         (b":20:X", "cut off"),
     ],

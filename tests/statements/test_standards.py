@@ -74,11 +74,6 @@ def test_pending_entries_move_no_money() -> None:
     assert all(entry.money.minor != 99_900 for entry in read_sample("camt053.xml").entries)
 
 
-def test_an_intraday_report_is_no_statement() -> None:
-    text = sample("camt053.xml").decode().replace("BkToCstmrStmt", "BkToCstmrAcctRpt")
-    assert "a camt.053 or camt.054" in refusal(text.encode()).reason
-
-
 def test_interac_references_keep_their_case() -> None:
     assert interac_reference_in("ref C1aBcDeF thanks") == "C1aBcDeF"
     assert interac_reference_in("CA8xKp3Rt") == "CA8xKp3Rt"
@@ -124,6 +119,24 @@ def test_finds_an_e_mail_address(text: str, email: str) -> None:
         ("Transfert Interac de Amélie Roy", "Amélie Roy"),
         ("Virement électronique Interac de Amélie Roy", "Amélie Roy"),
         ("VIREMENT INTERAC : AMÉLIE ROY", "AMÉLIE ROY"),
+        ("E-TRANSFER DEPOSIT FROM JANE DOE", "JANE DOE"),
+        ("E-TRANSFER CREDIT JANE DOE", "JANE DOE"),
+        ("INTERAC E-TRANSFER AUTODEPOSIT JANE DOE", "JANE DOE"),
+        ("Interac e-Transfer® sent by Jane Doe", "Jane Doe"),
+        ("Interac e‑Transfer: received from JANE DOE", "JANE DOE"),
+        ("INTERAC E-TRANSFER REC’D JANE DOE", "JANE DOE"),
+        ("E-TRANSFER 105231234567 JANE DOE", "JANE DOE"),
+        ("EMT FROM JANE DOE", "JANE DOE"),
+        ("Virement Interac de /JANE DOE/", "JANE DOE"),
+        ("Virement Interac - Dépôt automatique de Jane Doe", "Jane Doe"),
+        ("Virement Interac de la part de Jane Doe", "Jane Doe"),
+        ("Dépôt automatique Virement Interac JANE DOE", "JANE DOE"),
+        ("Virement par courriel Interac de Jane d’Arcy", "Jane d'Arcy"),
+        ("VIREMENT INTERAC DE JANE DOE DEPOT AUTO", "JANE DOE"),
+        ("INTERAC E-TRANSFER SENT TO JANE DOE", ""),
+        ("Virement Interac envoyé à Jane Doe", ""),
+        ("INTERAC E-TRANSFER : FEE", ""),
+        ("Virement Interac: frais", ""),
     ],
 )
 def test_finds_who_sent_an_e_transfer(text: str, name: str) -> None:
@@ -199,3 +212,27 @@ def test_a_sign_of_any_number_is_read_or_left_out(number: str) -> None:
         f"<OFX><STMTRS><CURDEF>CAD<ACCTID>1<BANKTRANLIST>{told}</BANKTRANLIST></STMTRS></OFX>"
     ).entries
     assert entry.payer_name.replace("\ufffd", "").split() == ["Zoe", "Roy"]
+
+
+@pytest.mark.parametrize(
+    ("details", "name", "message"),
+    [
+        ("166?20GIFT?32ERIKA?33MUSTERMANN", "ERIKA MUSTERMANN", "GIFT"),
+        (f"166?20GIFT?32{'E' * 27}?33RIKA", f"{'E' * 27}RIKA", "GIFT"),
+        ("/CNTP/NL1/INGBNL2A/J DOE///REMI/USTD//GIFT/", "J DOE", "GIFT"),
+        ("/NAME/J DOE/REMI/STRD/CUR/9001/", "J DOE", "CUR/9001"),
+    ],
+)
+def test_what_a_bank_puts_around_words_is_no_part_of_them(
+    details: str, name: str, message: str
+) -> None:
+    (entry,) = read_text(with_details(details)).entries
+    assert (entry.payer_name, entry.message) == (name, message)
+
+
+@pytest.mark.parametrize("code", ["EREF", "PREF", "NONREF", "KREF+"])
+def test_rabobank_names_an_account_below_a_movement(code: str) -> None:
+    moved = f":61:2611021102C1,00N541{code}\nNL52RABO0125618484\n:86:/NAME/J DOE/REMI/GIFT/\n"
+    (entry,) = read_text(MT940.replace(":61:261102C1,00NTRFNONREF\n", moved)).entries
+    assert (entry.payer_name, entry.payer_account) == ("J DOE", "NL52RABO0125618484")
+    assert entry.message == "GIFT NL52RABO0125618484"

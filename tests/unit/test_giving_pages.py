@@ -20,6 +20,7 @@ from portal.giving.regions import accent_sheet, contrast, parse_colour
 from portal.giving.texts import coded_money, format_rate, short_money
 from portal.i18n import use_locale
 from portal.money import Money
+from portal.paths import PACKAGE, TEMPLATES
 from portal.regions.files import read_catalogue
 
 
@@ -118,3 +119,17 @@ def test_money_is_written_short_or_with_its_code() -> None:
     with use_locale("fr_CA"):
         assert short_money(Money(5000, "CAD")) == "50\u00a0$"
         assert coded_money(Money(7550, "CAD")) == "75,50\u00a0CAD"
+
+
+def test_no_text_for_donors_calls_every_region_s_paper_a_receipt() -> None:
+    """What it is called, the region's title says; a text for all says document."""
+    places = [*(TEMPLATES / "giving").rglob("*.*"), *(TEMPLATES / "email").rglob("*.*")]
+    places += [*(PACKAGE / "giving").rglob("*.py"), *(PACKAGE / "receipts").rglob("*.py")]
+    called = re.compile(r"(?:gettext|\b_)\(\s*((?:\"[^\"]*\"\s*)+)")
+    found = [
+        text
+        for path in places
+        for text in called.findall(path.read_text())
+        if re.search(r"\breceipt", text, re.IGNORECASE)
+    ]
+    assert found == []

@@ -23,7 +23,9 @@ import pytest
 import portal
 from portal.codes.parsing import normalise_code
 from portal.forms import clean_line
+from portal.gifts.evidence import Provider
 from portal.gifts.references import clean_reference
+from portal.gifts.words import ask_words
 from portal.money import AmountError, parse_amount
 from portal.records.listing.search import read_search
 
@@ -197,7 +199,8 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "lines": clean_line,
     "references": clean_reference,
     "codes": normalise_code,
-    "searches": lambda text: read_search(text, ("CAD", "JPY")),
+    "searches": lambda text: read_search(text, ("CAD", "JPY"), (Provider("other"),)),
+    "spellings": ask_words,
 }
 UNITS = (" ", "1", ",", "1 ", "1,", "-", "$", "a ", "CAD", "\u200b", "é", "é", "٣", "'")
 

@@ -213,7 +213,10 @@ def _look_out(transfer: Transfer) -> StatusMessage:
         "wait",
         gettext("We are looking out for your gift"),
         f"{text} "
-        + gettext("As soon as the money has arrived, this page says so and you get a receipt."),
+        + gettext(
+            "As soon as the money has arrived, this page says so and you get a document for your "
+            "gift."
+        ),
     )
 
 

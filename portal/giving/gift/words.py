@@ -217,10 +217,11 @@ def tell_receipt(gift: Gift, receipt: Receipt | None, *, is_mail_failing: bool) 
             email=email,
         )
     if gift.status.is_received:
-        return gettext("No receipt was made for this gift. Write to us if you need one.")
+        return gettext("No document was made for this gift. Write to us if you need one.")
     if gift.status is Status.PROCESSING:
         return gettext(
-            "A receipt follows by e-mail to %(email)s once the money has arrived.", email=gift.email
+            "A document follows by e-mail to %(email)s once the money has arrived.",
+            email=gift.email,
         )
     return ""
 
@@ -265,8 +266,8 @@ def tell_plan(plan: Plan, timezone: str) -> StatusMessage | None:
         "good",
         gettext("Your monthly gift"),
         gettext(
-            "%(amount)s is taken every month on about the same day, and each one is receipted "
-            "by e-mail.",
+            "%(amount)s is taken every month on about the same day, and a document for each one "
+            "comes by e-mail.",
             amount=coded_money(plan.money),
         ),
     )

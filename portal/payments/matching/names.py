@@ -10,7 +10,7 @@ UNLIKE = 0.5
 ALIKE = 0.7
 
 _WORD = re.compile(r"[^\W\d_]+")
-_APOSTROPHES = str.maketrans("", "", "'’‘`´")
+_APOSTROPHES = str.maketrans("", "", "'’‘ʼʻ′＇`´")
 _TITLES = frozenset("mr mrs ms miss mx dr rev pastor mme mlle sir and et or ou".split())
 _INITIAL = 0.7
 _SHORTENED = 0.9

@@ -249,3 +249,22 @@ def unlearn_payer(session: Session, line: StatementLine, email: str) -> None:
             PayerAlias.payer_key.in_(payer_keys(entry_of(line))), PayerAlias.email == email
         )
     )
+
+
+def correct_payers(act: Act, gift_ids: Sequence[int], *, before: str, right: str) -> None:
+    """Let the lines that a person matched to these gifts teach the right address.
+
+    What they taught of the former one is forgotten, unless it is still another gift's.
+    """
+    lines = act.session.scalars(
+        sa.select(StatementLine)
+        .join(Match, Match.line_id == StatementLine.id)
+        .where(
+            Match.gift_id.in_(gift_ids), Match.undone_at.is_(None), Match.is_automatic.is_(False)
+        )
+    ).all()
+    is_elses = act.session.scalar(sa.select(Gift.id).where(Gift.email == before).limit(1))
+    for line in lines:
+        learn_payer(act, line, right)
+        if before and is_elses is None:
+            unlearn_payer(act.session, line, before)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from portal.gifts.models import Gift
-from portal.gifts.operations import fold_name
+from portal.gifts.models import Gift, GiftWord
 from portal.gifts.references import ALPHABET, LENGTH, clean_reference, group
+from portal.gifts.words import ask_words
 from portal.money import AmountError, Money, parse_amount
 from portal.payments.matching.references import find_references
 from portal.payments.statements.loading import OPEN, is_for_someone
@@ -15,6 +15,8 @@ from portal.payments.statements.queries import GiftChoice, choice_of
 
 SHORTEST_REFERENCE = 3
 LONGEST_TEXT = 200
+# How many gifts that have the longest word are looked through for open ones, newest first.
+MOST_WORDED = 20_000
 # Above every letter: what begins with a text sorts between it and it with this behind.
 _LAST = "\U0010ffff"
 
@@ -24,8 +26,8 @@ def find_open_gifts(
 ) -> list[GiftChoice]:
     """Gifts that wait for money, newest first, by any reading of `text`; none for no text.
 
-    A reference may be whole, inside a message, or begun; a name in any order, or a part of it.
-    Each reading is a look into one index.
+    A reference may be whole, inside a message, or begun; of a name or an address any words, as
+    the list of gifts finds them (`portal.gifts.words`). Each reading is a look into one index.
     """
     text = " ".join(text.split())[:LONGEST_TEXT]
     if not text:
@@ -60,18 +62,39 @@ def _readings(text: str, currency: str) -> Iterator[sa.ColumnElement[bool]]:
         yield sa.and_(Gift.currency == money.currency, Gift.amount_minor == money.minor)
     if "@" in text:
         yield _begins(Gift.email, text.lower())
-        return
-    yield from _names_begun(_fold(text))
+    words = sorted(filter(None, ask_words(text)), key=lambda word: -max(map(len, word)))
+    if words:
+        yield _have_words(words, is_begun=False)
+        yield _have_words(words, is_begun=True)
 
 
-def _names_begun(folded: str) -> Iterator[sa.ColumnElement[bool]]:
-    """The text as a name, or the beginning of one, in either order."""
-    if any(character.isalpha() for character in folded):
-        yield _begins(Gift.search_name, folded)
-        first, _, last = folded.rpartition(" ")
-        if first:
-            yield _begins(Gift.search_name, f"{last} {first}")
-        yield _begins(Gift.given_name, folded)
+def _have_words(words: list[frozenset[str]], *, is_begun: bool) -> sa.ColumnElement[bool]:
+    """Gifts of a donor with every one of these words, each in any spelling, or begun so."""
+    first, *others = words
+    found = (_select_worded(spelling, is_begun=is_begun) for spelling in sorted(first))
+    parts = [sa.select(one.subquery().c[0]) for one in found]
+    return sa.and_(
+        Gift.id.in_(sa.select(sa.union_all(*parts).subquery().c[0])),
+        *(_has_word(spellings, is_begun=is_begun) for spellings in others),
+    )
+
+
+def _select_worded(spelling: str, *, is_begun: bool) -> sa.Select[int]:
+    """The gifts of one word along its index, so many at most."""
+    word, gift_id = GiftWord.word, GiftWord.gift_id
+    statement = sa.select(gift_id).limit(MOST_WORDED)
+    if is_begun:
+        return statement.where(_begins(word, spelling)).order_by(word, gift_id.desc())
+    return statement.where(word == spelling).order_by(gift_id.desc())
+
+
+def _has_word(spellings: frozenset[str], *, is_begun: bool) -> sa.ColumnElement[bool]:
+    other = aliased(GiftWord)
+    fitting = (
+        _begins(other.word, spelling) if is_begun else other.word == spelling
+        for spelling in sorted(spellings)
+    )
+    return sa.exists().where(other.gift_id == Gift.id, sa.or_(*fitting))
 
 
 def _begins(column: sa.orm.InstrumentedAttribute[str], text: str) -> sa.ColumnElement[bool]:
@@ -101,8 +124,3 @@ def _amount(text: str, currency: str) -> Money | None:
         return parse_amount(text, currency)
     except AmountError:
         return None
-
-
-def _fold(text: str) -> str:
-    """As `search_name` is kept, without a comma after the last name."""
-    return " ".join(fold_name("", text.replace(",", " ")).split())

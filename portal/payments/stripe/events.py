@@ -158,6 +158,9 @@ def _apply(act: Act, event: Document, *, is_claimed: bool = False) -> Outcome:
     # Connected accounts' events name theirs (https://docs.stripe.com/connect/webhooks).
     if event.get("account") and not is_claimed:
         return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_ACCOUNT)
+    # An organisation's endpoint names the account of every event, ours too: what we made is known.
+    if event.get("context") and not is_claimed and not _is_known(act.session, reading):
+        return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_ACCOUNT)
     return apply_reading(act, reading, is_claimed=is_claimed)
 
 
@@ -229,6 +232,12 @@ def _book_beside(act: Act, claims: tuple[Claim, ...], *, why: str, beside: Gift 
 def _is_anothers(session: Session, reading: Reading) -> bool:
     """Whether metadata name another installation; what names none may be ours."""
     return reading.installation is not None and reading.installation != find_installation(session)
+
+
+def _is_known(session: Session, reading: Reading) -> bool:
+    """Whether an object of ours is spoken of, by its stored id or its metadata."""
+    own = find_installation(session)
+    return reading.installation == own or _find_known(session, reading.known_by) is not None
 
 
 def find_known_gift(session: Session, reading: Reading) -> Gift | None:

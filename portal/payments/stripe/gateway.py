@@ -96,11 +96,19 @@ class Gateway:
                 {
                     "payment_intent": payment_intent,
                     "amount": money.stripe_amount,
-                    "metadata": name_gift(reference, installation),
+                    "metadata": {**name_gift(reference, installation), REFUND_KEY: key},
                 },
                 {"idempotency_key": key},
             )
         return _plain(refund)
+
+    def find_refund(self, payment_intent: str, key: str) -> Document | None:
+        """The refund of a payment that was asked for by this key; None where there is none."""
+        with _plain_errors():
+            found = self._client.v1.refunds.list({"payment_intent": payment_intent, "limit": PAGE})
+            refunds = (_plain(one) for one in found.auto_paging_iter())
+            named = (one for one in refunds if (one.get("metadata") or {}).get(REFUND_KEY) == key)
+            return next(named, None)
 
     def retrieve_balance_transaction(self, transaction_id: str) -> Document:
         """What one charge brought after the fee."""
@@ -205,6 +213,10 @@ def gateway_of(services: Services) -> Gateway:
 class _WithGateway(Protocol):
     @property
     def gateway(self) -> Gateway: ...
+
+
+# The name in a refund's metadata under which the key stands that it was asked for by.
+REFUND_KEY = "portal_refund"
 
 
 def name_gift(reference: str, installation: str) -> dict[str, str]:

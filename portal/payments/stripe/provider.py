@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from portal.database import Document
 from portal.gifts.evidence import Provider
 from portal.payments.models import CheckoutState, LinkKind, Outcome
 from portal.payments.providers import Compared, HandedOff, PayOrder, RefundMade, RefundOrder
@@ -98,8 +99,11 @@ class Stripe:
             reference=order.reference,
             installation=order.installation,
         )
-        reading = read_refund(made, at(made["created"]))
-        return RefundMade(made["id"], reading.claims if reading else ())
+        return _read_made(made)
+
+    def find_refund(self, order: RefundOrder) -> RefundMade | None:
+        made = self.gateway.find_refund(order.payment, order.key)
+        return _read_made(made) if made else None
 
     def free(self, services: Services, gift_id: int) -> None:
         free_plan(services, gift_id)
@@ -115,3 +119,8 @@ class Stripe:
 
     def claim(self, services: Services, event_id: int) -> Outcome:
         return claim_event(services, event_id)
+
+
+def _read_made(refund: Document) -> RefundMade:
+    reading = read_refund(refund, at(refund["created"]))
+    return RefundMade(refund["id"], reading.claims if reading else ())

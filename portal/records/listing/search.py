@@ -1,14 +1,16 @@
-"""What a search box's text may mean: a reference, a receipt, money, an address or a name."""
+"""What a search box's text may mean: a reference, a receipt, money, an id, an address or a name."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from portal.gifts.models import Gift, GiftWord, Subscription
+from portal.gifts.evidence import BARE, Provider, name_of
+from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import Evidence, Gift, GiftWord, Subscription
 from portal.gifts.operations import fold_name
 from portal.gifts.references import clean_reference
 from portal.gifts.words import ask_words
@@ -22,6 +24,8 @@ MOST_WORDS = 4
 Currencies = tuple[str, ...]
 
 _STRIPE_ID = re.compile(r"(?:pi|ch|py|cs|in|sub|re|pyr|dp|du|evt|cus)_\w+")
+# Another provider's id, as far as it can be told from a word: long enough, and with a figure.
+_ID = re.compile(r"(?=\D*\d)[\w.+/=~-]{6,60}")
 _RECEIPT = re.compile(r"(\d{4})\s*[-–/ ]\s*(\d{1,9})")
 _AMOUNT = re.compile(
     r"(?P<before>[A-Za-z]{3}|[$€£¥₦₹₩])?\s*"
@@ -34,12 +38,14 @@ _AMOUNT = re.compile(
 class Search:
     """One reading of the text; exactly one field is set, or `names` with `given` and `email`.
 
-    `words` are the same person's, each in its spellings (`portal.gifts.words`).
+    `words` are the same person's, each in its spellings (`portal.gifts.words`). An id is any of
+    `providers`'; one that only may be an id stands beside a person.
     """
 
     reference: str | None = None
     receipt: tuple[int, int] | None = None
-    stripe_id: str | None = None
+    provider_id: str | None = None
+    providers: tuple[Provider, ...] = field(default=(), compare=False)
     amounts: tuple[Money, ...] = ()
     email: str | None = None
     names: tuple[str, ...] = ()
@@ -47,15 +53,36 @@ class Search:
     words: tuple[frozenset[str], ...] = field(default=(), compare=False)
 
 
-def read_search(text: str, currencies: Iterable[str]) -> Search | None:
-    """What `text` asks for; None where it asks for nothing. `currencies` are those we take."""
+def read_search(
+    text: str, currencies: Iterable[str], providers: Sequence[Provider] = (BARE,)
+) -> Search | None:
+    """What `text` asks for; None where it asks for nothing.
+
+    `currencies` are those we take, `providers` all whose ids we may know.
+    """
     text = " ".join(text[:LONGEST].split())
-    readings = (read(text, tuple(currencies)) for read in READERS) if text else iter(())
-    return next((reading for reading in readings if reading is not None), None)
+    if not text:
+        return None
+    named = _as_named_id(text, providers)
+    readings = (read(text, tuple(currencies)) for read in READERS)
+    found = named or next(reading for reading in readings if reading is not None)
+    others = tuple(name for name in providers if name != BARE)
+    if others and found.email and _ID.fullmatch(text):
+        return replace(found, provider_id=text, providers=others)
+    return found
+
+
+def _as_named_id(text: str, providers: Sequence[Provider]) -> Search | None:
+    """An id as the gift's page names another provider's: `name:id`."""
+    name, joint, own_id = text.partition(":")
+    found = tuple(one for one in providers if one == name)
+    return Search(provider_id=own_id, providers=found) if joint and own_id and found else None
 
 
 def _as_stripe_id(text: str, _currencies: Currencies) -> Search | None:
-    return Search(stripe_id=text) if _STRIPE_ID.fullmatch(text) else None
+    if not _STRIPE_ID.fullmatch(text):
+        return None
+    return Search(provider_id=text, providers=(BARE,))
 
 
 def _as_reference(text: str, _currencies: Currencies) -> Search | None:
@@ -148,8 +175,8 @@ def known_by(search: Search) -> Iterator[Ids]:
         yield _gifts(Gift.reference == search.reference)
     if search.receipt:
         yield _by_receipt(*search.receipt)
-    if search.stripe_id:
-        yield from _by_stripe_id(search.stripe_id)
+    if search.provider_id:
+        yield from _by_provider_id(search.provider_id, search.providers)
 
 
 def beginning_like(search: Search) -> Iterator[Ids]:
@@ -223,11 +250,22 @@ def _by_receipt(year: int, number: int) -> Ids:
     )
 
 
-def _by_stripe_id(stripe_id: str) -> Iterator[Ids]:
-    yield sa.select(StripeLink.gift_id).where(StripeLink.stripe_id == stripe_id)
-    yield sa.select(Checkout.gift_id).where(Checkout.stripe_session_id == stripe_id)
-    yield sa.select(StripeEvent.gift_id).where(
-        StripeEvent.stripe_event_id == stripe_id, StripeEvent.gift_id.is_not(None)
+def _by_provider_id(own_id: str, providers: Sequence[Provider]) -> Iterator[Ids]:
+    """By what was linked, handed off, told or booked; each is a look into one index."""
+    yield sa.select(StripeLink.gift_id).where(
+        StripeLink.stripe_id == own_id, StripeLink.provider.in_(providers)
     )
-    plan = sa.select(Subscription.plan_id).where(Subscription.stripe_id == stripe_id)
+    yield sa.select(Checkout.gift_id).where(
+        Checkout.provider.in_(providers), Checkout.stripe_session_id == own_id
+    )
+    yield sa.select(StripeEvent.gift_id).where(
+        StripeEvent.provider.in_(providers),
+        StripeEvent.stripe_event_id == own_id,
+        StripeEvent.gift_id.is_not(None),
+    )
+    plan = sa.select(Subscription.plan_id).where(
+        Subscription.provider.in_(providers), Subscription.stripe_id == own_id
+    )
     yield _gifts(Gift.plan_id.in_(plan))
+    keys = [f"{fact}:{name_of(one, own_id)}" for one in providers for fact in FactKind]
+    yield sa.select(Evidence.gift_id).where(Evidence.key.in_(keys))

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from portal.form_keys import take_key
 from portal.forms import UNREACHABLE, ChoiceField, EmailField, LineField, PortalForm, TickField
 from portal.gifts.contacts import CONTACT_FIELDS, Contact, contact_of
-from portal.gifts.models import Gift
+from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import fold_name, lock_gift
 from portal.i18n import current_locale, gettext, ngettext, pick
 from portal.jobs.kinds import SendLetter, SendReceipt
@@ -187,7 +187,7 @@ def send_contact(reference: str) -> ResponseReturnValue:
     except NothingCorrected:
         form.form_errors.append(gettext("Nothing has changed: correct what is wrong"))
         return _show(gift, receipt, form, 422)
-    _tell(locked, done, is_sent=is_sent)
+    _tell(form, locked, done, is_sent=is_sent)
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
 
 
@@ -213,8 +213,26 @@ def _correct(act: Act, gift: Gift, form: ContactForm) -> Corrected:
     return done
 
 
-def _tell(gift: Gift, done: Corrected, *, is_sent: bool) -> None:
+def _find_writer(form: ContactForm, gift: Gift) -> str | None:
+    """Who charges a plan and knows its donor by the address that was wrong."""
+    if "email" not in form.right or gift.plan_id is None:
+        return None
+    with services().database.read() as session:
+        plan = session.get_one(Plan, gift.plan_id)
+    provider = services().providers.find(plan.provider) if plan.running else None
+    return provider.title if provider else None
+
+
+def _tell(form: ContactForm, gift: Gift, done: Corrected, *, is_sent: bool) -> None:
     flash(gettext("The donor is corrected. What was there before stays in the gift’s history."))
+    if provider := _find_writer(form, gift):
+        flash(
+            gettext(
+                "%(provider)s has the former address of this monthly gift and writes to it by "
+                "itself. Correct it there, too.",
+                provider=provider,
+            )
+        )
     if done.receipts:
         labels = ", ".join(receipt.label for receipt in done.receipts)
         number = len(done.receipts)

@@ -131,4 +131,4 @@ def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
 def _asked() -> tuple[GiftFilters, Search | None]:
     timezones = {slug: region.timezone for slug, region in current_catalogue().regions.items()}
     filters = read_filters(request.args, timezones)
-    return filters, read_search(filters.text, all_currencies())
+    return filters, read_search(filters.text, all_currencies(), services().providers.names)

@@ -160,7 +160,7 @@ SHOWN = 10
 SHOWN_ACCOUNTS = 5
 COLUMNS_GIVEN = "csv"
 BANK_TITLES = {preset.name: preset.title for preset in PRESETS}
-# What the import calls otherwise than people do; camt.053 and camt.054 go by their own names.
+# What the import calls otherwise than people do; camt’s messages go by their own names.
 FORMATS = {"mt940": "MT940", "ofx": "OFX", **BANK_TITLES}
 
 

@@ -1,10 +1,11 @@
-"""camt.053 statements and camt.054 notifications of ISO 20022, in every version.
+"""camt.052 reports, camt.053 statements and camt.054 notifications of ISO 20022, in every version.
 
 Standard: https://www.iso20022.org/iso-20022-message-definitions (Bank-to-Customer Cash
-Management), camt.053.001.02 to .12 and camt.054.001.02 to .12, told by the root element and not
-by the namespace. Variants followed: German, Swiss and Dutch banks' files (batches, reversals,
+Management), camt.052, .053 and .054, each from 001.02 to 001.12, told by the root element and
+not by the namespace. Variants followed: German, Swiss and Dutch banks' files (batches, reversals,
 any prefix and encoding), parties inside `Pty` (version 8 and later), entries without a day,
-which stand on their statement's. Entries that aren't booked are shown and not kept.
+which stand on their statement's. Entries that aren't booked are shown and not kept; German
+savings banks give their customers reports of the day alone, whose booked entries are money.
 Own reader: no kept library reads both messages in every version and keeps lines and raw text.
 """
 
@@ -106,6 +107,7 @@ def _entry(
         payer_name=_party(element, part, side, message),
         payer_account=part.text_at(f"{parties}Acct/Id/IBAN", f"{parties}Acct/Id/Othr/Id"),
         payer_email=part.text_at(f"{parties}/CtctDtls/EmailAdr", f"{parties}/Pty/CtctDtls/EmailAdr")
+        or email_in(part.text_at(f"{parties}Acct/Prxy/Id"))
         or email_in(message),
         message=message,
         bank_reference=part.text_at("Refs/AcctSvcrRef", "Refs/TxId")
@@ -122,7 +124,8 @@ def _party(element: Element, part: Element, side: str, message: str) -> str:
     """
     sources = [part] if part is not element else element.all("NtryDtls/TxDtls")
     parties = (f"RltdPties/{side}", f"RltdPties/Ultmt{side}")
-    paths = [path for party in parties for path in (f"{party}/Nm", f"{party}/Pty/Nm")]
+    places = ("Nm", "Pty/Nm", "Agt/FinInstnId/Nm")
+    paths = [f"{party}/{place}" for party in parties for place in places]
     names = {each.text_at(*paths) for each in sources} - {""}
     named = names.pop() if len(names) == 1 else ""
     agents = {each.text_at(f"RltdAgts/{side}Agt/FinInstnId/Nm") for each in sources} - {""}
@@ -137,6 +140,7 @@ def _message(element: Element, part: Element) -> str:
     paths = (
         "RmtInf/Ustrd",
         "RmtInf/Strd/CdtrRefInf/Ref",
+        "RmtInf/Strd/RfrdDocInf/Nb",
         "RmtInf/Strd/AddtlRmtInf",
         "Refs/EndToEndId",
         "AddtlTxInf",
@@ -147,8 +151,12 @@ def _message(element: Element, part: Element) -> str:
 
 
 # The message's root element.
-KINDS = {"BkToCstmrStmt": "camt.053", "BkToCstmrDbtCdtNtfctn": "camt.054"}
-_STARTS = frozenset(("Stmt", "Ntfctn"))
+KINDS = {
+    "BkToCstmrAcctRpt": "camt.052",
+    "BkToCstmrStmt": "camt.053",
+    "BkToCstmrDbtCdtNtfctn": "camt.054",
+}
+_STARTS = frozenset(("Rpt", "Stmt", "Ntfctn"))
 _WANTED = frozenset(("Acct", "Bal", "CreDtTm", "FrToDt", "TxsSummry", "Ntry"))
 _KEPT_RAW = frozenset(("Ntry", "TxDtls"))
 # Opening and closing booked balances; interim ones belong to pages of a statement.
@@ -189,7 +197,9 @@ class CamtReader:
         """The whole file. Raises StatementError with the line of what is wrong."""
         ElementReader(_WANTED, _KEPT_RAW, self._element, self._seen).read(content)
         if not self.kind:
-            raise StatementError(gettext("The XML isn’t a camt.053 or camt.054 statement."))
+            raise StatementError(
+                gettext("The XML isn’t a camt.052, camt.053 or camt.054 statement.")
+            )
         for statement in self.statements:
             self._check(statement)
         document = document_of(
@@ -211,7 +221,7 @@ class CamtReader:
             if element.name == "CreDtTm":
                 return  # the message's own
             raise StatementError(
-                gettext("The XML isn’t a camt.053 or camt.054 statement."), element.line
+                gettext("The XML isn’t a camt.052, camt.053 or camt.054 statement."), element.line
             )
         self._take[element.name](element)
 
@@ -321,5 +331,5 @@ def _read_day(text: str, line: int) -> date:
 
 
 def read_camt(content: bytes, *, account: str = "") -> StatementDocument:
-    """Read a camt.053 or camt.054 file; `account` is taken where the file names none."""
+    """Read a camt.052, camt.053 or camt.054 file; `account` is taken where the file names none."""
     return CamtReader(account).read(content)

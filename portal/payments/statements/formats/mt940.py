@@ -40,6 +40,8 @@ _SUBFIELDS = re.compile(r"\d{3}(?P<mark>[?~<^+])(?=\d\d)")
 _REMITTANCE = (*range(20, 30), *range(60, 64))
 _NAMES = (32, 33)
 _ACCOUNT = 31
+# Characters of a subfield.
+FULL = 27
 # SEPA's own marks inside remittance lines.
 _SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|SVWZ|ABWA|ABWE|IBAN|BIC)\+")
 _KEPT = frozenset(("EREF", "SVWZ"))
@@ -101,10 +103,15 @@ def _from_subfields(text: str, mark: str) -> Details:
     found = {number: "".join(values) for number, values in values.items()}
     remittance = "".join(found.get(number, "") for number in _REMITTANCE)
     return Details(
-        name=joined(["".join(found.get(number, "") for number in _NAMES)]),
+        name=joined([_glued([found.get(number, "") for number in _NAMES])]),
         account=found.get(_ACCOUNT, "").strip(),
         message=_sepa_text(remittance),
     )
+
+
+def _glued(parts: Sequence[str]) -> str:
+    """A text that goes on where its part was full; a shorter part ended with a word."""
+    return "".join(part if len(part) == FULL else f"{part} " for part in parts)
 
 
 def _sepa_text(remittance: str) -> str:
@@ -120,7 +127,8 @@ def _from_codes(text: str) -> Details:
     for code, value in zip(parts[1::2], parts[2::2], strict=True):
         found.setdefault(code, value.strip("/ "))
     counterparty = found.get("CNTP", "").split("/")
-    remittance = found.get("REMI", "") + found.get("USTD", "")
+    # ING writes /REMI/USTD//text.
+    remittance = re.sub(r"^(?:USTD|STRD)/{1,2}", "", found.get("REMI", "") + found.get("USTD", ""))
     reference = found.get("EREF", "")
     return Details(
         name=found.get("NAME", "") or (counterparty[2] if len(counterparty) > 2 else ""),
@@ -150,7 +158,9 @@ _MOVEMENT = re.compile(
 )
 # How much of a file its kind is told by.
 LOOKED_AT = 2_000
-_NOTHING = frozenset(("NONREF", "NOREF", "KREF+", "EREF+", ""))
+_NOTHING = frozenset("NONREF NOREF KREF+ EREF+ KREF EREF PREF MREF MARF".split()) | {""}
+# Rabobank's second line of a movement: the other side's account.
+_IBAN = re.compile(r"[A-Z]{2}\d\d[A-Z0-9]{10,30}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -350,15 +360,16 @@ def _entry(
 ) -> StatementEntry:
     found, money = _read_movement(movement, currency)
     known = read_details([each.text for each in details])
-    own = found["own"].strip()
-    message = joined((known.message, found["more"], "" if own in _NOTHING else own))
+    own, more = found["own"].strip(), (found["more"] or "").strip()
+    other = more if _IBAN.fullmatch(more) else ""
+    message = joined((known.message, more, "" if own in _NOTHING else own))
     return StatementEntry(
         position=position,
         booked_on=_booked_on(found, movement.line),
         money=money,
         account=account,
         payer_name=known.name,
-        payer_account=known.account,
+        payer_account=known.account or other,
         payer_email=email_in(message),
         message=message,
         bank_reference=(found["bank"] or "").strip(),

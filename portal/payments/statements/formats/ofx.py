@@ -43,6 +43,11 @@ _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _FORBIDDEN = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 # A movement holds aggregates, such as PAYEE, that hold none but small ones.
 DEEPEST = 5
+# Elements of a movement that hold no others: left empty and unclosed, they hold nothing.
+SIMPLE = frozenset(
+    "TRNTYPE DTPOSTED DTUSER DTAVAIL TRNAMT FITID CORRECTFITID CORRECTACTION SRVRTID CHECKNUM"
+    " REFNUM SIC PAYEEID NAME EXTDNAME MEMO".split()
+)
 
 _STATEMENTS = frozenset(("STMTRS", "CCSTMTRS"))
 _MOVEMENT = "STMTTRN"
@@ -147,7 +152,7 @@ class _Reader:
                 movement.inside.pop()
         elif value := _plain(token["value"]):
             movement.values.setdefault(".".join((*movement.inside, tag)), value)
-        elif not self._text.startswith(f"</{token['tag']}", token.end()):
+        elif not (tag in SIMPLE or self._text.startswith(f"</{token['tag']}", token.end())):
             movement.inside.append(tag)
             if len(movement.inside) > DEEPEST:
                 raise StatementError(
@@ -157,10 +162,9 @@ class _Reader:
     def _keep(self, entry: StatementEntry, values: dict[str, str]) -> None:
         self._entries.append(entry)
         corrects = values.get("CORRECTFITID", "")
-        if corrects and entry.bank_reference not in {"", corrects}:
+        if corrects:
             is_deletion = values.get("CORRECTACTION", "").upper() == DELETE
-            correction = Correction(corrects, is_deletion)
-            self._corrections.add(entry.account, entry.bank_reference, correction)
+            self._corrections.add(entry, Correction(corrects, is_deletion))
 
     def _entry(self, movement: _Movement, end: int) -> StatementEntry:
         values = movement.values
@@ -233,35 +237,46 @@ class Correction:
 
 
 class Corrections:
-    """All corrections of one file, by the account and FITID of the movement that tells them."""
+    """All corrections of one file, by the place of the movement that tells them.
+
+    Banks also write one without a FITID of its own, or with that of the movement it corrects.
+    """
 
     def __init__(self) -> None:
+        self._by_position: dict[int, Correction] = {}
         self._by_reference: dict[Key, Correction] = {}
-        self._corrected: set[Key] = set()
+        # The last movement that corrects one of this FITID.
+        self._corrected: dict[Key, int] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._by_reference)
+        return bool(self._by_position)
 
-    def add(self, account: str, fitid: str, correction: Correction) -> None:
+    def add(self, entry: StatementEntry, correction: Correction) -> None:
         """Note a correction while the file is read."""
-        self._by_reference[account, fitid] = correction
-        self._corrected.add((account, correction.corrects))
+        self._by_position[entry.position] = correction
+        self._corrected[entry.account, correction.corrects] = entry.position
+        if entry.bank_reference not in {"", correction.corrects}:
+            self._by_reference[entry.account, entry.bank_reference] = correction
 
     def apply(self, entries: Iterable[StatementEntry]) -> Iterator[StatementEntry]:
         """The movements that stand, in order."""
         for entry in entries:
-            correction = self._by_reference.get((entry.account, entry.bank_reference))
-            if (entry.account, entry.bank_reference) in self._corrected:
+            correction = self._by_position.get(entry.position)
+            if self._is_corrected(entry):
                 continue
             if correction is None:
                 yield entry
             elif not correction.is_deletion:
                 yield replace(entry, corrects=self._first(entry.account, correction.corrects))
 
+    def _is_corrected(self, entry: StatementEntry) -> bool:
+        by = self._corrected.get((entry.account, entry.bank_reference))
+        return by is not None and by != entry.position
+
     def taken_back(self, entries: Iterable[StatementEntry]) -> Iterator[StatementEntry]:
         """What was deleted, as money that went the other way."""
         for entry in entries:
-            correction = self._by_reference.get((entry.account, entry.bank_reference))
+            correction = self._by_position.get(entry.position)
             if correction and correction.is_deletion:
                 first = self._first(entry.account, correction.corrects)
                 yield replace(entry, money=-entry.money, bank_reference=first)

@@ -125,21 +125,28 @@ _INTERAC = re.compile(
     r"(?<![A-Za-z0-9])(?:C1|CA(?=[A-Za-z]{0,9}\d))[A-Za-z0-9]{6,10}(?![A-Za-z0-9])"
 )
 _E_TRANSFER = (
-    r"(?:INTERAC )?(?:E-?TRANSFER|E-?TRF|E-?TFR|E-?TRNSFR|(?:VIREMENT|TRANSFERT|VIR)"
-    r"(?: (?:ÉLECTRONIQUE|ELECTRONIQUE))?(?: INTERAC(?: E-?TRANSFER)?)?)"
+    r"(?:INTERAC )?(?:E-?TRANSFER|E-?TRF|E-?TFR|E-?TRNSFR|\bEMT|EMAIL MONEY TRANSFER"
+    r"|(?:VIREMENT|TRANSFERT|VIR)(?: (?:[ÉE]LECTRONIQUE|ELECT|PAR COURRIEL))?"
+    r"(?: INTERAC(?: E-?TRANSFER)?)?)"
 )
+_BY_ITSELF = r"(?:AUTO-?DEPOSIT|D[ÉE]P[ÔO]T AUTO(?:MATIQUE)?)"
+_CAME = rf"(?:{_BY_ITSELF}|DEPOSIT|D[ÉE]P[ÔO]T|RECEIVED|RECVD|REC'D|RE[ÇC]U|CR[ÉE]DIT)"
+_FROM = r"(?:(?:FROM|BY|DE LA PART DE|PAR|DE)\b|D')\s{0,3}[:/-]?"
 _NAMED = tuple(
-    re.compile(pattern, re.IGNORECASE)
+    re.compile(pattern + r"\s{0,3}(?P<name>.+)", re.IGNORECASE)
     for pattern in (
-        rf"{_E_TRANSFER}\s*-\s*(?:AUTODEPOSIT|DEPOT AUTOMATIQUE|DÉPÔT AUTOMATIQUE)\s+(?P<name>.+)",
-        rf"{_E_TRANSFER}\s*(?:-\s*)?(?:(?:RECEIVED|RECVD|REÇU|RECU) )?(?:FROM|DE)\b\s*[:/-]?\s*"
-        r"(?P<name>.+)",
-        rf"{_E_TRANSFER}\s*(?:-\s*)?(?:(?:REÇU|RECU) )?D['’]\s*(?P<name>.+)",
-        rf"{_E_TRANSFER}\s+(?:RECEIVED|RECVD|REÇU|RECU)\s*[:/-]?\s+(?P<name>.+)",
-        rf"{_E_TRANSFER}\s*:\s*(?P<name>.+)",
-        rf"INTERNET BANKING {_E_TRANSFER}\s+(?:\d+\s+)?(?P<name>.+)",
+        rf"{_E_TRANSFER}(?:[\s:-]{{1,3}}(?:{_CAME}|SENT|ENVOY[ÉE])){{0,2}}[\s:-]{{0,3}}{_FROM}",
+        rf"{_E_TRANSFER}(?:[\s:-]{{1,3}}{_CAME}){{1,2}}(?:\s{{0,3}}[:/-])?\s",
+        rf"{_BY_ITSELF}[\s:-]{{1,3}}{_E_TRANSFER}\s",
+        rf"{_E_TRANSFER}\s{{0,3}}[:/]",
+        rf"{_E_TRANSFER}[\s-]{{1,3}}\d{{4,20}}\s",
+        rf"INTERNET BANKING {_E_TRANSFER}\s",
     )
 )
+_PLAIN = str.maketrans({"‐": "-", "‑": "-", "–": "-", "’": "'", "®": "", "™": ""})
+_AFTER = re.compile(rf"[\s-]{{1,3}}{_BY_ITSELF}\W{{0,3}}\Z", re.IGNORECASE)
+# What a bank says in a name's place.
+_NOBODY = frozenset("fee fees frais cancel cancelled canceled annulé annule reversal".split())
 # A number of more figures than any character has: of some thousands Python reads none at all.
 _HUGE = re.compile(r"&#[0-9A-Fa-fXx]{9,};?")
 _NO_NAME = re.compile(r"[\d@*#/]")
@@ -170,8 +177,9 @@ def interac_reference_in(text: str) -> str:
 
 def e_transfer_name(text: str) -> str:
     """Who sent an e-Transfer, as banks' descriptions name them, or nothing."""
+    plain = text[:LONGEST].translate(_PLAIN)
     for pattern in _NAMED:
-        named = pattern.search(text)
+        named = pattern.search(plain)
         if named:
             return _clean_name(named["name"])
     return ""
@@ -179,5 +187,8 @@ def e_transfer_name(text: str) -> str:
 
 def _clean_name(text: str) -> str:
     """The words in front of the references, numbers and e-mails that may follow a name."""
-    words = takewhile(lambda word: not _NO_NAME.search(word), text.split())
+    one = _AFTER.sub("", text.strip("/ ").partition("/")[0])
+    words = list(takewhile(lambda word: not _NO_NAME.search(word), one.split()))
+    if words and words[0].casefold() in _NOBODY:
+        return ""
     return " ".join(words).strip(" -:,;")[:LONGEST_NAME]
