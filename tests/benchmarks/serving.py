@@ -115,14 +115,25 @@ def proportional_mebibytes(pid: int) -> float:
     return int(kibibytes) / 2**10
 
 
+def group_of(leader: int) -> list[int]:
+    """All living processes of a group."""
+    numbers = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [number for number in numbers if _field(number, 2) == leader]
+
+
 def _children(pid: int) -> list[int]:
     folders = (path for path in Path("/proc").iterdir() if path.name.isdigit())
     return [int(path.name) for path in folders if _parent(int(path.name)) == pid]
 
 
 def _parent(pid: int) -> int:
+    return _field(pid, 1)
+
+
+def _field(pid: int, number: int) -> int:
+    """A whole number that the kernel says of a process; 0 where it has ended."""
     with suppress(OSError):
-        return int(_stat(pid)[1])
+        return int(_stat(pid)[number])
     return 0
 
 
