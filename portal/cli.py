@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from portal import __version__
+from portal.commands.regions import regions
 from portal.commands.statements import check_books, statements
 from portal.settings import Settings, SettingsError, load_settings
 
@@ -31,6 +32,7 @@ def main() -> None:
     """
 
 
+main.add_command(regions)
 main.add_command(statements)
 
 

@@ -135,8 +135,8 @@ def _examine_events(database: Database) -> Finding:
 
 
 LACKS = {
-    Lack.OWN_REGION: "the regions are samples; put your own files into a folder, set "
-    "PORTAL_REGIONS and run portal db upgrade",
+    Lack.OWN_REGION: "the regions are samples; make them yours by portal regions export --own "
+    "and portal regions import",
     Lack.PROVIDER: "nobody who takes them is set up; for Stripe, PORTAL_STRIPE_SECRET_KEY is empty",
     Lack.MONTHLY: "who takes them charges nothing every month: offer them once only",
     Lack.RECIPIENT: "no recipient or account is set",
