@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "portal"
 KERNEL = (
-    "audit clock database form_keys forms i18n job_bell job_crew job_queue jobs limits logs mail"
-    " mime money multipart paths plain ports promises proof_of_work proxies services"
+    "audit clock database driver form_keys forms i18n job_bell job_crew job_queue jobs limits logs"
+    " mail mime money multipart paths plain ports promises proof_of_work proxies services"
     " settings smtp spilled web"
 ).split()
 # Each of these may use the kernel, the rooms before its own step, and itself.
