@@ -53,20 +53,20 @@ RETRY_AFTER_SECONDS = 5
 
 
 def receive_event(
-    services: Services, event: Document, *, livemode: bool, is_claimed: bool = False
+    services: Services, event: Document | Envelope, *, livemode: bool, is_claimed: bool = False
 ) -> Outcome:
     """Store an event and apply it; one that was applied before changes nothing.
 
     `is_claimed` where a person said that it is ours, whomever it names.
     """
-    envelope = read_envelope(event, services.now())
+    envelope = event if isinstance(event, Envelope) else read_envelope(event, services.now())
     try:
         judged = _judge(envelope.payload, livemode=livemode, is_claimed=is_claimed)
         return _keep(services, envelope, judged, is_claimed=is_claimed)
     except DatabaseUnavailable:
         raise
     except EventOvertaken:
-        return receive_event(services, event, livemode=livemode, is_claimed=is_claimed)
+        return receive_event(services, envelope, livemode=livemode, is_claimed=is_claimed)
     except Exception as error:
         # Whatever went wrong, the event must stay and be tried again.
         log.exception("stripe_event_failed", stripe_event=envelope.stripe_event_id)
