@@ -93,7 +93,7 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
     return sa.Index(name, *columns, unique=unique, sqlite_where=fits, postgresql_where=fits)
 
 
-def _insert(dialect: str, model: type[Base]) -> sqlite.Insert | postgresql.Insert:
+def insert_statement(dialect: str, model: type[Base]) -> sqlite.Insert | postgresql.Insert:
     """An insert that may say what becomes of a row that is there already."""
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     return insert(table_of(model))
@@ -101,7 +101,7 @@ def _insert(dialect: str, model: type[Base]) -> sqlite.Insert | postgresql.Inser
 
 @cache
 def _insert_new(dialect: str, model: type[Base], returned: str) -> sa.Insert:
-    insert = _insert(dialect, model).on_conflict_do_nothing()
+    insert = insert_statement(dialect, model).on_conflict_do_nothing()
     return insert.returning(table_of(model).c[returned])
 
 
@@ -114,26 +114,6 @@ def insert_new(session: Session, model: type[Base], *rows: Document) -> list[Any
     returned = sa.inspect(model).primary_key[0].name
     statement = _insert_new(session.get_bind().dialect.name, model, returned)
     return list(session.scalars(statement, rows if len(rows) > 1 else rows[0]))
-
-
-@cache
-def _count_on(dialect: str, model: type[Base], counter: str) -> sa.Insert:
-    table = table_of(model)
-    column = table.c[counter]
-    return (
-        _insert(dialect, model)
-        .on_conflict_do_update(index_elements=table.primary_key, set_={counter: column + 1})
-        .returning(column)
-    )
-
-
-def count_on(session: Session, model: type[Base], counter: str, first: Document) -> int:
-    """One more in the column `counter` of a row, which is `first` where there is none yet.
-
-    The row stays locked until the transaction ends. The statement is made once a process.
-    """
-    statement = _count_on(session.get_bind().dialect.name, model, counter)
-    return int(session.scalars(statement, first).one())
 
 
 class DatabaseUnavailable(Exception):

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Base, count_on
+from portal.database import Base
+from portal.driver import count_up
 
 
 class RateCount(Base):
@@ -36,7 +37,7 @@ def hit(
         "count": 1,
         "ends_at": now + timedelta(seconds=seconds),
     }
-    return count_on(session, RateCount, "count", first) <= limit
+    return count_up(session, RateCount, "count", first) <= limit
 
 
 def count(session: Session, bucket: str, who: str, *, seconds: int, now: datetime) -> int:

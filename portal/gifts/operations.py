@@ -11,13 +11,14 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.clock import day_in
 from portal.codes.terms import Pledge
-from portal.database import Document, insert_new, table_of
+from portal.database import Document, table_of
 from portal.donors.details import DonorDetails
+from portal.driver import Answer, add, ask, hold, pipelined
 from portal.gifts.evidence import Claim
 from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import AFTER_PAYMENT, EventKind, FactKind, Standing, Status, weigh
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry, Plan, PlanStatus
-from portal.gifts.queries import list_facts
+from portal.gifts.queries import list_claimed
 from portal.gifts.references import make_reference
 from portal.gifts.words import list_words
 from portal.money import Money
@@ -140,10 +141,7 @@ def record_event(
         "why": clean_line(why),
         "data": data or {},
     }
-    act.session.execute(_ADD_EVENT, row)
-
-
-_ADD_EVENT = sa.insert(table_of(GiftEvent))
+    add(act.session, GiftEvent, row)
 
 
 def add_plan(act: Act, donor_id: int, money: Money) -> Plan:
@@ -182,47 +180,59 @@ WHAT_CAME = {FactKind.PAID, FactKind.WITHDRAWN, FactKind.SETTLED} | AFTER_PAYMEN
 
 def lock_gift(session: Session, gift_id: int) -> Gift:
     """The gift's row, held against other bookings until the transaction ends."""
-    return session.scalars(_LOCK, {"wanted": gift_id}).one()
-
-
-def lock_gift_of(session: Session, reference: str) -> Gift | None:
-    """The same by a canonical reference; None where there is no such gift."""
-    return session.scalar(_LOCK_OF, {"wanted": reference})
+    (row,) = ask(session, _LOCK, {"wanted": gift_id}).rows()
+    return hold(session, Gift, row)
 
 
 # Made once: to build and to hash a statement costs more than to run it.
-_LOCKED = sa.select(Gift).with_for_update().execution_options(populate_existing=True)
-_LOCK = _LOCKED.where(Gift.id == sa.bindparam("wanted"))
-_LOCK_OF = _LOCKED.where(Gift.reference == sa.bindparam("wanted"))
+_GIFTS = table_of(Gift)
+_LOCK = sa.select(_GIFTS).where(_GIFTS.c.id == sa.bindparam("wanted")).with_for_update()
 
 
-def book_claims(act: Act, gift: Gift, claims: Sequence[Claim], *, timezone: str = "UTC") -> Booked:
+def book_claims(
+    act: Act,
+    gift: Gift,
+    claims: Sequence[Claim],
+    *,
+    timezone: str = "UTC",
+    is_first: bool = False,
+) -> Booked:
     """Store claims that are new, post their movements and derive where the gift stands.
 
     The gift must be locked. Claims that are known change nothing. `timezone` is the issuer's,
-    whose calendar says on which day the money came.
+    whose calendar says on which day the money came; `is_first` where it was seen, since the
+    gift was locked, that nothing is claimed of it yet.
     """
     before = gift.status
-    stored = [(claim, _store(act, gift, claim)) for claim in claims]
-    fresh = [(claim, evidence_id) for claim, evidence_id in stored if evidence_id is not None]
+    known = {} if is_first else list_claimed(act.session, gift.id)
+    fresh = _store(act, gift, [claim for claim in claims if claim.key not in known])
     if not fresh:
         return Booked(gift, (), before, before)
-    standing = weigh(gift.amount_minor, list_facts(act.session, gift.id))
-    _post(act, gift, fresh)
-    _update(act.session, gift, standing, [claim for claim, _ in fresh], timezone)
-    for claim, evidence_id in fresh:
-        record_event(
-            act,
-            gift,
-            EventKind(claim.fact),
-            actor=claim.actor,
-            why=claim.why,
-            evidence_id=evidence_id,
-        )
-    return Booked(gift, tuple(claim for claim, _ in fresh), before, gift.status)
+    new = [claim for claim, _ in fresh]
+    standing = weigh(gift.amount_minor, [*known.values(), *(claim.as_fact() for claim in new)])
+    with pipelined(act.session):
+        _post(act, gift, fresh)
+        _update(act.session, gift, standing, new, timezone)
+        for claim, evidence_id in fresh:
+            record_event(
+                act,
+                gift,
+                EventKind(claim.fact),
+                actor=claim.actor,
+                why=claim.why,
+                evidence_id=evidence_id,
+            )
+    return Booked(gift, tuple(new), before, gift.status)
 
 
-def _store(act: Act, gift: Gift, claim: Claim) -> int | None:
+def _store(act: Act, gift: Gift, claims: Sequence[Claim]) -> list[tuple[Claim, int]]:
+    """Those of these claims that nobody has made yet, of this gift or another, with their ids."""
+    with pipelined(act.session):
+        told = [(claim, _keep(act, gift, claim)) for claim in claims]
+    return [(claim, row[0]) for claim, answer in told if (row := answer.first()) is not None]
+
+
+def _keep(act: Act, gift: Gift, claim: Claim) -> Answer:
     row = {
         "key": claim.key,
         "gift_id": gift.id,
@@ -237,7 +247,7 @@ def _store(act: Act, gift: Gift, claim: Claim) -> int | None:
         "actor": claim.actor,
         "detail": claim.detail,
     }
-    return next(iter(insert_new(act.session, Evidence, row)), None)
+    return add(act.session, Evidence, row, returning="id", is_once=True)
 
 
 def _post(act: Act, gift: Gift, fresh: Sequence[tuple[Claim, int]]) -> None:
@@ -256,7 +266,7 @@ def _post(act: Act, gift: Gift, fresh: Sequence[tuple[Claim, int]]) -> None:
         for movement in movements(claim.as_fact(), Accounts(str(claim.source), gift.fund))
     ]
     if rows:
-        insert_new(act.session, LedgerEntry, *rows)
+        add(act.session, LedgerEntry, *rows, is_once=True)
 
 
 def _update(
@@ -276,7 +286,7 @@ def _update(
         if claim.fact is FactKind.FEE and claim.money:
             changed["fee_minor"] = claim.money.minor
             changed["fee_currency"] = claim.money.currency
-    session.execute(_SET_STANDING, {"wanted": gift.id, **changed})
+    ask(session, _SET_STANDING, {"wanted": gift.id, **changed})
     for name, value in changed.items():
         set_committed_value(gift, name, value)
 
@@ -290,7 +300,6 @@ _STANDING = (
     "fee_minor",
     "fee_currency",
 )
-_GIFTS = table_of(Gift)
 _SET_STANDING = (
     sa.update(_GIFTS)
     .where(_GIFTS.c.id == sa.bindparam("wanted"))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, defer
 
 from portal.audit import AuditEntry
-from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
+from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
 from portal.mail.outbox import WORRYING_TRIES, Email, LetterKind
 from portal.money import Money
@@ -184,10 +184,10 @@ def sum_received(
     Read from one index, one stretch a currency.
     """
     rows = session.execute(
-        sa.select(Gift.currency, sa.func.sum(Gift.paid_minor))
-        .where(Gift.currency.in_(currencies), Gift.received_on.between(first, last))
-        .group_by(Gift.currency)
-        .order_by(Gift.currency)
+        sa.select(GiftStanding.currency, sa.func.sum(GiftStanding.paid_minor))
+        .where(GiftStanding.currency.in_(currencies), GiftStanding.received_on.between(first, last))
+        .group_by(GiftStanding.currency)
+        .order_by(GiftStanding.currency)
     )
     return [Money(int(minor), currency) for currency, minor in rows]
 
@@ -195,7 +195,9 @@ def sum_received(
 def count_by_status(session: Session, statuses: Sequence[Any]) -> dict[Any, int]:
     """How many gifts stand so, each counted no further than one past `MANY`."""
     return {
-        status: count_up_to(session, sa.select(Gift.id).where(Gift.status == status))
+        status: count_up_to(
+            session, sa.select(GiftStanding.gift_id).where(GiftStanding.status == status)
+        )
         for status in statuses
     }
 

@@ -15,6 +15,7 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 NAMES = (
     "form_page",
     "webhooks",
+    "rows",
     "handoffs",
     "jobs",
     "whole_gift",

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "portal"
 KERNEL = (
-    "audit clock database form_keys forms i18n jobs limits logs mail"
+    "audit clock database driver form_keys forms i18n jobs limits logs mail"
     " money multipart paths plain ports proof_of_work proxies services"
     " settings spilled web"
 ).split()
