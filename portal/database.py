@@ -123,17 +123,28 @@ def _count_on(dialect: str, model: type[Base], counter: str) -> sa.Insert:
     return (
         _insert(dialect, model)
         .on_conflict_do_update(index_elements=table.primary_key, set_={counter: column + 1})
-        .returning(column)
+        .returning(*table.primary_key, column)
     )
 
 
 def count_on(session: Session, model: type[Base], counter: str, first: Document) -> int:
     """One more in the column `counter` of a row, which is `first` where there is none yet.
 
-    The row stays locked until the transaction ends. The statement is made once a process.
+    The row stays locked until the transaction ends.
+    """
+    return int(count_each(session, model, counter, first)[0][counter])
+
+
+def count_each(
+    session: Session, model: type[Base], counter: str, *firsts: Document
+) -> list[sa.RowMapping]:
+    """The same for several rows in one statement: their keys and new counts, in any order.
+
+    No two may be the same row. The statement is made once a process.
     """
     statement = _count_on(session.get_bind().dialect.name, model, counter)
-    return int(session.scalars(statement, first).one())
+    rows = firsts if len(firsts) > 1 else firsts[0]
+    return list(session.execute(statement, rows).mappings())
 
 
 class DatabaseUnavailable(Exception):

@@ -1,5 +1,7 @@
 """Finding codes."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -15,6 +17,20 @@ def find_code(session: Session, text: str) -> Code | None:
         return None
     row = session.execute(_SELECT.where(CodeRecord.code == wanted)).one_or_none()
     return _as_code(*row) if row else None
+
+
+def with_code(statement: sa.Select[Any]) -> sa.Select[Any]:
+    """A statement of one row that also brings the code `:code`, to be read by `read_code`."""
+    return (
+        statement.add_columns(CodeRecord, Partner)
+        .outerjoin(CodeRecord, CodeRecord.code == sa.bindparam("code"))
+        .outerjoin(Partner, CodeRecord.partner_id == Partner.id)
+    )
+
+
+def read_code(row: Any) -> Code | None:
+    """The code in a row of such a statement; None where there is no such code."""
+    return _as_code(row.CodeRecord, row.Partner) if row.CodeRecord is not None else None
 
 
 def list_codes(session: Session) -> list[Code]:

@@ -6,10 +6,12 @@ from flask import abort, current_app, request
 from werkzeug.wrappers import Response
 
 from portal import limits
+from portal.codes.kept import KeptCodes
 from portal.giving.form.cache import PageCache
 from portal.i18n import language
 from portal.intake.admission import Sender, hear_browser, tell_browser
-from portal.intake.start import DUPLICATE_WINDOW, Started
+from portal.intake.knowledge import DUPLICATE_WINDOW
+from portal.intake.start import Started
 from portal.limits import anonymise
 from portal.proxies import read_unknown_proxy
 from portal.regions.catalogue import Catalogue
@@ -25,6 +27,11 @@ Answer = TypeVar("Answer", bound=Response)
 
 def catalogue() -> Catalogue:
     return services().catalogue
+
+
+def kept_codes() -> KeptCodes:
+    found: KeptCodes = current_app.extensions["giving_codes"]
+    return found
 
 
 def page_cache() -> PageCache:

@@ -21,7 +21,7 @@ from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import list_ledger_entries
-from portal.intake.admission import Caller
+from portal.intake.admission import Caller, TooManyTries
 from portal.intake.checkout import (
     HOLDING,
     end_earlier,
@@ -30,7 +30,7 @@ from portal.intake.checkout import (
     open_checkout,
     page_url,
 )
-from portal.intake.start import ATTEMPTS_AN_HOUR, TooManyTries, instruct
+from portal.intake.start import ATTEMPTS_AN_HOUR, instruct
 from portal.logs import get_logger
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState

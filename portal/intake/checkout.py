@@ -11,13 +11,15 @@ from sqlalchemy.orm import Session
 
 from portal import limits
 from portal.codes.terms import Frequency
+from portal.database import table_of
 from portal.gifts.evidence import Provider
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
 from portal.gifts.queries import find_plan
 from portal.i18n import gettext, pick, use_locale
-from portal.intake.admission import Caller, admit
+from portal.intake.admission import Caller, TooManyTries, admit
+from portal.limits import Limit
 from portal.logs import get_logger
 from portal.payments.models import Checkout, CheckoutState, find_installation
 from portal.payments.providers import PayOrder, ProviderRefused, ProviderUnavailable
@@ -51,23 +53,39 @@ def find_checkout(session: Session, gift: Gift, now: datetime) -> Checkout | Non
     )
 
 
-def open_checkout(act: Act, gift: Gift, caller: Caller) -> Checkout | None:
+def open_checkout(
+    act: Act,
+    gift: Gift,
+    caller: Caller,
+    *,
+    tries: Limit | None = None,
+    is_new: bool = False,
+) -> Checkout | None:
     """The hand-off that still holds, or a new row for one, where `admit` lets it begin.
 
-    The gift must be locked or new, so that two at once open one. The rows of `admit` are locked
-    after the gift's, here as everywhere.
+    `tries` are counted either way. The gift must be locked, or `is_new`: made by this act; so two
+    at once open one. The rows of `admit` are locked after the gift's, here as everywhere.
 
     None where the gift's plan follows a subscription: a second would charge beside it.
     """
-    checkout = find_checkout(act.session, gift, act.now)
-    if checkout is not None and checkout.url:
-        return checkout
-    plan = find_plan(act.session, gift)
-    if plan is not None and plan.stripe_subscription_id is not None:
-        return None
-    if checkout is not None:
-        return checkout
-    admit(act, caller)
+    checkout = None if is_new else find_checkout(act.session, gift, act.now)
+    is_open = checkout is not None and bool(checkout.url)
+    is_charged = not is_new and not is_open and _is_charged(act.session, gift)
+    if checkout is None and not is_charged:
+        admit(act, caller, tries)
+        return _add_checkout(act, gift)
+    if tries is not None and not all(limits.hit_all(act.session, tries, now=act.now)):
+        raise TooManyTries
+    return None if is_charged else checkout
+
+
+def _is_charged(session: Session, gift: Gift) -> bool:
+    """Whether the gift's plan follows a subscription by now."""
+    plan = find_plan(session, gift)
+    return plan is not None and plan.stripe_subscription_id is not None
+
+
+def _add_checkout(act: Act, gift: Gift) -> Checkout:
     checkout = Checkout(
         gift_id=gift.id,
         provider=_provider_of(act, gift),
@@ -103,36 +121,55 @@ def end_earlier(services: Services, gift: Gift) -> bool:
     return True
 
 
-def hand_off(services: Services, region: Region, gift: Gift, checkout: Checkout) -> str:
-    """Where the donor pays: the provider's page, or the gift's own when that can't be had."""
+def hand_off(
+    services: Services, region: Region, gift: Gift, checkout: Checkout, installation: str = ""
+) -> str:
+    """Where the donor pays: the provider's page, or the gift's own when that can't be had.
+
+    `installation` is this one's id, where the caller knows it.
+    """
     if checkout.url:
         return checkout.url
     try:
         provider = services.providers.get(checkout.provider)
-        made = provider.hand_off(_pay_order(services, region, gift, checkout))
+        installation = installation or _find_installation(services)
+        made = provider.hand_off(_pay_order(services, region, gift, checkout, installation))
     except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("hand_off_failed", gift_id=gift.id, why=type(error).__name__)
         _note_trouble(services, gift, checkout, error)
         return f"{page_url(gift)}?trouble=1"
     with services.write() as act:
-        act.session.execute(
-            sa.update(Checkout)
-            .where(Checkout.id == checkout.id)
-            .values(
-                stripe_session_id=made.session_id,
-                url=made.url,
-                state=made.state,
-                expires_at=made.expires_at,
-            )
-        )
+        opened = {
+            "wanted": checkout.id,
+            "stripe_session_id": made.session_id,
+            "url": made.url,
+            "state": made.state,
+            "expires_at": made.expires_at,
+        }
+        act.session.execute(_OPENED, opened)
         record_event(act, gift, EventKind.HANDED_OFF, actor="system")
     return made.url
 
 
-def _pay_order(services: Services, region: Region, gift: Gift, checkout: Checkout) -> PayOrder:
-    fund = region.fund(gift.fund)
+_ROWS = table_of(Checkout)
+_OPENED = (
+    sa.update(_ROWS)
+    .where(_ROWS.c.id == sa.bindparam("wanted"))
+    .values(
+        {name: sa.bindparam(name) for name in ("stripe_session_id", "url", "state", "expires_at")}
+    )
+)
+
+
+def _find_installation(services: Services) -> str:
     with services.database.read() as session:
-        installation = find_installation(session)
+        return find_installation(session)
+
+
+def _pay_order(
+    services: Services, region: Region, gift: Gift, checkout: Checkout, installation: str
+) -> PayOrder:
+    fund = region.fund(gift.fund)
     with use_locale(gift.locale):
         what = gettext(
             "Gift to %(issuer)s: %(fund)s",

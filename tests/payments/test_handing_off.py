@@ -2,16 +2,19 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from portal.codes.terms import Frequency
 from portal.intake.admission import Caller, admit
+from portal.intake.start import start_gift
 from portal.money import Money
 from portal.payments.models import Checkout
 from tests.payments.stories import find, list_events, sandbox_now
 from tests.sandbox_process import SandboxProcess
-from tests.workplace import Workplace, act_in
+from tests.workplace import Workplace, act_in, make_order
 
 
 @pytest.fixture
@@ -50,3 +53,47 @@ def test_a_gift_sent_to_stripe_four_times_at_once_can_be_paid_once(
     receive_all(place, sandbox)
     gift = place.gift(expired)
     assert (gift.status, gift.paid_minor) == ("paid", 10_003)
+
+
+def listen(place: Workplace) -> list[str]:
+    """The statements that are sent from now on, but for what begins a transaction."""
+    heard: list[str] = []
+
+    def hear(*told: Any) -> None:
+        if not told[2].startswith("BEGIN"):
+            heard.append(" ".join(told[2].split()))
+
+    for engine in {place.database.writer, place.database.reader}:
+        sa.event.listen(engine, "before_cursor_execute", hear)
+    return heard
+
+
+@pytest.mark.parametrize("frequency", list(Frequency))
+def test_a_hand_off_takes_nine_statements(place: Workplace, frequency: Frequency) -> None:
+    """A donor nobody knew, with a code; a monthly gift has a row more, a lock is PostgreSQL's."""
+    place.start(code="LWCAN", fund="partnership")
+    order = make_order(
+        place,
+        code="LWCAN",
+        fund="partnership",
+        money=Money(9_001, "CAD"),
+        frequency=frequency,
+        donor={"email": "new@example.org"},
+    )
+    heard = listen(place)
+    assert "/pay/cs_" in start_gift(place.services, order).url
+    heard = [one for one in heard if "catalogue_state" not in one]
+    more = (frequency is Frequency.MONTHLY) + (not place.database.is_sqlite)
+    assert len(heard) == 9 + more, "\n".join(heard)
+    kinds = [one.split()[0] for one in heard if "pg_advisory" not in one]
+    assert kinds == ["SELECT", *["INSERT"] * (len(kinds) - 3), "UPDATE", "INSERT"]
+
+
+def test_two_who_begin_at_once_with_one_new_address_are_one_donor(place: Workplace) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        started = list(
+            pool.map(lambda minor: place.start(money=Money(minor, "CAD")), range(5_001, 5_009))
+        )
+    gifts = [place.gift(one.token) for one in started]
+    assert len({gift.donor_id for gift in gifts}) == 1
+    assert len({gift.reference for gift in gifts}) == len(gifts)

@@ -6,7 +6,6 @@ from flask import Response, current_app, g, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.codes.policy import Code, Refusal, Terms, decide, open_terms
-from portal.codes.queries import find_code
 from portal.codes.refusals import refuse_unknown_code
 from portal.forms import UNREACHABLE
 from portal.giving.form.address import FormQuery, read_query
@@ -20,12 +19,14 @@ from portal.giving.visitors import (
     catalogue,
     count_guess,
     keep_private,
+    kept_codes,
     page_cache,
     read_sender,
     remember_start,
 )
 from portal.i18n import gettext, set_locale
-from portal.intake.start import GaveAMomentAgo, GiftOrder, NotAllowed, TooManyTries, start_gift
+from portal.intake.admission import TooManyTries
+from portal.intake.start import GaveAMomentAgo, GiftOrder, NotAllowed, start_gift
 from portal.regions.catalogue import Region
 from portal.smtp import can_reach
 from portal.web import (
@@ -38,6 +39,8 @@ from portal.web import (
 )
 
 PUBLIC = "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
+# A form that is sent sees the code as it stands, by the second; what is kept is decided afresh.
+CODE_SECONDS = 1.0
 RELOADING = frozenset({"apply_code", "apply_currency", "apply_fund", "remove_code", CHANGE})
 
 
@@ -88,8 +91,7 @@ def _form_actions() -> tuple[str, ...]:
 
 def _look_up(text: str) -> Code | None:
     """The code that is written so; one that is not there counts as a guess."""
-    with services().database.read() as session:
-        code = find_code(session, text)
+    code = kept_codes().find(text, seconds=CODE_SECONDS)
     if code is None:
         count_guess()
     return code

@@ -1,0 +1,82 @@
+"""What a gift that begins is decided by, asked of the database at once."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from portal.codes.parsing import normalise_code
+from portal.codes.queries import read_code, with_code
+from portal.codes.terms import Code
+from portal.donors.models import Donor
+from portal.donors.operations import fold_address
+from portal.gifts.models import Gift
+from portal.gifts.references import make_reference
+from portal.intake.admission import Sender, list_marks
+from portal.payments.models import Installation
+from portal.services import Act
+
+DUPLICATE_WINDOW = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What there is already of a form: the same gift of the same sender, its code, its donor.
+
+    `reference` is one that no gift has, or None where the one that was drawn is taken.
+    """
+
+    duplicate_id: int | None
+    code: Code | None
+    donor_id: int | None
+    reference: str | None
+    installation: str
+
+
+def look_around(act: Act, *, mark: str, sender: Sender, email: str, code: str | None) -> Known:
+    """Ask for all of it in one statement. The newest duplicate this browser knows comes first."""
+    reference = make_reference()
+    asked = {
+        "marks": list_marks(mark, sender),
+        "told": list(sender.marks),
+        "since": act.now - DUPLICATE_WINDOW,
+        "email": fold_address(email),
+        "reference": reference,
+        "code": normalise_code(code or ""),
+    }
+    row = act.session.execute(_KNOWN, asked).one()
+    return Known(
+        row.duplicate_id,
+        read_code(row),
+        row.donor_id,
+        None if row.is_taken else reference,
+        row.installation,
+    )
+
+
+def _duplicates() -> sa.ScalarSelect[int]:
+    told = Gift.fingerprint.in_(sa.bindparam("told", expanding=True))
+    return (
+        sa.select(Gift.id)
+        .where(
+            Gift.fingerprint.in_(sa.bindparam("marks", expanding=True)),
+            Gift.created_at > sa.bindparam("since", type_=Gift.created_at.type),
+        )
+        .order_by(told.desc(), Gift.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+# Made once: to build a statement costs more than to run it. One row, whatever there is.
+_KNOWN = with_code(
+    sa.select(
+        _duplicates().label("duplicate_id"),
+        sa.select(Donor.id)
+        .where(Donor.email == sa.bindparam("email"))
+        .scalar_subquery()
+        .label("donor_id"),
+        sa.exists().where(Gift.reference == sa.bindparam("reference")).label("is_taken"),
+        Installation.id.label("installation"),
+    ).select_from(Installation)
+)
