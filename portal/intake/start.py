@@ -24,6 +24,7 @@ from portal.limits import Limit, anonymise
 from portal.logs import get_logger
 from portal.mail import LetterKind
 from portal.payments.models import Checkout
+from portal.payments.providers import ProviderBusy
 from portal.payments.transfers.watching import ReminderSchedule, begin_watch
 from portal.promises import SendNotice
 from portal.regions.catalogue import Mode, Region
@@ -104,7 +105,7 @@ def start_gift(services: Services, order: GiftOrder) -> Started:
     log.info("gift_started", gift_id=gift.id, region=gift.region, mode=gift.mode)
     url = page_url(gift)
     if checkout is not None:
-        url = hand_off(services, order.region, gift, checkout, known.installation)
+        url = hand_off(services, order.region, gift, checkout, installation=known.installation)
     return Started(gift.token, url, gift.fingerprint or "")
 
 
@@ -239,8 +240,11 @@ def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Calle
     if not allowed:
         raise TooManyTries
     is_held = held is not None and bool(held.url)
-    if not is_held and not end_earlier(services, gift):
-        return f"{page_url(gift)}?trouble=1"
+    try:
+        if not is_held and not end_earlier(services, gift):
+            return f"{page_url(gift)}?trouble=1"
+    except ProviderBusy:
+        return f"{page_url(gift)}?busy=1"
     with services.write() as act:
         # Two clicks at once: the second waits here and finds the first one's hand-off.
         locked = lock_gift(act.session, gift.id)

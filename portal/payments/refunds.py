@@ -19,6 +19,7 @@ from portal.payments.models import Refund, RefundState, find_installation
 from portal.payments.operations import accept_for
 from portal.payments.providers import (
     PaymentProvider,
+    ProviderBusy,
     ProviderRefused,
     ProviderUnavailable,
     RefundMade,
@@ -110,6 +111,14 @@ def _plain_sentences(provider: PaymentProvider) -> Iterator[None]:
         yield
     except ProviderRefused as error:
         raise RefundRefused(say_refused(provider.title, error)) from error
+    except ProviderBusy as error:
+        raise RefundUnanswered(
+            gettext(
+                "%(provider)s takes no more requests at this moment, so nothing was refunded yet. "
+                "Press again in a minute: from this form it is refunded once at most.",
+                provider=provider.title,
+            )
+        ) from error
     except ProviderUnavailable as error:
         raise RefundUnanswered(
             gettext(

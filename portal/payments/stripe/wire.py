@@ -5,8 +5,13 @@ certificates for it, and asks for proxies, cookies and passwords at every reques
 another one is what `stripe.HTTPClient` is for (https://github.com/stripe/stripe-python).
 """
 
+import contextlib
+import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,23 +19,53 @@ import stripe
 import urllib3
 from urllib3.util.ssl_ import create_urllib3_context
 
+from portal.payments.stripe.pace import Pace, name_endpoint
+
 CONNECT_SECONDS, ANSWER_SECONDS = 3.05, 20.0
 
+# How long to leave an endpoint alone that said "too many" and not for how long.
+PAUSE = 2.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 60.0
+
 Heard = tuple[bytes, int, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How many seconds who asks may be kept waiting, and whether they came back when told."""
+
+    patience: float
+    has_waited: bool = False
+
+
+_turn: ContextVar[Turn | None] = ContextVar("turn", default=None)
+
+
+@contextlib.contextmanager
+def taking(turn: Turn) -> Iterator[None]:
+    """What is asked in this block takes its turn so."""
+    before = _turn.set(turn)
+    try:
+        yield
+    finally:
+        _turn.reset(before)
 
 
 class Wire(stripe.HTTPClient):
     """Requests to one address over kept connections, of which `threads` stay open.
 
     What fails below HTTP is `stripe.APIConnectionError`: worth another try, unless whoever
-    answered could not prove to be Stripe.
+    answered could not prove to be Stripe. Each request takes its turn by `pace`, within so many
+    seconds of `patience` unless `taking` says otherwise; `TooMany` where there is none, and where
+    Stripe has none.
     """
 
     name = "urllib3"
 
-    def __init__(self, base: str, *, threads: int) -> None:
+    def __init__(self, base: str, pace: Pace, *, threads: int, patience: float) -> None:
         super().__init__()
         self._pool = _open_pool(base, threads)
+        self._pace, self._usual = pace, Turn(patience)
 
     def request(  # type: ignore[override]  # the SDK says text, and reads bytes
         self,
@@ -40,6 +75,19 @@ class Wire(stripe.HTTPClient):
         post_data: Any = None,
     ) -> Heard:
         """What was answered: its body, its status and its headers."""
+        endpoint, turn = name_endpoint(method, url), _turn.get() or self._usual
+        until = time.monotonic() + turn.patience
+        while True:
+            left = max(0.0, until - time.monotonic())
+            time.sleep(self._pace.take_turn(endpoint, patience=left, has_waited=turn.has_waited))
+            heard = self._ask(method, url, headers, post_data)
+            if heard[1] != HTTPStatus.TOO_MANY_REQUESTS:
+                return heard
+            self._pace.hold(endpoint, _read_pause(heard[2]))
+
+    def _ask(
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any
+    ) -> Heard:
         try:
             heard = self._pool.request(
                 method, url, body=post_data, headers=dict(headers or {}), retries=False
@@ -54,6 +102,14 @@ class Wire(stripe.HTTPClient):
     def close(self) -> None:
         """Give back what is open and idle."""
         self._pool.clear()
+
+
+def _read_pause(headers: Mapping[str, str]) -> float:
+    """How long Stripe asks us to wait, in seconds; it need not say."""
+    try:
+        return min(max(float(headers["Retry-After"]), SHORTEST_PAUSE), LONGEST_PAUSE)
+    except (KeyError, ValueError):
+        return PAUSE
 
 
 def _open_pool(base: str, threads: int) -> urllib3.PoolManager:
