@@ -8,7 +8,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.api.stripe import blueprint as webhooks
 from portal.clock import Clock
-from portal.codes.kept import KeptCodes
 from portal.commands.installation import make_services
 from portal.giving.blueprint import set_up_giving
 from portal.giving.form.cache import PageCache
@@ -48,10 +47,8 @@ def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
     app.wsgi_app = _behind_proxies(app, settings.trusted_proxies)  # type: ignore[method-assign]  # Flask's documented way
     app.secret_key = settings.secret_key.get_secret_value()
     app.config["SESSION_COOKIE_SECURE"] = settings.is_secure
-    services = make_services(settings, clock, pool_size=settings.threads + 2)
     app.extensions |= {
-        "portal": services,
-        "giving_codes": KeptCodes(services.database),
+        "portal": make_services(settings, clock, pool_size=settings.threads + 2),
         "giving_pages": PageCache(),
         "staff_received": Recent(),
         REPORTED: False,
