@@ -28,17 +28,17 @@ def fetch_code(database: Database, text: str) -> Code | None:
 
 
 def with_code(statement: sa.Select[Any]) -> sa.Select[Any]:
-    """A statement of one row that also brings the code `:code`, to be read by `read_code`."""
+    """A statement of one row that also brings the code `:wanted`, to be read by `read_code`."""
     return (
-        statement.add_columns(CodeRecord, Partner)
-        .outerjoin(CodeRecord, CodeRecord.code == sa.bindparam("code"))
-        .outerjoin(Partner, CodeRecord.partner_id == Partner.id)
+        statement.add_columns(*_COLUMNS)
+        .outerjoin(_CODES, _CODES.c.code == sa.bindparam("wanted"))
+        .outerjoin(_PARTNERS, _CODES.c.partner_id == _PARTNERS.c.id)
     )
 
 
 def read_code(row: Any) -> Code | None:
     """The code in a row of such a statement; None where there is no such code."""
-    return _as_code(row.CodeRecord, row.Partner) if row.CodeRecord is not None else None
+    return _as_code(row, row) if row.display is not None else None
 
 
 def list_codes(session: Session) -> list[Code]:
@@ -51,17 +51,18 @@ _SELECT = sa.select(CodeRecord, Partner).outerjoin(Partner, CodeRecord.partner_i
 
 _CODES, _PARTNERS = table_of(CodeRecord), table_of(Partner)
 # The names of a code and its partner don't meet.
+_COLUMNS = (
+    _CODES.c.display,
+    _CODES.c.document,
+    _CODES.c.kind,
+    _CODES.c.starts_at,
+    _CODES.c.ends_at,
+    _CODES.c.active,
+    _PARTNERS.c.key,
+    _PARTNERS.c.name,
+)
 _FETCH = (
-    sa.select(
-        _CODES.c.display,
-        _CODES.c.document,
-        _CODES.c.kind,
-        _CODES.c.starts_at,
-        _CODES.c.ends_at,
-        _CODES.c.active,
-        _PARTNERS.c.key,
-        _PARTNERS.c.name,
-    )
+    sa.select(*_COLUMNS)
     .select_from(_CODES.outerjoin(_PARTNERS, _CODES.c.partner_id == _PARTNERS.c.id))
     .where(_CODES.c.code == sa.bindparam("wanted"))
 )

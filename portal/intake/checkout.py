@@ -93,17 +93,16 @@ def is_charged(session: Session, gift: Gift) -> bool:
 
 
 def _add_checkout(act: Act, gift: Gift) -> Checkout:
-    checkout = Checkout(
-        gift_id=gift.id,
-        provider=_provider_of(act, gift),
-        url="",
-        state=CheckoutState.NEW,
-        expires_at=act.now + CHECKOUT_LIFE,
-        created_at=act.now,
-    )
-    act.session.add(checkout)
-    act.session.flush()
-    return checkout
+    row = {
+        "gift_id": gift.id,
+        "provider": _provider_of(act, gift),
+        "stripe_session_id": None,
+        "url": "",
+        "state": CheckoutState.NEW,
+        "expires_at": act.now + CHECKOUT_LIFE,
+        "created_at": act.now,
+    }
+    return Checkout(id=act.session.scalars(_ADD, row).one(), **row)
 
 
 def _provider_of(act: Act, gift: Gift) -> Provider:
@@ -187,6 +186,7 @@ def go_on(services: Services, region: Region, gift: Gift, due: datetime) -> str:
 
 
 _ROWS = table_of(Checkout)
+_ADD = sa.insert(_ROWS).returning(_ROWS.c.id)
 _OPENED = (
     sa.update(_ROWS)
     .where(_ROWS.c.id == sa.bindparam("wanted"))

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from portal.codes.parsing import normalise_code
 from portal.codes.queries import read_code, with_code
 from portal.codes.terms import Code
+from portal.database import table_of
 from portal.donors.models import Donor
 from portal.donors.operations import fold_address
 from portal.gifts.models import Gift
@@ -42,7 +43,7 @@ def look_around(act: Act, *, mark: str, sender: Sender, email: str, code: str | 
         "since": act.now - DUPLICATE_WINDOW,
         "email": fold_address(email),
         "reference": reference,
-        "code": normalise_code(code or ""),
+        "wanted": normalise_code(code or ""),
     }
     row = act.session.execute(_KNOWN, asked).one()
     return Known(
@@ -54,29 +55,33 @@ def look_around(act: Act, *, mark: str, sender: Sender, email: str, code: str | 
     )
 
 
+_GIFTS, _DONORS, _OWN = table_of(Gift), table_of(Donor), table_of(Installation)
+
+
 def _duplicates() -> sa.ScalarSelect[int]:
-    told = Gift.fingerprint.in_(sa.bindparam("told", expanding=True))
+    mark = _GIFTS.c.fingerprint
     return (
-        sa.select(Gift.id)
+        sa.select(_GIFTS.c.id)
         .where(
-            Gift.fingerprint.in_(sa.bindparam("marks", expanding=True)),
-            Gift.created_at > sa.bindparam("since", type_=Gift.created_at.type),
+            mark.in_(sa.bindparam("marks", expanding=True)),
+            _GIFTS.c.created_at > sa.bindparam("since", type_=_GIFTS.c.created_at.type),
         )
-        .order_by(told.desc(), Gift.id.desc())
+        .order_by(mark.in_(sa.bindparam("told", expanding=True)).desc(), _GIFTS.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
+
+
+def _donor() -> sa.ScalarSelect[int]:
+    return sa.select(_DONORS.c.id).where(_DONORS.c.email == sa.bindparam("email")).scalar_subquery()
 
 
 # Made once: to build a statement costs more than to run it. One row, whatever there is.
 _KNOWN = with_code(
     sa.select(
         _duplicates().label("duplicate_id"),
-        sa.select(Donor.id)
-        .where(Donor.email == sa.bindparam("email"))
-        .scalar_subquery()
-        .label("donor_id"),
-        sa.exists().where(Gift.reference == sa.bindparam("reference")).label("is_taken"),
-        Installation.id.label("installation"),
-    ).select_from(Installation)
+        _donor().label("donor_id"),
+        sa.exists().where(_GIFTS.c.reference == sa.bindparam("reference")).label("is_taken"),
+        _OWN.c.id.label("installation"),
+    ).select_from(_OWN)
 )

@@ -79,7 +79,9 @@ class Wire(stripe.HTTPClient):
         until = time.monotonic() + turn.patience
         while True:
             left = max(0.0, until - time.monotonic())
-            time.sleep(self._pace.take_turn(endpoint, patience=left, has_waited=turn.has_waited))
+            wait = self._pace.take_turn(endpoint, patience=left, has_waited=turn.has_waited)
+            if wait > 0:
+                time.sleep(wait)
             heard = self._ask(method, url, headers, post_data)
             if heard[1] != HTTPStatus.TOO_MANY_REQUESTS:
                 return heard
