@@ -114,8 +114,9 @@ def _plain_sentences(provider: PaymentProvider) -> Iterator[None]:
     except ProviderBusy as error:
         raise RefundUnanswered(
             gettext(
-                "%(provider)s takes no more requests at this moment, so nothing was refunded yet. "
-                "Press again in a minute: from this form it is refunded once at most.",
+                "%(provider)s takes no more requests at this moment. Press again in a minute: "
+                "from this form it is refunded once at most. Before you leave it for a new one, "
+                "look in the list that %(provider)s keeps.",
                 provider=provider.title,
             )
         ) from error

@@ -94,7 +94,7 @@ def set_outage(world: World, given: Json) -> Json:
 def set_too_many(world: World, given: Json) -> Json:
     """For some requests; with a `Retry-After` of so many seconds, or none for 0."""
     world.store.set_state("too_many_requests", read_count(given, "requests", 1))
-    world.store.set_state("retry_after", read_count(given, "retry_after"))
+    world.store.set_state("retry_after", read_number(given, "retry_after", 0))
     return state_of(world)
 
 
