@@ -43,6 +43,7 @@ def run(ground: Ground) -> Iterator[table.Line]:
             "unchanged": (FORM, True),
             "page": (PAGE, False),
             "short": ("/c/LWCAN", False),
+            "short of its own": ("/c/P{0}", False),
             **{name: (path, False) for name, path in LINKS.items()},
         }
         costs: dict[str, list[float]] = {name: [] for name in asked}
@@ -59,6 +60,12 @@ def run(ground: Ground) -> Iterator[table.Line]:
         yield table.at_most(name, cost[name], cost["empty"], 3, write)
     yield table.at_most(
         "a code’s short address (/c/CODE)", cost["short"], cost["empty"], 1.5, write
+    )
+    yield table.Line(
+        "the same of a code of its own",
+        write(cost["short of its own"]),
+        write(cost["empty"]),
+        cost["short of its own"] / cost["empty"],
     )
     yield table.Line(
         "a plain page of 15 KB, against the same",
