@@ -38,6 +38,8 @@ def normalise_code(text: str) -> str:
 
     Real codes have at most 32, so that a cut text never equals one.
     """
+    if text.isascii() and text.isalnum():
+        return text.upper()[:LONGEST_INPUT]
     spelling = text
     while (folded := _fold(spelling)) != spelling:
         spelling = folded

@@ -6,6 +6,7 @@ Links that differ only in an amount of their own and in whose code they bring sh
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from flask import render_template
 
@@ -29,7 +30,7 @@ PLAIN_CODE = re.compile("[0-9A-Z]+")
 OWN = "own"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Link:
     """What a link asks for, with the code that it names, if there is one.
 
@@ -46,7 +47,7 @@ class Link:
             return not self.query.code
         return bool(PLAIN_CODE.fullmatch(self.code.code))
 
-    @property
+    @cached_property
     def kind(self) -> tuple[FormQuery, str]:
         terms = repr(replace(self.code, code="", display="")) if self.code else ""
         return replace(self.query, amount="", code=""), terms
