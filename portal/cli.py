@@ -82,7 +82,7 @@ def worker(name: str) -> None:
 
     settings = load_settings()
     set_up_logging(settings.log_format)
-    run_worker(make_services(settings), name=name)
+    run_worker(make_services(settings, is_background=True), name=name)
 
 
 @main.command()
@@ -206,10 +206,10 @@ def reconcile(*, check: bool) -> None:
         check_books()
         return
     from portal.commands.installation import make_services
-    from portal.payments.providers import ProviderRefused, ProviderUnavailable
+    from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
     from portal.payments.unanswered import settle_unanswered
 
-    services = make_services(load_settings())
+    services = make_services(load_settings(), is_background=True)
     providers = list(services.providers)
     if not providers:
         raise click.ClickException(
@@ -219,6 +219,8 @@ def reconcile(*, check: bool) -> None:
         try:
             found = provider.compare(services)
             settled = settle_unanswered(services, provider)
+        except ProviderBusy as error:
+            raise click.ClickException(f"{provider.title} {error}; run this again then.") from None
         except (ProviderUnavailable, ProviderRefused) as error:
             raise click.ClickException(
                 f"{provider.title} did not answer ({error}); try again later."

@@ -239,9 +239,16 @@ def count_up(session: Session, model: type[Base], counter: str, first: Document)
 
     The row stays locked until the transaction ends.
     """
-    dialect = _line_of(session).dialect.name
-    (row,) = ask(session, _counting(dialect, model, counter), first).rows()
-    return int(row[0])
+    [count] = count_each(session, model, counter, first)
+    return count
+
+
+def count_each(session: Session, model: type[Base], counter: str, *firsts: Document) -> list[int]:
+    """The same for several rows, of which no two are the same: their new counts, in that order."""
+    statement = _counting(_line_of(session).dialect.name, model, counter)
+    with pipelined(session):
+        answer = ask(session, statement, *firsts)
+    return [int(row[0]) for row in answer.rows()]
 
 
 @cache

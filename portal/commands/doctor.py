@@ -19,7 +19,7 @@ from portal.gifts.queries import list_regions
 from portal.jobs.promising import DEAD_AFTER, Worker
 from portal.jobs.queue import count_failed, find_next_due
 from portal.payments.models import EventState, StripeEvent
-from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
+from portal.payments.stripe.gateway import Gateway, StripeBusy, StripeRefused, StripeUnavailable
 from portal.proxies import UNKNOWN_PROXY
 from portal.regions.queries import load_catalogue
 from portal.regions.workable import Lack, list_lacks, means_of, narrow
@@ -168,6 +168,8 @@ def _examine_stripe(settings: Settings) -> Finding:
         return Finding("stripe", False, "PORTAL_STRIPE_SECRET_KEY is empty: no card can be taken")
     try:
         account = Gateway(settings).check_account()
+    except StripeBusy as error:
+        return Finding("stripe", False, f"Stripe {error}: run this again then")
     except (StripeUnavailable, StripeRefused) as error:
         return Finding("stripe", False, f"the key did not work ({error})")
     return Finding("stripe", True, f"{account}, {'live' if settings.is_live else 'test'} mode")

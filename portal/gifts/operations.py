@@ -55,11 +55,17 @@ def add_gift(
     fingerprint: str | None = None,
     origin: str | None = None,
     is_unattributed: bool = False,
+    reference: str | None = None,
+    applied: str | None = None,
 ) -> Gift:
-    """Keep a promise to give: a pending gift with its first event."""
+    """Keep a promise to give: a pending gift with its first events.
+
+    `reference` is one that no gift has, where its finder looked; `applied` the code whose terms
+    hold, where its history is to tell.
+    """
     gift = Gift(
         token=make_token(),
-        reference=free_reference(act.session),
+        reference=reference or free_reference(act.session),
         origin=origin,
         is_unattributed=is_unattributed,
         plan_id=plan_id,
@@ -95,15 +101,24 @@ def add_gift(
     )
     act.session.add(gift)
     act.session.flush()
-    keep_words(act.session, gift)
-    record_event(act, gift, EventKind.STARTED, actor="donor")
+    add_words(act.session, gift)
+    events = [event_row(act, gift, EventKind.STARTED, actor="donor")]
+    if applied:
+        data = {"code": applied}
+        events.append(event_row(act, gift, EventKind.CODE_APPLIED, actor="system", data=data))
+    add(act.session, GiftEvent, *events)
     return gift
 
 
 def keep_words(session: Session, gift: Gift) -> None:
     """Let a gift be found by its donor's name and address as they are now."""
-    words = list_words(gift.first_name, gift.last_name, gift.email)
     session.execute(sa.delete(table_of(GiftWord)).where(table_of(GiftWord).c.gift_id == gift.id))
+    add_words(session, gift)
+
+
+def add_words(session: Session, gift: Gift) -> None:
+    """The same for one that has none yet."""
+    words = list_words(gift.first_name, gift.last_name, gift.email)
     if words:
         session.execute(_ADD_WORDS, [{"word": word, "gift_id": gift.id} for word in words])
 
@@ -131,7 +146,22 @@ def record_event(
     data: Document | None = None,
 ) -> None:
     """Add a line to a gift's history."""
-    row = {
+    row = event_row(act, gift, kind, actor=actor, why=why, evidence_id=evidence_id, data=data)
+    add(act.session, GiftEvent, row)
+
+
+def event_row(
+    act: Act,
+    gift: Gift,
+    kind: EventKind,
+    *,
+    actor: str | None = None,
+    why: str = "",
+    evidence_id: int | None = None,
+    data: Document | None = None,
+) -> Document:
+    """One line of a gift's history as its row, to be added with others."""
+    return {
         "gift_id": gift.id,
         "evidence_id": evidence_id,
         "kind": kind,
@@ -141,7 +171,6 @@ def record_event(
         "why": clean_line(why),
         "data": data or {},
     }
-    add(act.session, GiftEvent, row)
 
 
 def add_plan(act: Act, donor_id: int, money: Money) -> Plan:

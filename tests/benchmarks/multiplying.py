@@ -1,4 +1,4 @@
-"""Ten million gifts in minutes: a million seeded ones, copied within PostgreSQL.
+"""Ten million gifts in minutes: a hundred thousand seeded ones, copied within PostgreSQL.
 
 Each copy has ids, tokens and keys of its own; all else repeats. Indexes, foreign keys and
 triggers are taken off meanwhile and laid again at the end, which is most of the work.

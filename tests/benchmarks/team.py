@@ -19,7 +19,7 @@ from tests.benchmarks.multiplying import multiply
 from tests.workplace import make_workplace
 
 # More than these are copies of them, where the database can make some.
-SEEDED = 1_000_000
+SEEDED = 100_000
 EMAIL, PASSWORD = "bench@staff.example", "correct horse battery staple"
 
 

@@ -440,7 +440,7 @@ def test_letters_and_consents_of_before_are_linked(database: Database) -> None:
         act, gift = act_in(session, NOW), session.get_one(Gift, gift_id)
         donor = find_or_add_donor(act, gift.email)
         for source in (f"gift {gift.reference}", "gift of another", "a stall"):
-            record_news_consent(act, donor, wording="News", locale="en", source=source)
+            record_news_consent(act, donor.id, wording="News", locale="en", source=source)
         for key, sent_at in (("sent", NOW), ("waiting", None)):
             letter = {"message": "receipt", "recipient": "a@b", "subject": "x", "locale": "en"}
             session.add(Email(key=key, created_at=NOW, sent_at=sent_at, **letter))
