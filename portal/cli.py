@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from portal import __version__
+from portal.commands.backup import backup, restore
 from portal.commands.regions import regions
 from portal.commands.statements import check_books, statements
 from portal.settings import Settings, SettingsError, load_settings
@@ -32,7 +33,9 @@ def main() -> None:
     """
 
 
+main.add_command(backup)
 main.add_command(regions)
+main.add_command(restore)
 main.add_command(statements)
 
 
