@@ -1,0 +1,107 @@
+"""What ships under `deploy/` names commands, settings and figures that there are, and holds."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from flask.testing import FlaskClient
+
+from portal.cli import main
+from portal.settings import Settings
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+UNITS = sorted((DEPLOY / "systemd").iterdir())
+FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
+COMPOSE = yaml.safe_load((DEPLOY / "container" / "compose.yaml").read_text())
+ALERTS = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())
+
+
+def parse(words: list[str]) -> None:
+    """As `portal` would read them; what it doesn't know it says."""
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        name, *words = words
+        found = command.get_command(click.Context(command), name)
+        assert found is not None, name
+        command = found
+    command.make_context(None, words)
+
+
+def list_commands() -> Iterator[str]:
+    for path in FILES:
+        yield from re.findall(r"/bin/portal ([^'\n]+)", path.read_text())
+
+
+@pytest.mark.parametrize("line", sorted(set(list_commands())))
+def test_a_command_is_one_of_ours(line: str) -> None:
+    parse(shlex.split(line.replace("$(date +%%F-%%H%%M%%S)", "now").replace("%i", "1")))
+
+
+@pytest.mark.parametrize("name", ["upgrade", "worker"])
+def test_a_container_runs_a_command_of_ours(name: str) -> None:
+    parse(COMPOSE["services"][name]["command"])
+
+
+def test_a_containers_own_command_is_one_of_ours() -> None:
+    text = (DEPLOY / "container" / "Containerfile").read_text()
+    found = re.search(r"^CMD (.*)$", text, re.MULTILINE)
+    assert found
+    parse(yaml.safe_load(found[1]))
+
+
+def test_settings_are_those_there_are() -> None:
+    own = {"PORTAL_HOST", "PORTAL_UPSTREAM"}
+    known = {f"PORTAL_{name.upper()}" for name in Settings.model_fields}
+    for path in FILES:
+        named = set(re.findall(r"PORTAL_[A-Z_]+[A-Z]", path.read_text()))
+        assert named - own <= known, path.name
+
+
+def test_alerts_ask_for_figures_that_there_are(client: FlaskClient) -> None:
+    given = client.get("/metrics").text
+    states = set(re.findall(r'(\w+)\{(?:state|status)="(\w+)"\}', given))
+    for rule in ALERTS["groups"][0]["rules"]:
+        asked = set(re.findall(r"portal_\w+", rule["expr"]))
+        assert all(f"\n{name}" in given for name in asked), rule["alert"]
+        wanted = set(re.findall(r'(portal_\w+)\{(?:state|status)="(\w+)"\}', rule["expr"]))
+        assert wanted <= states, rule["alert"]
+
+
+def test_what_is_copied_into_a_container_is_there() -> None:
+    text = (DEPLOY / "container" / "Containerfile").read_text()
+    for line in re.findall(r"^COPY (.*)$", text, re.MULTILINE):
+        *sources, _ = line.split()
+        assert all((DEPLOY.parent / source).exists() for source in sources), line
+
+
+def test_services_of_the_containers_wait_for_those_there_are() -> None:
+    services: dict[str, Any] = COMPOSE["services"]
+    for service in services.values():
+        assert set(service.get("depends_on", {})) <= set(services)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    for unit in UNITS:
+        text = unit.read_text().replace("/opt/portal/bin/portal", sys.executable)
+        (tmp_path / unit.name).write_text(text)
+    names = [str(tmp_path / unit.name.replace("@", "@1")) for unit in UNITS]
+    for unit in UNITS:
+        if "@" in unit.name:
+            shutil.copy(tmp_path / unit.name, tmp_path / unit.name.replace("@", "@1"))
+    ran = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in ran.stderr.splitlines() if str(tmp_path) in line or "portal" in line]
+    assert (ran.returncode, said) == (0, [])
