@@ -211,3 +211,6 @@ def test_formats_for_the_reader() -> None:
     assert format_money(Money(7550, "CAD"), "en_CA") == "$75.50"
     assert format_money(Money(7550, "CAD"), "fr_CA") == "75,50\xa0$"
     assert format_money(Money(5000, "JPY"), "en") == "¥5,000"
+    assert format_money(Money(92_501_525, "NGN"), "en_CA") == "NGN\xa0925,015.25"
+    assert format_money(Money(92_501_525, "NGN"), "de") == "925.015,25\xa0NGN"
+    assert format_money(Money(-5000, "ZAR"), "en") == "-ZAR\xa050.00"
