@@ -47,7 +47,7 @@ def seeded(ground: Ground, engine: str, gifts: int) -> str:
 
 def _fingerprint() -> str:
     """Changes with whatever decides what the seeded tables hold."""
-    files = [*sorted((MIGRATIONS / "versions").glob("*.py")), PACKAGE / "seed.py"]
+    files = [*sorted((MIGRATIONS / "versions").glob("*.py")), PACKAGE / "commands/seed.py"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
 
 
