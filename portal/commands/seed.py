@@ -18,6 +18,7 @@ from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry
 from portal.gifts.operations import fold_name, make_token
 from portal.gifts.references import ALPHABET, LENGTH, check_character, group
 from portal.gifts.words import list_words
+from portal.payments.books import recount_days
 from portal.regions.catalogue import Catalogue, Region
 from portal.services import Act, Services
 
@@ -69,6 +70,7 @@ def seed_gifts(services: Services, count: int, progress: Callable[[int], Any]) -
             _insert(session, rows)
         progress(len(numbers))
     _advance_sequences(services)
+    recount_days(services)
 
 
 def _moment(now: datetime, number: int, count: int) -> datetime:

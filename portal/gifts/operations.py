@@ -13,6 +13,7 @@ from portal.clock import day_in
 from portal.codes.terms import Pledge
 from portal.database import Document, insert_new, table_of
 from portal.donors.details import DonorDetails
+from portal.gifts.day_sums import keep_days
 from portal.gifts.evidence import Claim
 from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import AFTER_PAYMENT, EventKind, FactKind, Standing, Status, weigh
@@ -207,8 +208,10 @@ def book_claims(act: Act, gift: Gift, claims: Sequence[Claim], *, timezone: str 
     fresh = [(claim, evidence_id) for claim, evidence_id in stored if evidence_id is not None]
     if not fresh:
         return Booked(gift, (), before, before)
-    standing = weigh(gift.amount_minor, list_facts(act.session, gift.id))
+    facts = list_facts(act.session, gift.id)
+    standing = weigh(gift.amount_minor, facts)
     _post(act, gift, fresh)
+    keep_days(act.session, gift, facts, [claim.as_fact() for claim, _ in fresh], timezone)
     _update(act.session, gift, standing, [claim for claim, _ in fresh], timezone)
     for claim, evidence_id in fresh:
         record_event(

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from typing import Any
 
@@ -14,7 +13,6 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
 from portal.mail.outbox import WORRYING_TRIES, Email, LetterKind
-from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.statements.models import StatementFile
 from portal.payments.statements.queries import Line, list_gift_lines
@@ -170,22 +168,6 @@ def _ids(subjects: Collection[str], kind: str) -> set[int]:
     """The numbers of those subjects that are of a kind."""
     parts = (one.partition(":") for one in subjects)
     return {int(which) for found, _, which in parts if found == kind and which.isdecimal()}
-
-
-def sum_received(
-    session: Session, currencies: Sequence[str], first: date, last: date
-) -> list[Money]:
-    """What came in on these days, each gift by its issuer's calendar, by currency.
-
-    Read from one index, one stretch a currency.
-    """
-    rows = session.execute(
-        sa.select(Gift.currency, sa.func.sum(Gift.paid_minor))
-        .where(Gift.currency.in_(currencies), Gift.received_on.between(first, last))
-        .group_by(Gift.currency)
-        .order_by(Gift.currency)
-    )
-    return [Money(int(minor), currency) for currency, minor in rows]
 
 
 def count_by_status(session: Session, statuses: Sequence[Status]) -> dict[Status, int]:
