@@ -1,6 +1,7 @@
 """The triggers that keep rows as they are, written once for both engines.
 
 Constraints can't forbid a change, so triggers do: whatever the code does, what was booked stays.
+By triggers, too, a narrow table follows a wide one (`op.mirror_rows`, `op.unmirror_rows`).
 A revision says what it guards, by `op.guard_rows` and `op.unguard_rows`; how that is said in SQL
 stands here alone, and never changes, since it is part of every revision that used it (a test
 knows the triggers by heart). Another way of guarding is another operation beside these. A
@@ -8,6 +9,8 @@ migration that lays one of these tables anew on SQLite must lay its triggers aga
 
 Operations of one's own are https://alembic.sqlalchemy.org/en/latest/api/operations.html#operation-plugins
 """
+
+# ruff: noqa: S608 - the names in these statements are the revisions' own
 
 import sqlalchemy as sa
 from alembic.operations import MigrateOperation, Operations
@@ -79,4 +82,105 @@ def _write_postgresql(name: str, table: str, operation: str, condition: str, say
     END $$;
     CREATE TRIGGER {name} BEFORE {operation} ON {table}
       FOR EACH ROW EXECUTE FUNCTION {name}()
+    """
+
+
+@Operations.register_operation("mirror_rows")
+@Operations.register_operation("unmirror_rows")
+class Mirrors(MigrateOperation):
+    """A narrow table that has some columns of each row of another, kept by triggers."""
+
+    @classmethod
+    def mirror_rows(
+        cls,
+        operations: Operations,
+        table: str,
+        mirror: str,
+        key: str,
+        groups: tuple[tuple[str, ...], ...],
+    ) -> None:
+        """Let `mirror` follow `table` from now on, its column `key` being the row's id.
+
+        The columns come in groups of those that change together: an update on SQLite writes
+        every index that has a column which it names. Takes a lock that writers of `table` wait
+        for.
+        """
+        write = _mirror_sqlite if _is_sqlite(operations) else _mirror_postgresql
+        for statement in write(table, mirror, key, groups):
+            operations.execute(sa.text(statement.replace(":", r"\:")))
+
+    @classmethod
+    def unmirror_rows(
+        cls, operations: Operations, table: str, mirror: str, groups: tuple[tuple[str, ...], ...]
+    ) -> None:
+        """Leave `mirror` as it is."""
+        for end in ("insert", "delete", *(f"update_{at}" for at in range(len(groups)))):
+            if _is_sqlite(operations):
+                operations.execute(f"DROP TRIGGER {mirror}_{end}")
+            else:
+                operations.execute(f"DROP TRIGGER {mirror}_{end} ON {table}")
+                operations.execute(f"DROP FUNCTION {mirror}_{end}()")
+
+
+def _is_sqlite(operations: Operations) -> bool:
+    return operations.get_bind().dialect.name == "sqlite"
+
+
+def _mirror_sqlite(
+    table: str, mirror: str, key: str, groups: tuple[tuple[str, ...], ...]
+) -> list[str]:
+    names = [name for group in groups for name in group]
+    values = ", ".join(f"NEW.{name}" for name in names)
+    return [
+        f"CREATE TRIGGER {mirror}_insert AFTER INSERT ON {table} FOR EACH ROW BEGIN"
+        f" INSERT INTO {mirror} ({key}, {', '.join(names)}) VALUES (NEW.id, {values}); END",
+        f"CREATE TRIGGER {mirror}_delete AFTER DELETE ON {table} FOR EACH ROW BEGIN"
+        f" DELETE FROM {mirror} WHERE {key} = OLD.id; END",
+        *(
+            f"CREATE TRIGGER {mirror}_update_{at} AFTER UPDATE OF {', '.join(group)} ON {table}"
+            f" FOR EACH ROW WHEN {_compare(group, True)} BEGIN"
+            f" UPDATE {mirror} SET {_taken_over(group)} WHERE {key} = NEW.id; END"
+            for at, group in enumerate(groups)
+        ),
+    ]
+
+
+def _mirror_postgresql(
+    table: str, mirror: str, key: str, groups: tuple[tuple[str, ...], ...]
+) -> list[str]:
+    """Rows that come together are mirrored together, as when many are loaded."""
+    names = ", ".join(name for group in groups for name in group)
+    found = [
+        _trigger(
+            f"{mirror}_insert",
+            f"INSERT INTO {mirror} ({key}, {names}) SELECT id, {names} FROM added",
+            f"INSERT ON {table} REFERENCING NEW TABLE AS added FOR EACH STATEMENT",
+        ),
+        _trigger(
+            f"{mirror}_delete",
+            f"DELETE FROM {mirror} WHERE {key} = OLD.id",
+            f"DELETE ON {table} FOR EACH ROW",
+        ),
+    ]
+    for at, group in enumerate(groups):
+        differs = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in group)
+        found.append(
+            _trigger(
+                f"{mirror}_update_{at}",
+                f"UPDATE {mirror} SET {_taken_over(group)} WHERE {key} = NEW.id",
+                f"UPDATE ON {table} FOR EACH ROW WHEN ({differs})",
+            )
+        )
+    return found
+
+
+def _taken_over(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} = NEW.{name}" for name in names)
+
+
+def _trigger(name: str, does: str, after: str) -> str:
+    return f"""
+    CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN {does}; RETURN NULL; END $$;
+    CREATE TRIGGER {name} AFTER {after} EXECUTE FUNCTION {name}()
     """

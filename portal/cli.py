@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 
 from portal import __version__
+from portal.commands.backup import backup, restore
+from portal.commands.regions import regions
 from portal.commands.statements import check_books, recount_books, statements
 from portal.settings import Settings, SettingsError, load_settings
 
@@ -31,6 +33,9 @@ def main() -> None:
     """
 
 
+main.add_command(backup)
+main.add_command(regions)
+main.add_command(restore)
 main.add_command(statements)
 
 
@@ -80,7 +85,7 @@ def worker(name: str) -> None:
 
     settings = load_settings()
     set_up_logging(settings.log_format)
-    run_worker(make_services(settings), name=name)
+    run_worker(make_services(settings, is_background=True), name=name)
 
 
 @main.command()
@@ -209,10 +214,10 @@ def reconcile(*, check: bool, recount: bool) -> None:
     if check or recount:
         return
     from portal.commands.installation import make_services
-    from portal.payments.providers import ProviderRefused, ProviderUnavailable
+    from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
     from portal.payments.unanswered import settle_unanswered
 
-    services = make_services(load_settings())
+    services = make_services(load_settings(), is_background=True)
     providers = list(services.providers)
     if not providers:
         raise click.ClickException(
@@ -222,6 +227,8 @@ def reconcile(*, check: bool, recount: bool) -> None:
         try:
             found = provider.compare(services)
             settled = settle_unanswered(services, provider)
+        except ProviderBusy as error:
+            raise click.ClickException(f"{provider.title} {error}; run this again then.") from None
         except (ProviderUnavailable, ProviderRefused) as error:
             raise click.ClickException(
                 f"{provider.title} did not answer ({error}); try again later."

@@ -5,12 +5,14 @@ Who is counted is kept only as a keyed hash; windows are fixed and old ones are 
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Base, count_on
+from portal.database import Base, Document
+from portal.driver import count_each
 
 
 class RateCount(Base):
@@ -25,18 +27,39 @@ class RateCount(Base):
     ends_at: Mapped[datetime] = mapped_column(index=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`who` may do something of `bucket` so often (`most`) in a window of `seconds`."""
+
+    bucket: str
+    who: str
+    most: int
+    seconds: int
+
+
 def hit(
     session: Session, bucket: str, who: str, *, limit: int, seconds: int, now: datetime
 ) -> bool:
     """Count one more; whether `who` is still within `limit` a window of `seconds`."""
-    first = {
-        "bucket": bucket,
-        "who": who,
-        "window": int(now.timestamp()) // seconds,
+    [is_within] = hit_all(session, Limit(bucket, who, limit, seconds), now=now)
+    return is_within
+
+
+def hit_all(session: Session, *limits: Limit, now: datetime) -> list[bool]:
+    """Count one more for each, of which no two are the same; whether each is still within it."""
+    rows = [_first(limit, now) for limit in limits]
+    counts = count_each(session, RateCount, "count", *rows)
+    return [count <= limit.most for count, limit in zip(counts, limits, strict=True)]
+
+
+def _first(limit: Limit, now: datetime) -> Document:
+    return {
+        "bucket": limit.bucket,
+        "who": limit.who,
+        "window": int(now.timestamp()) // limit.seconds,
         "count": 1,
-        "ends_at": now + timedelta(seconds=seconds),
+        "ends_at": now + timedelta(seconds=limit.seconds),
     }
-    return count_on(session, RateCount, "count", first) <= limit
 
 
 def count(session: Session, bucket: str, who: str, *, seconds: int, now: datetime) -> int:

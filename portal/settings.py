@@ -43,6 +43,16 @@ class Settings(BaseSettings):
     stripe_api_base: str = Field(
         default=STRIPE_API, description="Stripe's address; the sandbox's for a trial."
     )
+    stripe_requests: int = Field(
+        default=100,
+        ge=5,
+        description="Requests a second that Stripe takes from this machine; with several, a share.",
+    )
+    stripe_requests_by_endpoint: int = Field(
+        default=25,
+        ge=5,
+        description="The same for one endpoint; beyond it donors wait on a page of their own.",
+    )
     mail_url: str = Field(
         default="", description="`smtp://user:password@host:587` or `smtps://…`; empty: no mail."
     )

@@ -6,7 +6,7 @@ PostgreSQL nothing is locked but the new tables; the ledger is read through, som
 each million.
 
 Revision ID: 20261127_day_sums
-Revises: 20261127_needed_regions
+Revises: 20261127_gift_standing
 """
 
 import json
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261127_day_sums"
-down_revision = "20261127_needed_regions"
+down_revision = "20261127_gift_standing"
 branch_labels = None
 depends_on = None
 

@@ -30,7 +30,7 @@ def stripe() -> tuple[Response, int]:
     envelope = read_envelope(event, utc_now())
     if envelope.api_version != API_VERSION:
         log.warning("webhook_version", version=envelope.api_version, expected=API_VERSION)
-    outcome = receive_event(services(), event, livemode=gateway.livemode)
+    outcome = receive_event(services(), envelope, livemode=gateway.livemode)
     log.info("webhook", type=envelope.type, state=outcome.state, gift_id=outcome.gift_id)
     return _answer(outcome.state), 200
 

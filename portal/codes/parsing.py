@@ -38,6 +38,8 @@ def normalise_code(text: str) -> str:
 
     Real codes have at most 32, so that a cut text never equals one.
     """
+    if text.isascii() and text.isalnum():
+        return text.upper()[:LONGEST_INPUT]
     spelling = text
     while (folded := _fold(spelling)) != spelling:
         spelling = folded
@@ -122,11 +124,7 @@ def parse_code(
         raise CodeError(f"{display}: code: has 1 to {LONGEST_CODE} characters")
     if starts_at and ends_at and starts_at >= ends_at:
         raise CodeError(f"{display}: ends_at: is after starts_at")
-    try:
-        terms = ADAPTER.validate_python(document)
-    except ValidationError as error:
-        fault = next(list_faults(error, document))
-        raise CodeError(fault.tell(display)) from error
+    terms = _read_terms(display, document)
     return Code(
         code=code,
         display=display,
@@ -138,3 +136,23 @@ def parse_code(
         active=active,
         **terms,
     )
+
+
+def _read_terms(display: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document says. A campaign's codes, one a person, say the same: it is read once."""
+    said = repr(document)
+    terms = _READ.get(said)
+    if terms is None:
+        try:
+            terms = ADAPTER.validate_python(document)
+        except ValidationError as error:
+            fault = next(list_faults(error, document))
+            raise CodeError(fault.tell(display)) from error
+        if len(_READ) >= MOST_READ:
+            _READ.clear()
+        _READ[said] = terms
+    return terms
+
+
+MOST_READ = 256
+_READ: dict[str, dict[str, Any]] = {}

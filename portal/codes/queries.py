@@ -1,11 +1,14 @@
 """Finding codes."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.codes.models import CodeRecord, Partner
 from portal.codes.parsing import normalise_code, parse_code
 from portal.codes.terms import Code
+from portal.database import Database, table_of
 
 
 def find_code(session: Session, text: str) -> Code | None:
@@ -17,6 +20,27 @@ def find_code(session: Session, text: str) -> Code | None:
     return _as_code(*row) if row else None
 
 
+def fetch_code(database: Database, text: str) -> Code | None:
+    """The same in a transaction of its own, for the path of every visitor."""
+    wanted = normalise_code(text)
+    row = database.fetch_one(_FETCH, {"wanted": wanted}) if wanted else None
+    return _as_code(row, row) if row else None
+
+
+def with_code(statement: sa.Select[Any]) -> sa.Select[Any]:
+    """A statement of one row that also brings the code `:wanted`, to be read by `read_code`."""
+    return (
+        statement.add_columns(*_COLUMNS)
+        .outerjoin(_CODES, _CODES.c.code == sa.bindparam("wanted"))
+        .outerjoin(_PARTNERS, _CODES.c.partner_id == _PARTNERS.c.id)
+    )
+
+
+def read_code(row: Any) -> Code | None:
+    """The code in a row of such a statement; None where there is no such code."""
+    return _as_code(row, row) if row.display is not None else None
+
+
 def list_codes(session: Session) -> list[Code]:
     """All codes, by their spelling."""
     return [_as_code(*row) for row in session.execute(_SELECT.order_by(CodeRecord.code))]
@@ -25,13 +49,33 @@ def list_codes(session: Session) -> list[Code]:
 _SELECT = sa.select(CodeRecord, Partner).outerjoin(Partner, CodeRecord.partner_id == Partner.id)
 
 
-def _as_code(record: CodeRecord, partner: Partner | None) -> Code:
+_CODES, _PARTNERS = table_of(CodeRecord), table_of(Partner)
+# The names of a code and its partner don't meet.
+_COLUMNS = (
+    _CODES.c.display,
+    _CODES.c.document,
+    _CODES.c.kind,
+    _CODES.c.starts_at,
+    _CODES.c.ends_at,
+    _CODES.c.active,
+    _PARTNERS.c.key,
+    _PARTNERS.c.name,
+)
+_FETCH = (
+    sa.select(*_COLUMNS)
+    .select_from(_CODES.outerjoin(_PARTNERS, _CODES.c.partner_id == _PARTNERS.c.id))
+    .where(_CODES.c.code == sa.bindparam("wanted"))
+)
+
+
+def _as_code(record: Any, partner: Any) -> Code:
+    """The code of two records, or of one row that has the columns of both."""
     return parse_code(
         record.display,
         record.document,
         kind=record.kind,
-        partner=partner.key if partner else None,
-        partner_name=partner.name if partner else "",
+        partner=partner.key if partner is not None else None,
+        partner_name=(partner.name or "") if partner is not None else "",
         starts_at=record.starts_at,
         ends_at=record.ends_at,
         active=record.active,

@@ -19,7 +19,7 @@ from portal.gifts.queries import list_regions
 from portal.jobs.promising import DEAD_AFTER, Worker
 from portal.jobs.queue import count_failed, find_next_due
 from portal.payments.models import EventState, StripeEvent
-from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
+from portal.payments.stripe.gateway import Gateway, StripeBusy, StripeRefused, StripeUnavailable
 from portal.proxies import UNKNOWN_PROXY
 from portal.regions.queries import load_catalogue
 from portal.regions.workable import Lack, list_lacks, means_of, narrow
@@ -135,8 +135,8 @@ def _examine_events(database: Database) -> Finding:
 
 
 LACKS = {
-    Lack.OWN_REGION: "the regions are samples; put your own files into a folder, set "
-    "PORTAL_REGIONS and run portal db upgrade",
+    Lack.OWN_REGION: "the regions are samples; make them yours by portal regions export --own "
+    "and portal regions import",
     Lack.PROVIDER: "nobody who takes them is set up; for Stripe, PORTAL_STRIPE_SECRET_KEY is empty",
     Lack.MONTHLY: "who takes them charges nothing every month: offer them once only",
     Lack.RECIPIENT: "no recipient or account is set",
@@ -168,6 +168,8 @@ def _examine_stripe(settings: Settings) -> Finding:
         return Finding("stripe", False, "PORTAL_STRIPE_SECRET_KEY is empty: no card can be taken")
     try:
         account = Gateway(settings).check_account()
+    except StripeBusy as error:
+        return Finding("stripe", False, f"Stripe {error}: run this again then")
     except (StripeUnavailable, StripeRefused) as error:
         return Finding("stripe", False, f"the key did not work ({error})")
     return Finding("stripe", True, f"{account}, {'live' if settings.is_live else 'test'} mode")

@@ -33,17 +33,24 @@ def prepare(settings: Settings) -> None:
     database.close()
 
 
-def make_providers(settings: Settings) -> Providers:
-    """Everybody who can take payments for us, set up or not."""
-    return Providers(Stripe(Gateway(settings)))
+def make_providers(settings: Settings, *, is_background: bool = False) -> Providers:
+    """Everybody who can take payments for us, set up or not.
+
+    In the background their requests wait for donors'.
+    """
+    return Providers(Stripe(Gateway(settings, is_background=is_background)))
 
 
 def make_services(
-    settings: Settings, clock: Clock | None = None, *, pool_size: int = POOL_SIZE
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    pool_size: int = POOL_SIZE,
+    is_background: bool = False,
 ) -> Services:
     """What the web, the worker and the commands work with."""
     database = Database(settings.database_url, pool_size=pool_size)
-    providers = make_providers(settings)
+    providers = make_providers(settings, is_background=is_background)
     return Services(
         settings=settings,
         database=database,

@@ -1,16 +1,20 @@
 """Made-up gifts for a demo: booked like real ones, with ledger and history, in bulk."""
 
+import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from psycopg import sql
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from portal.clock import day_in
-from portal.database import table_of
+from portal.database import Document, table_of
 from portal.donors.models import Donor
 from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import Fact, FactKind, Status
@@ -59,18 +63,24 @@ def seed_gifts(services: Services, count: int, progress: Callable[[int], Any]) -
     catalogue = services.catalogue
     with services.write() as act:
         donors = _add_donors(act, min(count, 500))
-        last = act.session.scalar(sa.select(sa.func.max(Gift.id))) or 0
+        last = _last(act, Gift.id)
+        evidence_ids = itertools.count(_last(act, Evidence.id) + 1)
     todo = iter(range(count))
     while numbers := list(islice(todo, BATCH)):
         rows = [
             _gift_row(chance, catalogue, donors, last + number + 1, _moment(now, number, count))
             for number in numbers
         ]
+        batch = _Batch.of(rows, evidence_ids)
         with services.database.write() as session:
-            _insert(session, rows)
+            batch.write(session)
         progress(len(numbers))
     _advance_sequences(services)
     recount_days(services)
+
+
+def _last(act: Act, column: InstrumentedAttribute[int]) -> int:
+    return act.session.scalar(sa.select(sa.func.max(column))) or 0
 
 
 def _moment(now: datetime, number: int, count: int) -> datetime:
@@ -97,7 +107,7 @@ def _add_donors(act: Act, count: int) -> list[_Donor]:
     return people
 
 
-_UNSAID: dict[str, Any] = {
+_UNSAID: Document = {
     "partner": None,
     "frequency": "once",
     "cover_minor": 0,
@@ -110,7 +120,7 @@ _UNSAID: dict[str, Any] = {
 
 def _gift_row(
     chance: random.Random, catalogue: Catalogue, donors: list[_Donor], number: int, at: datetime
-) -> dict[str, Any]:
+) -> Document:
     region: Region = chance.choice(list(catalogue.regions.values()))
     currency = chance.choice(region.currencies)
     mode = chance.choice(region.offered)
@@ -130,12 +140,12 @@ def _gift_row(
     }
 
 
-def _marks_of(number: int) -> dict[str, Any]:
+def _marks_of(number: int) -> Document:
     """By what a gift is known."""
     return {"id": number, "token": make_token(), "reference": reference_of(number)}
 
 
-def _names_of(donor: _Donor) -> dict[str, Any]:
+def _names_of(donor: _Donor) -> Document:
     donor_id, first, last, email = donor
     return {
         "donor_id": donor_id,
@@ -147,9 +157,7 @@ def _names_of(donor: _Donor) -> dict[str, Any]:
     }
 
 
-def _fate(
-    chance: random.Random, region: Region, presets: Sequence[int], at: datetime
-) -> dict[str, Any]:
+def _fate(chance: random.Random, region: Region, presets: Sequence[int], at: datetime) -> Document:
     """What became of a gift that was begun at `at`, with its amount."""
     statuses, weights = zip(*FATES, strict=True)
     status: Status = chance.choices(statuses, weights)[0]
@@ -176,45 +184,80 @@ def reference_of(number: int) -> str:
     return group(body + check_character(body))
 
 
-def _insert(session: Session, gifts: list[dict[str, Any]]) -> None:
-    """A batch with its evidence, ledger and history."""
-    # Tables, not models: the unit of work would sort the rows by which values they lack.
-    session.execute(sa.insert(table_of(Gift)), gifts)
-    words = [
-        {"word": word, "gift_id": gift["id"]}
-        for gift in gifts
-        for word in list_words(gift["first_name"], gift["last_name"], gift["email"])
-    ]
-    session.execute(sa.insert(table_of(GiftWord)), words)
-    evidence = [row for gift in gifts for row in _evidence_rows(gift)]
-    if evidence:
-        _insert_evidence(session, evidence, {gift["id"]: gift for gift in gifts})
+@dataclass
+class _Batch:
+    """Gifts with all that follows from them, a list of rows a table, numbered by us."""
+
+    gifts: list[Document]
+    words: list[Document] = field(default_factory=list)
+    evidence: list[Document] = field(default_factory=list)
+    ledger: list[Document] = field(default_factory=list)
+    events: list[Document] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, gifts: list[Document], evidence_ids: Iterator[int]) -> "_Batch":
+        batch = cls(gifts)
+        for gift in gifts:
+            names = list_words(gift["first_name"], gift["last_name"], gift["email"])
+            batch.words += [{"word": word, "gift_id": gift["id"]} for word in names]
+            for evidence in _evidence_rows(gift, evidence_ids):
+                batch.evidence.append(evidence)
+                batch.ledger += _ledger_rows(gift, evidence)
+                batch.events.append(_event_row(gift, evidence))
+        return batch
+
+    def write(self, session: Session) -> None:
+        tables = (Gift, GiftWord, Evidence, LedgerEntry, GiftEvent)
+        lists = (self.gifts, self.words, self.evidence, self.ledger, self.events)
+        for model, rows in zip(tables, lists, strict=True):
+            # Tables, not models: the unit of work would sort the rows by which values they lack.
+            if rows:
+                _add_rows(session, table_of(model), rows)
 
 
-def _insert_evidence(
-    session: Session, evidence: list[dict[str, Any]], gifts: dict[int, dict[str, Any]]
-) -> None:
-    """Evidence with what follows from it: the ledger, and the story."""
-    ids = session.scalars(
-        sa.insert(table_of(Evidence)).returning(_EVIDENCE_ID, sort_by_parameter_order=True),
-        evidence,
-    ).all()
-    pairs = list(zip(evidence, ids, strict=True))
-    ledger = [row for proof, key in pairs for row in _ledger_rows(gifts, proof, key)]
-    session.execute(sa.insert(table_of(LedgerEntry)), ledger)
-    events = [_event_row(gifts, proof, key) for proof, key in pairs]
-    session.execute(sa.insert(table_of(GiftEvent)), events)
+def _add_rows(session: Session, table: sa.Table, rows: list[Document]) -> None:
+    """Rows that all name the same columns, on PostgreSQL by its COPY: three times as quick."""
+    if session.get_bind().dialect.name != "postgresql":
+        session.execute(sa.insert(table), rows)
+        return
+    given = _defaults(table, rows[0])
+    processors = _processors(session.get_bind().dialect, table, {**given, **rows[0]})
+    columns = sql.SQL(", ").join(map(sql.Identifier, processors))
+    into = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
+    driver: Any = session.connection().connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(into) as copy:
+        for row in rows:
+            values = {**given, **row}
+            copy.write_row([read(values[name]) for name, read in processors.items()])
 
 
-_EVIDENCE_ID = table_of(Evidence).c.id
+def _defaults(table: sa.Table, row: Document) -> Document:
+    """What the table's columns hold where a row says nothing of them."""
+    unsaid = (column for column in table.c if column.name not in row)
+    return {
+        column.name: column.default.arg
+        for column in unsaid
+        if isinstance(column.default, ScalarElementColumnDefault)
+    }
 
 
-def _evidence_rows(gift: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _processors(
+    dialect: sa.Dialect, table: sa.Table, row: Document
+) -> dict[str, Callable[[Any], Any]]:
+    """How a value of each column is told to the driver."""
+    types = {name: table.c[name].type.dialect_impl(dialect) for name in row}
+    return {
+        name: one.bind_processor(dialect) or (lambda value: value) for name, one in types.items()
+    }
+
+
+def _evidence_rows(gift: Document, ids: Iterator[int]) -> Iterator[Document]:
     for fact in FACTS_OF[gift["status"]]:
         prefix = "re" if fact is FactKind.REFUNDED else "pi"
         subject = f"{prefix}_seed{gift['token'].replace('-', 'x').replace('_', 'x')}"
         has_money = fact in {FactKind.PAID, FactKind.REFUNDED}
         yield {
+            "id": next(ids),
             "key": f"{fact}:{subject}",
             "gift_id": gift["id"],
             "source": "stripe",
@@ -229,15 +272,12 @@ def _evidence_rows(gift: dict[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _ledger_rows(
-    gifts: dict[int, dict[str, Any]], evidence: dict[str, Any], evidence_id: int
-) -> Iterator[dict[str, Any]]:
-    fund = gifts[evidence["gift_id"]]["fund"]
-    for movement in movements(_fact_of(evidence), Accounts("stripe", fund)):
+def _ledger_rows(gift: Document, evidence: Document) -> Iterator[Document]:
+    for movement in movements(_fact_of(evidence), Accounts("stripe", gift["fund"])):
         yield {
             "key": movement.key,
-            "gift_id": evidence["gift_id"],
-            "evidence_id": evidence_id,
+            "gift_id": gift["id"],
+            "evidence_id": evidence["id"],
             "debit_account": movement.debit,
             "credit_account": movement.credit,
             "amount_minor": movement.money.minor,
@@ -246,7 +286,7 @@ def _ledger_rows(
         }
 
 
-def _fact_of(evidence: dict[str, Any]) -> Fact:
+def _fact_of(evidence: Document) -> Fact:
     return Fact(
         FactKind(evidence["fact"]),
         evidence["subject"],
@@ -255,14 +295,12 @@ def _fact_of(evidence: dict[str, Any]) -> Fact:
     )
 
 
-def _event_row(
-    gifts: dict[int, dict[str, Any]], evidence: dict[str, Any], evidence_id: int
-) -> dict[str, Any]:
+def _event_row(gift: Document, evidence: Document) -> Document:
     return {
-        "gift_id": evidence["gift_id"],
-        "evidence_id": evidence_id,
+        "gift_id": gift["id"],
+        "evidence_id": evidence["id"],
         "kind": evidence["fact"],
-        "status": gifts[evidence["gift_id"]]["status"].value,
+        "status": gift["status"].value,
         "at": evidence["recorded_at"],
         "actor": "seed",
         "why": "",
@@ -271,8 +309,12 @@ def _event_row(
 
 
 def _advance_sequences(services: Services) -> None:
-    """Gifts were numbered by us; PostgreSQL's own counter must go on after them."""
+    """The rows were numbered by us; PostgreSQL's own counters must go on after them."""
     if services.database.is_sqlite:
         return
     with services.database.write() as session:
-        session.execute(sa.text("SELECT setval('gifts_id_seq', (SELECT max(id) FROM gifts))"))
+        for ids in (Gift.id, Evidence.id):
+            counter = f"{ids.class_.__tablename__}_id_seq"
+            session.execute(
+                sa.select(sa.func.setval(counter, sa.select(sa.func.max(ids)).scalar_subquery()))
+            )

@@ -2,27 +2,41 @@
 
 import sqlalchemy as sa
 
+from portal.database import insert_new
 from portal.donors.models import Consent, Donor
 from portal.services import Act
 
 
 def find_or_add_donor(act: Act, email: str) -> Donor:
     """The donor with this address; domains and local parts are compared without case."""
-    address = email.strip().lower()
-    donor = act.session.scalar(sa.select(Donor).where(Donor.email == address))
+    known = sa.select(Donor).where(Donor.email == fold_address(email))
+    donor = act.session.scalar(known)
     if donor is None:
-        donor = Donor(email=address, created_at=act.now)
-        act.session.add(donor)
-        act.session.flush()
+        add_donor(act, email)
+        donor = act.session.scalars(known).one()
     return donor
 
 
+def fold_address(email: str) -> str:
+    """An address as donors are known by it."""
+    return email.strip().lower()
+
+
+def add_donor(act: Act, email: str) -> int:
+    """The id of a donor who wasn’t known a moment ago; another form may bring the same one."""
+    address = fold_address(email)
+    added = insert_new(act.session, Donor, {"email": address, "created_at": act.now})
+    if added:
+        return int(added[0])
+    return act.session.scalars(sa.select(Donor.id).where(Donor.email == address)).one()
+
+
 def record_news_consent(
-    act: Act, donor: Donor, *, wording: str, locale: str, source: str, gift_id: int | None = None
+    act: Act, donor_id: int, *, wording: str, locale: str, source: str, gift_id: int | None = None
 ) -> Consent:
     """Keep the very words the donor ticked, and with which gift."""
     consent = Consent(
-        donor_id=donor.id,
+        donor_id=donor_id,
         channel="news",
         wording=wording,
         locale=locale,

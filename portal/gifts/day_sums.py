@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from portal.clock import day_in
 from portal.database import add_on, table_of
+from portal.driver import add
 from portal.gifts.days import Day, DayKind, compare_days
 from portal.gifts.lifecycle import Fact
 from portal.gifts.models import DayChange, DaySum, Evidence, Gift, LedgerEntry
@@ -23,7 +24,6 @@ from portal.money import Money
 
 _SUMS, _CHANGES = table_of(DaySum), table_of(DayChange)
 _COLUMNS = ("kind", "day", "currency", "region")
-_ADD_CHANGES = sa.insert(_CHANGES)
 # One transaction folds so many.
 MOST_FOLDED = 5_000
 
@@ -35,10 +35,16 @@ def keep_days(
     changes = compare_days(facts, new, timezone)
     if changes:
         rows = [
-            {**day._asdict(), "region": gift.region, "minor": minor}
-            for day, minor in changes.items()
+            {
+                "kind": kind.value,
+                "day": day,
+                "currency": currency,
+                "region": gift.region,
+                "minor": minor,
+            }
+            for (kind, day, currency), minor in changes.items()
         ]
-        session.execute(_ADD_CHANGES, rows)
+        add(session, DayChange, *rows)
 
 
 def sum_received(session: Session, first: date, last: date) -> list[Money]:

@@ -11,14 +11,15 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.clock import day_in
 from portal.codes.terms import Pledge
-from portal.database import Document, insert_new, table_of
+from portal.database import Document, table_of
 from portal.donors.details import DonorDetails
+from portal.driver import Answer, add, ask, hold, pipelined
 from portal.gifts.day_sums import keep_days
 from portal.gifts.evidence import Claim
 from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import AFTER_PAYMENT, EventKind, FactKind, Standing, Status, weigh
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry, Plan, PlanStatus
-from portal.gifts.queries import list_facts
+from portal.gifts.queries import list_claimed
 from portal.gifts.references import make_reference
 from portal.gifts.words import list_words
 from portal.money import Money
@@ -55,11 +56,17 @@ def add_gift(
     fingerprint: str | None = None,
     origin: str | None = None,
     is_unattributed: bool = False,
+    reference: str | None = None,
+    applied: str | None = None,
 ) -> Gift:
-    """Keep a promise to give: a pending gift with its first event."""
+    """Keep a promise to give: a pending gift with its first events.
+
+    `reference` is one that no gift has, where its finder looked; `applied` the code whose terms
+    hold, where its history is to tell.
+    """
     gift = Gift(
         token=make_token(),
-        reference=free_reference(act.session),
+        reference=reference or free_reference(act.session),
         origin=origin,
         is_unattributed=is_unattributed,
         plan_id=plan_id,
@@ -95,15 +102,24 @@ def add_gift(
     )
     act.session.add(gift)
     act.session.flush()
-    keep_words(act.session, gift)
-    record_event(act, gift, EventKind.STARTED, actor="donor")
+    add_words(act.session, gift)
+    events = [event_row(act, gift, EventKind.STARTED, actor="donor")]
+    if applied:
+        data = {"code": applied}
+        events.append(event_row(act, gift, EventKind.CODE_APPLIED, actor="system", data=data))
+    add(act.session, GiftEvent, *events)
     return gift
 
 
 def keep_words(session: Session, gift: Gift) -> None:
     """Let a gift be found by its donor's name and address as they are now."""
-    words = list_words(gift.first_name, gift.last_name, gift.email)
     session.execute(sa.delete(table_of(GiftWord)).where(table_of(GiftWord).c.gift_id == gift.id))
+    add_words(session, gift)
+
+
+def add_words(session: Session, gift: Gift) -> None:
+    """The same for one that has none yet."""
+    words = list_words(gift.first_name, gift.last_name, gift.email)
     if words:
         session.execute(_ADD_WORDS, [{"word": word, "gift_id": gift.id} for word in words])
 
@@ -131,7 +147,22 @@ def record_event(
     data: Document | None = None,
 ) -> None:
     """Add a line to a gift's history."""
-    row = {
+    row = event_row(act, gift, kind, actor=actor, why=why, evidence_id=evidence_id, data=data)
+    add(act.session, GiftEvent, row)
+
+
+def event_row(
+    act: Act,
+    gift: Gift,
+    kind: EventKind,
+    *,
+    actor: str | None = None,
+    why: str = "",
+    evidence_id: int | None = None,
+    data: Document | None = None,
+) -> Document:
+    """One line of a gift's history as its row, to be added with others."""
+    return {
         "gift_id": gift.id,
         "evidence_id": evidence_id,
         "kind": kind,
@@ -141,10 +172,6 @@ def record_event(
         "why": clean_line(why),
         "data": data or {},
     }
-    act.session.execute(_ADD_EVENT, row)
-
-
-_ADD_EVENT = sa.insert(table_of(GiftEvent))
 
 
 def add_plan(act: Act, donor_id: int, money: Money) -> Plan:
@@ -183,49 +210,62 @@ WHAT_CAME = {FactKind.PAID, FactKind.WITHDRAWN, FactKind.SETTLED} | AFTER_PAYMEN
 
 def lock_gift(session: Session, gift_id: int) -> Gift:
     """The gift's row, held against other bookings until the transaction ends."""
-    return session.scalars(_LOCK, {"wanted": gift_id}).one()
-
-
-def lock_gift_of(session: Session, reference: str) -> Gift | None:
-    """The same by a canonical reference; None where there is no such gift."""
-    return session.scalar(_LOCK_OF, {"wanted": reference})
+    (row,) = ask(session, _LOCK, {"wanted": gift_id}).rows()
+    return hold(session, Gift, row)
 
 
 # Made once: to build and to hash a statement costs more than to run it.
-_LOCKED = sa.select(Gift).with_for_update().execution_options(populate_existing=True)
-_LOCK = _LOCKED.where(Gift.id == sa.bindparam("wanted"))
-_LOCK_OF = _LOCKED.where(Gift.reference == sa.bindparam("wanted"))
+_GIFTS = table_of(Gift)
+_LOCK = sa.select(_GIFTS).where(_GIFTS.c.id == sa.bindparam("wanted")).with_for_update()
 
 
-def book_claims(act: Act, gift: Gift, claims: Sequence[Claim], *, timezone: str = "UTC") -> Booked:
+def book_claims(
+    act: Act,
+    gift: Gift,
+    claims: Sequence[Claim],
+    *,
+    timezone: str = "UTC",
+    is_first: bool = False,
+) -> Booked:
     """Store claims that are new, post their movements and derive where the gift stands.
 
     The gift must be locked. Claims that are known change nothing. `timezone` is the issuer's,
-    whose calendar says on which day the money came.
+    whose calendar says on which day the money came; `is_first` where it was seen, since the
+    gift was locked, that nothing is claimed of it yet.
     """
     before = gift.status
-    stored = [(claim, _store(act, gift, claim)) for claim in claims]
-    fresh = [(claim, evidence_id) for claim, evidence_id in stored if evidence_id is not None]
+    known = {} if is_first else list_claimed(act.session, gift.id)
+    fresh = _store(act, gift, [claim for claim in claims if claim.key not in known])
     if not fresh:
         return Booked(gift, (), before, before)
-    facts = list_facts(act.session, gift.id)
+    new = [claim for claim, _ in fresh]
+    added = [claim.as_fact() for claim in new]
+    facts = [*known.values(), *added]
     standing = weigh(gift.amount_minor, facts)
-    _post(act, gift, fresh)
-    keep_days(act.session, gift, facts, [claim.as_fact() for claim, _ in fresh], timezone)
-    _update(act.session, gift, standing, [claim for claim, _ in fresh], timezone)
-    for claim, evidence_id in fresh:
-        record_event(
-            act,
-            gift,
-            EventKind(claim.fact),
-            actor=claim.actor,
-            why=claim.why,
-            evidence_id=evidence_id,
-        )
-    return Booked(gift, tuple(claim for claim, _ in fresh), before, gift.status)
+    with pipelined(act.session):
+        _post(act, gift, fresh)
+        keep_days(act.session, gift, facts, added, timezone)
+        _update(act.session, gift, standing, new, timezone)
+        for claim, evidence_id in fresh:
+            record_event(
+                act,
+                gift,
+                EventKind(claim.fact),
+                actor=claim.actor,
+                why=claim.why,
+                evidence_id=evidence_id,
+            )
+    return Booked(gift, tuple(new), before, gift.status)
 
 
-def _store(act: Act, gift: Gift, claim: Claim) -> int | None:
+def _store(act: Act, gift: Gift, claims: Sequence[Claim]) -> list[tuple[Claim, int]]:
+    """Those of these claims that nobody has made yet, of this gift or another, with their ids."""
+    with pipelined(act.session):
+        told = [(claim, _keep(act, gift, claim)) for claim in claims]
+    return [(claim, row[0]) for claim, answer in told if (row := answer.first()) is not None]
+
+
+def _keep(act: Act, gift: Gift, claim: Claim) -> Answer:
     row = {
         "key": claim.key,
         "gift_id": gift.id,
@@ -240,7 +280,7 @@ def _store(act: Act, gift: Gift, claim: Claim) -> int | None:
         "actor": claim.actor,
         "detail": claim.detail,
     }
-    return next(iter(insert_new(act.session, Evidence, row)), None)
+    return add(act.session, Evidence, row, returning="id", is_once=True)
 
 
 def _post(act: Act, gift: Gift, fresh: Sequence[tuple[Claim, int]]) -> None:
@@ -259,7 +299,7 @@ def _post(act: Act, gift: Gift, fresh: Sequence[tuple[Claim, int]]) -> None:
         for movement in movements(claim.as_fact(), Accounts(str(claim.source), gift.fund))
     ]
     if rows:
-        insert_new(act.session, LedgerEntry, *rows)
+        add(act.session, LedgerEntry, *rows, is_once=True)
 
 
 def _update(
@@ -279,7 +319,7 @@ def _update(
         if claim.fact is FactKind.FEE and claim.money:
             changed["fee_minor"] = claim.money.minor
             changed["fee_currency"] = claim.money.currency
-    session.execute(_SET_STANDING, {"wanted": gift.id, **changed})
+    ask(session, _SET_STANDING, {"wanted": gift.id, **changed})
     for name, value in changed.items():
         set_committed_value(gift, name, value)
 
@@ -293,7 +333,6 @@ _STANDING = (
     "fee_minor",
     "fee_currency",
 )
-_GIFTS = table_of(Gift)
 _SET_STANDING = (
     sa.update(_GIFTS)
     .where(_GIFTS.c.id == sa.bindparam("wanted"))

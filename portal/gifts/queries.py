@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import table_of
+from portal.driver import ask
 from portal.gifts.lifecycle import Fact, FactKind, weigh
 from portal.gifts.models import (
     Evidence,
@@ -46,10 +47,17 @@ def is_superseded(session: Session, plan_id: int, subscription_id: str) -> bool:
 
 def list_facts(session: Session, gift_id: int) -> list[Fact]:
     """All that is claimed of a gift."""
-    return [
-        Fact(FactKind(fact), subject, minor or 0, currency or "", at)
-        for fact, subject, minor, currency, at in session.execute(_FACTS, {"wanted": gift_id})
-    ]
+    return list(list_claimed(session, gift_id).values())
+
+
+def list_claimed(session: Session, gift_id: int) -> dict[str, Fact]:
+    """The same by the keys of its evidence."""
+    return {
+        key: Fact(FactKind(fact), subject, minor or 0, currency or "", at)
+        for key, fact, subject, minor, currency, at in ask(
+            session, _FACTS, {"wanted": gift_id}
+        ).rows()
+    }
 
 
 def count_received(session: Session, gift: Gift) -> Money:
@@ -60,6 +68,7 @@ def count_received(session: Session, gift: Gift) -> Money:
 
 _EVIDENCE = table_of(Evidence).c
 _FACTS = sa.select(
+    _EVIDENCE.key,
     _EVIDENCE.fact,
     _EVIDENCE.subject,
     _EVIDENCE.amount_minor,

@@ -34,6 +34,7 @@ def set_up_giving(app: Flask) -> None:
     blueprint.get("/c/<code>")(regions.code)
     blueprint.get("/gift/<token>")(gift_views.gift)
     blueprint.post("/gift/<token>/pay")(gift_views.pay)
+    blueprint.get("/gift/<token>/pay")(gift_views.go_to_pay)
     blueprint.get("/gift/<token>/receipt.pdf")(gift_views.receipt)
     blueprint.post("/gift/<token>/paid")(transfer_views.say_paid)
     blueprint.post("/gift/<token>/proof")(transfer_views.send_proof)

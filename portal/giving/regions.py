@@ -5,19 +5,20 @@ Contrast is WCAG 2.2's (1.4.3): relative luminance of sRGB colours, 4.5 to 1 for
 
 import colorsys
 import re
+from collections.abc import Hashable
 from functools import lru_cache
 
-from flask import Response, current_app, redirect, render_template
+from flask import Response, current_app, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.codes.policy import Refusal
-from portal.codes.queries import find_code
 from portal.codes.refusals import refuse_unknown_code, refuse_unknown_region
 from portal.giving.form.address import FormQuery, choose_locale
 from portal.giving.form.page import list_regions
 from portal.giving.visitors import (
     catalogue,
-    count_guess,
+    look_up,
+    page_cache,
     visitor_country,
     visitor_language,
     visitor_languages,
@@ -25,9 +26,10 @@ from portal.giving.visitors import (
 from portal.i18n import set_locale
 from portal.regions.catalogue import Region
 from portal.regions.choice import choose_region
-from portal.web import services
 
 Colour = tuple[int, int, int]
+
+LONGEST = 300
 
 DEFAULT = "#0f5f57"
 READABLE = 5.0
@@ -119,13 +121,18 @@ def chooser() -> Response:
 
 
 def code(code: str) -> AnyResponse:
-    """A code's short address: to its region's form, or a page that explains."""
+    """A code's short address: to its region's form, or a page that explains.
+
+    Where it leads is kept for those of the same country and languages, as pages are.
+    """
+    kept, regions = page_cache(), catalogue()
+    key = _who_asks(code)
+    location = kept.find_way(key, regions.version)
+    if location is not None:
+        return _lead_to(location)
     set_locale(visitor_language())
-    regions = catalogue()
-    with services().database.read() as session:
-        found = find_code(session, code)
+    found = look_up(code)
     if found is None:
-        count_guess()
         refusal = refuse_unknown_code(code)
         return _show_regions(list(regions.open), refusal=refusal, status=404)
     homes = [one for one in regions.open if one.slug in found.regions]
@@ -137,16 +144,32 @@ def code(code: str) -> AnyResponse:
     )
     if choice.region is None:
         return _show_regions(homes or list(regions.open), code=found.display)
-    return _to_form(choice.region, found.code)
+    location = _form_address(choice.region, found.code)
+    if key is not None:
+        kept.keep_way(key, location, regions.version)
+    return _lead_to(location)
 
 
-def _to_form(region: Region, code: str) -> AnyResponse:
-    """On to the region's form with the code, in a language that the region has."""
+def _who_asks(code: str) -> Hashable | None:
+    """All that decides where a code's short address leads; None for more than is kept of one."""
+    asked = (
+        code,
+        visitor_country() or "",
+        request.headers.get("Accept-Language", ""),
+        request.args.get("lang", ""),
+    )
+    return asked if sum(map(len, asked)) <= LONGEST else None
+
+
+def _form_address(region: Region, code: str) -> str:
+    """The region's form with the code, in a language that the region has."""
     locale = choose_locale(region, visitor_language())
-    query = FormQuery(region=region.slug, locale=locale, code=code)
-    response = redirect(query.address(), 302)
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+    return FormQuery(region=region.slug, locale=locale, code=code).address()
+
+
+def _lead_to(location: str) -> Response:
+    headers = {"Location": location, "Cache-Control": "private, no-store"}
+    return Response(status=302, headers=headers)
 
 
 def refuse_region() -> Response:

@@ -6,10 +6,14 @@ from flask import abort, current_app, request
 from werkzeug.wrappers import Response
 
 from portal import limits
+from portal.codes.parsing import normalise_code
+from portal.codes.queries import fetch_code
+from portal.codes.terms import Code
 from portal.giving.form.cache import PageCache
 from portal.i18n import language
 from portal.intake.admission import Sender, hear_browser, tell_browser
-from portal.intake.start import DUPLICATE_WINDOW, Started
+from portal.intake.knowledge import DUPLICATE_WINDOW
+from portal.intake.start import Started
 from portal.limits import anonymise
 from portal.proxies import read_unknown_proxy
 from portal.regions.catalogue import Catalogue
@@ -30,6 +34,23 @@ def catalogue() -> Catalogue:
 def page_cache() -> PageCache:
     found: PageCache = current_app.extensions["giving_pages"]
     return found
+
+
+def look_up(text: str) -> Code | None:
+    """The code that is written so, as it stood a second ago; one that is not there is a guess.
+
+    However many bring a campaign's code, it is read once a second; what a form that is sent makes
+    of it is decided afresh.
+    """
+    kept, name = page_cache(), normalise_code(text)
+    code = kept.find_code(name)
+    if code is None:
+        code = fetch_code(services().database, name)
+        if code is None:
+            count_guess()
+        else:
+            kept.keep_code(name, code)
+    return code
 
 
 def visitor_country() -> str | None:

@@ -14,6 +14,7 @@ from itsdangerous import BadSignature, Signer
 from sqlalchemy.orm import Session
 
 from portal import limits
+from portal.limits import Limit
 from portal.proof_of_work import spend_answer
 from portal.services import Act
 
@@ -30,20 +31,31 @@ class Caller:
     work: str = ""
 
 
+class TooManyTries(Exception):
+    """This visitor started many gifts in an hour; transfers stay open to them."""
+
+
 class WorkNeeded(Exception):
     """So many payments begin just now that this one needs the answer to a puzzle."""
 
 
-def admit(act: Act, caller: Caller) -> None:
-    """Count a payment that begins; `WorkNeeded` where it is not free and nothing was solved."""
-    counts = (
-        (_EVERYBODY, act.services.settings.free_starts, CROWD_SECONDS),
-        (caller.network, act.services.settings.free_starts_by_network, NETWORK_SECONDS),
+def admit(act: Act, caller: Caller, tries: Limit | None = None) -> None:
+    """Count a payment that begins, and a try with it.
+
+    `TooManyTries` where there were; `WorkNeeded` where it is not free and nothing was solved.
+    """
+    settings = act.services.settings
+    free = (
+        Limit(_BUCKET, _EVERYBODY, settings.free_starts, CROWD_SECONDS),
+        Limit(_BUCKET, caller.network, settings.free_starts_by_network, NETWORK_SECONDS),
     )
-    is_free = all(
-        limits.hit(act.session, _BUCKET, who, limit=most, seconds=seconds, now=act.now)
-        for who, most, seconds in counts
-    )
+    if tries is None:
+        is_free = all(limits.hit_all(act.session, *free, now=act.now))
+    else:
+        is_allowed, *are_free = limits.hit_all(act.session, tries, *free, now=act.now)
+        is_free = all(are_free)
+        if not is_allowed:
+            raise TooManyTries
     if not is_free and not spend_answer(act.session, act.services.settings, caller.work, act.now):
         raise WorkNeeded
 

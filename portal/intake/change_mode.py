@@ -21,7 +21,7 @@ from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import list_ledger_entries
-from portal.intake.admission import Caller
+from portal.intake.admission import Caller, TooManyTries
 from portal.intake.checkout import (
     HOLDING,
     end_earlier,
@@ -30,11 +30,11 @@ from portal.intake.checkout import (
     open_checkout,
     page_url,
 )
-from portal.intake.start import ATTEMPTS_AN_HOUR, TooManyTries, instruct
+from portal.intake.start import ATTEMPTS_AN_HOUR, instruct
 from portal.logs import get_logger
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState
-from portal.payments.providers import ProviderRefused, ProviderUnavailable
+from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
 from portal.payments.transfers.watching import end_watch, reopen
 from portal.regions.catalogue import Catalogue, Mode, Region
 from portal.services import DONOR, Act, Services
@@ -126,8 +126,11 @@ def change_mode(services: Services, region: Region, gift: Gift, *, key: str, cal
         if key == gift.mode or not gift.status.is_open:
             return page_url(gift)
         raise ModeNotOffered(key)
-    is_closed = _close_checkouts(services, gift)
-    if not is_closed or not end_earlier(services, gift):
+    try:
+        is_free = _close_checkouts(services, gift) and end_earlier(services, gift)
+    except ProviderBusy:
+        return f"{page_url(gift)}?busy=1"
+    if not is_free:
         return f"{page_url(gift)}?trouble=1"
     with services.write(DONOR) as act:
         changed = _change(act, gift.id, way.mode)
@@ -152,6 +155,8 @@ def _close_checkouts(services: Services, gift: Gift) -> bool:
         except ProviderRefused:
             if not look_up_return(services, gift, session_id=session_id):
                 return False
+        except ProviderBusy:
+            raise
         except ProviderUnavailable:
             log.warning("checkout_not_closed", gift_id=gift.id)
             return False

@@ -4,6 +4,7 @@ The hand-off's row is committed before the provider is called, and no transactio
 it is asked.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -11,16 +12,24 @@ from sqlalchemy.orm import Session
 
 from portal import limits
 from portal.codes.terms import Frequency
+from portal.database import table_of
 from portal.gifts.evidence import Provider
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
 from portal.gifts.queries import find_plan
 from portal.i18n import gettext, pick, use_locale
-from portal.intake.admission import Caller, admit
+from portal.intake.admission import Caller, TooManyTries, admit
+from portal.intake.turns import TURN_HOLDS, turn_url
+from portal.limits import Limit
 from portal.logs import get_logger
 from portal.payments.models import Checkout, CheckoutState, find_installation
-from portal.payments.providers import PayOrder, ProviderRefused, ProviderUnavailable
+from portal.payments.providers import (
+    PayOrder,
+    ProviderBusy,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from portal.regions.catalogue import Region
 from portal.services import Act, Services
 
@@ -51,34 +60,49 @@ def find_checkout(session: Session, gift: Gift, now: datetime) -> Checkout | Non
     )
 
 
-def open_checkout(act: Act, gift: Gift, caller: Caller) -> Checkout | None:
+def open_checkout(
+    act: Act,
+    gift: Gift,
+    caller: Caller,
+    *,
+    tries: Limit | None = None,
+    is_new: bool = False,
+) -> Checkout | None:
     """The hand-off that still holds, or a new row for one, where `admit` lets it begin.
 
-    The gift must be locked or new, so that two at once open one. The rows of `admit` are locked
-    after the gift's, here as everywhere.
+    `tries` are counted either way. The gift must be locked, or `is_new`: made by this act; so two
+    at once open one. The rows of `admit` are locked after the gift's, here as everywhere.
 
     None where the gift's plan follows a subscription: a second would charge beside it.
     """
-    checkout = find_checkout(act.session, gift, act.now)
-    if checkout is not None and checkout.url:
-        return checkout
-    plan = find_plan(act.session, gift)
-    if plan is not None and plan.stripe_subscription_id is not None:
-        return None
-    if checkout is not None:
-        return checkout
-    admit(act, caller)
-    checkout = Checkout(
-        gift_id=gift.id,
-        provider=_provider_of(act, gift),
-        url="",
-        state=CheckoutState.NEW,
-        expires_at=act.now + CHECKOUT_LIFE,
-        created_at=act.now,
-    )
-    act.session.add(checkout)
-    act.session.flush()
-    return checkout
+    checkout = None if is_new else find_checkout(act.session, gift, act.now)
+    is_open = checkout is not None and bool(checkout.url)
+    is_over = not is_new and not is_open and is_charged(act.session, gift)
+    if checkout is None and not is_over:
+        admit(act, caller, tries)
+        return _add_checkout(act, gift)
+    if tries is not None and not all(limits.hit_all(act.session, tries, now=act.now)):
+        raise TooManyTries
+    return None if is_over else checkout
+
+
+def is_charged(session: Session, gift: Gift) -> bool:
+    """Whether the gift's plan follows a subscription by now."""
+    plan = find_plan(session, gift)
+    return plan is not None and plan.stripe_subscription_id is not None
+
+
+def _add_checkout(act: Act, gift: Gift) -> Checkout:
+    row = {
+        "gift_id": gift.id,
+        "provider": _provider_of(act, gift),
+        "stripe_session_id": None,
+        "url": "",
+        "state": CheckoutState.NEW,
+        "expires_at": act.now + CHECKOUT_LIFE,
+        "created_at": act.now,
+    }
+    return Checkout(id=act.session.scalars(_ADD, row).one(), **row)
 
 
 def _provider_of(act: Act, gift: Gift) -> Provider:
@@ -90,49 +114,97 @@ def _provider_of(act: Act, gift: Gift) -> Provider:
 
 
 def end_earlier(services: Services, gift: Gift) -> bool:
-    """End the subscription of an attempt that failed; False where that can't be asked for."""
+    """End the subscription of an attempt that failed; False where that can't be asked for.
+
+    `ProviderBusy` where its provider is.
+    """
     with services.database.read() as session:
         plan = find_plan(session, gift)
     if plan is None or plan.stripe_subscription_id is None:
         return True
     try:
         services.providers.get_monthly(plan.provider).free(services, gift.id)
+    except ProviderBusy:
+        raise
     except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("subscription_not_ended", gift_id=gift.id, why=type(error).__name__)
         return False
     return True
 
 
-def hand_off(services: Services, region: Region, gift: Gift, checkout: Checkout) -> str:
-    """Where the donor pays: the provider's page, or the gift's own when that can't be had."""
+def hand_off(
+    services: Services,
+    region: Region,
+    gift: Gift,
+    checkout: Checkout,
+    *,
+    installation: str = "",
+    has_waited: bool = False,
+) -> str:
+    """Where the donor pays: the provider's page, or the gift's own when that can't be had.
+
+    Where the provider is busy, a page that leads on by itself. `installation` is this one's id,
+    where the caller knows it; `has_waited` says that the donor comes from that page.
+    """
     if checkout.url:
         return checkout.url
     try:
         provider = services.providers.get(checkout.provider)
-        made = provider.hand_off(_pay_order(services, region, gift, checkout))
+        installation = installation or _find_installation(services)
+        order = _pay_order(services, region, gift, checkout, installation)
+        made = provider.hand_off(replace(order, has_waited=has_waited))
+    except ProviderBusy as busy:
+        log.info("hand_off_waits", gift_id=gift.id, seconds=round(busy.seconds, 1))
+        due = services.now() + timedelta(seconds=busy.seconds)
+        return turn_url(services.settings, gift.token, due)
     except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("hand_off_failed", gift_id=gift.id, why=type(error).__name__)
         _note_trouble(services, gift, checkout, error)
         return f"{page_url(gift)}?trouble=1"
     with services.write() as act:
-        act.session.execute(
-            sa.update(Checkout)
-            .where(Checkout.id == checkout.id)
-            .values(
-                stripe_session_id=made.session_id,
-                url=made.url,
-                state=made.state,
-                expires_at=made.expires_at,
-            )
-        )
+        opened = {
+            "wanted": checkout.id,
+            "stripe_session_id": made.session_id,
+            "url": made.url,
+            "state": made.state,
+            "expires_at": made.expires_at,
+        }
+        act.session.execute(_OPENED, opened)
         record_event(act, gift, EventKind.HANDED_OFF, actor="system")
     return made.url
 
 
-def _pay_order(services: Services, region: Region, gift: Gift, checkout: Checkout) -> PayOrder:
-    fund = region.fund(gift.fund)
+def go_on(services: Services, region: Region, gift: Gift, due: datetime) -> str:
+    """Where a donor pays whose turn it is: what was begun is handed off, and nothing else."""
+    now = services.now()
     with services.database.read() as session:
-        installation = find_installation(session)
+        checkout = find_checkout(session, gift, now)
+        is_over = not gift.status.is_open or is_charged(session, gift)
+    if checkout is None or is_over:
+        return page_url(gift)
+    return hand_off(services, region, gift, checkout, has_waited=now <= due + TURN_HOLDS)
+
+
+_ROWS = table_of(Checkout)
+_ADD = sa.insert(_ROWS).returning(_ROWS.c.id)
+_OPENED = (
+    sa.update(_ROWS)
+    .where(_ROWS.c.id == sa.bindparam("wanted"))
+    .values(
+        {name: sa.bindparam(name) for name in ("stripe_session_id", "url", "state", "expires_at")}
+    )
+)
+
+
+def _find_installation(services: Services) -> str:
+    with services.database.read() as session:
+        return find_installation(session)
+
+
+def _pay_order(
+    services: Services, region: Region, gift: Gift, checkout: Checkout, installation: str
+) -> PayOrder:
+    fund = region.fund(gift.fund)
     with use_locale(gift.locale):
         what = gettext(
             "Gift to %(issuer)s: %(fund)s",
@@ -198,7 +270,7 @@ def look_up_return(services: Services, gift: Gift, *, session_id: str) -> bool:
     """The donor is back from a pay page: ask how it went, and book it if we are first.
 
     A session that is not this gift's is not asked about. False where there is no answer; then
-    the webhook will tell.
+    the webhook will tell. `ProviderBusy` where it takes no question just now.
     """
     with services.database.read() as session:
         provider = _find_provider(session, gift, session_id)
@@ -206,6 +278,8 @@ def look_up_return(services: Services, gift: Gift, *, session_id: str) -> bool:
         return True
     try:
         services.providers.get(provider).look_up(services, session_id)
+    except ProviderBusy:
+        raise
     except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("return_not_looked_up", gift_id=gift.id, why=type(error).__name__)
         return isinstance(error, ProviderRefused)

@@ -6,33 +6,32 @@ resumed, a paid one asks first. The same form of anybody else is a gift of their
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 
 import sqlalchemy as sa
 
 from portal import limits
 from portal.codes.policy import Refusal, Terms, decide
-from portal.codes.queries import find_code
-from portal.codes.terms import Frequency, Pledge
+from portal.codes.terms import Code, Frequency, Pledge
 from portal.donors.details import DonorDetails
-from portal.donors.operations import find_or_add_donor, record_news_consent
-from portal.gifts.lifecycle import EventKind, Status
+from portal.donors.operations import add_donor, record_news_consent
+from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
-from portal.gifts.operations import add_gift, add_plan, lock_gift, record_event
-from portal.intake.admission import Caller, Sender, content_number, list_marks, mark_form
+from portal.gifts.operations import add_gift, add_plan, lock_gift
+from portal.intake.admission import Caller, Sender, TooManyTries, content_number, mark_form
 from portal.intake.checkout import end_earlier, find_checkout, hand_off, open_checkout, page_url
+from portal.intake.knowledge import Known, look_around
 from portal.jobs.kinds import SendLetter
-from portal.limits import anonymise
+from portal.limits import Limit, anonymise
 from portal.logs import get_logger
 from portal.mail.outbox import LetterKind
 from portal.payments.models import Checkout
+from portal.payments.providers import ProviderBusy
 from portal.payments.transfers.watching import ReminderSchedule, begin_watch
 from portal.regions.catalogue import Mode, Region
 from portal.services import DONOR, Act, Services
 
 log = get_logger()
 
-DUPLICATE_WINDOW = timedelta(minutes=10)
 # By one network, beside what `payments.crowd` asks for. Cards are what thieves try; transfers
 # stay open when a network's cards are stopped.
 CARD_GIFTS_AN_HOUR = 600
@@ -85,29 +84,28 @@ class GaveAMomentAgo(Exception):
         self.token = token
 
 
-class TooManyTries(Exception):
-    """This visitor started many gifts in an hour; transfers stay open to them."""
-
-
 def start_gift(services: Services, order: GiftOrder) -> Started:
     """Keep the gift and hand its donor to a pay page, or to its own page with instructions.
 
     `NotAllowed`, `GaveAMomentAgo`, `TooManyTries` and `WorkNeeded` keep nothing.
     """
+    mark = fingerprint(services, order)
     checkout: Checkout | None = None
     with services.write(DONOR) as act:
-        allowed = _count_try(act, order)
-        gift = _find_duplicate(act, order) if allowed else None
-        if allowed and gift is None:
-            gift = _keep_gift(act, order)
-        if gift is not None and _is_handed_on(order, gift):
-            checkout = open_checkout(act, gift, order.caller)
-    if gift is None:
-        raise TooManyTries
+        known = _look_around(act, order, mark)
+        gift = _resume_duplicate(act, order, known)
+        is_new = gift is None
+        if gift is None:
+            gift = _keep_gift(act, order, known, mark)
+        if _is_handed_on(order, gift):
+            tries = _tries(order)
+            checkout = open_checkout(act, gift, order.caller, tries=tries, is_new=is_new)
+        else:
+            _count_try(act, order)
     log.info("gift_started", gift_id=gift.id, region=gift.region, mode=gift.mode)
     url = page_url(gift)
     if checkout is not None:
-        url = hand_off(services, order.region, gift, checkout)
+        url = hand_off(services, order.region, gift, checkout, installation=known.installation)
     return Started(gift.token, url, gift.fingerprint or "")
 
 
@@ -117,15 +115,18 @@ def _is_handed_on(order: GiftOrder, gift: Gift) -> bool:
     return mode is not None and not mode.is_instructed and gift.status is not Status.PROCESSING
 
 
-def _count_try(act: Act, order: GiftOrder) -> bool:
-    """Whether this visitor may start one more gift of this kind within the hour."""
+def _tries(order: GiftOrder) -> Limit:
+    """How many gifts of this kind a visitor may start within the hour."""
     mode = order.region.mode(order.pledge.mode)
     is_card = mode is not None and not mode.is_instructed
     bucket = "card_gifts" if is_card else "transfer_gifts"
-    limit = CARD_GIFTS_AN_HOUR if is_card else TRANSFER_GIFTS_AN_HOUR
-    return limits.hit(
-        act.session, bucket, order.caller.network, limit=limit, seconds=3600, now=act.now
-    )
+    most = CARD_GIFTS_AN_HOUR if is_card else TRANSFER_GIFTS_AN_HOUR
+    return Limit(bucket, order.caller.network, most, 3600)
+
+
+def _count_try(act: Act, order: GiftOrder) -> None:
+    if not all(limits.hit_all(act.session, _tries(order), now=act.now)):
+        raise TooManyTries
 
 
 def fingerprint(services: Services, order: GiftOrder) -> str:
@@ -139,24 +140,23 @@ def fingerprint(services: Services, order: GiftOrder) -> str:
     return mark_form(secret, content, order.sender.network)
 
 
-def _find_duplicate(act: Act, order: GiftOrder) -> Gift | None:
-    """The gift this visitor started with this very form a moment ago, unless it is over."""
-    mark = fingerprint(act.services, order)
+def _look_around(act: Act, order: GiftOrder, mark: str) -> Known:
     if act.session.get_bind().dialect.name == "postgresql":
         # Two clicks at once: the second waits here until the first gift is committed.
-        act.session.execute(sa.select(sa.func.pg_advisory_xact_lock(content_number(mark))))
-    duplicate_id = act.session.scalar(
-        sa.select(Gift.id)
-        .where(
-            Gift.fingerprint.in_(list_marks(mark, order.sender)),
-            Gift.created_at > act.now - DUPLICATE_WINDOW,
-        )
-        .order_by(Gift.fingerprint.in_(order.sender.marks).desc(), Gift.id.desc())
-        .limit(1)
+        act.session.execute(_WAIT, {"content": content_number(mark)})
+    return look_around(
+        act, mark=mark, sender=order.sender, email=order.donor.email, code=order.pledge.code
     )
-    if duplicate_id is None:
+
+
+_WAIT = sa.select(sa.func.pg_advisory_xact_lock(sa.bindparam("content", type_=sa.BigInteger)))
+
+
+def _resume_duplicate(act: Act, order: GiftOrder, known: Known) -> Gift | None:
+    """The gift this visitor started with this very form a moment ago, unless it is over."""
+    if known.duplicate_id is None:
         return None
-    duplicate = lock_gift(act.session, duplicate_id)
+    duplicate = lock_gift(act.session, known.duplicate_id)
     if duplicate.status in {Status.FAILED, Status.EXPIRED}:
         return None
     if duplicate.status.is_received or duplicate.status is Status.PROCESSING:
@@ -166,33 +166,34 @@ def _find_duplicate(act: Act, order: GiftOrder) -> Gift | None:
     return duplicate
 
 
-def _decide(act: Act, pledge: Pledge) -> Terms:
+def _decide(act: Act, code: Code | None, pledge: Pledge) -> Terms:
     """The terms that hold now, by the code as this transaction sees it; or `NotAllowed`."""
-    code = find_code(act.session, pledge.code) if pledge.code else None
     verdict = decide(code, pledge, act.now, act.catalogue)
     if isinstance(verdict, Refusal):
         raise NotAllowed(verdict)
     return verdict
 
 
-def _keep_gift(act: Act, order: GiftOrder) -> Gift:
-    terms = _decide(act, order.pledge)
-    donor = find_or_add_donor(act, order.donor.email)
+def _keep_gift(act: Act, order: GiftOrder, known: Known, mark: str) -> Gift:
+    terms = _decide(act, known.code, order.pledge)
+    donor_id = known.donor_id or add_donor(act, order.donor.email)
     is_monthly = order.pledge.frequency is Frequency.MONTHLY
-    plan = add_plan(act, donor.id, order.pledge.total) if is_monthly else None
+    plan = add_plan(act, donor_id, order.pledge.total) if is_monthly else None
     gift = add_gift(
         act,
         order.pledge,
         order.donor,
-        donor_id=donor.id,
+        donor_id=donor_id,
         partner=terms.partner,
         plan_id=plan.id if plan else None,
-        fingerprint=fingerprint(act.services, order),
+        fingerprint=mark,
+        reference=known.reference,
+        applied=terms.code,
     )
     if order.news_wording is not None:
         record_news_consent(
             act,
-            donor,
+            donor_id,
             wording=order.news_wording,
             locale=order.donor.locale,
             source=f"gift {gift.reference}",
@@ -201,8 +202,6 @@ def _keep_gift(act: Act, order: GiftOrder) -> Gift:
     mode = order.region.mode(gift.mode)
     if mode is not None and mode.is_instructed:
         instruct(act, gift, mode)
-    if terms.code:
-        record_event(act, gift, EventKind.CODE_APPLIED, actor="system", data={"code": terms.code})
     return gift
 
 
@@ -241,8 +240,11 @@ def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Calle
     if not allowed:
         raise TooManyTries
     is_held = held is not None and bool(held.url)
-    if not is_held and not end_earlier(services, gift):
-        return f"{page_url(gift)}?trouble=1"
+    try:
+        if not is_held and not end_earlier(services, gift):
+            return f"{page_url(gift)}?trouble=1"
+    except ProviderBusy:
+        return f"{page_url(gift)}?busy=1"
     with services.write() as act:
         # Two clicks at once: the second waits here and finds the first one's hand-off.
         locked = lock_gift(act.session, gift.id)

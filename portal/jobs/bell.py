@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Database
+from portal.driver import ask
 from portal.logs import get_logger
 
 log = get_logger()
@@ -40,7 +41,7 @@ class Ringer:
         now = time.monotonic()
         if self._is_needed and now - self._rang_at >= RING_EVERY_SECONDS:
             self._rang_at = now
-            session.execute(_RING)
+            ask(session, _RING)
 
 
 class Bell:

@@ -73,7 +73,7 @@ class Jobs:
         first = f"{job.name}-{job.subject}"
         key = first if attempt == 1 else f"{first}~{attempt}"
         due = _gather(now + timedelta(seconds=delay_seconds), GATHERED.get(job.name, 0))
-        is_new = add_job(
+        add_job(
             session,
             key=key,
             name=job.name.value,
@@ -82,7 +82,7 @@ class Jobs:
             now=now,
             due=due,
         )
-        if is_new and not delay_seconds:
+        if not delay_seconds:
             self._ringer.ring(session)
 
     def failed(self, limit: int = 50) -> list[JobState]:

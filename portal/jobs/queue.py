@@ -22,10 +22,10 @@ from portal.database import (
     BigId,
     JSONDocument,
     enum_column,
-    insert_new,
     partial_index,
     table_of,
 )
+from portal.driver import add
 
 # A job that fails is tried again, later and later, for about two days.
 FIRST_RETRY = timedelta(seconds=5)
@@ -106,8 +106,8 @@ def add_job(
     attempt: int,
     now: datetime,
     due: datetime,
-) -> bool:
-    """Promise a job within the caller's transaction; whether it was not promised before."""
+) -> None:
+    """Promise a job within the caller's transaction, unless it was promised before."""
     row = {
         "key": key,
         "name": name,
@@ -116,10 +116,8 @@ def add_job(
         "attempt": attempt,
         "promised_at": now,
         "due_at": due,
-        "worker": "",
-        "problem": "",
     }
-    return bool(insert_new(session, QueuedJob, row))
+    add(session, QueuedJob, row, is_once=True)
 
 
 _DUE = (

@@ -104,6 +104,8 @@ class Problem(Labelled):
 
 # Trying again changes nothing of these.
 HOPELESS = frozenset({Problem.LIVEMODE, Problem.UNREADABLE, Problem.THIN})
+# An event in one of these is applied once its gift is known: it waits, or was set aside.
+MAY_WAIT = (EventState.WAITING, EventState.IGNORED, EventState.NOT_OURS)
 DONE = frozenset({EventState.PROCESSED, EventState.IGNORED, EventState.NOT_OURS})
 
 

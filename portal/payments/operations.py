@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal.codes.terms import Frequency, Pledge
 from portal.database import table_of
 from portal.donors.details import DonorDetails
+from portal.driver import ask, pipelined
 from portal.gifts.evidence import Claim, Provider
 from portal.gifts.lifecycle import RECEIVED, EventKind, FactKind, Status
 from portal.gifts.models import Gift
@@ -22,6 +23,7 @@ from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState
 from portal.receipts.models import Receipt
 from portal.receipts.operations import keep_receipt, reserve_receipt
+from portal.regions.catalogue import Region
 from portal.services import Act, Services
 
 
@@ -34,18 +36,28 @@ def accept(act: Act, gift_id: int, claims: Sequence[Claim]) -> Booked:
     return accept_for(act, lock_gift(act.session, gift_id), claims)
 
 
-def accept_for(act: Act, gift: Gift, claims: Sequence[Claim]) -> Booked:
-    """The same for a gift whose row this transaction has locked."""
+def accept_for(act: Act, gift: Gift, claims: Sequence[Claim], *, is_first: bool = False) -> Booked:
+    """The same for a gift whose row this transaction has locked.
+
+    `is_first` where it was seen, since then, that nothing is claimed of it and that it never had
+    a receipt: neither is looked for then.
+    """
+    check_money(gift, claims)
+    home = act.catalogue.home_of(gift).region
+    with pipelined(act.session):
+        booked = book_claims(act, gift, claims, timezone=home.issuer.timezone, is_first=is_first)
+        if booked.moves_money_in:
+            _keep_receipt(act, booked, home, is_first=is_first)
+        for claim in booked.new:
+            _promise_letter(act, gift, claim)
+    return booked
+
+
+def check_money(gift: Gift, claims: Sequence[Claim]) -> None:
+    """`MoneyDiffers` where a payment is not the one that a gift promised."""
     for claim in claims:
         if claim.fact is FactKind.PAID and not _fits(claim, gift):
             raise MoneyDiffers(f"{claim.money} for {gift.money}")
-    timezone = act.catalogue.home_of(gift).region.issuer.timezone
-    booked = book_claims(act, gift, claims, timezone=timezone)
-    if booked.moves_money_in:
-        _keep_receipt(act, booked)
-    for claim in booked.new:
-        _promise_letter(act, gift, claim)
-    return booked
 
 
 def _fits(claim: Claim, gift: Gift) -> bool:
@@ -55,9 +67,9 @@ def _fits(claim: Claim, gift: Gift) -> bool:
     return claim.money is not None and claim.money.currency == gift.currency
 
 
-def _keep_receipt(act: Act, booked: Booked) -> None:
+def _keep_receipt(act: Act, booked: Booked, region: Region, *, is_first: bool) -> None:
     gift = booked.gift
-    kept = keep_receipt(act, gift, act.catalogue.home_of(gift).region)
+    kept = keep_receipt(act, gift, region, is_first=is_first)
     if kept.numbered is not None:
         act.promise(SendReceipt(kept.numbered.id))
     elif kept.cancelled is not None and gift.email and _was_sent(act.session, kept.cancelled):
@@ -67,9 +79,11 @@ def _keep_receipt(act: Act, booked: Booked) -> None:
 
 def _was_sent(session: Session, receipt: Receipt) -> bool:
     """Whether the letter with a receipt was at least about to go."""
-    letter = sa.select(Email.id).where(Email.key == f"receipt-{receipt.id}")
-    return session.scalar(letter) is not None
+    return ask(session, _LETTER, {"wanted": f"receipt-{receipt.id}"}).first() is not None
 
+
+_EMAILS = table_of(Email).c
+_LETTER = sa.select(_EMAILS.id).where(_EMAILS.key == sa.bindparam("wanted"))
 
 # The facts a donor is written to about, each by its own letter.
 LETTERS = {
@@ -129,28 +143,32 @@ def accept_unattributed(
 
 
 _CHECKOUTS = table_of(Checkout)
-_THESE = (
+_THIS = (
     _CHECKOUTS.c.provider == sa.bindparam("of"),
-    _CHECKOUTS.c.stripe_session_id.in_(sa.bindparam("ids", expanding=True)),
+    _CHECKOUTS.c.stripe_session_id == sa.bindparam("named"),
 )
-_HANDED_OFF = sa.select(_CHECKOUTS.c.gift_id).where(*_THESE).limit(1)
+_HANDED_OFF = sa.select(_CHECKOUTS.c.gift_id).where(*_THIS)
 _CLOSE = (
     sa.update(_CHECKOUTS)
-    .where(*_THESE, _CHECKOUTS.c.state != CheckoutState.COMPLETE)
+    .where(*_THIS, _CHECKOUTS.c.state != CheckoutState.COMPLETE)
     .values(state=sa.bindparam("left"))
 )
 
 
 def find_handed_off(session: Session, provider: Provider, session_ids: Sequence[str]) -> int | None:
     """The gift of a provider's hand-offs, by the ids that it gave them."""
-    return session.scalar(_HANDED_OFF, {"of": provider, "ids": session_ids})
+    ids = [{"of": provider, "named": named} for named in session_ids]
+    found = ask(session, _HANDED_OFF, *ids).first() if ids else None
+    return None if found is None else found[0]
 
 
 def close_checkouts(
     session: Session, provider: Provider, session_ids: Sequence[str], state: CheckoutState
 ) -> None:
     """Keep how a provider's hand-offs stand now; one that is complete stays so."""
-    session.execute(_CLOSE, {"of": provider, "ids": session_ids, "left": state})
+    ids = [{"of": provider, "named": named, "left": state} for named in session_ids]
+    if ids:
+        ask(session, _CLOSE, *ids)
 
 
 def issue_missing_receipts(services: Services) -> int:

@@ -25,6 +25,14 @@ class ProviderUnavailable(Exception):
     """The provider could not be reached, or asked us to wait. Worth another try."""
 
 
+class ProviderBusy(ProviderUnavailable):
+    """The provider takes no more just now; there is room in so many `seconds`. Nothing was done."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"asked us to wait {seconds:.0f} seconds")
+        self.seconds = seconds
+
+
 class ProviderRefused(Exception):
     """The provider understood and said no; `message` is its own sentence."""
 
@@ -46,7 +54,8 @@ class PayOrder:
     """All that a pay page needs to know of a gift.
 
     The same `key` is the same hand-off. From the page the donor comes back to `page_url`, with
-    `?session_id=` and the provider's id of the hand-off, or with `?cancelled=1`.
+    `?session_id=` and the provider's id of the hand-off, or with `?cancelled=1`. `has_waited`
+    where the provider was busy and the donor came back when they were told to.
     """
 
     key: str
@@ -60,6 +69,7 @@ class PayOrder:
     expires_at: datetime
     installation: str
     mode: Mode | None
+    has_waited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from portal.payments.models import Refund, RefundState, find_installation
 from portal.payments.operations import accept_for
 from portal.payments.providers import (
     PaymentProvider,
+    ProviderBusy,
     ProviderRefused,
     ProviderUnavailable,
     RefundMade,
@@ -112,6 +113,15 @@ def _plain_sentences(provider: PaymentProvider) -> Iterator[None]:
         yield
     except ProviderRefused as error:
         raise RefundRefused(say_refused(provider.title, error)) from error
+    except ProviderBusy as error:
+        raise RefundUnanswered(
+            gettext(
+                "%(provider)s takes no more requests at this moment. Press again in a minute: "
+                "from this form it is refunded once at most. Before you leave it for a new one, "
+                "look in the list that %(provider)s keeps.",
+                provider=provider.title,
+            )
+        ) from error
     except ProviderUnavailable as error:
         raise RefundUnanswered(
             gettext(

@@ -4,7 +4,8 @@ Pure: a gift and its region in, plain JSON values out, in the gift's own languag
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -191,6 +192,11 @@ def write_money(money: Money, locale: str) -> str:
 
 def write_day(day: datetime, locale: str) -> str:
     """A day in full, as a reader of `locale` writes it."""
+    return _write_date(day.date(), locale)
+
+
+@lru_cache(maxsize=1_000)
+def _write_date(day: date, locale: str) -> str:
     return str(format_date(day, format="long", locale=locale))
 
 

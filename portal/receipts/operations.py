@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
-from portal.database import Document, count_on, insert_new, table_of
+from portal.database import Document, insert_new, table_of
+from portal.driver import add, ask, count_up, hold
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.i18n import gettext, use_locale
@@ -68,21 +70,16 @@ def _number(act: Act, gift: Gift, region: Region, *, replaces: str) -> Receipt:
     )
 
 
-_ADD = sa.insert(table_of(Receipt)).returning(Receipt.id)
-
-
 def _add(session: Session, row: Document) -> Receipt:
     """The row as an object of this session, without the unit of work's cost."""
-    receipt = Receipt(id=session.execute(_ADD, row).scalar_one(), **row)
-    make_transient_to_detached(receipt)
-    session.add(receipt)
-    return receipt
+    ((receipt_id,),) = add(session, Receipt, row, returning="id").rows()
+    return hold(session, Receipt, {"id": receipt_id, **row})
 
 
 def _next_number(session: Session, issuer: str, year: int) -> int:
     """One more in a series; the row stays locked until the transaction ends."""
     first = {"issuer": issuer, "year": year, "last_number": 1}
-    return count_on(session, ReceiptSeries, "last_number", first)
+    return count_up(session, ReceiptSeries, "last_number", first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +90,13 @@ class Kept:
     cancelled: Receipt | None = None
 
 
-def keep_receipt(act: Act, gift: Gift, region: Region) -> Kept:
+def keep_receipt(act: Act, gift: Gift, region: Region, *, is_first: bool = False) -> Kept:
     """Let the receipt that stands say what was received, and let none stand for nothing.
 
-    A wrong amount spoils a receipt: it is cancelled, and another one replaces it.
+    A wrong amount spoils a receipt: it is cancelled, and another one replaces it. `is_first`
+    where it was seen, since the gift was locked, that it never had one.
     """
-    standing, cancelled = find_receipts(act.session, gift.id)
+    standing, cancelled = (None, None) if is_first else find_receipts(act.session, gift.id)
     is_due = gift.status.is_received and gift.paid_minor > 0 and bool(gift.name)
     if standing is None:
         label = cancelled.label if cancelled else ""
@@ -120,8 +118,18 @@ TAKEN_BACK = "The payment it acknowledged was not for this gift, or was returned
 def void_receipt(act: Act, receipt: Receipt, reason: str) -> None:
     """Cancel a receipt; it keeps its number, snapshot and document for ever."""
     if receipt.voided_at is None:
-        receipt.voided_at, receipt.void_reason = act.now, reason
-        act.session.flush()
+        void = {"voided_at": act.now, "void_reason": reason}
+        ask(act.session, _VOID, {"wanted": receipt.id, **void})
+        for name, value in void.items():
+            set_committed_value(receipt, name, value)
+
+
+_RECEIPTS = table_of(Receipt)
+_VOID = (
+    sa.update(_RECEIPTS)
+    .where(_RECEIPTS.c.id == sa.bindparam("wanted"))
+    .values(voided_at=sa.bindparam("voided_at"), void_reason=sa.bindparam("void_reason"))
+)
 
 
 def render_receipt(services: Services, receipt_id: int, *, mark: str = "") -> bytes:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import table_of
+from portal.driver import ask, hold
 from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries
 
 BATCH = 200
@@ -99,7 +101,8 @@ _STANDING = sa.select(Receipt).where(
 def find_receipts(session: Session, gift_id: int) -> tuple[Receipt | None, Receipt | None]:
     """The receipt that stands for a gift, and the last one that was cancelled before it."""
     standing = cancelled = None
-    for receipt in session.scalars(_ALL, {"wanted": gift_id}):
+    for row in ask(session, _ALL, {"wanted": gift_id}).rows():
+        receipt = hold(session, Receipt, row)
         if receipt.voided_at is None:
             standing = receipt
         else:
@@ -107,7 +110,12 @@ def find_receipts(session: Session, gift_id: int) -> tuple[Receipt | None, Recei
     return standing, cancelled
 
 
-_ALL = sa.select(Receipt).where(Receipt.gift_id == sa.bindparam("wanted")).order_by(Receipt.id)
+_RECEIPTS = table_of(Receipt)
+_ALL = (
+    sa.select(_RECEIPTS)
+    .where(_RECEIPTS.c.gift_id == sa.bindparam("wanted"))
+    .order_by(_RECEIPTS.c.id)
+)
 
 
 def list_receipts(session: Session, gift_id: int) -> Sequence[Receipt]:

@@ -17,25 +17,42 @@ from portal.regions.fields import recorded
 
 DATA = PACKAGE / "regions" / "data"
 COMMON = "common.toml"
+# In a file, not in a document: the version of the region that the file was written from.
+EXPORTED_FROM = "exported_from"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFile:
+    """A region's whole document, checked, and the version its file was written from, if any."""
+
+    document: Document
+    exported_from: str = ""
 
 
 def read_region_documents(folder: Path = DATA) -> dict[str, Document]:
-    """Every region's whole document by file name, checked; `common.toml` is laid under each.
+    """Every region's whole document by file name; `RegionError` as for `read_region_files`."""
+    return {name: file.document for name, file in read_region_files(folder).items()}
+
+
+def read_region_files(folder: Path = DATA) -> dict[str, RegionFile]:
+    """Every region's file by its name, checked; `common.toml` is laid under each.
 
     Raises `RegionError` with file and field where one can't be read as a region.
     """
     common = _read_common(folder)
-    documents: dict[str, Document] = {}
-    for path in sorted(folder.glob("*.toml")):
-        if path.name == COMMON:
-            continue
-        document = complete(_read(path), common)
-        if parse_region(document, path.name).slug != path.stem:
-            raise RegionError(f"{path.name}: slug: is the file's name")
-        documents[path.name] = document
-    if not documents:
+    paths = [path for path in sorted(folder.glob("*.toml")) if path.name != COMMON]
+    if not paths:
         raise RegionError(f"{folder}: holds no region's file, such as ca.toml")
-    return documents
+    return {path.name: _read_file(path, common) for path in paths}
+
+
+def _read_file(path: Path, common: Document) -> RegionFile:
+    said = _read(path)
+    exported_from = str(said.pop(EXPORTED_FROM, ""))
+    document = complete(said, common)
+    if parse_region(document, path.name).slug != path.stem:
+        raise RegionError(f"{path.name}: slug: is the file's name")
+    return RegionFile(document, exported_from)
 
 
 def read_common_modes(folder: Path = DATA) -> dict[str, Document]:

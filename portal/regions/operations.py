@@ -34,7 +34,7 @@ def load_region_files(session: Session, now: datetime, folder: Path = DATA) -> l
     `RegionError` before anything is written where a file is wrong.
     """
     documents = read_region_documents(folder)
-    _lock_catalogue(session)
+    lock_catalogue(session)
     changed = [
         document["slug"]
         for name, document in documents.items()
@@ -50,7 +50,7 @@ def bump_version(session: Session) -> None:
     session.execute(sa.update(CatalogueState).values(version=CatalogueState.version + 1))
 
 
-def _lock_catalogue(session: Session) -> None:
+def lock_catalogue(session: Session) -> None:
     """One writer at a time, from the very first start on."""
     insert_new(session, CatalogueState, {"id": 1, "version": 0})
     session.execute(sa.select(CatalogueState.version).with_for_update())

@@ -273,7 +273,10 @@ def _view(world: World, keys: Keys, route: Route | None) -> Callable[..., Respon
             broken = StripeError(500, "The sandbox failed; its log says why.", type="api_error")
             answer = Stored(500, broken.body, request_id)
         _log_request(world, params, answer)
-        return _respond(answer, request_id, replayed=replayed)
+        response = _respond(answer, request_id, replayed=replayed)
+        if answer.status == 429 and world.store.state("retry_after", 0):
+            response.headers["Retry-After"] = str(world.store.state("retry_after", 0))
+        return response
 
     return view
 
@@ -336,10 +339,12 @@ def _authenticate(world: World) -> None:
 
 
 def _check_outage(world: World) -> None:
-    """Answer 503 before anything is done, while the control page says so."""
+    """Answer 503 or 429 before anything is done, while the control page says so."""
     until = float(world.store.state("outage_until", 0))
     if time.time() < until or world.take_fault("outage_requests"):
         raise StripeError(503, "The sandbox plays an outage.", type="api_error")
+    if world.take_fault("too_many_requests"):
+        raise StripeError(429, "Too many requests hit the API too quickly.", code="rate_limit")
 
 
 def _lose_answer(world: World) -> None:

@@ -24,6 +24,7 @@
 | `POST /_control/redeliver/<evt_…>` | | sends an event again |
 | `POST /_control/outage` | `seconds`, or `requests` | 503 for a time or for so many requests |
 | `POST /_control/outage` | `lose_answers` | the work is done and its answer lost |
+| `POST /_control/too_many` | `requests`, `retry_after` | 429 for so many, and how long to wait |
 | `POST /_control/latency` | `ms` | every API answer takes that much longer |
 | `POST /_control/drain` | `timeout` | waits until nothing is due or on its way |
 | `POST /_control/reset` | | forgets everything |
@@ -90,6 +91,13 @@ def set_outage(world: World, given: Json) -> Json:
     return state_of(world)
 
 
+def set_too_many(world: World, given: Json) -> Json:
+    """For some requests; with a `Retry-After` of so many seconds, or none for 0."""
+    world.store.set_state("too_many_requests", read_count(given, "requests", 1))
+    world.store.set_state("retry_after", read_number(given, "retry_after", 0))
+    return state_of(world)
+
+
 def set_latency(world: World, given: Json) -> Json:
     world.store.set_state("latency_seconds", read_number(given, "ms") / 1000)
     return state_of(world)
@@ -97,7 +105,7 @@ def set_latency(world: World, given: Json) -> Json:
 
 _COUNTERS = (
     "fail_next_renewal fail_next_refund fail_next_settlement drop_next duplicate_next twin_next"
-    " outage_requests lose_answers"
+    " outage_requests lose_answers too_many_requests"
 ).split()
 
 
@@ -239,6 +247,7 @@ _ACTS: tuple[tuple[str, Act, bool], ...] = (
         False,
     ),
     ("outage", set_outage, True),
+    ("too_many", set_too_many, True),
     ("latency", set_latency, True),
     ("drain", _drain, False),
     ("reset", _reset, True),

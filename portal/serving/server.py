@@ -121,6 +121,9 @@ def run_server(settings: Settings, host: str, port: int, app: str = APP) -> None
     requests and has no time limit for their heads.
     """
     raise_limit()
+    # The workers are forked, and share what is loaded here until one of them writes to it.
+    gc.collect()
+    gc.freeze()
     Granian(
         app,
         factory=True,

@@ -12,7 +12,7 @@ from portal.i18n import gettext
 from portal.intake.admission import count_starts
 from portal.jobs.queue import list_failed
 from portal.payments.models import DONE, EventState, Outcome, StripeEvent
-from portal.payments.providers import Inbox, ProviderUnavailable, StillWaiting
+from portal.payments.providers import Inbox, ProviderBusy, ProviderUnavailable, StillWaiting
 from portal.staff.access import current_actor, staff
 from portal.staff.labels import SOURCES, say, say_problem
 from portal.staff.queries import (
@@ -135,6 +135,12 @@ def _apply_again(event: StripeEvent) -> str:
         outcome = _inbox_of(event).retry(services(), event.id)
     except StillWaiting as error:
         return _say_why(error.outcome)
+    except ProviderBusy:
+        return gettext(
+            "%(provider)s takes no more requests at this moment. The event is kept; try again in "
+            "a minute.",
+            provider=say(SOURCES, event.provider),
+        )
     except ProviderUnavailable:
         return gettext(
             "%(provider)s can’t be reached just now. The event is kept; try again in a minute.",

@@ -60,6 +60,7 @@ ACTS = {
     "mode_offer": "Offered a mode of payment",
     "mode_withdraw": "Took a mode of payment off the form",
     "mode_edit": "Changed a mode of payment",
+    "region_import": "Took a region from a file",
     "region_restore": "Returned a region to its file",
     "region_remove": "Took a region out of the catalogue",
     "region_readmit": "Put a region back into the catalogue",

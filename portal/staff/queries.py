@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, defer
 
 from portal.audit import AuditEntry
 from portal.gifts.lifecycle import Status
-from portal.gifts.models import Evidence, Gift, GiftEvent, LedgerEntry, Plan
+from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
 from portal.mail.outbox import WORRYING_TRIES, Email, LetterKind
 from portal.payments.models import EventState, StripeEvent
@@ -179,7 +179,9 @@ def count_by_status(session: Session, statuses: Sequence[Status]) -> dict[Status
 @cache
 def _count_each(statuses: tuple[Status, ...]) -> sa.Select[Any]:
     """All counts by one statement, made once: to build five costs more than to run them."""
-    standing = (sa.select(Gift.id).where(Gift.status == status) for status in statuses)
+    standing = (
+        sa.select(GiftStanding.gift_id).where(GiftStanding.status == status) for status in statuses
+    )
     return sa.select(*(_bounded_count(ids).scalar_subquery() for ids in standing))
 
 

@@ -13,22 +13,34 @@ from psycopg.types.json import set_json_loads
 from tests.benchmarks.ground import bare_url
 
 Step = tuple[str, Sequence[Any]]
+Booking = list[Step]
 
-# Rows a booking adds, and how they are found by the gift's number.
+# Rows that each of a card gift's events adds, and how they are found. `{gift}` is its number.
+EVENT = "gift_id = {gift} AND type = '{kind}'"
 OF_GIFT = "gift_id = {gift}"
-ADDED = {
-    "stripe_events": OF_GIFT,
-    "evidence": OF_GIFT,
-    "ledger_entries": OF_GIFT,
-    "gift_events": OF_GIFT + " AND kind <> 'started'",
-    "stripe_links": OF_GIFT,
-    "receipts": OF_GIFT,
-    "jobs": "key = {job}",
+LINKED = OF_GIFT + " AND stripe_id LIKE "
+RECEIPT_JOB = "key = (SELECT 'send_receipt-' || id FROM receipts WHERE gift_id = {gift})"
+FEE_JOB = "key = 'fetch_fee-' || '{transaction}' || ':' || {gift}"
+ADDED: dict[str, tuple[tuple[str, str], ...]] = {
+    "checkout.session.completed": (
+        ("evidence", OF_GIFT),
+        ("ledger_entries", OF_GIFT),
+        ("gift_events", OF_GIFT + " AND kind <> 'started'"),
+        ("receipts", OF_GIFT),
+        ("jobs", RECEIPT_JOB),
+        ("stripe_links", LINKED + "'cs%'"),
+        ("stripe_links", LINKED + "'pi%'"),
+        ("stripe_events", EVENT),
+    ),
+    "payment_intent.succeeded": (("stripe_links", LINKED + "'ch%'"), ("stripe_events", EVENT)),
+    "charge.updated": (("jobs", FEE_JOB), ("stripe_events", EVENT)),
 }
-JOB = "(SELECT 'send_receipt-' || id FROM receipts WHERE gift_id = {gift})"
-# Rows a booking changes, and the columns it changes in them.
+# Rows the first of them changes, and the columns it changes in them.
 CHANGED = {
-    "gifts": ("id", ("status", "refunded_minor", "received_at")),
+    "gifts": (
+        "id",
+        ("status", "paid_minor", "refunded_minor", "received_at", "received_on"),
+    ),
     "checkouts": ("gift_id", ("state",)),
 }
 SERIES = (
@@ -51,22 +63,27 @@ class Bare(ABC):
     @abstractmethod
     def connect(self, url: str) -> Any: ...
 
-    def read_booking(self, gift_id: int) -> list[Step]:
-        """The statements, with their values, that leave what our booking left."""
-        steps = [*self._added(gift_id), *self._changed(gift_id)]
-        return [*steps, self._numbered(gift_id)]
+    def read_bookings(self, gift_id: int, transaction: str) -> list[Booking]:
+        """The statements, with their values, that leave what our bookings left, event by event."""
+        first, *rest = (
+            [
+                step
+                for name, where in added
+                for step in self._added(name, where, kind, gift_id, transaction)
+            ]
+            for kind, added in ADDED.items()
+        )
+        return [[*first, *self._changed(gift_id), self._numbered(gift_id)], *rest]
 
-    def _added(self, gift_id: int) -> Iterator[Step]:
-        job = JOB.format(gift=gift_id)
-        for name, where in ADDED.items():
-            condition = where.format(gift=gift_id, job=job)
-            found = self.source.execute(f"SELECT * FROM {name} WHERE {condition}")
-            names = [column[0] for column in found.description]
-            rows = found.fetchall()
-            assert rows, f"a booking left nothing in {name}"
-            marks = ", ".join([self.sign] * len(names))
-            for row in rows:
-                yield f"INSERT INTO {name} ({', '.join(names)}) VALUES ({marks})", row
+    def _added(
+        self, name: str, where: str, kind: str, gift_id: int, transaction: str
+    ) -> Iterator[Step]:
+        condition = where.format(gift=gift_id, kind=kind, transaction=transaction)
+        found = self.source.execute(f"SELECT * FROM {name} WHERE {condition}")
+        names = [column[0] for column in found.description]
+        (row,) = found.fetchall()
+        marks = ", ".join([self.sign] * len(names))
+        yield f"INSERT INTO {name} ({', '.join(names)}) VALUES ({marks})", row
 
     def _changed(self, gift_id: int) -> Iterator[Step]:
         for name, (key, columns) in CHANGED.items():
@@ -82,7 +99,7 @@ class Bare(ABC):
         ).fetchone()
         return SERIES.format(self.sign), row
 
-    def write(self, booking: list[Step]) -> None:
+    def write(self, booking: Booking) -> None:
         """One transaction, durable once it returns."""
         execute = self.target.execute
         execute(self.begin)
@@ -113,6 +130,11 @@ class BarePostgres(Bare):
         # Documents are read as they are written, so that they go in again unchanged.
         set_json_loads(lambda data: data if isinstance(data, str) else data.decode(), connection)
         return connection
+
+    def write(self, booking: Booking) -> None:
+        """All sent at once, and answered at once."""
+        with self.target.pipeline():
+            super().write(booking)
 
 
 BARE: dict[str, type[Bare]] = {"sqlite": BareSqlite, "postgresql": BarePostgres}

@@ -128,6 +128,8 @@ def make_environment(settings: Settings) -> dict[str, str]:
         "STRIPE_API_BASE": settings.stripe_api_base,
         "THREADS": str(settings.threads),
         "WORKERS": str(settings.workers),
+        "STRIPE_REQUESTS": str(settings.stripe_requests),
+        "STRIPE_REQUESTS_BY_ENDPOINT": str(settings.stripe_requests_by_endpoint),
         "FREE_STARTS": str(settings.free_starts),
         "TRUSTED_PROXIES": str(settings.trusted_proxies),
     }

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
 
 from portal.ports import free_port
@@ -46,10 +47,13 @@ class Serving:
             return bool(self.get("/healthz"))
         return False
 
+    def workers(self, count: int) -> list[int]:
+        """The processes that serve: of the children, those with the most memory."""
+        return nlargest(count, _children(self.process.pid), key=proportional_mebibytes)
+
     def worker(self) -> int:
-        """The process that serves: of the children, the one with the most memory."""
-        children = _children(self.process.pid)
-        return max(children, key=resident_mebibytes)
+        """The one that serves, where only one does."""
+        return self.workers(1)[0]
 
     def cpu_seconds(self) -> float:
         """What the serving process has used so far."""
@@ -99,9 +103,22 @@ def _stats() -> Iterator[list[str]]:
 
 
 def resident_mebibytes(pid: int) -> float:
-    """Memory a process holds now."""
+    """Memory a process holds now, with all that it shares."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def proportional_mebibytes(pid: int) -> float:
+    """Memory a process holds now: its own, and its share of what it has in common with others."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    (kibibytes,) = (line.split()[1] for line in lines if line.startswith("Pss:"))
+    return int(kibibytes) / 2**10
+
+
+def group_of(leader: int) -> list[int]:
+    """All living processes of a group."""
+    numbers = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [number for number in numbers if _field(number, 2) == leader]
 
 
 def _children(pid: int) -> list[int]:
@@ -110,8 +127,13 @@ def _children(pid: int) -> list[int]:
 
 
 def _parent(pid: int) -> int:
+    return _field(pid, 1)
+
+
+def _field(pid: int, number: int) -> int:
+    """A whole number that the kernel says of a process; 0 where it has ended."""
     with suppress(OSError):
-        return int(_stat(pid)[1])
+        return int(_stat(pid)[number])
     return 0
 
 

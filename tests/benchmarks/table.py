@@ -75,6 +75,10 @@ def mebibytes(value: float) -> str:
     return f"{value:.0f} MiB"
 
 
+def bytes_of(value: float) -> str:
+    return f"{value:,.0f} B"
+
+
 def as_text(lines: Sequence[Line]) -> str:
     """Columns for a terminal."""
     rows = [HEAD, *(line.cells() for line in lines)]

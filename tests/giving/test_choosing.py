@@ -1,10 +1,14 @@
 """Which region a visitor gets: `/` and `/c/<CODE>`."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from flask import Flask
 
 from portal.regions.files import read_catalogue
+from portal.regions.queries import CatalogueCache
 from tests.giving.visits import text_of
 from tests.pages import CheckedClient
 
@@ -85,3 +89,28 @@ def test_an_unknown_codes_address_explains_and_offers_every_region(client: Check
     assert page.status_code == 404
     assert "We don’t know the code NONESUCH." in text_of(page)
     assert 'href="/give/ca?lang=en"' in page.text
+
+
+def test_a_short_address_that_is_known_asks_the_database_nothing(
+    client: CheckedClient, app: Flask
+) -> None:
+    database = app.extensions["portal"].database
+    regions = CatalogueCache(database, seconds=3600)
+    app.extensions["portal"] = replace(app.extensions["portal"], regions=regions)
+    first = client.get("/c/LWCAN")
+    asked: list[str] = []
+    for engine in {database.reader, database.writer}:
+        sa.event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    again = client.get("/c/LWCAN")
+    assert (again.status_code, again.location) == (302, first.location)
+    assert again.headers["Cache-Control"] == "private, no-store"
+    assert asked == []
+
+
+def test_a_short_address_leads_each_visitor_to_their_own_language(client: CheckedClient) -> None:
+    long = "de;q=0.1," * 60
+    for _ in range(2):
+        for asked, lang in (("fr", "fr"), ("en", "en"), (long + "fr", "fr"), (long + "en", "en")):
+            answer = client.get("/c/LWCAN", headers={"Accept-Language": asked})
+            assert answer.location.endswith(f"lang={lang}")
+        assert client.get("/c/LWCAN?lang=fr").location.endswith("lang=fr")

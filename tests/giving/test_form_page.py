@@ -90,7 +90,7 @@ def test_a_kept_page_asks_the_database_nothing(client: CheckedClient, app: Flask
         sa.event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
     assert client.get("/give/ca?code=LWCAN").data == first.data
     assert asked == []
-    client.get("/give/us?code=LWCAN")
+    client.get("/give/us?code=ANOTHER")
     assert asked, "another page is seen to ask"
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from portal import schema
 from portal.audit import add_entry
 from portal.codes.terms import Frequency, Pledge
-from portal.database import Base, Database, DatabaseUnavailable
+from portal.database import Base, Database, DatabaseUnavailable, table_of
 from portal.donors.details import DonorDetails
 from portal.donors.models import Consent
 from portal.donors.operations import find_or_add_donor, record_news_consent
@@ -24,13 +24,14 @@ from portal.gifts.models import (
     Evidence,
     Gift,
     GiftEvent,
+    GiftStanding,
     GiftWord,
     LedgerEntry,
     Plan,
     Subscription,
     SubscriptionState,
 )
-from portal.gifts.operations import add_gift, add_plan, book_claims, record_event
+from portal.gifts.operations import add_gift, add_plan, book_claims, lock_gift, record_event
 from portal.gifts.words import list_words
 from portal.jobs.kinds import SendReceipt
 from portal.jobs.promising import Jobs
@@ -184,7 +185,7 @@ def test_days_of_before_are_summed_from_the_ledger(catalogued: Database) -> None
         book_claims(act_in(session, NOW), gift, claims, timezone="America/Toronto")
         kept = read_days(session)
     assert sorted(kept.values()) == [250, 400, 1000, 5000, 7553]
-    schema.downgrade(catalogued, "20261127_needed_regions")
+    schema.downgrade(catalogued, "20261127_gift_standing")
     assert "day_sums" not in sa.inspect(catalogued.reader).get_table_names()
     schema.upgrade(catalogued)
     with catalogued.read() as session:
@@ -471,7 +472,7 @@ def test_letters_and_consents_of_before_are_linked(database: Database) -> None:
         act, gift = act_in(session, NOW), session.get_one(Gift, gift_id)
         donor = find_or_add_donor(act, gift.email)
         for source in (f"gift {gift.reference}", "gift of another", "a stall"):
-            record_news_consent(act, donor, wording="News", locale="en", source=source)
+            record_news_consent(act, donor.id, wording="News", locale="en", source=source)
         for key, sent_at in (("sent", NOW), ("waiting", None)):
             letter = {"message": "receipt", "recipient": "a@b", "subject": "x", "locale": "en"}
             session.add(Email(key=key, created_at=NOW, sent_at=sent_at, **letter))
@@ -639,3 +640,63 @@ def test_no_job_is_lost_on_the_way_back_from_a_new_installation(database: Databa
         schema.downgrade(database, "20261127_former_regions")
     with database.read() as session:
         assert session.scalars(sa.select(QueuedJob.key)).all() == ["send_receipt-7"]
+
+
+def _standing(session: Session) -> list[tuple[object, ...]]:
+    kept = table_of(GiftStanding)
+    return [tuple(row) for row in session.execute(sa.select(kept).order_by(kept.c.gift_id))]
+
+
+def _stands(session: Session) -> list[tuple[object, ...]]:
+    names = table_of(GiftStanding).columns.keys()[1:]
+    gifts = table_of(Gift)
+    said = sa.select(gifts.c.id, *(gifts.c[name] for name in names)).order_by(gifts.c.id)
+    return [tuple(row) for row in session.execute(said)]
+
+
+def test_where_gifts_stand_is_filled_and_followed(database: Database) -> None:
+    schema.downgrade(database, "20261127_jobs")
+    with database.write() as session:
+        session.execute(sa.text("DELETE FROM jobs"))
+    gift_id = add_paid_gift(database)
+    schema.upgrade(database)
+    with database.read() as session:
+        assert len(_standing(session)) == 1
+        assert _standing(session) == _stands(session)
+    refund = stripe_claim(
+        fact=FactKind.REFUNDED, subject="re_1", occurred_at=NOW, money=Money(53, "CAD")
+    )
+    with database.write() as session:
+        gift = lock_gift(session, gift_id)
+        book_claims(act_in(session, NOW), gift, [refund])
+    with database.write() as session:
+        many = {"region": "ca", "fund": "missions", "mode": "card", "frequency": "once"}
+        session.execute(
+            sa.insert(Gift),
+            [
+                {
+                    "token": f"t{number}",
+                    "reference": f"R{number}",
+                    "amount_minor": 100,
+                    "currency": "CAD",
+                    "created_at": NOW,
+                    **many,
+                }
+                for number in range(3)
+            ],
+        )
+        session.execute(sa.update(Gift).where(Gift.token == "t1").values(currency="USD"))
+        session.execute(sa.delete(Gift).where(Gift.token == "t2"))
+    with database.read() as session:
+        assert [row[1] for row in _standing(session)] == ["partly_refunded", "pending", "pending"]
+        assert _standing(session) == _stands(session)
+
+
+def test_a_booking_on_postgresql_writes_no_index_of_the_gift(database: Database) -> None:
+    indexed = {
+        column
+        for index in sa.inspect(database.writer).get_indexes("gifts")
+        for column in index["column_names"]
+    }
+    booked = {"status", "paid_minor", "refunded_minor", "received_at", "received_on", "fee_minor"}
+    assert not indexed & booked

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.gifts.models import LedgerEntry
 from portal.payments.stripe.fees import FeeWanted, fetch_fees
-from portal.payments.stripe.gateway import StripeMissing, StripeUnavailable
+from portal.payments.stripe.gateway import Gateway, StripeMissing, StripeUnavailable
 from portal.ports import free_port
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess, wait_until
@@ -86,6 +86,16 @@ def test_what_the_list_does_not_hold_is_asked_for_alone(
     failed = fetch_fees(place.services, [wanted[0], nobody, wanted[1]], until=long_ago)
     assert {fee: type(error) for fee, error in failed.items()} == {nobody: StripeMissing}
     assert fees(place) == 2
+
+
+def test_what_works_in_the_background_waits_its_turn(
+    place: Workplace, sandbox: SandboxProcess
+) -> None:
+    settings = make_settings(place.database.url.render_as_string(hide_password=False), sandbox)
+    patient = Gateway(settings, is_background=True)
+    sandbox.control("too_many", requests=1, retry_after=0.3)
+    assert list(patient.list_balance_transactions(datetime.now(UTC))) == []
+    assert [one["status"] for one in sandbox.look("requests")] == [429, 200]
 
 
 def test_stripe_that_is_away_is_asked_once_for_all(

@@ -19,7 +19,7 @@ from portal.payments.unanswered import settle_unanswered
 from tests.migrations.test_migrations import copy_row
 from tests.payments.stories import Recorder, find
 from tests.sandbox_process import SandboxProcess
-from tests.workplace import Workplace, at
+from tests.workplace import Workplace, at, make_workplace
 
 WEEK = 8 * 86_400
 # The SDK asks once and twice more, by the same key.
@@ -272,3 +272,17 @@ def test_a_monthly_gift_is_refunded_before_anything_tells_which_payment_was_its_
             place.receive(event)
     ask(place, place.gift(started.token), 2513)
     assert refunds(sandbox) == [2513]
+
+
+def test_a_refund_that_stripe_has_no_room_for_says_so_and_is_made_once(
+    place: Workplace, sandbox: SandboxProcess
+) -> None:
+    gift = pay(place, sandbox)
+    sandbox.control("too_many", requests=1, retry_after=30)
+    with pytest.raises(RefundUnanswered, match="takes no more requests at this moment"):
+        ask(place, gift, 3003)
+    fresh = make_workplace(place.database.url.render_as_string(hide_password=False), sandbox)
+    for _ in range(2):
+        ask(fresh, gift, 3003)
+    assert refunds(sandbox) == [3003]
+    fresh.close()

@@ -77,7 +77,7 @@ def test_a_fresh_production_says_that_giving_is_not_set_up(
     assert client.post("/give/ca", data={"amount": "20"}).status_code in {403, 503}
     found = list(_examine_regions(catalogued, load_settings(secret_key=SECRET)))
     assert not any(finding.is_well for finding in found)
-    assert any("PORTAL_REGIONS" in finding.text for finding in found)
+    assert any("portal regions import" in finding.text for finding in found)
 
 
 @ONE_ENGINE

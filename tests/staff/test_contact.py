@@ -32,7 +32,7 @@ def paid(catalogued: Database) -> Gift:
         gift.donor_id = donor.id
         record_news_consent(
             act_in(session, NOW),
-            donor,
+            donor.id,
             wording="News",
             locale="en",
             source="the form",

@@ -14,7 +14,7 @@ from portal.giving.form.cache import (
     MOST_PAGES,
     Page,
     PageCache,
-    make_page,
+    make_frame,
 )
 from portal.giving.regions import accent_sheet, contrast, parse_colour
 from portal.giving.texts import coded_money, format_rate, short_money
@@ -35,7 +35,8 @@ class Hands:
 
 
 def page(text: str = "hello", now: float = 0.0, version: int = 1) -> Page:
-    return make_page(text.encode(), {"Cache-Control": "public"}, version=version, now=now)
+    frame = make_frame(text, {"Cache-Control": "public"}, version=version, now=now)
+    return frame.make_page({})
 
 
 def test_finds_a_page_by_address_and_by_meaning() -> None:

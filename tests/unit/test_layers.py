@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "portal"
 KERNEL = (
-    "audit clock database form_keys forms i18n jobs limits logs mail"
+    "audit clock database driver form_keys forms i18n jobs limits logs mail"
     " money multipart paths plain ports proof_of_work proxies services"
     " settings spilled web"
 ).split()
@@ -111,9 +111,9 @@ def test_what_comes_along_stands_before_it_too(name: str) -> None:
     assert rooms <= allowed(room(name))
 
 
-def test_only_the_gateway_imports_stripe() -> None:
+def test_only_the_gateway_and_its_wire_import_stripe() -> None:
     users = {name for name in ALL if any(one.split(".")[0] == "stripe" for one in imports(name))}
-    assert users == {"payments.stripe.gateway"}
+    assert users == {"payments.stripe.gateway", "payments.stripe.wire"}
 
 
 @pytest.mark.parametrize("part", sorted(set().union(*STEPS[:-1])))

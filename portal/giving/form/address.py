@@ -1,5 +1,6 @@
 """What an address asks of the form: the few parameters that count, cleaned and cut."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -7,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from portal.codes.parsing import normalise_code
 from portal.i18n import language
-from portal.regions.catalogue import Region
+from portal.regions.catalogue import Frequency, Region
 
 LONGEST = 40
 
@@ -47,18 +48,25 @@ def choose_locale(region: Region, wanted: str) -> str:
 
 
 def read_query(region: Region, args: MultiDict[str, str]) -> FormQuery:
-    """The meaning of a query string, for a region that exists."""
+    """The meaning of a query string, for a region that exists.
+
+    A choice that the region doesn't have is none: it would make a page of its own that says the
+    same.
+    """
 
     def text(name: str) -> str:
         return args.get(name, "").strip()[:LONGEST]
+
+    def choice(wanted: str, known: Iterable[str]) -> str:
+        return wanted if wanted in {*known} else ""
 
     return FormQuery(
         region=region.slug,
         locale=choose_locale(region, text("lang")),
         code=normalise_code(args.get("code", "")[:LONGEST]),
         amount=text("amount"),
-        currency=text("currency").upper(),
-        fund=text("fund"),
-        frequency=text("frequency"),
-        mode=text("mode"),
+        currency=choice(text("currency").upper(), (one.currency for one in region.currencies)),
+        fund=choice(text("fund"), (one.key for one in region.funds)),
+        frequency=choice(text("frequency"), Frequency),
+        mode=choice(text("mode"), (one.key for one in region.modes)),
     )

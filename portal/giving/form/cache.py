@@ -2,26 +2,27 @@
 
 A page is found by the very address that was asked (path and query as sent), which leads to
 the page of its meaning (region, language, the parameters that count), so that junk in an
-address makes no second page. Pages live for half a minute: that bounds how long an edit of
-a code or the end of its dates stays unseen here; a form that is sent is judged afresh.
+address makes no second page. Where that is new, too, it is put together from the skeleton of all
+links that differ only in what they bring. Pages live for half a minute: that bounds how long an
+edit of a code or the end of its dates stays unseen here; a form that is sent is judged afresh.
 """
 
-import gzip
-import hashlib
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
+
+from portal.codes.terms import Code
+from portal.giving.form.skeleton import Skeleton, Slot, make_skeleton
 
 LIFE_SECONDS = 30.0
-MOST_PAGES = 256
-MOST_ADDRESSES = 2048
-
-K = TypeVar("K")
-V = TypeVar("V")
-
+CODE_SECONDS = 1.0
+MOST_CODES = 512
+MOST_PAGES = 128
+MOST_FRAMES = 96
+MOST_ADDRESSES = MOST_WAYS = 2048
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -37,7 +38,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One rendered page, plain and packed; `tag` is common to the tags of both.
+    """One page, plain and packed; `tag` is common to the tags of both.
 
     `version` is the catalogue's when it was made, `stale_at` a `time.monotonic()` moment.
     """
@@ -49,17 +50,52 @@ class Page:
     stale_at: float
 
 
-def make_page(body: bytes, headers: Mapping[str, str], *, version: int, now: float) -> Page:
-    """A page of these bytes, which goes out with `headers`."""
-    tag = hashlib.sha256(body).hexdigest()[:20]
-    packed = gzip.compress(body, compresslevel=9, mtime=0)
-    return Page(
-        plain=_encode(body, headers, {"ETag": f'"{tag}"'}),
-        packed=_encode(packed, headers, {"ETag": f'"{tag}-gz"', "Content-Encoding": "gzip"}),
-        tag=tag,
-        version=version,
-        stale_at=now + LIFE_SECONDS,
-    )
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A skeleton with its headers, for all links that differ only in their values.
+
+    `cards` are the amounts that are cards of their own there; any other is a value.
+    """
+
+    skeleton: Skeleton
+    headers: Mapping[str, str]
+    cards: frozenset[str]
+    version: int
+    stale_at: float
+
+    def make_page(self, values: Mapping[Slot, str]) -> Page:
+        """The page of one link."""
+        written = self.skeleton.list_values(values)
+        tag = self.skeleton.tag_with(written)
+        headers, packed = self.headers, self.skeleton.pack(written)
+        return Page(
+            plain=_encode(self.skeleton.join(written), headers, {"ETag": f'"{tag}"'}),
+            packed=_encode(packed, headers, {"ETag": f'"{tag}-gz"', "Content-Encoding": "gzip"}),
+            tag=tag,
+            version=self.version,
+            stale_at=self.stale_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a code's short address leads visitors who say the same of themselves."""
+
+    location: str
+    version: int
+    stale_at: float
+
+
+def make_frame(
+    text: str,
+    headers: Mapping[str, str],
+    *,
+    version: int,
+    now: float,
+    cards: frozenset[str] = frozenset(),
+) -> Frame:
+    """The frame of a rendered text, whose pages go out with `headers`."""
+    return Frame(make_skeleton(text), headers, cards, version, now + LIFE_SECONDS)
 
 
 def _encode(body: bytes, headers: Mapping[str, str], own: Mapping[str, str]) -> Encoded:
@@ -71,41 +107,94 @@ def _encode(body: bytes, headers: Mapping[str, str], own: Mapping[str, str]) -> 
     return Encoded(body, tuple(whole.items()), unchanged)
 
 
+V = TypeVar("V")
+Dated = TypeVar("Dated", Page, Frame, Way)
+
+
+class _Kept(Generic[V]):
+    """The last of what was made, by its key."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, V] = OrderedDict()
+
+    def get(self, key: Hashable) -> V | None:
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def put(self, key: Hashable, value: V) -> None:
+        self._kept[key] = value
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+
 class PageCache:
-    """The pages asked for last, for all threads of a process."""
+    """The pages asked for last, for all threads of a process.
+
+    An address that is None is one too long to keep: its page is found by its meaning each time.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self._keys: OrderedDict[Hashable, Hashable] = OrderedDict()
-        self._pages: OrderedDict[Hashable, Page] = OrderedDict()
+        self._keys: _Kept[Hashable] = _Kept(MOST_ADDRESSES)
+        self._pages: _Kept[Page] = _Kept(MOST_PAGES)
+        self._frames: _Kept[Frame] = _Kept(MOST_FRAMES)
+        self._codes: _Kept[tuple[float, Code]] = _Kept(MOST_CODES)
+        self._ways: _Kept[Way] = _Kept(MOST_WAYS)
         self._lock = threading.Lock()
 
-    def find(self, address: Hashable, version: int) -> Page | None:
+    def find(self, address: Hashable | None, version: int) -> Page | None:
         """The page kept for an address as sent, if it is still good."""
         with self._lock:
-            return self._fresh(self._keys.get(address), version)
+            return self._fresh(self._pages.get(self._keys.get(address)), version)
 
-    def find_meaning(self, address: Hashable, key: Hashable, version: int) -> Page | None:
+    def find_meaning(self, address: Hashable | None, key: Hashable, version: int) -> Page | None:
         """The page kept for the meaning of an address, which is remembered for it."""
         with self._lock:
-            _put(self._keys, address, key, MOST_ADDRESSES)
-            return self._fresh(key, version)
+            self._remember(address, key)
+            return self._fresh(self._pages.get(key), version)
 
-    def keep(self, address: Hashable, key: Hashable, page: Page) -> None:
+    def keep(self, address: Hashable | None, key: Hashable, page: Page) -> None:
         with self._lock:
-            _put(self._keys, address, key, MOST_ADDRESSES)
-            _put(self._pages, key, page, MOST_PAGES)
+            self._remember(address, key)
+            self._pages.put(key, page)
 
-    def _fresh(self, key: Hashable, version: int) -> Page | None:
-        page = self._pages.get(key)
-        if page is None or page.version != version or page.stale_at <= self.clock():
-            return None
-        self._pages.move_to_end(key)
-        return page
+    def find_frame(self, key: Hashable, version: int) -> Frame | None:
+        """The frame kept for links of one kind, if it is still good."""
+        with self._lock:
+            return self._fresh(self._frames.get(key), version)
 
+    def keep_frame(self, key: Hashable, frame: Frame) -> None:
+        with self._lock:
+            self._frames.put(key, frame)
 
-def _put(kept: "OrderedDict[K, V]", key: K, value: V, most: int) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    while len(kept) > most:
-        kept.popitem(last=False)
+    def find_way(self, key: Hashable | None, version: int) -> str | None:
+        """Where a short address leads, if that is known and still good."""
+        with self._lock:
+            found = self._fresh(self._ways.get(key), version)
+        return found.location if found else None
+
+    def keep_way(self, key: Hashable, location: str, version: int) -> None:
+        with self._lock:
+            self._ways.put(key, Way(location, version, self.clock() + LIFE_SECONDS))
+
+    def find_code(self, name: str) -> Code | None:
+        """A code as it was read within this second, by its one spelling."""
+        with self._lock:
+            stale_at, code = self._codes.get(name) or (0.0, None)
+        return code if stale_at > self.clock() else None
+
+    def keep_code(self, name: str, code: Code) -> None:
+        with self._lock:
+            self._codes.put(name, (self.clock() + CODE_SECONDS, code))
+
+    def _remember(self, address: Hashable | None, key: Hashable) -> None:
+        if address is not None:
+            self._keys.put(address, key)
+
+    def _fresh(self, kept: Dated | None, version: int) -> Dated | None:
+        is_good = kept is not None and kept.version == version and kept.stale_at > self.clock()
+        return kept if is_good else None

@@ -81,7 +81,7 @@ def list_ways(offer: Offer, query: FormQuery) -> list[Way]:
     ways = offer.refusal.next_ways if offer.refusal else ()
     speech = language(query.locale)
     return [
-        Way(way.label, f"/give/{way.region}?code={way.code}&lang={speech}")
+        Way(way.label, f"/give/{way.region}?{urlencode({'code': way.code, 'lang': speech})}")
         for way in ways
         if way.code
     ]

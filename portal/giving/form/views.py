@@ -2,42 +2,33 @@
 
 from dataclasses import replace
 
-from flask import Response, current_app, g, redirect, render_template, request
+from flask import Response, current_app, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal.codes.policy import Code, Refusal, Terms, decide, open_terms
-from portal.codes.queries import find_code
-from portal.codes.refusals import refuse_unknown_code
+from portal.codes.policy import Code, Refusal, decide
 from portal.forms import UNREACHABLE
 from portal.giving.form.address import FormQuery, read_query
-from portal.giving.form.cache import Page, make_page
+from portal.giving.form.cache import Page
 from portal.giving.form.fields import HONEYPOT, GiftForm
-from portal.giving.form.offer import Offer, make_offer
-from portal.giving.form.page import news_wording, show_form
+from portal.giving.form.making import form_actions, make_offers, make_page, render_form
+from portal.giving.form.page import news_wording
 from portal.giving.puzzle import CHANGE, read_caller
 from portal.giving.regions import refuse_closed_region, refuse_region
 from portal.giving.visitors import (
     catalogue,
-    count_guess,
     keep_private,
     page_cache,
     read_sender,
     remember_start,
 )
 from portal.i18n import gettext, set_locale
-from portal.intake.start import GaveAMomentAgo, GiftOrder, NotAllowed, TooManyTries, start_gift
+from portal.intake.admission import TooManyTries
+from portal.intake.start import GaveAMomentAgo, GiftOrder, NotAllowed, start_gift
 from portal.mail.smtp import can_reach
-from portal.regions.catalogue import Region
-from portal.web import (
-    check_ticket,
-    content_policy,
-    guard_public_post,
-    make_ticket,
-    services,
-    utc_now,
-)
+from portal.web import check_ticket, guard_public_post, services, utc_now
 
-PUBLIC = "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
+# Longer queries lead to their page by their meaning each time: memory is bounded.
+LONGEST_ADDRESS = 400
 RELOADING = frozenset({"apply_code", "apply_currency", "apply_fund", "remove_code", CHANGE})
 
 
@@ -45,7 +36,8 @@ def form(region: str) -> Response:
     """The giving form, from the cache of pages wherever possible."""
     kept, version = page_cache(), catalogue().version
     environ = request.environ
-    address = (environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+    path, sent = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+    address = (path, sent) if len(sent) <= LONGEST_ADDRESS else None
     page = kept.find(address, version)
     if page is None:
         place = catalogue().by_slug(region)
@@ -56,7 +48,7 @@ def form(region: str) -> Response:
         query = read_query(place, request.args)
         page = kept.find_meaning(address, query, version)
         if page is None:
-            page = _make_form_page(place, query, version)
+            page = make_page(place, query, version)
             kept.keep(address, query, page)
     return _answer(page)
 
@@ -69,74 +61,10 @@ def _answer(page: Page) -> Response:
     return Response(encoded.body, headers=encoded.headers)
 
 
-def _make_form_page(region: Region, query: FormQuery, version: int) -> Page:
-    set_locale(query.locale)
-    _code, offer = _make_offer(region, query)
-    body = _render_form(GiftForm(query.form_data(), offer), query)
-    headers = {
-        "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": content_policy(_form_actions(), "'none'"),
-        "Cache-Control": PUBLIC,
-        "Content-Language": query.locale.replace("_", "-"),
-    }
-    return make_page(body.encode(), headers, version=version, now=page_cache().clock())
-
-
-def _form_actions() -> tuple[str, ...]:
-    return "'self'", *services().providers.pay_origins
-
-
-def _look_up(text: str) -> Code | None:
-    """The code that is written so; one that is not there counts as a guess."""
-    with services().database.read() as session:
-        code = find_code(session, text)
-    if code is None:
-        count_guess()
-    return code
-
-
-def _make_offer(region: Region, query: FormQuery) -> tuple[Code | None, Offer]:
-    """The code that was asked for, if there is one, and what may be given with it."""
-    now, regions = utc_now(), catalogue()
-    own = open_terms(None, region, now, regions)
-    if isinstance(own, Refusal):
-        raise TypeError("a region's own terms are never refused")
-    code: Code | None = None
-    judged: Terms | Refusal = own
-    if query.code:
-        code = _look_up(query.code)
-        judged = _judge(code, query.code, region)
-    offer = make_offer(
-        region,
-        own,
-        judged,
-        fund=query.fund,
-        currency=query.currency,
-        frequency=query.frequency,
-    )
-    return code, offer
-
-
-def _judge(code: Code | None, typed: str, region: Region) -> Terms | Refusal:
-    if code is None:
-        return refuse_unknown_code(typed, region)
-    return open_terms(code, region, utc_now(), catalogue())
-
-
-def _render_form(form: GiftForm, query: FormQuery, duplicate: str = "") -> str:
-    settings = services().settings
-    return render_template(
-        "giving/form.html",
-        ticket=make_ticket(settings, utc_now()),
-        duplicate=duplicate,
-        **show_form(form, query, settings.support_email),
-    )
-
-
 def give(region: str) -> AnyResponse:
     """A form that was sent: judged, kept as a gift, and handed on."""
     guard_public_post()
-    g.csp_form_action = _form_actions()
+    g.csp_form_action = form_actions()
     place = catalogue().by_slug(region)
     if place is None:
         return refuse_region()
@@ -146,7 +74,7 @@ def give(region: str) -> AnyResponse:
     if "remove_code" in request.form:
         query = replace(query, code="")
     set_locale(query.locale)
-    code, offer = _make_offer(place, query)
+    code, offer = make_offers(place, query)
     form = GiftForm(request.form, offer)
     if RELOADING & request.form.keys():
         form.code.data = query.code and form.code.data
@@ -234,6 +162,6 @@ def _make_order(form: GiftForm) -> GiftOrder:
 
 
 def _show_again(form: GiftForm, query: FormQuery, status: int, duplicate: str = "") -> Response:
-    response = current_app.make_response(_render_form(form, query, duplicate))
+    response = current_app.make_response(render_form(form, query, duplicate))
     response.status_code = status
     return keep_private(response)

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-import segno
-from segno.helpers import make_epc_qr
+from typing import TYPE_CHECKING
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
@@ -15,6 +13,9 @@ from portal.money import Money
 from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import MOST_PROOFS
 from portal.regions.catalogue import Detail, Mode, Proof
+
+if TYPE_CHECKING:
+    from segno import QRCode
 
 # A bank's app reads at most this much (EPC069-12, section 3).
 EPC_MOST_MINOR = 99_999_999_999
@@ -40,12 +41,18 @@ def draw_code(mode: Mode, due: Money, reference: str, page: str) -> Code:
     if mode.link:
         caption = gettext("Scan to open your wallet.")
         address = mode.filled_link(amount=due.plain(), reference=reference)
-        return Code(_svg(segno.make_qr(address, error="m"), caption), caption)
+        return Code(_svg(_qr(address), caption), caption)
     if mode.key == "wallet_code" and mode.recipient:
         caption = gettext("Scan with your wallet to get the code.")
-        return Code(_svg(segno.make_qr(mode.recipient, error="m"), caption), caption)
+        return Code(_svg(_qr(mode.recipient), caption), caption)
     caption = gettext("Scan to go on from your phone.")
-    return Code(_svg(segno.make_qr(page, error="m"), caption), caption, is_for_desk=True)
+    return Code(_svg(_qr(page), caption), caption, is_for_desk=True)
+
+
+def _qr(text: str) -> "QRCode":
+    import segno  # noqa: PLC0415 - pages with a code are few
+
+    return segno.make_qr(text, error="m")
 
 
 def _is_epc(mode: Mode, due: Money) -> bool:
@@ -53,8 +60,10 @@ def _is_epc(mode: Mode, due: Money) -> bool:
     return has_iban and due.currency == "EUR" and 0 < due.minor <= EPC_MOST_MINOR
 
 
-def epc_code(mode: Mode, due: Money, reference: str) -> segno.QRCode:
+def epc_code(mode: Mode, due: Money, reference: str) -> "QRCode":
     """A SEPA transfer of `due` to the mode's account, as a bank's app reads it."""
+    from segno.helpers import make_epc_qr  # noqa: PLC0415 - as for every code
+
     values = mode.account.values if mode.account else {}
     return make_epc_qr(
         name=values["holder"],
@@ -66,7 +75,7 @@ def epc_code(mode: Mode, due: Money, reference: str) -> segno.QRCode:
     )
 
 
-def _svg(code: segno.QRCode, title: str) -> str:
+def _svg(code: "QRCode", title: str) -> str:
     """Dark on light in every colour scheme, as cameras want it."""
     return str(
         code.svg_inline(

@@ -12,9 +12,9 @@ from portal.giving.gift.transfer import tell_reminders
 from portal.giving.puzzle import read_caller
 from portal.giving.visitors import hold_to, keep_private
 from portal.i18n import gettext
+from portal.intake.admission import TooManyTries
 from portal.intake.change_mode import ModeNotOffered, change_mode
 from portal.intake.checkout import page_url
-from portal.intake.start import TooManyTries
 from portal.logs import get_logger
 from portal.payments.transfers.proofs import (
     EmptyProof,

@@ -1,8 +1,11 @@
 """One gift's page for its donor, behind an address nobody can guess."""
 
+import contextlib
 import re
+from datetime import datetime
+from math import ceil
 
-from flask import Response, abort, current_app, g, redirect, request
+from flask import Response, abort, current_app, g, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.codes.terms import Frequency
@@ -23,17 +26,21 @@ from portal.giving.gift.words import Arrival, name_fund, name_mode, tell_plan
 from portal.giving.puzzle import read_caller
 from portal.giving.visitors import hold_to, keep_private
 from portal.i18n import gettext
-from portal.intake.checkout import look_up_return, may_look_up, page_url, was_handed_off
-from portal.intake.start import ATTEMPTS_AN_HOUR, TooManyTries, resume_gift
+from portal.intake.admission import TooManyTries
+from portal.intake.checkout import go_on, look_up_return, may_look_up, page_url, was_handed_off
+from portal.intake.start import ATTEMPTS_AN_HOUR, resume_gift
+from portal.intake.turns import read_turn, turn_url
 from portal.logs import get_logger
-from portal.payments.providers import ProviderRefused, ProviderUnavailable
+from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
 from portal.receipts.composition import receipt_mark
 from portal.receipts.models import Receipt
 from portal.receipts.operations import render_receipt
 from portal.receipts.register import find_receipt
 from portal.regions.catalogue import Region
-from portal.web import guard_public_post, services
+from portal.web import guard_public_post, services, utc_now
 
+# Texts say "seconds".
+SOONEST_SECONDS = 2
 SESSION_ID = re.compile(r"[\w-]{1,80}", re.ASCII)
 
 
@@ -51,7 +58,9 @@ def _look_up(found: Gift, session_id: str) -> None:
     """Ask its provider how it went, unless that is known or was asked often just now."""
     if found.status.is_received or not may_look_up(services(), found):
         return
-    look_up_return(services(), found, session_id=session_id)
+    # The webhook or the comparison tells the same.
+    with contextlib.suppress(ProviderBusy):
+        look_up_return(services(), found, session_id=session_id)
 
 
 def _read_arrival() -> Arrival:
@@ -83,6 +92,31 @@ def pay(token: str) -> AnyResponse:
     except TooManyTries:
         abort(429)
     return keep_private(redirect(url, 303))
+
+
+def go_to_pay(token: str) -> AnyResponse:
+    """Lead on a donor whose provider was busy, once it is their turn; until then, say when it is.
+
+    This only ends what a form began: without the signed turn it leads to the gift's page.
+    """
+    found = find_gift(token)
+    region, _ = region_and_mode(found)
+    due = read_turn(services().settings, token, request.args.get("turn", ""))
+    if region is None or due is None:
+        return keep_private(redirect(page_url(found), 303))
+    seconds = ceil((due - utc_now()).total_seconds())
+    if seconds > 0 and found.status.is_open:
+        return _ask_to_wait(found, region, due, seconds)
+    return keep_private(redirect(go_on(services(), region, found, due), 303))
+
+
+def _ask_to_wait(found: Gift, region: Region, due: datetime, seconds: int) -> Response:
+    url = turn_url(services().settings, found.token, due)
+    seconds = max(seconds, SOONEST_SECONDS)
+    page = render_template("giving/turn.html", url=url, seconds=seconds, region=region)
+    response = current_app.make_response((page, 503))
+    response.headers["Retry-After"] = str(seconds)
+    return keep_private(response)
 
 
 def receipt(token: str) -> Response:
@@ -121,7 +155,7 @@ def stop_monthly(token: str) -> AnyResponse:
         services().providers.get_monthly(plan.provider).stop(services(), found.id, actor="donor")
     except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("monthly_not_stopped", gift_id=found.id, why=type(error).__name__)
-        return _show(found, plan, Problem("stop", _not_now(found)), 503)
+        return _show(found, plan, Problem("stop", _not_now(found, error)), 503)
     log.info("monthly_stopped", gift_id=found.id)
     return keep_private(redirect(f"{page_url(found)}/monthly", 303))
 
@@ -139,7 +173,7 @@ def change_card(token: str) -> AnyResponse:
         url = cards.open_card_page(plan.stripe_customer_id, locale=found.locale, return_url=back)
     except (ProviderUnavailable, ProviderRefused) as error:
         log.warning("billing_page_not_opened", gift_id=found.id, why=type(error).__name__)
-        return _show(found, plan, Problem("card", _not_now(found)), 503)
+        return _show(found, plan, Problem("card", _not_now(found, error)), 503)
     return keep_private(redirect(url, 303))
 
 
@@ -153,8 +187,14 @@ def _find(token: str) -> tuple[Gift, Plan]:
     return found, plan
 
 
-def _not_now(found: Gift) -> str:
+def _not_now(found: Gift, error: Exception) -> str:
     region, _ = region_and_mode(found)
+    if isinstance(error, ProviderBusy):
+        return gettext(
+            "The payment service is busy with many gifts at this moment, so nothing has changed. "
+            "Try again in a minute, or write to %(email)s",
+            email=support_email(region),
+        )
     return gettext(
         "We can’t reach the payment service just now, so nothing has changed. Try again in a "
         "minute, or write to %(email)s",

@@ -20,6 +20,7 @@ class Arrival(StrEnum):
 
     NONE = ""
     TROUBLE = "trouble"
+    BUSY = "busy"
     CANCELLED = "cancelled"
     RETURNED = "returned"
 
@@ -34,7 +35,7 @@ def tell_status(
         return tell_part(received, gift.money, gift.money - received)
     if transfer is not None:
         return replace(STORIES[gift.status](gift), can_pay=False)
-    is_trouble = arrival is Arrival.TROUBLE and gift.status.is_open
+    is_trouble = arrival in {Arrival.TROUBLE, Arrival.BUSY} and gift.status.is_open
     is_arrival = gift.status is Status.PENDING or is_trouble
     return (ARRIVALS[arrival] if is_arrival else STORIES[gift.status])(gift)
 
@@ -54,6 +55,19 @@ def _explain_trouble(gift: Gift) -> StatusMessage:
         "alert",
         "wait",
         gettext("We can’t reach the payment page just now"),
+        gettext(
+            "Nothing was charged, and your gift is kept. Wait a minute, then try again from "
+            "this page."
+        ),
+        can_pay=True,
+    )
+
+
+def _explain_crowd(gift: Gift) -> StatusMessage:
+    return StatusMessage(
+        "clock",
+        "wait",
+        gettext("Many people are giving at this moment"),
         gettext(
             "Nothing was charged, and your gift is kept. Wait a minute, then try again from "
             "this page."
@@ -183,6 +197,7 @@ Teller = Callable[[Gift], StatusMessage]
 ARRIVALS: dict[Arrival, Teller] = {
     Arrival.NONE: _offer_payment,
     Arrival.TROUBLE: _explain_trouble,
+    Arrival.BUSY: _explain_crowd,
     Arrival.CANCELLED: _explain_cancelled,
     Arrival.RETURNED: _wait_for_word,
 }

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import table_of
 from portal.gifts.lifecycle import Status
-from portal.gifts.models import Gift
+from portal.gifts.models import Gift, GiftStanding
 from portal.money import Money
 from portal.payments.matching.candidates import Notice, OpenGift
 from portal.payments.matching.candidates import PayerAlias as KnownPayer
@@ -207,7 +207,12 @@ def _select_open_gifts(catalogue: Catalogue) -> sa.Select[*tuple[Any, ...]]:
         Gift.email,
         Gift.mode,
         Gift.region,
-    ).where(Gift.status.in_(OPEN), Gift.mode.in_(modes), is_for_someone())
+    ).where(
+        Gift.id == GiftStanding.gift_id,
+        GiftStanding.status.in_(OPEN),
+        Gift.mode.in_(modes),
+        is_for_someone(),
+    )
 
 
 def _notices(session: Session) -> Iterator[Notice]:

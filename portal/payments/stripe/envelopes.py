@@ -49,7 +49,10 @@ def open_body(body: bytes) -> Document:
         event = json.loads(text)
     except (ValueError, RecursionError):
         return {BODY: text}
-    return event if isinstance(event, dict) and not _is_deep(event) else {BODY: text}
+    # What opens no more brackets than that can't be deeper, and most events don't.
+    is_flat = text.count("{") + text.count("[") <= DEEPEST
+    is_event = isinstance(event, dict) and (is_flat or not _is_deep(event))
+    return event if is_event else {BODY: text}
 
 
 def read_envelope(event: Document, received: datetime) -> Envelope:

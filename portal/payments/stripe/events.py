@@ -7,41 +7,41 @@ not as Stripe describes events, waits for a person. So does what is another's: i
 of another installation, or came for a connected account.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import DatabaseUnavailable, Document, insert_new, table_of
+from portal.database import DatabaseUnavailable, Document, table_of
+from portal.driver import Answer, add, ask, pipelined
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
-from portal.gifts.operations import lock_gift, lock_gift_of
 from portal.jobs.kinds import FetchFee, RetryEvent
 from portal.logs import get_logger
 from portal.payments.models import (
     DONE,
+    MAY_WAIT,
     EventState,
     LinkKind,
     Outcome,
     Problem,
     StripeEvent,
     StripeLink,
-    find_installation,
 )
 from portal.payments.operations import (
     MoneyDiffers,
     accept_for,
     accept_unattributed,
+    check_money,
     close_checkouts,
-    find_handed_off,
 )
 from portal.payments.stripe.envelopes import Envelope, is_thin, read_envelope
+from portal.payments.stripe.looking import Seen, look_up
 from portal.payments.stripe.plans import (
     change_plan,
     find_or_add_renewal,
-    find_plan_gift,
     note_failed_renewal,
 )
 from portal.payments.stripe.readers import read_event
@@ -54,32 +54,29 @@ RETRY_AFTER_SECONDS = 5
 
 
 def receive_event(
-    services: Services, event: Document, *, livemode: bool, is_claimed: bool = False
+    services: Services, event: Document | Envelope, *, livemode: bool, is_claimed: bool = False
 ) -> Outcome:
     """Store an event and apply it; one that was applied before changes nothing.
 
     `is_claimed` where a person said that it is ours, whomever it names.
     """
-    envelope = read_envelope(event, services.now())
-    event = envelope.payload
-
-    def understand(act: Act) -> Outcome:
-        if is_thin(event):
-            return Outcome(EventState.FAILED, problem=Problem.THIN)
-        if bool(event.get("livemode")) is not livemode:
-            return Outcome(EventState.FAILED, problem=Problem.LIVEMODE)
-        return _apply(act, event, is_claimed=is_claimed)
-
-    done = DONE - {EventState.NOT_OURS} if is_claimed else DONE
+    envelope = event if isinstance(event, Envelope) else read_envelope(event, services.now())
     try:
-        return _keep(services, envelope, understand=understand, done=done)
+        judged = _judge(envelope.payload, livemode=livemode, is_claimed=is_claimed)
+        return _keep(services, envelope, judged, is_claimed=is_claimed)
     except DatabaseUnavailable:
         raise
+    except EventOvertaken:
+        return receive_event(services, envelope, livemode=livemode, is_claimed=is_claimed)
     except Exception as error:
         # Whatever went wrong, the event must stay and be tried again.
         log.exception("stripe_event_failed", stripe_event=envelope.stripe_event_id)
         failed = Outcome(EventState.FAILED, problem=type(error).__name__)
-    return _keep(services, envelope, understand=lambda _act: failed, done=done)
+    return _keep(services, envelope, failed, is_claimed=is_claimed)
+
+
+class EventOvertaken(Exception):
+    """The same event was kept by another transaction meanwhile; this one must be undone."""
 
 
 def reapply_event(
@@ -92,49 +89,91 @@ def reapply_event(
     return receive_event(services, event, livemode=livemode, is_claimed=is_claimed)
 
 
+def _judge(event: Document, *, livemode: bool, is_claimed: bool) -> Reading | Outcome:
+    """What an event says, or what becomes of one that need not be looked into: pure."""
+    if is_thin(event):
+        return Outcome(EventState.FAILED, problem=Problem.THIN)
+    if bool(event.get("livemode")) is not livemode:
+        return Outcome(EventState.FAILED, problem=Problem.LIVEMODE)
+    return _read(event, is_claimed=is_claimed)
+
+
+def _read(event: Document, *, is_claimed: bool = False) -> Reading | Outcome:
+    try:
+        reading = read_event(event)
+    except UnreadableEvent:
+        return Outcome(EventState.FAILED, problem=Problem.UNREADABLE)
+    if reading is None:
+        return Outcome(EventState.IGNORED)
+    # Connected accounts' events name theirs (https://docs.stripe.com/connect/webhooks).
+    if event.get("account") and not is_claimed:
+        return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_ACCOUNT)
+    # An organisation's endpoint names the account of every event, ours too: what we made is known.
+    if event.get("context") and reading.installation is None and not is_claimed:
+        return replace(reading, installation=UNSAID)
+    return reading
+
+
+# The installation of what says of none, where that is as good as another's.
+UNSAID = ""
+
+
 def _keep(
-    services: Services,
-    envelope: Envelope,
-    *,
-    understand: Callable[[Act], Outcome],
-    done: frozenset[EventState],
+    services: Services, envelope: Envelope, judged: Reading | Outcome, *, is_claimed: bool
 ) -> Outcome:
-    """Store an event with what becomes of it, unless that is settled already."""
+    """Store an event with what becomes of it, unless that is settled already.
+
+    All that decides is read first, the gift's row locked before the rest; then all is written.
+    """
+    done = DONE - {EventState.NOT_OURS} if is_claimed else DONE
     with services.write() as act:
-        event_id, known = _store(act, envelope)
-        if known is not None and known.state in done:
-            return known
-        outcome = understand(act)
-        _record(act.session, event_id, outcome)
+        with pipelined(act.session):
+            asked = ask(act.session, _KEPT, {"of": STRIPE, "named": envelope.stripe_event_id})
+            seen = _look_up(act.session, judged, is_claimed=is_claimed)
+            kept = asked.first()
+        if kept is not None and kept[1] in done:
+            return Outcome(state=kept[1], gift_id=kept[2], problem=kept[3])
+        outcome = _apply(act, judged, seen, is_claimed=is_claimed)
+        event_id = _store(act, envelope, outcome) if kept is None else int(kept[0])
+        if kept is not None:
+            _record(act.session, event_id, outcome)
         if outcome.is_worth_another_try:
             act.promise(RetryEvent(event_id), delay_seconds=RETRY_AFTER_SECONDS)
         return outcome
 
 
-def _store(act: Act, envelope: Envelope) -> tuple[int, Outcome | None]:
-    """The event's id, and what became of it when it came before."""
+def _store(act: Act, envelope: Envelope, outcome: Outcome) -> int:
+    """The id of an event that is kept from now on."""
     row = {
         **envelope.columns(),
         "provider": STRIPE,
         "received_at": act.now,
-        "state": EventState.WAITING,
+        **_columns(outcome),
+        "attempts": 1,
     }
-    for event_id in insert_new(act.session, StripeEvent, row):
-        return event_id, None
-    known = act.session.scalars(
-        sa.select(StripeEvent).where(
-            StripeEvent.provider == STRIPE,
-            StripeEvent.stripe_event_id == envelope.stripe_event_id,
-        )
-    ).one()
-    return known.id, Outcome(known.state, known.gift_id, problem=known.problem)
+    stored = add(act.session, StripeEvent, row, returning="id", is_once=True).first()
+    if stored is None:
+        raise EventOvertaken(envelope.stripe_event_id)
+    return int(stored[0])
 
 
 def _record(session: Session, event_id: int, outcome: Outcome) -> None:
-    session.execute(_NOTE, {"wanted": event_id, **asdict(outcome)})
+    ask(session, _NOTE, {"wanted": event_id, **_columns(outcome)})
+
+
+def _columns(outcome: Outcome) -> Document:
+    return {
+        "state": outcome.state,
+        "gift_id": outcome.gift_id,
+        "waits_for": outcome.waits_for,
+        "problem": outcome.problem,
+    }
 
 
 _EVENTS = table_of(StripeEvent)
+_KEPT = sa.select(_EVENTS.c.id, _EVENTS.c.state, _EVENTS.c.gift_id, _EVENTS.c.problem).where(
+    _EVENTS.c.provider == sa.bindparam("of"), _EVENTS.c.stripe_event_id == sa.bindparam("named")
+)
 _NOTE = (
     sa.update(_EVENTS)
     .where(_EVENTS.c.id == sa.bindparam("wanted"))
@@ -148,30 +187,35 @@ _NOTE = (
 )
 
 
-def _apply(act: Act, event: Document, *, is_claimed: bool = False) -> Outcome:
-    try:
-        reading = read_event(event)
-    except UnreadableEvent:
-        return Outcome(EventState.FAILED, problem=Problem.UNREADABLE)
-    if reading is None:
-        return Outcome(EventState.IGNORED)
-    # Connected accounts' events name theirs (https://docs.stripe.com/connect/webhooks).
-    if event.get("account") and not is_claimed:
-        return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_ACCOUNT)
-    # An organisation's endpoint names the account of every event, ours too: what we made is known.
-    if event.get("context") and not is_claimed and not _is_known(act.session, reading):
-        return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_ACCOUNT)
-    return apply_reading(act, reading, is_claimed=is_claimed)
+def apply_reading(act: Act, reading: Reading, seen: Seen | None = None) -> Outcome:
+    """Book what was read, for the gift it leads to; wait where it leads to none yet.
+
+    `seen` is how things stand, where that was looked up in this transaction.
+    """
+    return _apply(act, reading, seen or look_up(act.session, reading))
 
 
-def apply_reading(act: Act, reading: Reading, *, is_claimed: bool = False) -> Outcome:
-    """Book what was read, for the gift it leads to; wait where it leads to none yet."""
-    gift = find_known_gift(act.session, reading)
-    if gift is None and not is_claimed and _is_anothers(act.session, reading):
-        return Outcome(EventState.NOT_OURS, problem=Problem.OTHER_INSTALLATION)
-    gift = gift or find_named_gift(act.session, reading)
-    if gift is None:
-        return _without_gift(act, reading)
+def _look_up(session: Session, judged: Reading | Outcome, *, is_claimed: bool) -> Seen | None:
+    if isinstance(judged, Outcome):
+        return None
+    return look_up(session, judged, is_claimed=is_claimed)
+
+
+def _apply(
+    act: Act, judged: Reading | Outcome, seen: Seen | None, *, is_claimed: bool = False
+) -> Outcome:
+    """What becomes of an event that says this, where things stand so."""
+    if isinstance(judged, Outcome) or seen is None:
+        return cast(Outcome, judged)
+    if seen.gift is not None:
+        return _apply_to(act, seen.gift, judged, seen)
+    if seen.is_anothers and not is_claimed:
+        whose = Problem.OTHER_INSTALLATION if judged.installation else Problem.OTHER_ACCOUNT
+        return Outcome(EventState.NOT_OURS, problem=whose)
+    return _without_gift(act, judged)
+
+
+def _apply_to(act: Act, gift: Gift, reading: Reading, seen: Seen) -> Outcome:
     if reading.is_once and gift.plan_id is not None:
         return Outcome(EventState.IGNORED, gift.id)
     first_heard = _list_unheard(act.session, reading)
@@ -180,7 +224,7 @@ def apply_reading(act: Act, reading: Reading, *, is_claimed: bool = False) -> Ou
         gift = find_or_add_renewal(act, gift, reading.renewal)
     if reading.renewal_failed and is_followed:
         note_failed_renewal(act, gift, reading)
-    outcome = _book(act, gift, reading)
+    outcome = _book(act, gift, reading, seen)
     _apply_waiting(act, first_heard)
     return outcome
 
@@ -189,23 +233,35 @@ def _list_unheard(session: Session, reading: Reading) -> list[str]:
     """The subscription of a reading, where nothing was linked to it before."""
     if reading.plan is None:
         return []
-    stripe_ids = [reading.plan.subscription_id]
-    return [] if session.scalar(_LINKED, {"stripe_ids": stripe_ids}) else stripe_ids
+    subscription = reading.plan.subscription_id
+    is_heard = ask(session, _LINKED, {"of": STRIPE, "named": subscription}).first()
+    return [] if is_heard else [subscription]
 
 
-def _book(act: Act, gift: Gift, reading: Reading) -> Outcome:
+_LINKS = table_of(StripeLink).c
+_LINKED = sa.select(_LINKS.gift_id).where(
+    _LINKS.provider == sa.bindparam("of"), _LINKS.stripe_id == sa.bindparam("named")
+)
+
+
+def _book(act: Act, gift: Gift, reading: Reading, seen: Seen) -> Outcome:
     gift_id = gift.id
     try:
-        if reading.claims:
-            accept_for(act, gift, reading.claims)
+        check_money(gift, reading.claims)
     except MoneyDiffers as error:
         gift_id = _book_beside(act, reading.claims, why=str(error), beside=gift)
-    if reading.checkout_state:
-        session_ids = [one for one in reading.links if kind_of(one) is LinkKind.CHECKOUT_SESSION]
-        close_checkouts(act.session, STRIPE, session_ids, reading.checkout_state)
-    if reading.fee_of:
-        act.promise(FetchFee(reading.fee_of, gift_id))
-    link(act, reading.links, gift_id)
+    with pipelined(act.session):
+        if reading.claims and gift_id == gift.id and not seen.is_told:
+            is_first = seen.is_first and gift is seen.gift
+            accept_for(act, gift, reading.claims, is_first=is_first)
+        if reading.checkout_state:
+            ids = [one for one in reading.links if kind_of(one) is LinkKind.CHECKOUT_SESSION]
+            close_checkouts(act.session, STRIPE, ids, reading.checkout_state)
+        if reading.fee_of:
+            act.promise(FetchFee(reading.fee_of, gift_id))
+        linked = link(act, reading.links, gift_id) if reading.links else None
+    if seen.has_waiting and linked is not None:
+        _apply_waiting(act, [row[0] for row in linked.rows()])
     return Outcome(EventState.PROCESSED, gift_id)
 
 
@@ -215,7 +271,8 @@ def _without_gift(act: Act, reading: Reading) -> Outcome:
     if reading.reference and is_payment:
         why = f"Stripe names the gift {reading.reference}, which is not here"
         gift_id = _book_beside(act, reading.claims, why=why, beside=None)
-        link(act, reading.links, gift_id)
+        if reading.links:
+            _apply_waiting(act, [row[0] for row in link(act, reading.links, gift_id).rows()])
         return Outcome(EventState.PROCESSED, gift_id, problem=Problem.UNATTRIBUTED)
     if not reading.may_wait:
         return Outcome(EventState.IGNORED, problem=Problem.NOT_A_GIFT)
@@ -229,63 +286,10 @@ def _book_beside(act: Act, claims: tuple[Claim, ...], *, why: str, beside: Gift 
     return accept_unattributed(act, paid, why=why, beside=beside).gift.id
 
 
-def _is_anothers(session: Session, reading: Reading) -> bool:
-    """Whether metadata name another installation; what names none may be ours."""
-    return reading.installation is not None and reading.installation != find_installation(session)
-
-
-def _is_known(session: Session, reading: Reading) -> bool:
-    """Whether an object of ours is spoken of, by its stored id or its metadata."""
-    own = find_installation(session)
-    return reading.installation == own or _find_known(session, reading.known_by) is not None
-
-
-def find_known_gift(session: Session, reading: Reading) -> Gift | None:
-    """The gift a reading leads to by the ids we stored, locked."""
-    known = _find_known(session, reading.known_by)
-    return None if known is None else lock_gift(session, known)
-
-
-def find_named_gift(session: Session, reading: Reading) -> Gift | None:
-    """The gift that a reading names, locked."""
-    for named in filter(None, (reading.reference, reading.mention)):
-        gift = lock_gift_of(session, named)
-        if gift is not None:
-            return gift
-    return None
-
-
-def _find_known(session: Session, stripe_ids: tuple[str, ...]) -> int | None:
-    """The gift of Stripe's objects: linked, handed off to, or begun with the plan."""
-    if not stripe_ids:
-        return None
-    linked = session.scalar(_LINKED, {"stripe_ids": stripe_ids})
-    kinds = {kind_of(one) for one in stripe_ids}
-    if linked is None and LinkKind.CHECKOUT_SESSION in kinds:
-        linked = find_handed_off(session, STRIPE, stripe_ids)
-    if linked is None and LinkKind.SUBSCRIPTION in kinds:
-        first = find_plan_gift(session, stripe_ids)
-        linked = None if first is None else first.id
-    return linked
-
-
-_LINKS = table_of(StripeLink).c
-_LINKED = (
-    sa.select(_LINKS.gift_id)
-    .where(
-        _LINKS.provider == STRIPE,
-        _LINKS.stripe_id.in_(sa.bindparam("stripe_ids", expanding=True)),
-    )
-    .limit(1)
-)
-
-
-def link(act: Act, stripe_ids: tuple[str, ...], gift_id: int) -> None:
-    """Remember whose these Stripe objects are, and apply the events that waited for that."""
-    if not stripe_ids:
-        return
+def link(act: Act, stripe_ids: tuple[str, ...], gift_id: int) -> Answer:
+    """Remember whose these Stripe objects are, at least one; those of which nobody knew it."""
     rows = [link_row(stripe_id, gift_id) for stripe_id in stripe_ids]
-    _apply_waiting(act, insert_new(act.session, StripeLink, *rows))
+    return add(act.session, StripeLink, *rows, returning="stripe_id", is_once=True)
 
 
 def _apply_waiting(act: Act, stripe_ids: list[str]) -> None:
@@ -300,7 +304,8 @@ def _apply_apart(act: Act, event: Document) -> Outcome:
     """Apply an event that waited: what fails in it undoes nothing of the one that came."""
     try:
         with act.session.begin_nested():
-            return _apply(act, event)
+            judged = _read(event)
+            return _apply(act, judged, _look_up(act.session, judged, is_claimed=False))
     except sa.exc.OperationalError:
         raise
     except Exception as error:
@@ -313,7 +318,7 @@ _WAITING = (
     .where(
         _EVENTS.c.provider == STRIPE,
         _EVENTS.c.waits_for.in_(sa.bindparam("stripe_ids", expanding=True)),
-        _EVENTS.c.state.in_((EventState.WAITING, EventState.IGNORED, EventState.NOT_OURS)),
+        _EVENTS.c.state.in_(MAY_WAIT),
     )
     .order_by(_EVENTS.c.id)
 )

@@ -16,17 +16,25 @@ from portal.database import Document
 from portal.i18n import html_lang
 from portal.mail.mime import needs_utf8, wire_address
 from portal.money import Money
-from portal.payments.providers import PayOrder, ProviderRefused, ProviderUnavailable
+from portal.payments.providers import (
+    PayOrder,
+    ProviderBusy,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from portal.payments.stripe.envelopes import open_body
+from portal.payments.stripe.pace import Pace, TooMany, share_out
 from portal.payments.stripe.reading import STRIPE
+from portal.payments.stripe.wire import Turn, Wire, taking
 from portal.regions.catalogue import Mode
 from portal.services import Services
 from portal.settings import STRIPE_API, Settings
 
 stripe.enable_telemetry = False
 
+# Seconds for which a turn at Stripe is waited for, in a donor's thread, another page's or a job's.
+DONOR_PATIENCE, STAFF_PATIENCE, BACKGROUND_PATIENCE = 1.0, 5.0, 60.0
 API_VERSION: str = stripe.api_version
-TIMEOUT = (3.05, 20)
 RETRIES = 2
 PAGE = 100
 # Languages of Stripe's page that keep their region; all others go by language alone.
@@ -36,6 +44,10 @@ _LOCALES = frozenset("de en es fr it ja ko nl pl pt ar".split()) - {"ar"}
 
 class StripeUnavailable(ProviderUnavailable):
     """Stripe could not be reached, or asked us to wait. Worth another try."""
+
+
+class StripeBusy(ProviderBusy, StripeUnavailable):
+    """Stripe, or our own share of what it takes, has no room just now."""
 
 
 class StripeRefused(ProviderRefused):
@@ -53,7 +65,7 @@ class ForgedWebhook(Exception):
 class Gateway:
     """Stripe, as one account of it is set up in the settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_background: bool = False) -> None:
         self.is_configured = settings.has_stripe
         self.livemode = settings.is_live
         self._webhook_secrets = [s.get_secret_value() for s in settings.stripe_webhook_secrets]
@@ -63,17 +75,24 @@ class Gateway:
             settings.stripe_secret_key.get_secret_value() or "sk_test_unset",
             base_addresses=addresses,
             max_network_retries=RETRIES,
-            http_client=stripe.RequestsClient(timeout=TIMEOUT),
+            http_client=_open_wire(settings, is_background=is_background),
         )
 
     def create_checkout(self, order: PayOrder) -> Document:
-        """A Checkout Session for a gift, paid once or as a monthly subscription."""
-        with _plain_errors():
-            session = self._client.v1.checkout.sessions.create(
-                checkout_params(order),  # type: ignore[arg-type]  # built step by step
-                {"idempotency_key": order.key},
+        """A Checkout Session for a gift, paid once or as a monthly subscription.
+
+        Taken as it was sent: to make the SDK's objects of it costs a third of the whole call,
+        which every donor waits for.
+        """
+        turn = Turn(DONOR_PATIENCE, has_waited=order.has_waited)
+        with _plain_errors(), taking(turn):
+            made = self._client.raw_request(
+                "post",
+                "/v1/checkout/sessions",
+                **checkout_params(order),
+                idempotency_key=order.key,
             )
-        return _plain(session)
+        return dict(made.data)
 
     def retrieve_checkout(self, session_id: str) -> Document:
         """A session as it stands now, with what says when it was paid."""
@@ -205,6 +224,22 @@ class Gateway:
         raise ForgedWebhook("no configured secret signed this delivery")
 
 
+def _open_wire(settings: Settings, *, is_background: bool) -> Wire:
+    """The wire of a process that serves donors, or of one that may keep everybody waiting."""
+    share = share_out(
+        settings.stripe_requests_by_endpoint,
+        settings.stripe_requests,
+        workers=settings.workers,
+        is_background=is_background,
+    )
+    return Wire(
+        settings.stripe_api_base,
+        Pace(share),
+        threads=settings.threads,
+        patience=BACKGROUND_PATIENCE if is_background else STAFF_PATIENCE,
+    )
+
+
 def gateway_of(services: Services) -> Gateway:
     """The seam of an installation, which its provider of this name holds."""
     return cast(_WithGateway, services.providers.get(STRIPE)).gateway
@@ -285,6 +320,8 @@ def _plain_errors() -> Iterator[None]:
     """Stripe's many exceptions as our two: try again, or no."""
     try:
         yield
+    except TooMany as error:
+        raise StripeBusy(error.seconds) from error
     except (stripe.APIConnectionError, stripe.RateLimitError) as error:
         raise StripeUnavailable(type(error).__name__) from error
     except stripe.StripeError as error:

@@ -21,19 +21,6 @@ from portal.payments.stripe.reading import STRIPE, PlanChange, Reading, Renewal,
 from portal.services import Act
 
 
-def find_plan_gift(session: Session, stripe_ids: tuple[str, ...]) -> Gift | None:
-    """The first gift of the plan that one of these subscriptions carries."""
-    if not stripe_ids:
-        return None
-    return session.scalar(
-        sa.select(Gift)
-        .join(Subscription, Gift.plan_id == Subscription.plan_id)
-        .where(Subscription.provider == STRIPE, Subscription.stripe_id.in_(stripe_ids))
-        .order_by(Gift.id)
-        .limit(1)
-    )
-
-
 def lock_plan(session: Session, plan_id: int) -> Plan:
     """A plan's row, held until the transaction ends; the gift's row is always locked before."""
     wanted = sa.select(Plan).where(Plan.id == plan_id).with_for_update()

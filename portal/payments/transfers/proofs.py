@@ -9,10 +9,10 @@ import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filetype
 import sqlalchemy as sa
-from PIL import Image
 from sqlalchemy.orm import Session
 
 from portal.gifts.lifecycle import EventKind
@@ -20,6 +20,9 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, record_event
 from portal.payments.transfers.models import ProofFile
 from portal.services import Services
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 # By Pillow's name where Pillow reads them. SVG and HTML can carry scripts and are not here.
 PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
@@ -51,7 +54,7 @@ def read_media_type(content: bytes) -> str:
     return media_type
 
 
-def _read_through(picture: Image.Image) -> None:
+def _read_through(picture: "Picture") -> None:
     """To the end, in little memory: JPEG has no sums to verify, so it is read at a small size."""
     if picture.format == "JPEG":
         picture.draft("L", (128, 128))
@@ -62,6 +65,8 @@ def _read_through(picture: Image.Image) -> None:
 
 def _open_picture(content: bytes, name: str) -> None:
     """Fail where Pillow can't read the picture, or where it is larger than any screen."""
+    from PIL import Image  # noqa: PLC0415 - few web processes ever see a picture
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

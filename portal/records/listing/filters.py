@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from portal.clock import read_day
 from portal.codes.parsing import normalise_code
 from portal.gifts.lifecycle import Status
-from portal.gifts.models import Gift
+from portal.gifts.models import Gift, GiftStanding
 from portal.plain import clean_line
 
 
@@ -105,16 +105,35 @@ def _midnight(day: date | None, timezone: str) -> datetime | None:
 Condition = sa.ColumnElement[bool]
 
 
+PLACE = (Gift.created_at, Gift.id)
+
+
 @dataclass(frozen=True, slots=True)
 class Equality:
-    """One filter by one column, which has an index with the gift's moment behind it."""
+    """One filter by one column.
+
+    `indexed` is it where it has an index with the gift's moment and number, `place`, behind it.
+    """
 
     name: str
     column: InstrumentedAttribute[Any]
     neutral: str | Status = ""
+    elsewhere: InstrumentedAttribute[Any] | None = None
+    place: tuple[InstrumentedAttribute[Any], InstrumentedAttribute[Any]] = PLACE
+
+    @property
+    def indexed(self) -> InstrumentedAttribute[Any]:
+        return self.column if self.elsewhere is None else self.elsewhere
 
     def equals(self, filters: GiftFilters) -> Condition:
-        return sa.type_coerce(self.column == getattr(filters, self.name), sa.Boolean)
+        """For a walk along its index."""
+        return sa.type_coerce(self.indexed == getattr(filters, self.name), sa.Boolean)
+
+    def is_among(self, filters: GiftFilters) -> Condition:
+        """For gifts in another order."""
+        if self.elsewhere is None:
+            return self.equals(filters)
+        return Gift.id.in_(sa.select(self.place[1]).where(self.equals(filters)))
 
     def compares(self, filters: GiftFilters) -> Condition:
         """The same, out of reach of every index."""
@@ -125,7 +144,13 @@ class Equality:
 # In the order of how few gifts one value usually has.
 EQUALITIES = (
     Equality("code", Gift.code),
-    Equality("status", Gift.status, Status.PENDING),
+    Equality(
+        "status",
+        Gift.status,
+        Status.PENDING,
+        elsewhere=GiftStanding.status,
+        place=(GiftStanding.created_at, GiftStanding.gift_id),
+    ),
     Equality("fund", Gift.fund),
     Equality("mode", Gift.mode),
     Equality("region", Gift.region),

@@ -11,10 +11,16 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from portal.gifts.models import Gift
-from portal.records.listing.filters import Condition, GiftFilters, choose_driving, remaining
+from portal.records.listing.filters import (
+    PLACE,
+    Condition,
+    GiftFilters,
+    choose_driving,
+    remaining,
+)
 from portal.records.listing.search import (
     MOST_BEGINNINGS,
     Ids,
@@ -27,7 +33,8 @@ from portal.records.listing.search import (
     united,
 )
 
-PLACE = (Gift.created_at, Gift.id)
+# A gift's moment and its number, as the table says them whose index is walked along.
+Columns = tuple[InstrumentedAttribute[Any], InstrumentedAttribute[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +67,32 @@ class Stretch:
     ends_at: datetime | None = None
     is_upward: bool = False
 
-    def conditions(self, end: Place | None = None) -> Iterator[Condition]:
+    def conditions(self, end: Place | None = None, place: Columns = PLACE) -> Iterator[Condition]:
         """The bounds; `end`, itself included, stands for the one the page walks towards."""
-        yield from self._upper(end if self.is_upward else None)
-        yield from self._lower(end if not self.is_upward else None)
+        yield from self._upper(end if self.is_upward else None, place)
+        yield from self._lower(end if not self.is_upward else None, place)
 
-    def _upper(self, end: Place | None) -> Iterator[Condition]:
+    def _upper(self, end: Place | None, place: Columns) -> Iterator[Condition]:
         if end is not None:
-            yield _place() <= _at(end)
+            yield sa.tuple_(*place) <= _at(end)
         elif self.older_than is not None:
-            yield _place() < _at(self.older_than)
+            yield sa.tuple_(*place) < _at(self.older_than)
         elif self.ends_at is not None:
-            yield Gift.created_at < self.ends_at
+            yield place[0] < self.ends_at
 
-    def _lower(self, end: Place | None) -> Iterator[Condition]:
+    def _lower(self, end: Place | None, place: Columns) -> Iterator[Condition]:
         if end is not None:
-            yield _place() >= _at(end)
+            yield sa.tuple_(*place) >= _at(end)
         elif self.newer_than is not None:
-            yield _place() > _at(self.newer_than)
+            yield sa.tuple_(*place) > _at(self.newer_than)
         elif self.begins_at is not None:
-            yield Gift.created_at >= self.begins_at
+            yield place[0] >= self.begins_at
 
-    def ordered(self, statement: Any) -> Any:
+    def ordered(self, statement: Any, place: Columns = PLACE) -> Any:
         """In the direction of the page, from where it begins."""
         if self.is_upward:
-            return statement.order_by(*PLACE)
-        return statement.order_by(*(column.desc() for column in PLACE))
+            return statement.order_by(*place)
+        return statement.order_by(*(column.desc() for column in place))
 
 
 def find_place(session: Session, gift_id: int) -> Place | None:
@@ -106,10 +113,6 @@ def find_stretch(session: Session, filters: GiftFilters, cursor: Cursor) -> Stre
         ends_at=ends_at,
         is_upward=cursor.after is not None,
     )
-
-
-def _place() -> sa.Tuple:
-    return sa.tuple_(*PLACE)
 
 
 def _at(place: Place) -> sa.Tuple:
@@ -183,7 +186,7 @@ def select_gifts(filters: GiftFilters, search: Search | None, *columns: Any) -> 
     days = Stretch(begins_at=filters.begins_at, ends_at=filters.ends_at)
     statement = sa.select(*columns).where(*remaining(filters, driving), *days.conditions())
     if driving is not None:
-        statement = statement.where(driving.equals(filters))
+        statement = statement.where(driving.is_among(filters))
     if search is not None:
         found = [
             *known_by(search),
@@ -212,6 +215,7 @@ class _Walk:
         self.search, self.stretch = search, stretch
         driving = None if search else choose_driving(filters)
         self.driven = [driving.equals(filters)] if driving else []
+        self.place = driving.place if driving else PLACE
         self.compared = remaining(filters, driving)
 
     def find_end(self, session: Session) -> Place | None:
@@ -230,8 +234,10 @@ class _Walk:
 
     def page(self, end: Place | None) -> sa.Select[Any]:
         """The gifts themselves, up to one more than a page."""
-        fitting = [*self.stretch.conditions(end), *self.compared]
+        fitting = [*self.stretch.conditions(end, self.place), *self.compared]
         statement: Any = sa.select(*COLUMNS).where(*self.driven, *fitting)
+        if self.place[1] is not Gift.id:
+            statement = statement.where(Gift.id == self.place[1])
         if self.search is not None:
             same = (self.stretch.ordered(ids.where(*fitting)) for ids in same_as(self.search))
             found = [
@@ -241,19 +247,22 @@ class _Walk:
                 *having_words(self.search),
             ]
             statement = statement.where(Gift.id.in_(united(found)))
-        ordered: sa.Select[Any] = self.stretch.ordered(statement)
+        ordered: sa.Select[Any] = self.stretch.ordered(statement, self.place)
         return ordered.limit(PAGE + 1)
 
     def _ways(self) -> Iterator[tuple[Ids, int]]:
         """The indexes that the page walks along, and how many entries of each."""
         if self.search is None:
-            yield sa.select(Gift.id).where(*self.driven), LONGEST_WALK
+            yield sa.select(self.place[1]).where(*self.driven), LONGEST_WALK
         else:
             for ids in same_as(self.search):
                 yield ids, MOST_BEGINNINGS
 
     def _look_ahead(self, ids: Ids, entries: int) -> sa.Select[Any]:
         """The place so many entries on in the stretch."""
-        walked = ids.with_only_columns(*PLACE).where(*self.stretch.conditions())
-        ordered: sa.Select[Any] = self.stretch.ordered(walked)
+        bounds = self.stretch.conditions(place=self.place)
+        walked = ids.with_only_columns(
+            self.place[0].label("created_at"), self.place[1].label("id")
+        ).where(*bounds)
+        ordered: sa.Select[Any] = self.stretch.ordered(walked, self.place)
         return ordered.offset(entries).limit(1)

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from portal.gifts.models import Gift, Plan
 from portal.gifts.queries import find_plan
 from portal.i18n import gettext
-from portal.payments.providers import ProviderRefused, ProviderUnavailable
+from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
 from portal.payments.refunds import say_refused
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import StopForm
@@ -54,6 +54,16 @@ def _stop(gift: Gift, plan: Plan | None, form: StopForm) -> bool:
         monthly.stop(services(), gift.id, actor=current_actor(), reason=reason)
     except ProviderRefused as error:
         form.refuse("reason", say_refused(title, error))
+        return False
+    except ProviderBusy:
+        form.refuse(
+            "reason",
+            gettext(
+                "%(provider)s takes no more requests at this moment. The gift continues; try "
+                "again in a minute.",
+                provider=title,
+            ),
+        )
         return False
     except ProviderUnavailable:
         form.refuse(

@@ -1,0 +1,167 @@
+"""Making the form's pages: from what a link means to its bytes.
+
+Links that differ only in an amount of their own and in whose code they bring share a frame
+(`cache.Frame`): the codes need the same terms, whatever they are called.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from flask import render_template
+
+from portal.codes.policy import Code, Refusal, Terms, open_terms
+from portal.codes.refusals import refuse_unknown_code
+from portal.forms import OTHER
+from portal.giving.form.address import FormQuery
+from portal.giving.form.cache import Frame, Page, make_frame
+from portal.giving.form.fields import GiftForm
+from portal.giving.form.offer import Offer, make_offer
+from portal.giving.form.page import show_form
+from portal.giving.form.skeleton import MARKS, Slot
+from portal.giving.visitors import catalogue, look_up, page_cache
+from portal.i18n import set_locale
+from portal.regions.catalogue import Region
+from portal.web import content_policy, make_ticket, services, utc_now
+
+PUBLIC = "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
+# Codes of other signs may be shown otherwise than they are found.
+PLAIN_CODE = re.compile("[0-9A-Z]+")
+OWN = "own"
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a link asks for, with the code that it names, if there is one.
+
+    `kind` is what all links of its kind have in common, but for the amount.
+    """
+
+    query: FormQuery
+    code: Code | None
+
+    @property
+    def is_common(self) -> bool:
+        """Whether others may ask for the same page but for their values."""
+        if self.code is None:
+            return not self.query.code
+        return bool(PLAIN_CODE.fullmatch(self.code.code))
+
+    @cached_property
+    def kind(self) -> tuple[FormQuery, str]:
+        terms = repr(replace(self.code, code="", display="")) if self.code else ""
+        return replace(self.query, amount="", code=""), terms
+
+    def mark(self, *, has_own_amount: bool) -> "Link":
+        """The same with marks for the values."""
+        code = self.code and replace(self.code, code=MARKS[Slot.CODE], display=MARKS[Slot.DISPLAY])
+        amount = MARKS[Slot.AMOUNT] if has_own_amount else self.query.amount
+        query = replace(self.query, amount=amount, code=code.code if code else "")
+        return Link(query, code)
+
+    def values(self) -> dict[Slot, str]:
+        display = self.code.display if self.code else ""
+        return {
+            Slot.AMOUNT: self.query.amount,
+            Slot.CODE: self.query.code,
+            Slot.DISPLAY: display,
+        }
+
+
+def make_page(region: Region, query: FormQuery, version: int) -> Page:
+    """The page of a link, put together from its frame where there is one by now."""
+    set_locale(query.locale)
+    link = find_link(query)
+    if not link.is_common:
+        return make_alone(region, link, version)
+    frame = _find_frame(link, version) or _keep_frame(region, link, version)
+    return frame.make_page(link.values())
+
+
+def find_link(query: FormQuery) -> Link:
+    return Link(query, look_up(query.code) if query.code else None)
+
+
+def make_alone(region: Region, link: Link, version: int) -> Page:
+    """The page of a link as the template renders it, which a frame's must equal."""
+    return _make_frame(region, link, version).make_page({})
+
+
+def _find_frame(link: Link, version: int) -> Frame | None:
+    """The frame of a card, of no amount, or of any other amount."""
+    kept, amount = page_cache(), link.query.amount
+    found = kept.find_frame((link.kind, amount), version)
+    if found is not None or amount in {"", OTHER}:
+        return found
+    own = kept.find_frame((link.kind, OWN, OWN), version)
+    return own if own is not None and amount not in own.cards else None
+
+
+def _keep_frame(region: Region, link: Link, version: int) -> Frame:
+    amount = link.query.amount
+    cards = _list_cards(_make_offer(region, link))
+    is_own = amount not in {"", OTHER} and amount not in cards
+    frame = _make_frame(region, link.mark(has_own_amount=is_own), version)
+    page_cache().keep_frame((link.kind, OWN, OWN) if is_own else (link.kind, amount), frame)
+    return frame
+
+
+def _list_cards(offer: Offer) -> frozenset[str]:
+    return frozenset(money.plain() for money in offer.cards)
+
+
+def _make_frame(region: Region, link: Link, version: int) -> Frame:
+    """Render a link as it is, marks or values."""
+    offer = _make_offer(region, link)
+    query = link.query
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": content_policy(form_actions(), "'none'"),
+        "Cache-Control": PUBLIC,
+        "Content-Language": query.locale.replace("_", "-"),
+    }
+    text = render_form(GiftForm(query.form_data(), offer), query)
+    now = page_cache().clock()
+    return make_frame(text, headers, version=version, now=now, cards=_list_cards(offer))
+
+
+def form_actions() -> tuple[str, ...]:
+    """Where the form may lead, for the browser's policy."""
+    return "'self'", *services().providers.pay_origins
+
+
+def make_offers(region: Region, query: FormQuery) -> tuple[Code | None, Offer]:
+    """The code that was asked for, if there is one, and what may be given with it."""
+    link = find_link(query)
+    return link.code, _make_offer(region, link)
+
+
+def _make_offer(region: Region, link: Link) -> Offer:
+    now, regions, query = utc_now(), catalogue(), link.query
+    own = open_terms(None, region, now, regions)
+    if isinstance(own, Refusal):
+        raise TypeError("a region's own terms are never refused")
+    judged: Terms | Refusal = own
+    if link.code is not None:
+        judged = open_terms(link.code, region, now, regions)
+    elif query.code:
+        judged = refuse_unknown_code(query.code, region)
+    return make_offer(
+        region,
+        own,
+        judged,
+        fund=query.fund,
+        currency=query.currency,
+        frequency=query.frequency,
+    )
+
+
+def render_form(form: GiftForm, query: FormQuery, duplicate: str = "") -> str:
+    """The form as HTML."""
+    settings = services().settings
+    return render_template(
+        "giving/form.html",
+        ticket=make_ticket(settings, utc_now()),
+        duplicate=duplicate,
+        **show_form(form, query, settings.support_email),
+    )

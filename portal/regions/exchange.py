@@ -1,0 +1,99 @@
+"""Regions that go out as files and come back: a file says which version it was written from.
+
+So a file that was changed while staff changed the same region is told, and overwrites nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.database import Document
+from portal.regions.files import EXPORTED_FROM, RegionFile, parse_region
+from portal.regions.operations import lock_catalogue, save_region
+from portal.regions.queries import RegionRecord
+from portal.services import Act
+
+
+class Taken(Enum):
+    """What an import made of a file; the values are words for the command."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    SAME = "as it was"
+
+
+class Conflict(Exception):
+    """The region was changed since the file was written from it."""
+
+
+def version_of(document: Document) -> str:
+    """Twelve hex digits that differ where anything of a region's document does."""
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def export_regions(
+    session: Session, folder: Path, slugs: Iterable[str] = (), *, as_own: bool = False
+) -> list[Path]:
+    """Write regions, or all, into a folder, a file each; the paths in the order of the catalogue.
+
+    `as_own` leaves out that they are samples. Raises `LookupError` with a slug that is none, and
+    `FileExistsError` with a file that is there: what an operator wrote is never overwritten.
+    """
+    wanted = set(slugs)
+    records = session.scalars(sa.select(RegionRecord).order_by(RegionRecord.position)).all()
+    unknown = wanted - {record.slug for record in records}
+    if unknown:
+        raise LookupError(min(unknown))
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        _write(folder, record.document, as_own=as_own)
+        for record in records
+        if not wanted or record.slug in wanted
+    ]
+
+
+def _write(folder: Path, document: Document, *, as_own: bool) -> Path:
+    import tomli_w  # noqa: PLC0415 - a command alone writes files
+
+    said = {key: value for key, value in document.items() if not (as_own and key == "sample")}
+    path = folder / f"{document['slug']}.toml"
+    text = tomli_w.dumps({EXPORTED_FROM: version_of(document), **_without_none(said)})
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def _without_none(value: Any) -> Any:
+    """TOML says that nothing is there by saying nothing."""
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return [_without_none(inner) for inner in value] if isinstance(value, list) else value
+
+
+def import_region(act: Act, file: RegionFile, *, replace: bool = False) -> Taken:
+    """Put a file in force, on record; `Conflict` where it would undo somebody's change.
+
+    From then on `PORTAL_REGIONS` and our samples leave the region alone. `replace` overwrites
+    whatever is there.
+    """
+    lock_catalogue(act.session)
+    slug, is_new = file.document["slug"], False
+    record = act.session.get(RegionRecord, slug)
+    if record is None:
+        record, is_new = RegionRecord(slug=slug, document={}), True
+        act.session.add(record)
+    elif record.document == file.document:
+        return Taken.SAME
+    elif not replace and file.exported_from != version_of(record.document):
+        raise Conflict(slug)
+    record.position = parse_region(file.document, slug).position
+    save_region(act, record, file.document)
+    act.note("region_import", f"region:{slug}", {})
+    return Taken.NEW if is_new else Taken.CHANGED

@@ -1,0 +1,93 @@
+"""Statements that go to the database's driver: a session's errors, objects and order."""
+
+import pytest
+import sqlalchemy as sa
+
+from portal.database import Database, table_of
+from portal.driver import add, ask, count_up, hold, pipelined
+from portal.form_keys import FormKey
+from portal.payments.models import Comparison
+from portal.receipts.models import ReceiptSeries
+from tests.conftest import NOW
+
+_COMPARISONS = table_of(Comparison)
+ALL = sa.select(_COMPARISONS).order_by(_COMPARISONS.c.id)
+ROW = {"at": NOW, "found": {"secret": "Adaeze"}}
+
+
+def test_values_come_back_as_they_went_in(database: Database) -> None:
+    with database.write() as session:
+        ((number,),) = add(session, Comparison, ROW, returning="id").rows()
+    with database.read() as session:
+        assert ask(session, ALL).rows() == [(number, NOW, ROW["found"])]
+
+
+def test_a_broken_rule_is_a_sessions_error_and_tells_no_value(database: Database) -> None:
+    twice = {"id": 1, "at": NOW, "found": {"secret": "Adaeze"}}
+    insert = sa.insert(_COMPARISONS).values(
+        {name: sa.bindparam(name, type_=_COMPARISONS.c[name].type) for name in twice}
+    )
+    with pytest.raises(sa.exc.IntegrityError) as caught, database.write() as session:
+        ask(session, insert.inline(), twice, twice)
+    assert "Adaeze" not in str(caught.value)
+    with database.read() as session:
+        assert ask(session, ALL).rows() == []
+
+
+def test_in_a_pipeline_too_and_nothing_of_it_stays(database: Database) -> None:
+    rows = (ROW, {"at": None, "found": {}}, ROW)
+    with pytest.raises(sa.exc.IntegrityError), database.write() as session, pipelined(session):
+        add(session, Comparison, *rows)
+    with database.read() as session:
+        assert ask(session, ALL).rows() == []
+
+
+def test_answers_wait_for_the_pipeline_and_keep_their_order(database: Database) -> None:
+    with database.write() as session:
+        with pipelined(session):
+            told = [add(session, Comparison, ROW, returning="id") for _ in range(3)]
+            with pipelined(session):
+                found = ask(session, ALL)
+        assert [row[0] for row in found.rows()] == [answer.rows()[0][0] for answer in told]
+
+
+def test_what_a_session_holds_unwritten_is_seen(database: Database) -> None:
+    with database.write() as session:
+        held = Comparison(at=NOW, found={})
+        session.add(held)
+        ((number, *_),) = ask(session, ALL).rows()
+        assert held.id == number
+
+
+def test_a_held_row_is_the_sessions_own_object_as_the_row_is_now(database: Database) -> None:
+    with database.write() as session:
+        held = Comparison(at=NOW, found={})
+        session.add(held)
+        session.flush()
+        ask(session, sa.update(_COMPARISONS).values(found={"new": 1}))
+        (row,) = ask(session, ALL).rows()
+        assert hold(session, Comparison, row) is held
+        assert held.found == {"new": 1}
+        held.found = {"newer": 2}
+    with database.write() as session:
+        kept = hold(session, Comparison, ask(session, ALL).rows()[0])
+        assert kept.found == {"newer": 2}
+        kept.found = {"newest": 3}
+    with database.read() as session:
+        assert session.scalars(sa.select(Comparison.found)).one() == {"newest": 3}
+
+
+def test_a_row_that_is_there_is_left_alone_and_gives_nothing(database: Database) -> None:
+    row = {"subject": "gift:1", "act": "refund", "key": "k", "at": NOW}
+    with database.write() as session:
+        assert add(session, FormKey, row, row, returning="key", is_once=True).rows() == [("k",)]
+
+
+def test_a_counter_begins_with_its_first_row(database: Database) -> None:
+    first = {"issuer": "a", "year": 2026, "last_number": 1}
+    with database.write() as session:
+        assert [count_up(session, ReceiptSeries, "last_number", first) for _ in range(3)] == [
+            1,
+            2,
+            3,
+        ]
