@@ -16,7 +16,6 @@ from portal.paths import PACKAGE, TEMPLATES
 from portal.proxies import REPORTED, watch_for_proxies
 from portal.settings import Settings
 from portal.staff.blueprint import set_up_staff
-from portal.staff.dashboard import Recent
 from portal.web import set_up_web
 
 LARGEST_REQUEST_BYTES = 1_000_000
@@ -50,7 +49,6 @@ def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
     app.extensions |= {
         "portal": make_services(settings, clock, pool_size=settings.threads + 2),
         "giving_pages": PageCache(),
-        "staff_received": Recent(),
         REPORTED: False,
     }
 

@@ -8,7 +8,7 @@ import click
 from portal import __version__
 from portal.commands.backup import backup, restore
 from portal.commands.regions import regions
-from portal.commands.statements import check_books, statements
+from portal.commands.statements import check_books, recount_books, statements
 from portal.settings import Settings, SettingsError, load_settings
 
 
@@ -195,18 +195,23 @@ def user_add(email: str, name: str, role: str, password: str | None) -> None:
 
 @main.command()
 @click.option("--check", is_flag=True, help="Prove the books instead; nothing is changed.")
-def reconcile(*, check: bool) -> None:
+@click.option("--recount", is_flag=True, help="Count the sums of days anew, from the ledger.")
+def reconcile(*, check: bool, recount: bool) -> None:
     """Compare with who takes payments, as Stripe: open gifts, missed events; book what is found.
 
-    With --check: prove that statements, matches, ledger, gifts and receipts add up.
+    With --check: prove that statements, matches, ledger, gifts and receipts add up. With
+    --recount: count the sums of days anew, as after an issuer's time zone was put right.
 
     \b
     Example:
       portal reconcile
       portal reconcile --check
     """
+    if recount:
+        recount_books()
     if check:
         check_books()
+    if check or recount:
         return
     from portal.commands.installation import make_services
     from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable

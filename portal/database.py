@@ -116,6 +116,19 @@ def insert_new(session: Session, model: type[Base], *rows: Document) -> list[Any
     return list(session.scalars(statement, rows if len(rows) > 1 else rows[0]))
 
 
+def _add_on(dialect: str, model: type[Base], counter: str) -> sqlite.Insert | postgresql.Insert:
+    """An insert that adds to the column `counter` of a row that is there already."""
+    table = table_of(model)
+    insert = insert_statement(dialect, model)
+    summed = table.c[counter] + insert.excluded[counter]
+    return insert.on_conflict_do_update(index_elements=table.primary_key, set_={counter: summed})
+
+
+def add_on(session: Session, model: type[Base], counter: str, *rows: Document) -> None:
+    """Add rows; where there is one of that key, add to its column `counter` instead."""
+    session.execute(_add_on(session.get_bind().dialect.name, model, counter), list(rows))
+
+
 class DatabaseUnavailable(Exception):
     """The database can't take a write now: locked, full or away. Nothing was half-written."""
 

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Self
 
@@ -25,6 +25,7 @@ DEFAULT_LOCALE = "en"
 _current: ContextVar[str] = ContextVar("locale", default=DEFAULT_LOCALE)
 
 
+@lru_cache(maxsize=256)
 def language(locale: str) -> str:
     """The language of a locale: `fr` of `fr_CA`."""
     return locale.replace("-", "_").partition("_")[0].lower()
@@ -104,6 +105,7 @@ class Labelled(StrEnum):
         return gettext(self.said)
 
 
+@lru_cache(maxsize=256)
 def direction(locale: str) -> str:
     """`rtl` or `ltr`."""
     try:

@@ -94,6 +94,7 @@ def _template_globals() -> dict[str, Any]:
         "html_lang": lambda: html_lang(current_locale()),
         "direction": lambda: direction(current_locale()),
         "static": static_url,
+        "url_for": address_of,
         "money": Money,
     }
 
@@ -101,6 +102,7 @@ def _template_globals() -> dict[str, Any]:
 def set_up_web(app: Flask) -> None:
     """Hooks, template globals and error pages, on a fresh app."""
     app.request_class = PortalRequest
+    app.extensions["addresses"] = {}
     app.before_request(_begin)
     app.after_request(_finish)
     app.jinja_env.add_extension("jinja2.ext.i18n")
@@ -126,7 +128,26 @@ def _static_version(path: str) -> str:
 
 def static_url(path: str) -> str:
     """A static file's address, which changes with its content, so that caches may keep it."""
-    return url_for("static", filename=path, v=_static_version(path))
+    return _keep_address("static", filename=path, v=_static_version(path))
+
+
+def address_of(endpoint: str, **values: Any) -> str:
+    """Flask's `url_for`; an address without values is made once.
+
+    A page's frame has some twenty of these, and making them cost as much as an empty page.
+    """
+    if values or endpoint.startswith("."):
+        return url_for(endpoint, **values)
+    return _keep_address(endpoint)
+
+
+def _keep_address(endpoint: str, **values: Any) -> str:
+    """An address, made once for each place that this app is mounted at."""
+    kept = cast(dict[tuple[str, ...], str], current_app.extensions["addresses"])
+    key = (request.script_root, endpoint, *values.values())
+    if (found := kept.get(key)) is None:
+        found = kept[key] = url_for(endpoint, **values)
+    return found
 
 
 def _begin() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from portal import limits
 from portal.database import DatabaseUnavailable
+from portal.gifts.day_sums import fold_changes, has_changes
 from portal.jobs.crew import Crew, Failures, Work
 from portal.jobs.kinds import (
     FetchFee,
@@ -44,6 +45,7 @@ log = get_logger()
 
 COMPARE_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
+FOLD_EVERY = timedelta(minutes=1)
 RECEIPTS_AT_ONCE = 16
 # As many as Stripe lists in one call.
 FEES_AT_ONCE = 100
@@ -139,13 +141,16 @@ def run_worker(services: Services, *, name: str = "worker-1") -> None:
 def _keep_watch(services: Services, stop: threading.Event) -> None:
     """The regular looks, until told to stop."""
     clock = services.clock
-    next_comparison = next_sweep = clock.now()
+    next_comparison = next_sweep = next_fold = clock.now()
     while not stop.wait(HEARTBEAT.total_seconds()):
         try:
             follow_transfers(services)
             if clock.now() >= next_comparison:
                 next_comparison = clock.now() + COMPARE_EVERY
                 _compare(services)
+            if clock.now() >= next_fold:
+                next_fold = clock.now() + FOLD_EVERY
+                fold_days(services)
             if clock.now() >= next_sweep:
                 next_sweep = clock.now() + SWEEP_EVERY
                 _sweep(services)
@@ -162,6 +167,15 @@ def _sweep(services: Services) -> None:
     while is_more:
         with services.database.write() as session:
             is_more = forget_jobs(session, services.clock.now()) > 0
+
+
+def fold_days(services: Services) -> None:
+    """Add what was booked since to the sums of days, a small step each."""
+    with services.database.read() as session:
+        is_more = has_changes(session)
+    while is_more:
+        with services.database.write() as session:
+            is_more = fold_changes(session)
 
 
 def _compare(services: Services) -> None:

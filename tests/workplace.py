@@ -14,6 +14,7 @@ from portal.codes.terms import Frequency, Pledge
 from portal.commands.installation import make_providers
 from portal.database import Database
 from portal.donors.details import DonorDetails
+from portal.gifts.day_sums import read_days
 from portal.gifts.models import Gift, LedgerEntry, Plan, SubscriptionState
 from portal.intake.admission import Caller, Sender
 from portal.intake.start import GiftOrder, Started, resume_gift, start_gift
@@ -121,11 +122,13 @@ class Workplace:
             plans = session.execute(sa.select(Plan.status, Plan.stripe_subscription_id)).all()
             receipts = session.scalars(sa.select(Receipt).where(Receipt.voided_at.is_(None)))
             amounts = [receipt.money.minor for receipt in receipts]
+            days = read_days(session)
         return {
             "ledger": sorted(tuple(row) for row in entries),
             "gifts": sorted(str(tuple(row)) for row in gifts),
             "plans": sorted(tuple(row) for row in plans),
             "receipts": sorted(amounts),
+            "days": sorted(days.items()),
         }
 
     def close(self) -> None:

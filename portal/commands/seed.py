@@ -22,6 +22,7 @@ from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry
 from portal.gifts.operations import fold_name, make_token
 from portal.gifts.references import ALPHABET, LENGTH, check_character, group
 from portal.gifts.words import list_words
+from portal.payments.books import recount_days
 from portal.regions.catalogue import Catalogue, Region
 from portal.services import Act, Services
 
@@ -75,6 +76,7 @@ def seed_gifts(services: Services, count: int, progress: Callable[[int], Any]) -
             batch.write(session)
         progress(len(numbers))
     _advance_sequences(services)
+    recount_days(services)
 
 
 def _last(act: Act, column: InstrumentedAttribute[int]) -> int:

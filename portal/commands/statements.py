@@ -370,3 +370,13 @@ def check_books() -> None:
     if problems:
         sys.exit(1)
     click.echo("Statements, matches, ledger, gifts and receipts add up.")
+
+
+def recount_books() -> None:
+    """Count the sums of days anew from the ledger."""
+    from portal.commands.installation import make_services
+    from portal.payments.books import recount_days
+
+    with _plain_errors():
+        recount_days(make_services(load_settings()))
+    click.echo("The sums of days are counted anew.")

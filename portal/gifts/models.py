@@ -319,3 +319,32 @@ class LedgerEntry(Base):
     amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
     booked_at: Mapped[datetime]
+
+
+class DaySum(Base):
+    """What moved on one day, in minor units; `portal.gifts.day_sums` says how it is kept.
+
+    `day` is by the calendar of the region's issuer, `kind` of `portal.gifts.days.DayKind`.
+    """
+
+    __tablename__ = "day_sums"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - as SQLAlchemy wants it
+
+    kind: Mapped[str] = mapped_column(sa.String(12), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(sa.String(3), primary_key=True)
+    region: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    minor: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class DayChange(Base):
+    """What one booking changed of a day's sum, until that is added to it."""
+
+    __tablename__ = "day_changes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(12))
+    day: Mapped[date]
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    region: Mapped[str] = mapped_column(sa.String(20))
+    minor: Mapped[int] = mapped_column(sa.BigInteger)

@@ -14,6 +14,7 @@ from portal.codes.terms import Pledge
 from portal.database import Document, table_of
 from portal.donors.details import DonorDetails
 from portal.driver import Answer, add, ask, hold, pipelined
+from portal.gifts.day_sums import keep_days
 from portal.gifts.evidence import Claim
 from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import AFTER_PAYMENT, EventKind, FactKind, Standing, Status, weigh
@@ -238,9 +239,12 @@ def book_claims(
     if not fresh:
         return Booked(gift, (), before, before)
     new = [claim for claim, _ in fresh]
-    standing = weigh(gift.amount_minor, [*known.values(), *(claim.as_fact() for claim in new)])
+    added = [claim.as_fact() for claim in new]
+    facts = [*known.values(), *added]
+    standing = weigh(gift.amount_minor, facts)
     with pipelined(act.session):
         _post(act, gift, fresh)
+        keep_days(act.session, gift, facts, added, timezone)
         _update(act.session, gift, standing, new, timezone)
         for claim, evidence_id in fresh:
             record_event(

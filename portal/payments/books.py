@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from portal.gifts.day_sums import count_ledger, read_days, recount
 from portal.gifts.evidence import Source
 from portal.gifts.ledger import CLEARING
 from portal.gifts.lifecycle import FactKind
@@ -16,6 +17,8 @@ from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.statements.models import LineState, Match, StatementFile, StatementLine
 from portal.receipts.models import Receipt
+from portal.regions.queries import load_catalogue
+from portal.services import Services
 
 # A check that finds more of a kind has said enough.
 MOST_OF_A_KIND = 20
@@ -97,6 +100,7 @@ def prove(session: Session) -> list[str]:
             if not totals.adds_up
         ),
         *_compare_ledger(session),
+        *_compare_days(session),
         *(sentence for find, say in CHECKS for sentence in _check(session, find, say)),
     ]
 
@@ -116,6 +120,32 @@ def _compare_ledger(session: Session) -> Iterator[str]:
                 "%(currency)s: the ledger’s money from statements is not what is matched.",
                 currency=currency,
             )
+
+
+def _compare_days(session: Session) -> Iterator[str]:
+    """Sums of days, against the ledger by the calendars of today."""
+    if session.get_bind().dialect.name == "postgresql":
+        # Both are read as of one moment; on SQLite every transaction is.
+        session.commit()
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    summed = read_days(session)
+    held = count_ledger(session, load_catalogue(session).timezone_of)
+    differing = sorted(day for day in summed.keys() | held.keys() if summed[day] != held[day])
+    for (kind, day, currency), region in differing[:MOST_OF_A_KIND]:
+        yield gettext(
+            "Day %(day)s, %(region)s: what was %(kind)s in %(currency)s is not what the ledger "
+            "says. After a time zone was changed, run portal reconcile --recount.",
+            day=day.isoformat(),
+            region=region,
+            kind=kind.label,
+            currency=currency,
+        )
+
+
+def recount_days(services: Services) -> None:
+    """Count the sums of days anew from the ledger."""
+    with services.database.write() as session:
+        recount(session, load_catalogue(session).timezone_of)
 
 
 def _sum_held() -> sa.Select[str, Any]:

@@ -394,6 +394,11 @@ class Catalogue:
             raise LookupError("the catalogue has no region for this gift")
         return region
 
+    def timezone_of(self, slug: str) -> str:
+        """The zone of the issuer that money of `slug` belongs to; UTC where nobody knows it."""
+        region = self.known(slug) or self.rest
+        return region.issuer.timezone if region else "UTC"
+
     @property
     def rest(self) -> Region | None:
         """The rest of the world: the region that names no country."""

@@ -1,5 +1,6 @@
 """Who may open what: one table, and a door that is shut for all that is not in it."""
 
+from functools import lru_cache
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
 
 from portal.gifts.lifecycle import Status
-from portal.i18n import gettext, pick, set_locale
+from portal.i18n import current_locale, gettext, pick, set_locale
 from portal.payments.statements.formats.texts import FILE_LIMIT
 from portal.signin.accounts import Role, StaffUser, actor_of
 from portal.signin.sessions import find_signed_in
@@ -153,14 +154,21 @@ def page_values() -> dict[str, object]:
         "may": may,
         "languages": LANGUAGES,
         "labels": labels,
-        "labelled_statuses": [(one.value, one.label) for one in Status],
-        "labelled_account_kinds": [
-            (kind, gettext(text)) for kind, text in labels.ACCOUNT_KINDS.items()
-        ],
+        **_labelled(current_locale()),
         "pick": pick,
-        "labelled_roles": [(one.value, one.label) for one in Role],
         "say": labels.say,
         "name_actor": name_actor,
+    }
+
+
+@lru_cache(maxsize=8)
+def _labelled(_locale: str) -> dict[str, tuple[tuple[str, str], ...]]:
+    """What can be chosen, with its words; once for each locale, which is the current one."""
+    kinds = labels.ACCOUNT_KINDS.items()
+    return {
+        "labelled_statuses": tuple((one.value, one.label) for one in Status),
+        "labelled_account_kinds": tuple((kind, gettext(text)) for kind, text in kinds),
+        "labelled_roles": tuple((one.value, one.label) for one in Role),
     }
 
 

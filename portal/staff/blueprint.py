@@ -1,8 +1,5 @@
 """The staff's rooms, put together."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 from flask import Flask
 
 from portal.signin.sessions import LIFETIME
@@ -15,6 +12,7 @@ from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its
     refund_views,
     views,
 )
+from portal.staff.pieces import format_moment, show_status, show_time
 from portal.staff.regions import views as _regions  # noqa: F401 - as above
 from portal.staff.statements import line_views  # noqa: F401 - as above
 from portal.staff.statements import views as _statements  # noqa: F401 - as above
@@ -40,14 +38,4 @@ def set_up_staff(app: Flask) -> None:
     csrf.init_app(app)
     app.register_blueprint(staff)
     app.add_template_filter(format_moment, "moment")
-    app.add_template_filter(format_iso, "iso")
-
-
-def format_moment(at: datetime, timezone: str = "UTC") -> str:
-    """Day and minute in a zone, the same for every reader: tables of times stay in line."""
-    return f"{at.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
-
-
-def format_iso(at: datetime) -> str:
-    """For the `datetime` attribute of HTML."""
-    return at.isoformat(timespec="seconds")
+    app.jinja_env.globals |= {"show_status": show_status, "show_time": show_time}

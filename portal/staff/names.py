@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cache
 
+from portal.i18n import current_locale
 from portal.regions.catalogue import Catalogue, Texts
 from portal.regions.files import read_common_modes
 from portal.staff.labels import name_funds, name_modes, name_regions, name_shared_modes
@@ -28,7 +29,20 @@ def current_catalogue() -> Catalogue:
 
 
 def current_names() -> Names:
-    catalogue = _all_regions(current_catalogue())
+    """The names by the catalogue as it is now; made once for each language."""
+    catalogue, locale = current_catalogue(), current_locale()
+    of, found = _kept.get(locale, (None, None))
+    if found is None or of is not catalogue:
+        found = _name_all(_all_regions(catalogue))
+        _kept[locale] = catalogue, found
+    return found
+
+
+# The last catalogue that was asked for, by locale.
+_kept: dict[str, tuple[Catalogue, Names]] = {}
+
+
+def _name_all(catalogue: Catalogue) -> Names:
     return Names(
         name_regions(catalogue),
         name_funds(catalogue),

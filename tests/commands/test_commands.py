@@ -101,6 +101,8 @@ def test_upgrades_twice_adds_staff_and_examines(good: dict[str, str]) -> None:
     assert "FAIL stripe" in doctor.stdout
     assert portal("receipts", "verify", **good).returncode == 0
     assert portal("seed", "--gifts", "50", **good).returncode == 0
+    recount = portal("reconcile", "--recount", **good)
+    assert (recount.returncode, recount.stdout) == (0, "The sums of days are counted anew.\n")
 
 
 def test_made_up_gifts_stay_out_of_real_books(good: dict[str, str]) -> None:

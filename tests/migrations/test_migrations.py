@@ -18,6 +18,7 @@ from portal.donors.details import DonorDetails
 from portal.donors.models import Consent
 from portal.donors.operations import find_or_add_donor, record_news_consent
 from portal.form_keys import FormKey, take_key
+from portal.gifts.day_sums import has_changes, read_days
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import (
     Evidence,
@@ -159,6 +160,37 @@ def test_gifts_of_before_have_their_issuer_s_day(catalogued: Database) -> None:
     schema.upgrade(catalogued)
     with catalogued.read() as session:
         assert str(session.get_one(Gift, gift_id).received_on) == "2026-12-31"
+
+
+def test_days_of_before_are_summed_from_the_ledger(catalogued: Database) -> None:
+    gift_id = add_paid_gift(catalogued)
+    # The first of December in UTC, and still November where the issuer is.
+    late = datetime(2026, 12, 1, 4, 50, tzinfo=UTC)
+    facts = (
+        (FactKind.PAID, "pi_2", 5000, late),
+        (FactKind.PAID, "pi_3", 700, NOW),
+        (FactKind.WITHDRAWN, "pi_3", 700, late),
+        (FactKind.FEE, "pi_1", 250, late),
+        (FactKind.REFUNDED, "re_1", 1000, late),
+        (FactKind.REFUNDED, "re_2", 300, NOW),
+        (FactKind.REFUND_FAILED, "re_2", 300, late),
+        (FactKind.DISPUTE_LOST, "dp_1", 400, NOW),
+    )
+    claims = [
+        stripe_claim(fact=fact, subject=subject, occurred_at=at, money=Money(minor, "CAD"))
+        for fact, subject, minor, at in facts
+    ]
+    with catalogued.write() as session:
+        gift = session.get_one(Gift, gift_id)
+        book_claims(act_in(session, NOW), gift, claims, timezone="America/Toronto")
+        kept = read_days(session)
+    assert sorted(kept.values()) == [250, 400, 1000, 5000, 7553]
+    schema.downgrade(catalogued, "20261127_gift_standing")
+    assert "day_sums" not in sa.inspect(catalogued.reader).get_table_names()
+    schema.upgrade(catalogued)
+    with catalogued.read() as session:
+        assert read_days(session) == kept
+        assert not has_changes(session)
 
 
 def test_gifts_of_before_are_found_by_every_word(database: Database) -> None:

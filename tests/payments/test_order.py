@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.database import Database
+from portal.gifts.day_sums import count_ledger, read_days
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift, LedgerEntry
@@ -164,6 +165,7 @@ def deliver(
     assert not place.waiting(), "an event waits for ever"
     with place.database.read() as session:
         assert verify_register(session) == []
+        assert read_days(session) == count_ledger(session, place.services.catalogue.timezone_of)
     return place.books()
 
 

@@ -215,6 +215,9 @@ TAMPERED = {
     "UPDATE statement_files SET new_count = new_count + 1": "File",
     "UPDATE matches SET undone_at = made_at": "Match",
     "UPDATE gifts SET paid_minor = 1": "Gift",
+    "UPDATE day_changes SET minor = minor + 1": "Day",
+    "DELETE FROM day_changes": "Day",
+    "INSERT INTO day_sums VALUES ('fee', '2026-11-23', 'CAD', 'ca', 5)": "Day",
 }
 
 

@@ -199,12 +199,13 @@ def having_words(search: Search, most: int | None = MOST_WORDED) -> Iterator[Ids
     if not words:
         return
     first, *others = words
-    found = united([statement.limit(most) for statement in _driving(first)]).subquery()
-    statement = sa.select(found.c[0]).distinct()
+    found = united([statement.limit(most) for statement in _driving(first)]).subquery("found")
+    gift_id: sa.ColumnClause[int] = sa.literal_column("found.gift_id")
+    statement = sa.select(gift_id).select_from(found).distinct()
     for other in others:
         word = aliased(GiftWord)
         begins = sa.or_(*(_begins(word.word, spelling) for spelling in sorted(other)))
-        statement = statement.where(sa.exists().where(word.gift_id == found.c[0], begins))
+        statement = statement.where(sa.exists().where(word.gift_id == gift_id, begins))
     yield statement
 
 
@@ -229,9 +230,15 @@ def begins_too_many(session: Session, search: Search) -> bool:
 
 
 def united(statements: Sequence[Ids]) -> Ids:
-    """The ids of them all."""
-    parts = [sa.select(statement.subquery().c[0]) for statement in statements]
-    return sa.select(sa.union_all(*parts).subquery().c[0])
+    """The ids of them all.
+
+    Each selects one column, so that a star is enough: naming it took as long as all the rest.
+    """
+    parts = (sa.select(_STAR).select_from(statement.subquery()) for statement in statements)
+    return sa.select(_STAR).select_from(sa.union_all(*parts).subquery())
+
+
+_STAR: sa.ColumnClause[Any] = sa.literal_column("*")
 
 
 def _gifts(*conditions: sa.ColumnElement[bool]) -> Ids:

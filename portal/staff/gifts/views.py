@@ -19,6 +19,7 @@ from portal.staff.access import current_actor, may, staff
 from portal.staff.audit import Known
 from portal.staff.forms import make_once
 from portal.staff.gifts.actions import list_actions
+from portal.staff.gifts.rows import show_rows
 from portal.staff.gifts.timeline import tell
 from portal.staff.names import all_currencies, current_catalogue, current_names, timezone_of
 from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
@@ -33,12 +34,14 @@ def gifts() -> ResponseReturnValue:
     )
     with services().database.read() as session:
         page = list_gifts(session, filters, search, cursor)
+    names = current_names()
     return render_template(
         "staff/gifts.html",
         page=page,
+        rows=show_rows(page.rows, filters.timezone, names),
         filters=filters,
         cursor=cursor,
-        names=current_names(),
+        names=names,
         is_first=cursor == Cursor(),
     )
 
