@@ -655,10 +655,10 @@ def _stands(session: Session) -> list[tuple[object, ...]]:
 
 
 def test_where_gifts_stand_is_filled_and_followed(database: Database) -> None:
-    schema.downgrade(database, "20261127_jobs")
+    gift_id = add_paid_gift(database)
     with database.write() as session:
         session.execute(sa.text("DELETE FROM jobs"))
-    gift_id = add_paid_gift(database)
+    schema.downgrade(database, "20261127_jobs")
     schema.upgrade(database)
     with database.read() as session:
         assert len(_standing(session)) == 1
