@@ -1,29 +1,21 @@
 """`portal statements`: money that comes by bank file, from import to receipt."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
-if TYPE_CHECKING:
-    from portal.payments.statements.formats.columns import Column, ColumnMapping
-
-import contextlib
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from portal.services import Services
 from portal.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from portal.payments.statements.formats.columns import ColumnMapping
+    from portal.payments.statements.formats.columns import Column, ColumnMapping
     from portal.payments.statements.formats.entries import StatementDocument
     from portal.payments.statements.interac.keeping import KeptNotices
     from portal.payments.statements.operations import Imported
-    from portal.services import Services
-
 
 DATE_ORDERS = {"year": "ymd", "day": "dmy", "month": "mdy"}
 
