@@ -50,6 +50,10 @@ def multiply(url: str, times: int) -> None:
     with psycopg.connect(bare_url(url), autocommit=True) as connection:
         for setting in ("maintenance_work_mem = '1GB'", "synchronous_commit = off"):
             connection.execute(f"SET {setting}".encode())
+        # A checkpoint a gigabyte would write most pages again and again.
+        for setting in ("max_wal_size = '16GB'", "checkpoint_timeout = '30min'"):
+            connection.execute(f"ALTER SYSTEM SET {setting}".encode())
+        connection.execute(b"SELECT pg_reload_conf()")
         tables = [name for name in OWN if _exists(connection, name)]
         last = {name: _last_id(connection, name) for name in NUMBERED}
         _keep_references(connection, last["gifts"], times)
@@ -62,6 +66,9 @@ def multiply(url: str, times: int) -> None:
             last_id = _last_id(connection, name)
             connection.execute("SELECT setval(%s, %s)", [f"{name}_id_seq", last_id])
         connection.execute(b"VACUUM (ANALYZE)")
+        for setting in ("max_wal_size", "checkpoint_timeout"):
+            connection.execute(f"ALTER SYSTEM RESET {setting}".encode())
+        connection.execute(b"SELECT pg_reload_conf()")
 
 
 def _exists(connection: psycopg.Connection, name: str) -> bool:
