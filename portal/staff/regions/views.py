@@ -25,7 +25,7 @@ from portal.regions.operations import (
 from portal.regions.queries import RegionRecord
 from portal.services import Act
 from portal.staff.access import current_actor, staff
-from portal.staff.names import current_catalogue
+from portal.staff.labels import current_catalogue
 from portal.staff.regions.mode_form import PROOFS, ModeForm, lead_to_field, make_form, read_mode
 from portal.staff.regions.mode_parts import account_kind
 from portal.web import services
