@@ -1,10 +1,12 @@
 """The product's texts in the reader's language, in web and worker processes alike.
 
 Catalogues are gettext `.po` files under `portal/translations/`, read as they are: no build
-step and nothing compiled in the tree. English is the source language.
+step and nothing compiled in the tree. English is the source language. A further language is one
+more catalogue; its header `X-Reviewed-By` names who read it as a native, once somebody did.
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
@@ -21,7 +23,10 @@ from portal.paths import PACKAGE
 
 TRANSLATIONS = PACKAGE / "translations"
 DEFAULT_LOCALE = "en"
+# What donors can be spoken to in, English first.
+LANGUAGES = (DEFAULT_LOCALE, *sorted(path.name for path in TRANSLATIONS.iterdir() if path.is_dir()))
 
+_REVIEWED = re.compile(r'^"X-Reviewed-By:(.*)\\n"$', re.MULTILINE)
 _current: ContextVar[str] = ContextVar("locale", default=DEFAULT_LOCALE)
 
 
@@ -78,12 +83,26 @@ def ngettext(singular: str, plural: str, n: int, /, **values: object) -> str:
 
 
 def pick(texts: Mapping[str, str], locale: str | None = None) -> str:
-    """The best of some texts by locale: `fr_CA`, then `fr`, then English."""
+    """The best of some texts by locale: `fr_CA`, then `fr`, then English.
+
+    English that the product itself came with, as a sample's, is said by the catalogue.
+    """
     wanted = locale or _current.get()
-    for key in (wanted, language(wanted), DEFAULT_LOCALE):
+    lang = language(wanted)
+    for key in (wanted, lang):
         if key in texts:
             return texts[key]
-    return next(iter(texts.values()), "")
+    english = texts.get(DEFAULT_LOCALE)
+    if english:
+        return translations(lang).gettext(english)
+    return english if english is not None else next(iter(texts.values()), "")
+
+
+def reviewer(lang: str) -> str:
+    """Who read a language's catalogue as a native speaker; empty where nobody did."""
+    path = TRANSLATIONS / lang / "LC_MESSAGES" / "messages.po"
+    found = _REVIEWED.search(path.read_text())
+    return found[1].strip() if found else ""
 
 
 class Labelled(StrEnum):

@@ -153,9 +153,11 @@ def format_money(money: Money, locale: str) -> str:
     """As a reader of `locale` (`en_CA`, `fr`) expects it, with the currency's own decimals.
 
     A code is set apart from the digits, which Babel leaves out (CLDR, UTS 35 part 3, currency
-    spacing): NGN 925.
+    spacing): NGN 925. CLDR's mark of direction before Arabic amounts is left out: the page says
+    its direction, and whoever copies the amount copies no sign that can't be seen.
     """
     written = str(format_currency(money.decimal, money.currency, locale=locale))
+    written = written.lstrip("\u200f")
     return _CODE_BESIDE_DIGIT.sub(NO_BREAK_SPACE, written)
 
 

@@ -27,6 +27,9 @@ _HIDDEN = re.compile(
 _SELECTORS = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _JOINERS = re.compile(f"[\u034f\u200c\u200d{_SELECTORS}]+")
 _SELECTOR = re.compile(f"[{_SELECTORS}]")
+_HANGUL = re.compile("[\u1100-\u11ff\uac00-\ud7a3 ]+")
+# With kana and Han; a name of both, or with a sign between its words, is a name of theirs too.
+_FAMILY_FIRST = re.compile("[\u1100-\u11ff\uac00-\ud7a3\u3005-\u30ff\u3400-\u9fff\uff66-\uff9f ]+")
 # What a joiner may stand between: letters, marks, figures and pictures.
 _JOINED = frozenset("LMNS")
 _SEEN = frozenset(("Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No"))
@@ -57,6 +60,18 @@ def _is_joined(character: str) -> bool:
 def clean_line(text: str | None) -> str:
     """One line as typed: composed letters, single spaces, nothing that can't be seen."""
     return " ".join(drop_hidden(text or "").split())
+
+
+def full_name(first: str, last: str) -> str:
+    """A name as its bearer's people write it: 山田 太郎 and 홍길동 begin with the family's."""
+    if first and last and _FAMILY_FIRST.fullmatch(first + last):
+        return f"{last}{first}" if _HANGUL.fullmatch(first + last) else f"{last} {first}"
+    return f"{first} {last}".strip()
+
+
+def is_family_first(name: str) -> bool:
+    """Whether a name is written in letters whose people begin with the family's."""
+    return _FAMILY_FIRST.fullmatch(name) is not None
 
 
 def is_joiner(character: str) -> bool:

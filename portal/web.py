@@ -33,7 +33,17 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import FormDataParser
 
 from portal.database import DatabaseUnavailable
-from portal.i18n import current_locale, direction, gettext, html_lang, ngettext, set_locale
+from portal.i18n import (
+    DEFAULT_LOCALE,
+    LANGUAGES,
+    current_locale,
+    direction,
+    gettext,
+    html_lang,
+    language,
+    ngettext,
+    set_locale,
+)
 from portal.limits import anonymise
 from portal.logs import get_logger
 from portal.money import Money, format_money
@@ -318,8 +328,8 @@ def _show_crash(error: Exception) -> Response:
 
 
 def _locale_of_request() -> None:
-    wanted = request.args.get("lang") or request.accept_languages.best_match(["en", "fr"]) or "en"
-    set_locale(wanted if wanted.replace("-", "_").split("_")[0] in {"en", "fr"} else "en")
+    wanted = request.args.get("lang") or request.accept_languages.best_match(LANGUAGES) or ""
+    set_locale(wanted if language(wanted) in LANGUAGES else DEFAULT_LOCALE)
 
 
 def utc_now() -> datetime:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from portal.database import insert_new
 from portal.donors.models import Consent, Donor
+from portal.plain import full_name
 from portal.services import Act
 
 
@@ -73,4 +74,4 @@ class DonorDetails:
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip()
+        return full_name(self.first_name, self.last_name)

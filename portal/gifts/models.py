@@ -16,6 +16,7 @@ from portal.gifts.evidence import PROVIDER_LENGTH, Provider
 from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.i18n import Labelled
 from portal.money import Money
+from portal.plain import full_name
 
 
 def _by_prefix(length: int) -> sa.String:
@@ -211,7 +212,7 @@ class Gift(Base):
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip()
+        return full_name(self.first_name, self.last_name)
 
 
 class GiftStanding(Base):

@@ -15,6 +15,7 @@ from portal.codes.policy import Refusal
 from portal.codes.refusals import refuse_unknown_code, refuse_unknown_region
 from portal.giving.form.address import FormQuery, choose_locale
 from portal.giving.form.page import list_regions
+from portal.giving.texts import language_name
 from portal.giving.visitors import (
     catalogue,
     look_up,
@@ -23,7 +24,7 @@ from portal.giving.visitors import (
     visitor_language,
     visitor_languages,
 )
-from portal.i18n import set_locale
+from portal.i18n import LANGUAGES, set_locale
 from portal.regions.catalogue import Region
 from portal.regions.choice import choose_region
 
@@ -206,6 +207,7 @@ def _show_regions(
         regions=list_regions([one for one in regions if one is not yours], code),
         code=code,
         refusal=refusal,
+        languages=[(one, language_name(one)) for one in LANGUAGES],
     )
     response = current_app.make_response((page, status))
     response.headers["Cache-Control"] = "private, no-cache"

@@ -13,7 +13,7 @@ from portal.codes.parsing import normalise_code
 from portal.codes.queries import fetch_code
 from portal.codes.terms import Code
 from portal.giving.form.cache import PageCache
-from portal.i18n import language
+from portal.i18n import DEFAULT_LOCALE, LANGUAGES, language
 from portal.intake.admission import Caller, Sender, hear_browser, tell_browser
 from portal.intake.knowledge import DUPLICATE_WINDOW
 from portal.intake.start import Started
@@ -55,7 +55,6 @@ def ask_for_work(_needed: Exception) -> Response:
     return keep_private(current_app.make_response((page, 428)))
 
 
-SPOKEN = ("en", "fr")
 GUESSES_AN_HOUR = 20
 GUESSES_IN_A_CROWD = 4
 GUESSES_OF_ALL = 400
@@ -103,10 +102,10 @@ def visitor_languages() -> list[str]:
 def visitor_language() -> str:
     """The product's language that suits the visitor: asked for in the address, else browser's."""
     asked = language(request.args.get("lang", ""))
-    if asked in SPOKEN:
+    if asked in LANGUAGES:
         return asked
     wanted = (language(tag) for tag in visitor_languages())
-    return next((lang for lang in wanted if lang in SPOKEN), SPOKEN[0])
+    return next((lang for lang in wanted if lang in LANGUAGES), DEFAULT_LOCALE)
 
 
 def keep_private(response: Answer) -> Answer:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from portal.i18n import gettext, pick
+from portal.i18n import current_locale, gettext, language, pick
 from portal.plain import drop_hidden, is_joiner
 from portal.regions.addresses import AddressFormat
 
@@ -44,6 +44,7 @@ FAMILIES = (
 # need look.
 PLAIN = ((0x20, 0x24F), (0x2010, 0x2027), (0x2030, 0x203A))
 PICTURES = frozenset(("So", "Sk"))
+_NOUNS_ARE_CAPITAL = frozenset(("de",))
 
 
 def font_folders() -> list[Path]:
@@ -177,5 +178,7 @@ def check_province(form: Typed, address: AddressFormat) -> None:
 
 
 def inside(label: str) -> str:
-    """A label as it stands inside a sentence: `postal code`, but `ZIP code`."""
+    """A label as it stands inside a sentence: `postal code`, but `ZIP code` and `Ort`."""
+    if language(current_locale()) in _NOUNS_ARE_CAPITAL:
+        return label
     return label[:1].lower() + label[1:] if label[1:2].islower() else label

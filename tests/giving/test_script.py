@@ -68,10 +68,15 @@ TYPED = (
 READERS = (
     ("/give/ca", "CAD", "en_CA"),
     ("/give/ca?lang=fr", "CAD", "fr_CA"),
-    ("/give/de", "EUR", "en_DE"),
+    ("/give/de?lang=en", "EUR", "en_DE"),
     ("/give/fr", "EUR", "fr_FR"),
-    ("/give/jp", "JPY", "en"),
+    ("/give/jp?lang=en", "JPY", "en"),
     ("/give/jp?lang=fr", "JPY", "fr"),
+    ("/give/de", "EUR", "de_DE"),
+    ("/give/jp", "JPY", "ja"),
+    ("/give/kr", "KRW", "ko"),
+    ("/give/us?lang=es", "USD", "es_US"),
+    ("/give/world?lang=ar", "USD", "ar"),
     ("/give/in", "INR", "en_IN"),
     ("/give/za", "ZAR", "en_ZA"),
 )
@@ -114,7 +119,7 @@ def test_the_summary_says_what_will_be_given(page: Page) -> None:
 
 
 def test_the_summary_writes_amounts_as_the_rest_of_the_page(page: Page) -> None:
-    page.goto("/give/de?amount=1500.00")
+    page.goto("/give/de?amount=1500.00&lang=en")
     assert summary(page).startswith("1.500,00 EUR to ")
     page.goto("/give/in?amount=150000.00")
     assert summary(page).startswith("INR 1,50,000.00 to ")

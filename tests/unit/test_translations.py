@@ -1,60 +1,13 @@
 """French is whole: every text a donor can meet has one, with the same values in it."""
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from babel.messages.catalog import Message
-from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
-from portal.forms import UNREACHABLE
-from portal.giving.form.fields import ASK_ADDRESS, GiftForm
 from portal.i18n import TRANSLATIONS, use_locale
-from portal.paths import PACKAGE, TEMPLATES
-from portal.payments.books import CHECKS
-from portal.receipts.composition import TEXTS as MARKS
-from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK
 from portal.regions.catalogue import Frequency
-from portal.web import ERROR_TEXTS
+from tests.unit.texts import VALUE, staff_texts, table_texts, written_texts
 from tests.unit.typography import wrong_signs
-
-KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
-FOR_STAFF_ONLY = {"staff", "sandbox", "mailbox"}
-VALUE = re.compile(r"%\(\w+\)s")
-
-
-def _sources() -> Iterator[tuple[Path, str]]:
-    for path in PACKAGE.rglob("*.py"):
-        yield path, "python"
-    for path in TEMPLATES.rglob("*"):
-        if path.suffix in {".html", ".txt"}:
-            yield path, "jinja2.ext:babel_extract"
-
-
-def _written_texts() -> Iterator[str]:
-    """Every text that stands in a call, in code and templates."""
-    for path, method in _sources():
-        if FOR_STAFF_ONLY & {*path.parts, path.stem}:
-            continue
-        with path.open("rb") as source:
-            for _line, found, _comments, _context in extract(method, source, keywords=KEYWORDS):
-                yield from (found,) if isinstance(found, str) else filter(None, found)
-
-
-def _table_texts() -> Iterator[str]:
-    """The texts that stand in tables and are translated where they are shown."""
-    for pair in (*ERROR_TEXTS.values(), *MARKS.values()):
-        yield from pair
-    yield from ASK_ADDRESS.values()
-    yield UNREACHABLE
-    yield from (REPLACED, TAKEN_BACK, CORRECTED, *(sentence for _, sentence in CHECKS))
-    yield from ("One time", "Every month")
-    for field in vars(GiftForm).values():
-        ask = getattr(field, "kwargs", {}).get("ask")
-        if ask:
-            yield ask
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +17,7 @@ def french() -> dict[str, Message]:
 
 
 def test_every_text_for_donors_has_french(french: dict[str, Message]) -> None:
-    wanted = {*_written_texts(), *_table_texts()}
+    wanted = {*written_texts(), *table_texts(), *staff_texts()}
     assert len(wanted) > 150
     missing = sorted(text for text in wanted if text not in french or not french[text].string)
     assert not missing

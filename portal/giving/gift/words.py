@@ -10,6 +10,7 @@ from portal.giving.gift.transfer import Transfer, tell_part, tell_transfer
 from portal.giving.texts import StatusMessage, coded_money
 from portal.i18n import gettext, pick
 from portal.money import Money
+from portal.plain import is_family_first
 from portal.receipts.models import Receipt
 from portal.regions.catalogue import Mode, Region
 from portal.web import format_date
@@ -103,7 +104,8 @@ def _wait_for_word(gift: Gift) -> StatusMessage:
 
 
 def _thank(gift: Gift) -> StatusMessage:
-    name = gift.first_name
+    # Who is called by the family's name first isn't called by the given one alone.
+    name = gift.name if is_family_first(gift.name) else gift.first_name
     heading = gettext("Thank you, %(name)s", name=name) if name else gettext("Thank you")
     return StatusMessage("check", "good", heading, gettext("Your gift has arrived."))
 

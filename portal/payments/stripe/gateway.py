@@ -39,7 +39,7 @@ RETRIES = 2
 PAGE = 100
 # Languages of Stripe's page that keep their region; all others go by language alone.
 _REGIONAL_LOCALES = {"fr-CA", "en-GB", "es-419", "pt-BR", "zh-HK", "zh-TW"}
-_LOCALES = frozenset("de en es fr it ja ko nl pl pt ar".split()) - {"ar"}
+_LOCALES = frozenset("de en es fr it ja ko nl pl pt".split())
 
 
 class StripeUnavailable(ProviderUnavailable):

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
+from portal.plain import full_name
 from portal.staff.labels import Names
 from portal.staff.pieces import show_status, show_time
 
@@ -46,7 +47,7 @@ def show_rows(rows: Sequence[sa.Row[Any]], timezone: str, names: Names) -> Itera
             address=begin + row.reference,
             is_monthly=row.frequency == "monthly",
             started=show_time(row.created_at, timezone),
-            name=f"{row.first_name} {row.last_name}".strip() or unknown,
+            name=full_name(row.first_name, row.last_name) or unknown,
             email=row.email,
             region=names.regions.get(row.region, row.region),
             fund=names.funds.get(row.fund, row.fund),

@@ -1,0 +1,78 @@
+"""Every text of the product that a person can read, as it stands in code and templates."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from babel.messages.extract import extract
+
+from portal.forms import UNREACHABLE
+from portal.giving.form.fields import ASK_ADDRESS, GiftForm
+from portal.paths import PACKAGE, TEMPLATES
+from portal.payments.books import CHECKS
+from portal.receipts.composition import TEXTS as MARKS
+from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK
+from portal.web import ERROR_TEXTS
+
+KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
+NOT_TRANSLATED = {"staff", "sandbox", "mailbox"}
+# What stands below these is met by staff and operators alone.
+FOR_STAFF = NOT_TRANSLATED | {
+    "books",
+    "commands",
+    "correcting",
+    "matching",
+    "refunds",
+    "seen_money",
+    "signin",
+    "statements",
+}
+VALUE = re.compile(r"%\(\w+\)s")
+
+
+def _sources() -> Iterator[tuple[Path, str]]:
+    for path in PACKAGE.rglob("*.py"):
+        yield path, "python"
+    for path in TEMPLATES.rglob("*"):
+        if path.suffix in {".html", ".txt"}:
+            yield path, "jinja2.ext:babel_extract"
+
+
+def written_texts(without: set[str] = NOT_TRANSLATED) -> Iterator[str]:
+    """Every text that stands in a call, in code and templates."""
+    for path, method in _sources():
+        if without & {*path.parts, path.stem}:
+            continue
+        with path.open("rb") as source:
+            for _line, found, _comments, _context in extract(method, source, keywords=KEYWORDS):
+                yield from (found,) if isinstance(found, str) else filter(None, found)
+
+
+def table_texts() -> Iterator[str]:
+    """The texts for donors that stand in tables and are translated where they are shown."""
+    for pair in (*ERROR_TEXTS.values(), *MARKS.values()):
+        yield from pair
+    yield from ASK_ADDRESS.values()
+    yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, "One time", "Every month")
+    for field in vars(GiftForm).values():
+        ask = getattr(field, "kwargs", {}).get("ask")
+        if ask:
+            yield ask
+
+
+def staff_texts() -> Iterator[str]:
+    """The same for staff."""
+    yield from (sentence for _, sentence in CHECKS)
+
+
+def english_of(document: Any) -> Iterator[str]:
+    """The English of every text by language in a region's document."""
+    if isinstance(document, list):
+        for one in document:
+            yield from english_of(one)
+    elif isinstance(document, dict):
+        if "en" in document and all(isinstance(text, str) for text in document.values()):
+            yield document["en"]
+        else:
+            yield from english_of([*document.values()])
