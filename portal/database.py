@@ -26,6 +26,8 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from portal.transaction import working
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -36,6 +38,7 @@ NAMING = {
 
 Document = dict[str, Any]
 POOL_SIZE = 16
+BEGIN_WRITING = "BEGIN IMMEDIATE"
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -145,7 +148,7 @@ def _engines(url: sa.URL, pool_size: int) -> tuple[sa.Engine, sa.Engine]:
         engine = sa.create_engine(url, **options, pool_size=pool_size, pool_pre_ping=True)
         return engine, engine
     engines = sa.create_engine(url, **options), sa.create_engine(url, **options)
-    for engine, begin in zip(engines, ("BEGIN IMMEDIATE", "BEGIN"), strict=True):
+    for engine, begin in zip(engines, (BEGIN_WRITING, "BEGIN"), strict=True):
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _beginner(begin))
     return engines
@@ -163,14 +166,14 @@ class Database:
             path = Path(self.url.database or "")
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock_path = path.with_name(path.name + ".lock")
-        self._write = sessionmaker(self.writer, expire_on_commit=False)
+        self._begin = BEGIN_WRITING if self.is_sqlite else ""
         self._read = sessionmaker(self.reader, expire_on_commit=False)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction: committed at the end of the block, undone by any exception."""
         try:
-            with self._turn(), self._write.begin() as session:
+            with self._turn(), working(self.writer, self._begin) as session:
                 yield session
         except sa.exc.OperationalError as error:
             raise DatabaseUnavailable("the database can't take a write now") from error
@@ -234,6 +237,9 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 def _beginner(statement: str) -> Any:
     def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(statement)
+        driver: Any = connection.connection.driver_connection
+        # A transaction that has no session at first is begun without one.
+        if not driver.in_transaction:
+            connection.exec_driver_sql(statement)
 
     return begin
