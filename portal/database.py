@@ -7,10 +7,12 @@ own busy-wait is unfair and deferred transactions lose updates.
 
 import contextlib
 import fcntl
+import select
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -145,7 +147,9 @@ def _engines(url: sa.URL, pool_size: int) -> tuple[sa.Engine, sa.Engine]:
     # An error's text goes to the log, where no value of a row belongs.
     options: dict[str, Any] = {"hide_parameters": True}
     if url.get_backend_name() != "sqlite":
-        engine = sa.create_engine(url, **options, pool_size=pool_size, pool_pre_ping=True)
+        engine = sa.create_engine(url, **options, pool_size=pool_size)
+        sa.event.listen(engine, "checkin", _note_rest)
+        sa.event.listen(engine, "checkout", partial(_refuse_dead, engine.dialect))
         return engine, engine
     engines = sa.create_engine(url, **options), sa.create_engine(url, **options)
     for engine, begin in zip(engines, (BEGIN_WRITING, "BEGIN"), strict=True):
@@ -215,6 +219,35 @@ def _open_lock(path: Path) -> IO[bytes]:
         return path.open("ab")
     except OSError as error:
         raise DatabaseUnavailable("the database's folder can't be written") from error
+
+
+# A connection that rested for longer is asked whether it is still there.
+REST_SECONDS = 30.0
+RESTS_SINCE = "rests_since"
+
+
+def _note_rest(_driver: object, record: Any) -> None:
+    record.info[RESTS_SINCE] = time.monotonic()
+
+
+def _refuse_dead(dialect: sa.Dialect, driver: Any, record: Any, _proxy: object) -> None:
+    """Have a connection made anew that its server closed.
+
+    A socket that has something to say nobody asked for says so; asking each time would be a
+    round trip for every transaction.
+    """
+    try:
+        rested = time.monotonic() - record.info.get(RESTS_SINCE, time.monotonic())
+        if rested > REST_SECONDS or _has_news(driver.fileno()):
+            dialect.do_ping(driver)
+    except dialect.loaded_dbapi.Error as error:
+        raise sa.exc.DisconnectionError("the server closed it") from error
+
+
+def _has_news(socket: int) -> bool:
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _with_driver(url: str) -> str:

@@ -139,3 +139,21 @@ def test_a_connection_that_broke_is_not_used_again(database: Database) -> None:
     with database.write() as session:
         assert ask(session, ALL).rows() == []
         add(session, Comparison, ROW)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_connections_that_the_server_closed_while_they_rested_are_made_anew(
+    database: Database,
+) -> None:
+    others = sa.text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with database.read() as _one, database.read() as session, database.read() as another:
+        for used in (_one, session, another):
+            used.scalar(sa.text("SELECT 1"))
+    with database.read() as session:
+        assert len(session.execute(others).all()) >= 2
+    for _ in range(3):
+        with database.write() as session:
+            add(session, Comparison, ROW)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -194,6 +195,19 @@ def test_another_programs_event_on_the_same_account_is_kept_and_books_nothing(
     assert deliver(client, event).json == {"state": "ignored"}
     assert count(catalogued, Evidence, LedgerEntry) == 0
     assert all_gifts(catalogued)[pending.id].status is Status.PENDING
+
+
+def test_an_event_that_comes_several_times_at_once_is_booked_once(
+    app: Flask, catalogued: Database, pending: Gift
+) -> None:
+    payload = json.dumps(make_event(pending.reference, 7553)).encode()
+    header = signature(payload)
+    with ThreadPoolExecutor(4) as crowd:
+        answers = [crowd.submit(post, app.test_client(), payload, header) for _ in range(8)]
+        assert {answer.result().status_code for answer in answers} == {200}
+    assert count(catalogued, StripeEvent) == count(catalogued, LedgerEntry) == 1
+    assert count(catalogued, Evidence) == count(catalogued, Receipt) == 1
+    assert only_event(catalogued).state is EventState.PROCESSED
 
 
 # How a server tells of a body whose length nobody announced.
