@@ -6,6 +6,7 @@ from functools import partial
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from portal.api.stripe import ShortWay
 from portal.api.stripe import blueprint as webhooks
 from portal.clock import Clock
 from portal.commands.installation import make_services
@@ -43,7 +44,8 @@ def make_app() -> Flask:
 
 def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
     """Give the app what its pages work with; a second time, all of it anew."""
-    app.wsgi_app = _behind_proxies(app, settings.trusted_proxies)  # type: ignore[method-assign]  # Flask's documented way
+    onward = _behind_proxies(app, settings.trusted_proxies)
+    app.wsgi_app = ShortWay(app, onward)  # type: ignore[method-assign]  # Flask's documented way
     app.secret_key = settings.secret_key.get_secret_value()
     app.config["SESSION_COOKIE_SECURE"] = settings.is_secure
     app.extensions |= {

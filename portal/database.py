@@ -7,10 +7,12 @@ own busy-wait is unfair and deferred transactions lose updates.
 
 import contextlib
 import fcntl
+import select
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -26,6 +28,8 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from portal.transaction import working
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -36,6 +40,7 @@ NAMING = {
 
 Document = dict[str, Any]
 POOL_SIZE = 16
+BEGIN_WRITING = "BEGIN IMMEDIATE"
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -146,10 +151,12 @@ def _engines(url: sa.URL, pool_size: int) -> tuple[sa.Engine, sa.Engine]:
     # An error's text goes to the log, where no value of a row belongs.
     options: dict[str, Any] = {"hide_parameters": True}
     if url.get_backend_name() != "sqlite":
-        engine = sa.create_engine(url, **options, pool_size=pool_size, pool_pre_ping=True)
+        engine = sa.create_engine(url, **options, pool_size=pool_size)
+        sa.event.listen(engine, "checkin", _note_rest)
+        sa.event.listen(engine, "checkout", partial(_refuse_dead, engine.dialect))
         return engine, engine
     engines = sa.create_engine(url, **options), sa.create_engine(url, **options)
-    for engine, begin in zip(engines, ("BEGIN IMMEDIATE", "BEGIN"), strict=True):
+    for engine, begin in zip(engines, (BEGIN_WRITING, "BEGIN"), strict=True):
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _beginner(begin))
     return engines
@@ -167,14 +174,14 @@ class Database:
             path = Path(self.url.database or "")
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock_path = path.with_name(path.name + ".lock")
-        self._write = sessionmaker(self.writer, expire_on_commit=False)
+        self._begin = BEGIN_WRITING if self.is_sqlite else ""
         self._read = sessionmaker(self.reader, expire_on_commit=False)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction: committed at the end of the block, undone by any exception."""
         try:
-            with self._turn(), self._write.begin() as session:
+            with self._turn(), working(self.writer, self._begin) as session:
                 yield session
         except sa.exc.OperationalError as error:
             raise DatabaseUnavailable("the database can't take a write now") from error
@@ -222,6 +229,35 @@ def _open_lock(path: Path) -> IO[bytes]:
         raise DatabaseUnavailable("the database's folder can't be written") from error
 
 
+# A connection that rested for longer is asked whether it is still there.
+REST_SECONDS = 30.0
+RESTS_SINCE = "rests_since"
+
+
+def _note_rest(_driver: object, record: Any) -> None:
+    record.info[RESTS_SINCE] = time.monotonic()
+
+
+def _refuse_dead(dialect: sa.Dialect, driver: Any, record: Any, _proxy: object) -> None:
+    """Have a connection made anew that its server closed.
+
+    A socket that has something to say nobody asked for says so; asking each time would be a
+    round trip for every transaction.
+    """
+    try:
+        rested = time.monotonic() - record.info.get(RESTS_SINCE, time.monotonic())
+        if rested > REST_SECONDS or _has_news(driver.fileno()):
+            dialect.do_ping(driver)
+    except dialect.loaded_dbapi.Error as error:
+        raise sa.exc.DisconnectionError("the server closed it") from error
+
+
+def _has_news(socket: int) -> bool:
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _with_driver(url: str) -> str:
     for prefix in ("postgresql://", "postgres://"):
         if url.startswith(prefix):
@@ -242,6 +278,9 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 def _beginner(statement: str) -> Any:
     def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(statement)
+        driver: Any = connection.connection.driver_connection
+        # A transaction that has no session at first is begun without one.
+        if not driver.in_transaction:
+            connection.exec_driver_sql(statement)
 
     return begin

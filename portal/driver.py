@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import instance_dict, set_committed_value
 
 from portal.database import Base, Document, UTCDateTime, insert_statement, table_of
+from portal.transaction import Line, Work
 
 Change = Callable[[Any], Any]
 Statement = sa.Select[*tuple[Any, ...]] | sa.Insert | sa.Update | sa.Delete
@@ -92,7 +93,7 @@ class Answer:
 
     __slots__ = ("_cursors", "_line", "_rows", "_written")
 
-    def __init__(self, line: "_Line", written: _Written, cursors: list[Any]) -> None:
+    def __init__(self, line: Line, written: _Written, cursors: list[Any]) -> None:
         self._line, self._written, self._cursors = line, written, cursors
         self._rows: list[Row] | None = None
 
@@ -110,39 +111,16 @@ class Answer:
         return rows[0] if rows else None
 
 
-class _Line:
-    """The driver's connection in one transaction of a session."""
-
-    __slots__ = ("dialect", "driver", "error", "is_sqlite", "transaction")
-
-    def __init__(self, session: Session) -> None:
+def _line_of(session: Session) -> Line:
+    """The driver's connection in this transaction of a session."""
+    if isinstance(session, Work):
+        return session.line
+    kept = cast(tuple[Line, object] | None, session.info.get(Line))
+    if kept is None or kept[1] is not session.get_transaction():
         connection = session.connection()
-        self.driver: Any = connection.connection.driver_connection
-        self.dialect = connection.dialect
-        self.error: Any = self.dialect.loaded_dbapi.Error
-        self.is_sqlite = self.dialect.name == "sqlite"
-        self.transaction = session.get_transaction()
-
-    def run(self, written: _Written, row: Document) -> Any:
-        cursor = self.driver.cursor()
-        try:
-            cursor.execute(written.text, written.values(row))
-        except self.error as error:
-            raise self.translate(error, written.text) from error
-        return cursor
-
-    def translate(self, error: Exception, text: str = "") -> BaseException:
-        """The driver's error as a session raises it, without any value of a row."""
-        return sa.exc.DBAPIError.instance(
-            text, None, error, self.error, hide_parameters=True, dialect=self.dialect
-        )
-
-
-def _line_of(session: Session) -> _Line:
-    line = cast(_Line | None, session.info.get(_Line))
-    if line is None or line.transaction is not session.get_transaction():
-        line = session.info[_Line] = _Line(session)
-    return line
+        line = Line(connection.connection.driver_connection, connection.dialect)
+        session.info[Line] = kept = line, session.get_transaction()
+    return kept[0]
 
 
 NO_ROW: tuple[Document, ...] = ({},)
@@ -157,7 +135,7 @@ def ask(session: Session, statement: Statement, *rows: Document) -> Answer:
     session.flush()
     line = _line_of(session)
     written = _write(line.dialect, statement)
-    cursors = [line.run(written, row) for row in rows or NO_ROW]
+    cursors = [line.run(written.text, written.values(row)) for row in rows or NO_ROW]
     answer = Answer(line, written, cursors if written.returns else [])
     if line.is_sqlite:
         answer.rows()
@@ -173,14 +151,16 @@ def pipelined(session: Session) -> AbstractContextManager[None]:
     session.flush()
     line = _line_of(session)
     is_plain = line.is_sqlite or line.driver.pgconn.pipeline_status
-    return PLAIN if is_plain else _pipeline(line)
+    if is_plain or (isinstance(session, Work) and session.enter_pipeline()):
+        return PLAIN
+    return _pipeline(line)
 
 
 PLAIN = nullcontext()
 
 
 @contextmanager
-def _pipeline(line: _Line) -> Iterator[None]:
+def _pipeline(line: Line) -> Iterator[None]:
     try:
         with line.driver.pipeline():
             yield
@@ -267,17 +247,25 @@ def _counting(dialect: str, model: type[Base], counter: str) -> sa.Insert:
 def hold(session: Session, model: type[M], row: Row | Document) -> M:
     """A row of all the table's columns, as it now is, as this session's object for it."""
     values = row if isinstance(row, dict) else dict(zip(_names(model), row, strict=True))
-    key = sa.orm.util.identity_key(model, values["id"])
-    held = session.identity_map.get(key)
+    held = _find_held(session, model, values["id"])
     if held is not None:
         for name, value in values.items():
             set_committed_value(held, name, value)
         return held
-    one = model()
+    one = cast(M, sa.inspect(model).class_manager.new_instance())
     instance_dict(one).update(values)
     make_transient_to_detached(one)
-    session.add(one)
+    if isinstance(session, Work) and session.opened is None:
+        session.held[model, values["id"]] = one
+    else:
+        session.add(one)
     return one
+
+
+def _find_held(session: Session, model: type[M], key: Any) -> M | None:
+    if isinstance(session, Work) and session.opened is None:
+        return session.held.get((model, key))
+    return session.identity_map.get(sa.orm.util.identity_key(model, key))
 
 
 @cache

@@ -4,6 +4,9 @@ Behind one, every visitor seems to come from the proxy's own address, which is o
 what is for loopback alone would be public, and all visitors would share one network's limits.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Flask, current_app, request
 
 from portal.logs import get_logger
@@ -35,9 +38,11 @@ def watch_for_proxies(app: Flask) -> None:
 
 def is_by_unknown_proxy() -> bool:
     """Whether this request was passed on by somebody that the settings don't know of."""
-    return not services().settings.trusted_proxies and any(
-        name in PASSED_ON or name.startswith(CUSTOMARY) for name in request.environ
-    )
+    return not services().settings.trusted_proxies and _is_passed_on(request.environ)
+
+
+def _is_passed_on(environ: Mapping[str, Any]) -> bool:
+    return any(name in PASSED_ON or name.startswith(CUSTOMARY) for name in environ)
 
 
 def read_unknown_proxy() -> str:
@@ -50,6 +55,13 @@ def read_unknown_proxy() -> str:
 
 
 def _report_once() -> None:
-    if not current_app.extensions.get(REPORTED) and is_by_unknown_proxy():
-        current_app.extensions[REPORTED] = True
+    report_unknown_proxy(current_app, request.environ)
+
+
+def report_unknown_proxy(app: Flask, environ: Mapping[str, Any]) -> None:
+    """Say once that a proxy stands in front, where this request shows one that is not known."""
+    if app.extensions[REPORTED] or app.extensions["portal"].settings.trusted_proxies:
+        return
+    if _is_passed_on(environ):
+        app.extensions[REPORTED] = True
         log.error("unknown_proxy", advice="set PORTAL_TRUSTED_PROXIES to how many stand in front")

@@ -162,10 +162,16 @@ def _keep_address(endpoint: str, **values: Any) -> str:
 
 def _begin() -> None:
     g.started = time.perf_counter()
-    g.request_id = secrets.token_hex(8)
+    g.request_id = begin_request()
+
+
+def begin_request() -> str:
+    """The new id of a request, which all that this thread logs bears from now on."""
+    request_id = secrets.token_hex(8)
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    structlog.contextvars.bind_contextvars(request_id=request_id)
     set_locale("en")
+    return request_id
 
 
 BASE_POLICY = (
@@ -181,34 +187,40 @@ def content_policy(actions: tuple[str, ...], ancestors: str) -> str:
     return BASE_POLICY.format(actions=" ".join(actions), ancestors=ancestors)
 
 
+@cache
+def lasting_headers(is_secure: bool) -> tuple[tuple[str, str], ...]:
+    """What every answer says to a browser, unless a page says otherwise."""
+    headers = {
+        "Content-Security-Policy": content_policy(("'self'",), "'none'"),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    }
+    if is_secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return tuple(headers.items())
+
+
 def _finish(response: Response) -> Response:
     headers = response.headers
     headers["X-Request-Id"] = g.get("request_id", "")
-    headers.setdefault(
-        "Content-Security-Policy",
-        content_policy(g.get("csp_form_action", ("'self'",)), g.get("csp_ancestors", "'none'")),
-    )
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-    settings = services().settings
-    if settings.is_secure:
-        headers["Strict-Transport-Security"] = "max-age=31536000"
+    if "csp_form_action" in g or "csp_ancestors" in g:
+        actions, ancestors = g.get("csp_form_action", ("'self'",)), g.get("csp_ancestors", "'none'")
+        headers.setdefault("Content-Security-Policy", content_policy(actions, ancestors))
+    for name, value in lasting_headers(services().settings.is_secure):
+        headers.setdefault(name, value)
     if request.endpoint == "static" and response.status_code == 200:
         headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    _log_request(response)
+    started = g.get("started", time.perf_counter())
+    log_request(request.method, request.endpoint or "-", response.status_code, started)
     return response
 
 
-def _log_request(response: Response) -> None:
-    log.info(
-        "request",
-        method=request.method,
-        endpoint=request.endpoint or "-",
-        status=response.status_code,
-        ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
-    )
+def log_request(method: str, endpoint: str, status: int, started: float) -> None:
+    """The line of a request that was answered; `started` by `time.perf_counter`."""
+    ms = round((time.perf_counter() - started) * 1000, 1)
+    log.info("request", method=method, endpoint=endpoint, status=status, ms=ms)
 
 
 def guard_public_post() -> None:

@@ -121,7 +121,7 @@ class Gift(Base):
     `refunded_minor` what went back of it, by refunds and by disputes that were lost.
     `origin` names what made it where no donor did, once; `is_unattributed` says that it only
     stands for money that nobody promised. What a booking changes is in none of its indexes, so
-    that it writes none of them: `GiftStanding` has those.
+    that it writes none of them: `GiftStanding` has the status.
     """
 
     __tablename__ = "gifts"
@@ -216,7 +216,7 @@ class Gift(Base):
 
 
 class GiftStanding(Base):
-    """Where a gift stands, once more and narrow, for the indexes that lists and sums walk along.
+    """Where a gift stands, once more and narrow, for the index that lists walk along.
 
     Triggers on `gifts` keep it (migrations); nothing else writes it.
     """
@@ -224,22 +224,12 @@ class GiftStanding(Base):
     __tablename__ = "gift_standing"
     __table_args__ = (
         sa.Index("ix_gift_standing_status_created_at_gift_id", "status", "created_at", "gift_id"),
-        partial_index(
-            "ix_gift_standing_received",
-            "currency",
-            "received_on",
-            "paid_minor",
-            where="received_on IS NOT NULL",
-        ),
         {"postgresql_with": {"fillfactor": 80}},
     )
 
     gift_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     status: Mapped[Status] = enum_column(Status, 20)
     created_at: Mapped[datetime]
-    currency: Mapped[str] = mapped_column(sa.String(3))
-    received_on: Mapped[date | None]
-    paid_minor: Mapped[int] = mapped_column(sa.BigInteger)
 
 
 class GiftWord(Base):
@@ -325,7 +315,7 @@ class LedgerEntry(Base):
 class DaySum(Base):
     """What moved on one day, in minor units; `portal.gifts.day_sums` says how it is kept.
 
-    `day` is by the calendar of the region's issuer, `kind` of `portal.gifts.days.DayKind`.
+    `day` is by the calendar of the region's issuer, `kind` of `portal.gifts.day_sums.DayKind`.
     """
 
     __tablename__ = "day_sums"

@@ -5,7 +5,7 @@ kept by name; jobs that were promised before that was so have them joined by col
 in which they stand here.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from pydantic import TypeAdapter
@@ -43,7 +43,7 @@ class Job:
 
     def document(self) -> Document:
         """Its fields by name, as the queue keeps them."""
-        return asdict(self)
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

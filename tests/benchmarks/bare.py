@@ -27,6 +27,8 @@ ADDED: dict[str, tuple[tuple[str, str], ...]] = {
         ("ledger_entries", OF_GIFT),
         ("gift_events", OF_GIFT + " AND kind <> 'started'"),
         ("receipts", OF_GIFT),
+        # One a gift, and nobody folds them meanwhile.
+        ("day_changes", "id = {gift}"),
         ("jobs", RECEIPT_JOB),
         ("stripe_links", LINKED + "'cs%'"),
         ("stripe_links", LINKED + "'pi%'"),

@@ -277,7 +277,14 @@ def deliver(app: Flask, environ: Json) -> None:
 def check(app: Flask, url: str, count: int) -> None:
     """Every gift was booked whole, or the figure says nothing."""
     database: Database = app.extensions["portal"].database
-    rows = {"stripe_events": 3, "evidence": 1, "ledger_entries": 1, "receipts": 1, "jobs": 2}
+    rows = {
+        "stripe_events": 3,
+        "evidence": 1,
+        "ledger_entries": 1,
+        "receipts": 1,
+        "day_changes": 1,
+        "jobs": 2,
+    }
     with database.read() as session:
         for name, times in rows.items():
             found = session.scalar(sa.select(sa.func.count()).select_from(sa.table(name)))

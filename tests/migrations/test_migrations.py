@@ -691,6 +691,28 @@ def test_where_gifts_stand_is_filled_and_followed(database: Database) -> None:
         assert _standing(session) == _stands(session)
 
 
+def test_what_is_not_read_of_a_standing_comes_back_with_the_release_before(
+    database: Database,
+) -> None:
+    add_paid_gift(database)
+    schema.downgrade(database, "20261127_day_sums")
+    both = sa.text(
+        "SELECT gift_id, kept.currency, kept.received_on, kept.paid_minor,"
+        " id, gifts.currency, gifts.received_on, gifts.paid_minor"
+        " FROM gift_standing AS kept JOIN gifts ON id = gift_id"
+    )
+    with database.write() as session:
+        session.execute(sa.text("UPDATE gifts SET paid_minor = 7001"))
+    with database.read() as session:
+        (row,) = session.execute(both).all()
+    assert row[:4] == row[4:]
+    assert row[3] == 7001
+    schema.upgrade(database)
+    assert "paid_minor" not in {
+        column["name"] for column in sa.inspect(database.reader).get_columns("gift_standing")
+    }
+
+
 def test_a_booking_on_postgresql_writes_no_index_of_the_gift(database: Database) -> None:
     indexed = {
         column

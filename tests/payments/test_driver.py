@@ -1,13 +1,17 @@
 """Statements that go to the database's driver: a session's errors, objects and order."""
 
+import contextlib
+from typing import cast
+
 import pytest
 import sqlalchemy as sa
 
-from portal.database import Database, table_of
+from portal.database import Database, DatabaseUnavailable, table_of
 from portal.driver import add, ask, count_up, hold, pipelined
 from portal.form_keys import FormKey
 from portal.payments.models import Comparison
 from portal.receipts.models import ReceiptSeries
+from portal.transaction import Work
 from tests.conftest import NOW
 
 _COMPARISONS = table_of(Comparison)
@@ -91,3 +95,65 @@ def test_a_counter_begins_with_its_first_row(database: Database) -> None:
             2,
             3,
         ]
+
+
+def test_what_the_driver_does_alone_opens_no_session(database: Database) -> None:
+    with database.write() as session:
+        with pipelined(session):
+            add(session, Comparison, ROW)
+        (row,) = ask(session, ALL).rows()
+        assert hold(session, Comparison, row).found == ROW["found"]
+        assert cast(Work, session).opened is None
+    with database.read() as session:
+        assert len(ask(session, ALL).rows()) == 1
+
+
+def test_a_session_that_is_asked_for_later_is_in_the_same_transaction(database: Database) -> None:
+    with contextlib.suppress(LookupError), database.write() as session:
+        with pipelined(session):
+            add(session, Comparison, ROW)
+        held = hold(session, Comparison, ask(session, ALL).rows()[0])
+        assert session.scalars(sa.select(Comparison)).one() is held
+        add(session, Comparison, ROW)
+        assert session.scalar(sa.select(sa.func.count()).select_from(Comparison)) == 2
+        raise LookupError
+    with database.read() as session:
+        assert ask(session, ALL).rows() == []
+
+
+def break_off(database: Database) -> None:
+    """A transaction whose connection the server ends in the midst of it."""
+    with database.write() as session:
+        with pipelined(session):
+            add(session, Comparison, ROW)
+            (pid,) = ask(session, sa.select(sa.func.pg_backend_pid())).rows()[0]
+        with database.read() as other:
+            other.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        ask(session, ALL).rows()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_that_broke_is_not_used_again(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        break_off(database)
+    with database.write() as session:
+        assert ask(session, ALL).rows() == []
+        add(session, Comparison, ROW)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_connections_that_the_server_closed_while_they_rested_are_made_anew(
+    database: Database,
+) -> None:
+    others = sa.text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with database.read() as _one, database.read() as session, database.read() as another:
+        for used in (_one, session, another):
+            used.scalar(sa.text("SELECT 1"))
+    with database.read() as session:
+        assert len(session.execute(others).all()) >= 2
+    for _ in range(3):
+        with database.write() as session:
+            add(session, Comparison, ROW)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -194,3 +195,80 @@ def test_another_programs_event_on_the_same_account_is_kept_and_books_nothing(
     assert deliver(client, event).json == {"state": "ignored"}
     assert count(catalogued, Evidence, LedgerEntry) == 0
     assert all_gifts(catalogued)[pending.id].status is Status.PENDING
+
+
+def test_an_event_that_comes_several_times_at_once_is_booked_once(
+    app: Flask, catalogued: Database, pending: Gift
+) -> None:
+    payload = json.dumps(make_event(pending.reference, 7553)).encode()
+    header = signature(payload)
+    with ThreadPoolExecutor(4) as crowd:
+        answers = [crowd.submit(post, app.test_client(), payload, header) for _ in range(8)]
+        assert {answer.result().status_code for answer in answers} == {200}
+    assert count(catalogued, StripeEvent) == count(catalogued, LedgerEntry) == 1
+    assert count(catalogued, Evidence) == count(catalogued, Receipt) == 1
+    assert only_event(catalogued).state is EventState.PROCESSED
+
+
+# How a server tells of a body whose length nobody announced.
+UNANNOUNCED = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+
+
+@pytest.mark.parametrize("secret", [SECRET, "whsec_of_nobody"])
+def test_a_delivery_past_the_app_is_answered_as_by_it(
+    client: CheckedClient, pending: Gift, secret: str
+) -> None:
+    payload = json.dumps(make_event(pending.reference, 7553)).encode()
+    header = signature(payload, secret)
+    usual = post(client, payload, header)
+    by_the_app = client.post(
+        "/webhooks/stripe",
+        data=payload,
+        headers={"Stripe-Signature": header},
+        environ_overrides=UNANNOUNCED,
+    )
+    assert (usual.status, usual.data) == (by_the_app.status, by_the_app.data)
+    named = [dict(answer.headers) for answer in (usual, by_the_app)]
+    for headers in named:
+        assert len(headers.pop("X-Request-Id")) == 16
+    assert named[0] == named[1]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_card_gifts_events_are_booked_by_the_driver_alone(
+    client: CheckedClient, app: Flask, pending: Gift
+) -> None:
+    session = make_event(pending.reference, 7553)
+    made = session["data"]["object"]
+    intent = {
+        "object": "payment_intent",
+        "id": made["payment_intent"],
+        "latest_charge": f"ch_{made['id']}",
+        "amount_received": 7553,
+        "currency": "cad",
+        "metadata": made["metadata"],
+    }
+    charge = {
+        "object": "charge",
+        "id": intent["latest_charge"],
+        "payment_intent": intent["id"],
+        "balance_transaction": f"txn_{made['id']}",
+        "paid": True,
+    }
+    others = [
+        make_event("", 1, type="payment_intent.succeeded", data={"object": intent}),
+        make_event("", 1, type="charge.updated", data={"object": charge}),
+    ]
+    writer = app.extensions["portal"].database.writer
+    by_a_session: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        by_a_session.append(statement)
+
+    sa.event.listen(writer, "before_cursor_execute", note)
+    try:
+        for event in (session, *others):
+            assert deliver(client, event).json == {"state": "processed"}
+    finally:
+        sa.event.remove(writer, "before_cursor_execute", note)
+    assert by_a_session == []

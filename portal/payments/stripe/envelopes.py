@@ -23,6 +23,8 @@ DEEPEST = 60
 BODY = "signed_body"
 # NUL and halves of characters, as JSON writes them, and numbers that it doesn't know.
 _ODD = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity")
+# The same as anybody may write them, where a text has any.
+_MAYBE_ODD = re.compile(r"\\u(?:0000|d[89a-f])", re.I)
 _UNKEPT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -42,11 +44,26 @@ class Envelope:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def open_body(body: bytes) -> Document:
-    """The JSON object of a signed delivery; all else by its text, under `BODY`."""
-    text = body.decode("utf-8", "replace")
+def open_envelope(text: str, received: datetime) -> Envelope:
+    """What to keep of the text of a signed delivery."""
+    event = _open(text)
+    is_odd = BODY in event or ("\\u" in text and _MAYBE_ODD.search(text))
+    return _fit(_make_storable(event) if is_odd else event, received)
+
+
+def _known_number(text: str) -> float | str:
+    """A number as JSON has it; those without an end by their names."""
+    number = float(text)
+    return number if math.isfinite(number) else str(number)
+
+
+_JSON = json.JSONDecoder(parse_float=_known_number, parse_constant=_known_number)
+
+
+def _open(text: str) -> Document:
+    """The JSON object that a text is; all else by the text, under `BODY`."""
     try:
-        event = json.loads(text)
+        event = _JSON.decode(text)
     except (ValueError, RecursionError):
         return {BODY: text}
     # What opens no more brackets than that can't be deeper, and most events don't.
@@ -56,8 +73,12 @@ def open_body(body: bytes) -> Document:
 
 
 def read_envelope(event: Document, received: datetime) -> Envelope:
-    """What to keep of an event; one without a usable id is named by what it holds."""
-    payload = _make_storable(event)
+    """What to keep of an event."""
+    return _fit(_make_storable(event), received)
+
+
+def _fit(payload: Document, received: datetime) -> Envelope:
+    """An event's columns; one without a usable id is named by what it holds."""
     return Envelope(
         stripe_event_id=_fitting(payload.get("id"), LONGEST_ID) or _name(payload),
         type=_fitting(payload.get("type"), LONGEST_TYPE),

@@ -125,25 +125,39 @@ def _keep(
 
     All that decides is read first, the gift's row locked before the rest; then all is written.
     """
+    try:
+        with services.write() as act:
+            return _keep_in(act, envelope, judged, is_claimed=is_claimed)
+    except sa.exc.IntegrityError as error:
+        # Both engines name the table whose row is there already.
+        if StripeEvent.__tablename__ in str(error.orig):
+            raise EventOvertaken(envelope.stripe_event_id) from error
+        raise
+
+
+def _keep_in(
+    act: Act, envelope: Envelope, judged: Reading | Outcome, *, is_claimed: bool
+) -> Outcome:
     done = DONE - {EventState.NOT_OURS} if is_claimed else DONE
-    with services.write() as act:
-        with pipelined(act.session):
-            asked = ask(act.session, _KEPT, {"of": STRIPE, "named": envelope.stripe_event_id})
-            seen = _look_up(act.session, judged, is_claimed=is_claimed)
-            kept = asked.first()
-        if kept is not None and kept[1] in done:
-            return Outcome(state=kept[1], gift_id=kept[2], problem=kept[3])
-        outcome = _apply(act, judged, seen, is_claimed=is_claimed)
-        event_id = _store(act, envelope, outcome) if kept is None else int(kept[0])
-        if kept is not None:
-            _record(act.session, event_id, outcome)
-        if outcome.is_worth_another_try:
-            act.promise(RetryEvent(event_id), delay_seconds=RETRY_AFTER_SECONDS)
-        return outcome
+    with pipelined(act.session):
+        asked = ask(act.session, _KEPT, {"of": STRIPE, "named": envelope.stripe_event_id})
+        seen = _look_up(act.session, judged, is_claimed=is_claimed)
+        kept = asked.first()
+    if kept is not None and kept[1] in done:
+        return Outcome(state=kept[1], gift_id=kept[2], problem=kept[3])
+    outcome = _apply(act, judged, seen, is_claimed=is_claimed)
+    if kept is None:
+        stored = _store(act, envelope, outcome)
+    else:
+        _record(act.session, kept[0], outcome)
+    if outcome.is_worth_another_try:
+        (event_id, *_) = stored.rows()[0] if kept is None else kept
+        act.promise(RetryEvent(event_id), delay_seconds=RETRY_AFTER_SECONDS)
+    return outcome
 
 
-def _store(act: Act, envelope: Envelope, outcome: Outcome) -> int:
-    """The id of an event that is kept from now on."""
+def _store(act: Act, envelope: Envelope, outcome: Outcome) -> Answer:
+    """Keep an event from now on; its id, for whoever asks."""
     row = {
         **envelope.columns(),
         "provider": STRIPE,
@@ -151,10 +165,7 @@ def _store(act: Act, envelope: Envelope, outcome: Outcome) -> int:
         **_columns(outcome),
         "attempts": 1,
     }
-    stored = add(act.session, StripeEvent, row, returning="id", is_once=True).first()
-    if stored is None:
-        raise EventOvertaken(envelope.stripe_event_id)
-    return int(stored[0])
+    return add(act.session, StripeEvent, row, returning="id")
 
 
 def _record(session: Session, event_id: int, outcome: Outcome) -> None:

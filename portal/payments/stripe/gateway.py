@@ -22,7 +22,6 @@ from portal.payments.providers import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from portal.payments.stripe.envelopes import open_body
 from portal.payments.stripe.pace import Pace, TooMany, share_out
 from portal.payments.stripe.reading import STRIPE
 from portal.payments.stripe.wire import Turn, Wire, taking
@@ -213,14 +212,13 @@ class Gateway:
         with _plain_errors():
             return str(self._client.v1.accounts.retrieve_current().id)
 
-    def verify_webhook(self, payload: bytes, header: str) -> Document:
-        """What a signed delivery holds, an event or not, or `ForgedWebhook`."""
+    def verify_webhook(self, payload: bytes, header: str) -> str:
+        """The text of a signed delivery, an event or not, or `ForgedWebhook`."""
+        text = payload.decode("utf-8", "replace")
         for secret in self._webhook_secrets:
             with contextlib.suppress(stripe.SignatureVerificationError):
-                stripe.WebhookSignature.verify_header(
-                    payload.decode("utf-8", "replace"), header, secret, 300
-                )
-                return open_body(payload)
+                stripe.WebhookSignature.verify_header(text, header, secret, 300)
+                return text
         raise ForgedWebhook("no configured secret signed this delivery")
 
 

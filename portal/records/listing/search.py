@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from portal.database import table_of
+from portal.driver import ask
 from portal.gifts.evidence import BARE, Provider, name_of
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftWord, Subscription
@@ -154,6 +157,9 @@ MOST_BEGINNINGS = 1_000
 # How many gifts that have its longest word.
 MOST_WORDED = 2_000
 
+# No text goes beyond this character.
+LAST = "\U0010ffff"
+
 Ids = sa.Select[Any]
 
 
@@ -181,12 +187,18 @@ def known_by(search: Search) -> Iterator[Ids]:
 
 def beginning_like(search: Search) -> Iterator[Ids]:
     """Gifts whose donor's name or address begins so, in the order of the text."""
+    for name, prefix in _list_beginnings(search):
+        yield _beginning(_GIFTS.c[name], prefix, prefix + LAST)
+
+
+def _list_beginnings(search: Search) -> Iterator[tuple[str, str]]:
+    """Which columns may begin with what."""
     if search.email:
-        yield _beginning(Gift.email, search.email)
+        yield "email", search.email
     for name in search.names:
-        yield _beginning(Gift.search_name, name)
+        yield "search_name", name
     if search.given:
-        yield _beginning(Gift.given_name, search.given)
+        yield "given_name", search.given
 
 
 def having_words(search: Search, most: int | None = MOST_WORDED) -> Iterator[Ids]:
@@ -218,15 +230,23 @@ def _driving(spellings: frozenset[str]) -> Iterator[Ids]:
 
 
 def _begins(column: InstrumentedAttribute[str], prefix: str) -> sa.ColumnElement[bool]:
-    return sa.and_(column >= prefix, column < prefix + "\U0010ffff")
+    return sa.and_(column >= prefix, column < prefix + LAST)
 
 
 def begins_too_many(session: Session, search: Search) -> bool:
     """Whether more gifts begin so than one search looks at."""
     return any(
-        session.scalar(statement.offset(MOST_BEGINNINGS).limit(1)) is not None
-        for statement in beginning_like(search)
+        ask(session, _next_beginning(name), {"begin": prefix, "end": prefix + LAST}).rows()
+        for name, prefix in _list_beginnings(search)
     )
+
+
+@cache
+def _next_beginning(name: str) -> Ids:
+    """The first gift that a search doesn't look at, made once: it is asked four times a page."""
+    column = _GIFTS.c[name]
+    begin, end = (sa.bindparam(bound, type_=column.type) for bound in ("begin", "end"))
+    return _beginning(column, begin, end).offset(MOST_BEGINNINGS).limit(1)
 
 
 def united(statements: Sequence[Ids]) -> Ids:
@@ -245,9 +265,13 @@ def _gifts(*conditions: sa.ColumnElement[bool]) -> Ids:
     return sa.select(Gift.id).where(*conditions)
 
 
-def _beginning(column: InstrumentedAttribute[str], prefix: str) -> Ids:
-    between = (column > prefix, column < prefix + "\U0010ffff")
-    return _gifts(*between).order_by(column, Gift.created_at, Gift.id)
+def _beginning(column: sa.Column[Any], begin: Any, end: Any) -> Ids:
+    between = (column > begin, column < end)
+    gifts = _GIFTS.c
+    return sa.select(gifts.id).where(*between).order_by(column, gifts.created_at, gifts.id)
+
+
+_GIFTS = table_of(Gift)
 
 
 def _by_receipt(year: int, number: int) -> Ids:
