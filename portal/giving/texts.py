@@ -47,6 +47,16 @@ def money_pattern(currency: str) -> str:
     return re.sub(r"\d(.*\d)?", "{number}", coded_money(Money(0, currency)))
 
 
+def short_pattern(currency: str) -> str:
+    """Where `short_money` puts the number, for the form's script: ${number}."""
+    return re.sub(r"\d(.*\d)?", "{number}", format_money(Money(0, currency), current_locale()))
+
+
+def show_zero(currency: str) -> str:
+    """Nothing as an empty box shows how to write an amount: 0.00, 0,00 or 0."""
+    return copied_money(Money(0, currency))
+
+
 def large_money(money: Money) -> str:
     """`coded_money` in large letters: where room is narrow, the code has a line of its own."""
     text, code = coded_money(money), money.currency
