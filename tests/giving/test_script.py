@@ -259,6 +259,19 @@ def test_errors_are_announced_and_lead_to_their_fields(page: Page) -> None:
     assert page.evaluate("document.activeElement.id") == "email"
 
 
+def test_regions_are_narrowed_as_a_name_is_typed(page: Page) -> None:
+    page.goto("/")
+    shown = page.locator("#regions > li:visible")
+    page.fill("#region", "COREE")
+    assert shown.all_inner_texts() == ["KR\nSouth Korea\nKRW"]
+    page.fill("#region", "atlantis")
+    assert shown.count() == 0
+    assert page.inner_text("#no-region").startswith("No region has this name.")
+    page.fill("#region", "allemagne")
+    page.press("#region", "Enter")
+    page.wait_for_url("**/give/de?lang=en")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "address",

@@ -77,7 +77,7 @@ def test_the_steps_of_a_gift_said_to_be_sent_open_by_keys_and_are_not_printed_un
     visitor.page.emulate_media(media="print")
     assert not fold.is_visible()
     visitor.page.emulate_media(media="screen")
-    fold.locator("summary").focus()
+    fold.locator("> summary").focus()
     visitor.page.keyboard.press("Enter")
     assert steps.is_visible()
     visitor.page.emulate_media(media="print")

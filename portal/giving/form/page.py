@@ -121,12 +121,22 @@ def summarise(offer: Offer) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RegionCard:
-    """One region as the chooser shows it; `badge` is empty for the rest of the world."""
+    """One region as the chooser shows it; `badge` is empty for the rest of the world.
+
+    `words` are all that it may be searched by.
+    """
 
     name: str
     badge: str
     currencies: str
+    words: str
     href: str
+
+
+def name_region(region: Region) -> str:
+    """A region's names in every language, its code and its currencies."""
+    currencies = (option.currency for option in region.currencies)
+    return " ".join(dict.fromkeys((*region.names.values(), region.code, *currencies)))
 
 
 def list_regions(regions: list[Region], code: str = "") -> list[RegionCard]:
@@ -137,6 +147,7 @@ def list_regions(regions: list[Region], code: str = "") -> list[RegionCard]:
             name=pick(region.names),
             badge=region.code if region.countries else "",
             currencies=", ".join(option.currency for option in region.currencies),
+            words=name_region(region),
             href=f"/give/{region.slug}?"
             + urlencode([*([("code", code)] if code else []), ("lang", speech)]),
         )
