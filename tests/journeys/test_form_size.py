@@ -75,9 +75,14 @@ def _is_at_the_edge(form: Visitor) -> bool:
     return any(abs(box["bottom"]) < 1 for box in boxes)
 
 
-def test_each_mode_is_one_row_and_the_chosen_one_alone_is_open(form: Visitor) -> None:
-    rows = form.page.locator(".mode-row").all()
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_each_mode_is_one_row(phone: Visitor, lang: str) -> None:
+    phone.open(f"/give/ca?code=LWCAN&lang={lang}")
+    rows = phone.page.locator(".mode-row").all()
     assert [row.evaluate("row => row.offsetHeight") for row in rows] == [ROW] * len(rows)
+
+
+def test_the_chosen_mode_alone_is_open(form: Visitor) -> None:
     assert form.page.locator("#mode-interac").is_checked()
     assert form.page.locator(".mode-facts:visible").count() == 1
     form.page.locator("#mode-card").check(force=True)
