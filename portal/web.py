@@ -288,7 +288,7 @@ ERROR_TEXTS = {
     500: (
         "Something went wrong on our side",
         "Nothing you typed moved any money on this page. If you had just paid, your gift is "
-        "safe: it is recorded by our payment processor and will be confirmed by e-mail.",
+        "safe: Stripe has recorded it, and it will be confirmed by e-mail.",
     ),
     503: (
         "We can’t take this just now",

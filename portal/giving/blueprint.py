@@ -31,6 +31,7 @@ def set_up_giving(app: Flask) -> None:
     blueprint.get("/")(regions.chooser)
     blueprint.get("/give/<region>")(views.form)
     blueprint.post("/give/<region>")(views.give)
+    blueprint.get("/c/")(regions.find_code)
     blueprint.get("/c/<code>")(regions.code)
     blueprint.get("/gift/<token>")(gift_views.gift)
     blueprint.post("/gift/<token>/pay")(gift_views.pay)

@@ -5,16 +5,18 @@ Contrast is WCAG 2.2's (1.4.3): relative luminance of sRGB colours, 4.5 to 1 for
 
 import colorsys
 import re
+import unicodedata
 from collections.abc import Hashable
 from functools import lru_cache
 
-from flask import Response, current_app, render_template, request
+from flask import Response, current_app, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from portal.codes.parsing import normalise_code
 from portal.codes.policy import Refusal
 from portal.codes.refusals import refuse_unknown_code, refuse_unknown_region
 from portal.giving.form.address import FormQuery, choose_locale
-from portal.giving.form.page import list_regions
+from portal.giving.form.page import list_regions, name_region
 from portal.giving.texts import language_name
 from portal.giving.visitors import (
     catalogue,
@@ -24,13 +26,15 @@ from portal.giving.visitors import (
     visitor_language,
     visitor_languages,
 )
-from portal.i18n import LANGUAGES, set_locale
+from portal.i18n import LANGUAGES, pick, set_locale
 from portal.regions.catalogue import Region
 from portal.regions.choice import choose_region
 
 Colour = tuple[int, int, int]
 
 LONGEST = 300
+# As many are seen at a glance.
+FEW_REGIONS = 6
 
 DEFAULT = "#0f5f57"
 READABLE = 5.0
@@ -116,9 +120,16 @@ def _sheet(accent: Colour, strong: Colour, ink: Colour, soft: Colour) -> str:
 def chooser() -> Response:
     """All regions; the visitor's own first, where it is known."""
     set_locale(visitor_language())
-    regions = catalogue()
-    choice = choose_region(regions, country=visitor_country(), languages=visitor_languages())
-    return _show_regions(list(regions.open), yours=choice.region)
+    return _show_regions(list(catalogue().open))
+
+
+def find_code() -> AnyResponse:
+    """A code that was typed on the page of an unknown one: to its own short address."""
+    typed = request.args.get("code", "").strip()[:LONGEST]
+    if not normalise_code(typed):
+        return _lead_to("/")
+    address = url_for("giving.code", code=typed.replace("/", ""), lang=visitor_language())
+    return _lead_to(address)
 
 
 def code(code: str) -> AnyResponse:
@@ -134,8 +145,8 @@ def code(code: str) -> AnyResponse:
     set_locale(visitor_language())
     found = look_up(code)
     if found is None:
-        refusal = refuse_unknown_code(code)
-        return _show_regions(list(regions.open), refusal=refusal, status=404)
+        refusal, typed = refuse_unknown_code(code), normalise_code(code)
+        return _show_regions(list(regions.open), typed=typed, refusal=refusal, status=404)
     homes = [one for one in regions.open if one.slug in found.regions]
     choice = choose_region(
         regions,
@@ -193,26 +204,46 @@ def refuse_closed_region() -> Response:
 def _show_regions(
     regions: list[Region],
     *,
-    yours: Region | None = None,
     code: str = "",
+    typed: str = "",
     refusal: Refusal | None = None,
     status: int = 200,
 ) -> Response:
+    """The chooser: the likely region first. `typed` is a code that nobody has.
+
+    A search by name goes where `code` is kept; that of an unknown code would be another guess.
+    """
     if not catalogue().open:
         return refuse_closed_region()
-    yours = yours if yours in regions else None
+    countries, languages = visitor_country(), visitor_languages()
+    likely = choose_region(catalogue(), country=countries, languages=languages).region
+    yours = [likely] if likely in regions else []
+    rest, searched = catalogue().rest, request.args.get("region", "").strip()[:LONGEST]
+    found = [one for one in regions if fold(searched) in fold(name_region(one))]
     page = render_template(
         "giving/chooser.html",
-        yours=list_regions([yours] if yours else [], code),
-        regions=list_regions([one for one in regions if one is not yours], code),
+        yours=list_regions(yours, code),
+        regions=list_regions([one for one in found or regions if one not in yours], code),
         code=code,
+        typed=typed,
         refusal=refusal,
-        languages=[(one, language_name(one)) for one in LANGUAGES],
+        spoken=[(one, language_name(one)) for one in LANGUAGES],
+        searches=len(regions) > FEW_REGIONS,
+        search_at=url_for("giving.code", code=code) if code else "/",
+        searched=searched,
+        is_none_found=not found,
+        rest=pick(rest.names) if rest and rest in regions else "",
     )
     response = current_app.make_response((page, status))
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Accept-Language"
     return response
+
+
+def fold(text: str) -> str:
+    """A name without case and accents, as `portal/static/regions.js` compares it."""
+    letters = unicodedata.normalize("NFKD", text)
+    return "".join(one for one in letters if not unicodedata.combining(one)).lower().strip()
 
 
 def theme(region: str) -> AnyResponse:

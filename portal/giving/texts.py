@@ -2,36 +2,64 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from babel import Locale
 from babel.numbers import format_currency, format_percent, get_currency_name
 
 from portal.i18n import current_locale
-from portal.money import Money, exponent, format_money, number_signs
+from portal.money import Money, NumberSigns, exponent, format_money, number_signs
 
 
 def short_money(money: Money) -> str:
     """An amount without decimals where it has none: $50, but $75.50."""
     locale = current_locale()
-    if money.minor % 10 ** exponent(money.currency):
-        return format_money(money, locale)
-    pattern = Locale.parse(locale).currency_formats["standard"].pattern.replace(".00", "")
-    return str(
-        format_currency(
-            money.decimal, money.currency, format=pattern, locale=locale, currency_digits=False
-        )
-    )
+    before, after = _places(money.currency, locale, is_coded=False)
+    return f"{_minus(money)}{before}{_figures(money, locale, is_short=True)}{after}"
 
 
 def coded_money(money: Money) -> str:
     """An amount that names its currency beyond doubt: CAD 75.50, or 75,50 CAD."""
-    pattern = Locale.parse(current_locale()).currency_formats["standard"].pattern
-    coded = pattern.replace("¤\xa0", "¤").replace("\xa0¤", "¤")
-    before = coded.lstrip("\u200f").startswith("¤")
-    coded = coded.replace("¤", "¤¤\xa0" if before else "\xa0¤¤")
-    return str(
-        format_currency(money.decimal, money.currency, format=coded, locale=current_locale())
-    )
+    locale = current_locale()
+    before, after = _places(money.currency, locale, is_coded=True)
+    return f"{_minus(money)}{before}{_figures(money, locale)}{after}"
+
+
+def _minus(money: Money) -> str:
+    return "-" if money.minor < 0 else ""
+
+
+@lru_cache(maxsize=1024)
+def _places(currency: str, locale: str, *, is_coded: bool) -> tuple[str, str]:
+    """What stands before and after an amount's figures. Babel takes its time for each amount."""
+    zero = Money(0, currency)
+    if is_coded:
+        pattern = Locale.parse(locale).currency_formats["standard"].pattern
+        coded = pattern.replace("¤\xa0", "¤").replace("\xa0¤", "¤")
+        before = coded.lstrip("\u200f").startswith("¤")
+        coded = coded.replace("¤", "¤¤\xa0" if before else "\xa0¤¤")
+        written = format_currency(zero.decimal, currency, format=coded, locale=locale)
+    else:
+        written = format_money(zero, locale)
+    ahead, _zero, behind = re.split(r"(\d(?:.*\d)?)", str(written), maxsplit=1)
+    return ahead, behind
+
+
+def _figures(money: Money, locale: str, *, is_short: bool = False) -> str:
+    """An amount's digits with the signs of a locale; whole ones without decimals in short."""
+    signs, digits = number_signs(locale), exponent(money.currency)
+    whole, rest = divmod(abs(money.minor), 10**digits)
+    text = _group(str(whole), signs)
+    return f"{text}{signs.decimal}{rest:0{digits}}" if digits and (rest or not is_short) else text
+
+
+def _group(whole: str, signs: NumberSigns) -> str:
+    """Thousands apart, and above them every `signs.step` digits: 12,34,567."""
+    parts, rest = [whole[-3:]], whole[:-3]
+    while rest:
+        parts.append(rest[-signs.step :])
+        rest = rest[: -signs.step]
+    return signs.group.join(reversed(parts))
 
 
 def copied_money(money: Money) -> str:
@@ -45,6 +73,16 @@ def copied_money(money: Money) -> str:
 def money_pattern(currency: str) -> str:
     """Where `coded_money` puts the number, for the form's script: CAD {number}."""
     return re.sub(r"\d(.*\d)?", "{number}", coded_money(Money(0, currency)))
+
+
+def short_pattern(currency: str) -> str:
+    """Where `short_money` puts the number, for the form's script: ${number}."""
+    return re.sub(r"\d(.*\d)?", "{number}", format_money(Money(0, currency), current_locale()))
+
+
+def show_zero(currency: str) -> str:
+    """Nothing as an empty box shows how to write an amount: 0.00, 0,00 or 0."""
+    return copied_money(Money(0, currency))
 
 
 def large_money(money: Money) -> str:

@@ -76,13 +76,18 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrencyOption:
-    """One currency a region takes, with suggested amounts and limits in its minor units."""
+    """One currency a region takes, with suggested amounts and limits in its minor units.
+
+    One amount of each list may be marked, for who has nothing to go by.
+    """
 
     currency: str
     presets_minor: tuple[int, ...]
     monthly_presets_minor: tuple[int, ...]
     minimum_minor: int
     maximum_minor: int
+    marked_minor: int | None = None
+    monthly_marked_minor: int | None = None
 
     @property
     def minimum(self) -> Money:
@@ -97,6 +102,12 @@ class CurrencyOption:
         is_monthly = frequency == Frequency.MONTHLY
         amounts = self.monthly_presets_minor if is_monthly else self.presets_minor
         return tuple(Money(minor, self.currency) for minor in amounts)
+
+    def marked(self, frequency: str = Frequency.ONCE) -> Money | None:
+        """The suggested amount that stands out, if one does."""
+        is_monthly = frequency == Frequency.MONTHLY
+        minor = self.monthly_marked_minor if is_monthly else self.marked_minor
+        return None if minor is None else Money(minor, self.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +162,18 @@ class Proof(StrEnum):
     WANTED = "wanted"
 
 
+class Wallet(StrEnum):
+    """A phone's or a browser's wallet, which holds cards; Checkout shows it where there is one."""
+
+    APPLE_PAY = "apple_pay"
+    GOOGLE_PAY = "google_pay"
+
+    @property
+    def label(self) -> str:
+        """Its name, which is the same in every language."""
+        return self.value.replace("_", " ").title()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferRules:
     """When a donor whose transfer has not come is reminded, and when the gift is given up."""
@@ -196,10 +219,11 @@ UNIT: Texts = {"en": "Sent in", "fr": "Unité d’envoi"}
 class Mode:
     """One mode of payment as a card on the form, and what its gift's page tells to do.
 
-    `provider` is who takes the payment, None where its donor is told how to send it. `steps`
-    are templates with `{amount}`, `{reference}` and `{recipient}`, and so may `link`, a wallet's
-    address. `unit` is what a wallet counts in, in words. Empty `currencies` means all of the
-    region. `stripe_allowed` and `stripe_excluded` are Stripe's payment method types.
+    `provider` is who takes the payment, None where its donor is told how to send it. `pace` is
+    the delay in a few words, for a row. `steps` are templates with `{amount}`, `{reference}` and
+    `{recipient}`, and so may `link`, a wallet's address. `unit` is what a wallet counts in, in
+    words. Empty `currencies` means all of the region. `stripe_allowed` and `stripe_excluded` are
+    Stripe's payment method types, `wallets` what Checkout puts beside a card in that region.
     """
 
     key: str
@@ -209,6 +233,7 @@ class Mode:
     cost: Texts
     delay: Texts
     limits: Texts
+    pace: OptionalTexts = field(default_factory=dict)
     recipient: str = ""
     account: Account | None = None
     security: Security | None = None
@@ -222,6 +247,7 @@ class Mode:
     fee: Fee | None = None
     stripe_allowed: tuple[str, ...] = ()
     stripe_excluded: tuple[str, ...] = ()
+    wallets: tuple[Wallet, ...] = ()
     reminder_days: tuple[int, ...]
     expires_days: int
     offered: bool
@@ -230,6 +256,12 @@ class Mode:
     def is_instructed(self) -> bool:
         """Whether its donor sends the money themselves; else they are handed to a provider."""
         return self.provider is None
+
+    @property
+    def beside_cards(self) -> tuple[str, ...]:
+        """What Checkout offers beside a card, by the names that people know."""
+        link = ("Link",) if "link" in self.stripe_allowed else ()
+        return (*(wallet.label for wallet in self.wallets), *link)
 
     def takes(self, currency: str, frequency: str) -> bool:
         """Whether a gift in this currency and frequency can be paid so."""
@@ -269,13 +301,15 @@ class Fund:
     """What a gift is for: tithe, offering, or a partnership arm.
 
     `modes` are the keys of the only modes it can be given by, in the order to show them; none
-    for all of the region's.
+    for all of the region's. `heading` stands over its form, where "Give to" and its name is no
+    sentence.
     """
 
     key: str
     names: Texts
     descriptions: Texts
     modes: tuple[str, ...] = ()
+    heading: OptionalTexts = field(default_factory=dict)
 
     def narrow(self, modes: tuple["Mode", ...], *, in_order: bool) -> tuple["Mode", ...]:
         """Those of the modes that this fund can be given by, in their order or in its own."""
@@ -283,6 +317,19 @@ class Fund:
         if self.modes and not in_order:
             kept.sort(key=lambda mode: self.modes.index(mode.key))
         return tuple(kept)
+
+
+class ModesHeading(StrEnum):
+    """What stands over the modes of payment, as the operator chooses; the first is the house's."""
+
+    SELECT = "select"
+    HOW = "how"
+
+    @property
+    def label(self) -> str:
+        if self is ModesHeading.HOW:
+            return gettext("How would you like to give?")
+        return gettext("Please select your preferred mode of payment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +358,7 @@ class Region:
     funds: tuple[Fund, ...]
     welcome: Texts
     sample: bool = False
+    modes_heading: ModesHeading = ModesHeading.SELECT
 
     def currency(self, code: str) -> CurrencyOption | None:
         """The option for a currency; None where the region doesn't take it."""

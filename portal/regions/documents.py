@@ -25,11 +25,13 @@ from portal.regions.catalogue import (
     Fund,
     Issuer,
     Mode,
+    ModesHeading,
     Proof,
     ReceiptScheme,
     Region,
     Security,
     TransferRules,
+    Wallet,
 )
 from portal.regions.fields import (
     CurrencyCode,
@@ -67,6 +69,8 @@ class CurrencyTable(Table):
     monthly_presets: tuple[str, ...] = ()
     minimum: str
     maximum: str
+    marked: str = ""
+    monthly_marked: str = ""
 
     def record(self) -> CurrencyOption:
         option = CurrencyOption(
@@ -77,6 +81,8 @@ class CurrencyTable(Table):
             ),
             minimum_minor=to_minor(self.minimum, self.currency, "minimum"),
             maximum_minor=to_minor(self.maximum, self.currency, "maximum"),
+            marked_minor=self._mark("marked"),
+            monthly_marked_minor=self._mark("monthly_marked"),
         )
         if not 0 < option.minimum_minor <= option.maximum_minor <= MAXIMUM_MINOR:
             raise wrong(f"is above the minimum and at most {MAXIMUM_MINOR} minor", "maximum")
@@ -86,7 +92,17 @@ class CurrencyTable(Table):
                 option.minimum_minor <= min(amounts) <= max(amounts) <= option.maximum_minor
             ):
                 raise wrong("has amounts from the minimum to the maximum", name)
+        for name, amounts in (
+            ("marked", option.presets_minor),
+            ("monthly_marked", option.monthly_presets_minor),
+        ):
+            if getattr(option, f"{name}_minor") not in {None, *amounts}:
+                raise wrong("is one of the suggested amounts", name)
         return option
+
+    def _mark(self, name: str) -> int | None:
+        text: str = getattr(self, name)
+        return to_minor(text, self.currency, name) if text else None
 
 
 class FeeTable(Table):
@@ -200,6 +216,7 @@ class ModeTable(Table):
     cost: Texts
     delay: Texts
     limits: Texts
+    pace: OptionalTexts = Field(default_factory=dict)
     currencies: tuple[str, ...] = ()
     offered: Flag = True
 
@@ -225,6 +242,7 @@ class StripeMode(ChargedMode):
     kind: Literal["stripe"]
     stripe_allowed: tuple[str, ...] = ()
     stripe_excluded: tuple[str, ...] = ()
+    wallets: tuple[Wallet, ...] = ()
 
     def record(self, rules: TransferRules) -> Mode:
         return replace(super().record(rules), provider=STRIPE)
@@ -307,6 +325,7 @@ class RegionTable(Table):
     code: str | None = None
     position: Whole = 1000
     sample: Flag = False
+    modes_heading: ModesHeading = ModesHeading.SELECT
     names: Texts
     place: Texts
     welcome: Texts

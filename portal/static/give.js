@@ -7,6 +7,7 @@ if (form) begin(form);
 function begin(form) {
   const state = { form, asked: 0 };
   hideFallbacks(form);
+  looseBar(form);
   form.addEventListener("input", (event) => onInput(state, event.target));
   form.addEventListener("click", (event) => onClick(state, event));
   form.addEventListener("keydown", (event) => onKey(state, event));
@@ -69,14 +70,12 @@ async function reload(state, moveFocus = false) {
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (asked !== state.asked) return;
   const kept = keepChoices(state.form);
-  for (const part of state.form.querySelectorAll("[data-part]")) {
+  for (const part of document.querySelectorAll("[data-part]")) {
     const fresh = page.getElementById(part.id);
     if (fresh) part.replaceChildren(...fresh.childNodes);
   }
   hideFallbacks(state.form);
   Object.assign(summaryOf(state.form).dataset, page.getElementById("summary").dataset);
-  summaryOf(state.form).querySelector(".summary").textContent =
-    page.querySelector("#summary .summary").textContent;
   restoreChoices(state.form, kept);
   if (moveFocus) state.form.querySelector("#code-accepted, #code-refused, #code")?.focus();
   show(state);
@@ -219,37 +218,86 @@ function fill(template, values) {
 
 function show({ form }) {
   const texts = summaryOf(form).dataset;
-  const line = summaryOf(form).querySelector(".summary");
   const note = summaryOf(form).querySelector(".summary-note");
   note.dataset.first ??= note.textContent;
   const monthly = form.querySelector("[name=frequency]:checked, [name=frequency][type=hidden]")?.value === "monthly";
   holdModes(form, monthly);
   const minor = readAmount(form, texts);
-  note.classList.add("quiet");
-  if (!minor) {
-    line.textContent = minor === null ? texts.unread : texts.ask;
-    note.textContent = note.dataset.first;
-    return;
-  }
+  const mode = form.querySelector("input[name=mode]:checked");
+  const fee = minor ? coverOf(minor, mode) : 0;
+  const cover = form.querySelector("#cover_fee")?.checked ? fee : 0;
   const money = (sum) => writeMoney(sum, texts);
-  const sentence = fill(monthly ? texts.monthly : texts.once, {
-    amount: money(minor),
-    fund: fundName(form),
-  });
-  line.textContent = sentence + (texts.applied ? fill(texts.code, { code: texts.applied }) : "");
-  const wants = form.querySelector("#cover_fee")?.checked;
-  const cover = wants ? coverOf(minor, form.querySelector("input[name=mode]:checked")) : 0;
+  tellLine(form, minor, monthly);
+  tellButton(form, minor && money(minor + cover), mode, monthly);
+  offerCover(form, minor, fee);
+  note.classList.toggle("quiet", !cover);
   note.textContent = cover
     ? fill(texts.cover, { cover: money(cover), total: money(minor + cover) })
     : note.dataset.first;
-  note.classList.toggle("quiet", !cover);
+  const heading = form.querySelector("[name=fund]")?.selectedOptions?.[0]?.dataset.heading;
+  if (heading) document.querySelector("h1").textContent = heading;
 }
 
-function holdModes(form, monthly) {
-  for (const card of form.querySelectorAll(".mode[data-once-only] > input")) {
-    card.disabled = monthly;
-    if (monthly) card.checked = false;
+function tellLine(form, minor, monthly) {
+  const texts = summaryOf(form).dataset;
+  const line = summaryOf(form).querySelector(".summary");
+  if (!minor) {
+    line.textContent = minor === null ? texts.unread : texts.ask;
+    return;
   }
+  const sentence = fill(monthly ? texts.monthly : texts.once, {
+    amount: writeMoney(minor, texts),
+    fund: fundName(form),
+  });
+  line.textContent = sentence + (texts.applied ? fill(texts.code, { code: texts.applied }) : "");
+}
+
+// The words of portal/giving/form/words.py.
+function tellButton(form, amount, mode, monthly) {
+  const texts = summaryOf(form).dataset;
+  const words = !amount
+    ? texts.pressNone
+    : mode && "sends" in mode.dataset
+      ? texts.pressSends
+      : monthly
+        ? texts.pressMonthly
+        : texts.pressOnce;
+  form.querySelector("#send").textContent = fill(words, { amount });
+}
+
+function offerCover(form, minor, fee) {
+  const label = form.querySelector("label[for=cover_fee]");
+  const texts = summaryOf(form).dataset;
+  if (!label) return;
+  label.textContent = fee
+    ? fill(texts.add, { cover: writeShort(fee, texts), given: writeShort(minor, texts) })
+    : texts.addNone;
+}
+
+// As set sums are written: without decimals where there are none.
+function writeShort(minor, texts) {
+  const unit = 10 ** Number(texts.exponent);
+  const whole = minor % unit ? {} : { exponent: "0" };
+  return writeMoney(minor % unit ? minor : minor / unit, { ...texts, ...whole, money: texts.short });
+}
+
+// What can't be paid monthly steps back; the first of those that can takes its place.
+function holdModes(form, monthly) {
+  const all = [...form.querySelectorAll("input[name=mode]")];
+  for (const mode of all) {
+    mode.disabled = monthly && "onceOnly" in mode.parentElement.dataset;
+    if (mode.disabled) mode.checked = false;
+  }
+  const first = all.find((mode) => !mode.disabled);
+  if (first && !all.some((mode) => mode.checked)) first.checked = true;
+}
+
+// The style sheet reckons with a bar of one line; larger letters make it what they make it.
+function looseBar(form) {
+  const bar = form.querySelector(".closing-bar");
+  const fit = () => bar.classList.toggle("closing-bar--loose", bar.offsetHeight > innerHeight / 5);
+  new ResizeObserver(fit).observe(bar);
+  window.addEventListener("resize", fit);
 }
 
 function fundName(form) {

@@ -9,7 +9,7 @@ from flask import Flask
 
 from portal.regions.files import read_catalogue
 from portal.regions.queries import CatalogueCache
-from tests.giving.visits import text_of
+from tests.giving.visits import tag_of, text_of
 from tests.pages import CheckedClient
 
 
@@ -114,3 +114,53 @@ def test_a_short_address_leads_each_visitor_to_their_own_language(client: Checke
             answer = client.get("/c/LWCAN", headers={"Accept-Language": asked})
             assert answer.location.endswith(f"lang={lang}")
         assert client.get("/c/LWCAN?lang=fr").location.endswith("lang=fr")
+
+
+def test_an_unknown_code_is_typed_again_before_all_else(client: CheckedClient) -> None:
+    page = client.get("/c/lwkan", headers={"X-Country": "CA"})
+    assert page.status_code == 404
+    order = ['id="code"', 'id="region"', 'class="region region--yours" href="/give/ca', "/give/us"]
+    places = [page.text.index(one) for one in order]
+    assert places == sorted(places)
+    assert 'value="LWKAN"' in tag_of(page, "code")
+    assert "We don’t know the code LWKAN." in text_of(page)
+
+
+def test_a_code_typed_again_leads_on(client: CheckedClient) -> None:
+    answer = client.get("/c/?code=lw-can&lang=fr")
+    assert (answer.status_code, answer.location) == (302, "/c/lw-can?lang=fr")
+    assert client.get(answer.location).location == "/give/ca?code=LWCAN&lang=fr"
+    assert client.get("/c/?code=+").location == "/"
+    assert client.get("/c/").location == "/"
+
+
+@pytest.mark.parametrize("typed", ["//evil.example", "../staff", "a/b?c#d", "%2e%2e", "\\x"])
+def test_a_code_typed_again_leads_nowhere_else(client: CheckedClient, typed: str) -> None:
+    location = client.get("/c/", query_string={"code": typed}).location
+    assert location.startswith("/c/")
+    assert "//" not in location
+
+
+@pytest.mark.parametrize("typed", ["canada", "CANADA", "allemagne", "GBP", "coree", "Corée"])
+def test_a_region_is_searched_by_any_of_its_names(client: CheckedClient, typed: str) -> None:
+    page = client.get("/", query_string={"region": typed})
+    assert page.text.count('class="region"') == 1 + (typed == "GBP")
+    assert f'value="{typed}"' in tag_of(page, "region")
+
+
+def test_a_search_without_a_find_says_so_and_offers_all(client: CheckedClient) -> None:
+    page = client.get("/?region=atlantis")
+    assert "“Rest of the world” takes gifts from everywhere." in text_of(page)
+    assert page.text.count('class="region"') == len(read_catalogue().regions)
+
+
+def test_the_likely_region_is_found_where_it_stands(client: CheckedClient) -> None:
+    page = client.get("/?region=canada", headers={"X-Country": "CA"})
+    assert page.text.count("data-words=") == 1
+    assert "takes gifts from everywhere" not in text_of(page)
+    assert "All other regions" not in text_of(page)
+
+
+def test_a_search_keeps_a_code_and_is_no_guess(client: CheckedClient) -> None:
+    assert 'action="/c/HARVEST"' in client.get("/c/HARVEST").text
+    assert 'action="/" role="search"' in client.get("/c/NOSUCH").text

@@ -14,8 +14,9 @@ from portal.database import Database
 from portal.giving.form.cache import PageCache
 from portal.i18n import direction
 from portal.regions.files import read_catalogue
+from portal.regions.operations import find_document
 from portal.regions.queries import CatalogueCache
-from tests.giving.visits import tag_of, text_of
+from tests.giving.visits import known_words, tag_of, text_of
 from tests.pages import CheckedClient
 
 REGIONS = list(read_catalogue().regions)
@@ -35,6 +36,19 @@ def test_every_region_has_a_whole_form_in_each_of_its_languages(client: CheckedC
 def test_asks_for_the_mode_of_payment_in_the_words_of_the_house(client: CheckedClient) -> None:
     page = client.get("/give/us")
     assert "<legend>Please select your preferred mode of payment</legend>" in page.text
+
+
+def test_an_operator_may_ask_for_the_mode_in_other_words(
+    client: CheckedClient, app: Flask, catalogued: Database
+) -> None:
+    with catalogued.write() as session:
+        record = find_document(session, "us")
+        assert record is not None
+        record.document = {**record.document, "modes_heading": "how"}
+    app.extensions["portal"] = replace(
+        app.extensions["portal"], regions=CatalogueCache(catalogued, seconds=0)
+    )
+    assert "<legend>How would you like to give?</legend>" in client.get("/give/us").text
 
 
 def test_sets_no_cookie_and_may_be_kept_by_any_cache(client: CheckedClient) -> None:
@@ -125,10 +139,114 @@ def test_monthly_is_never_chosen_unless_it_was_asked_for(client: CheckedClient) 
     assert "checked" not in tag_of(page, "cover_fee")
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("", "Choose an amount"),
+        ("amount=50", "Give CAD 50.00"),
+        ("amount=75.50", "Give CAD 75.50"),
+        ("amount=75.50&frequency=monthly", "Give CAD 75.50 a month"),
+        ("amount=75.50&mode=interac", "Show me how to send CAD 75.50"),
+        ("amount=75.50&code=LWCAN", "Show me how to send CAD 75.50"),
+        ("amount=75.50&code=LWCAN&frequency=monthly", "Give CAD 75.50 a month"),
+        ("amount=1.505", "Choose an amount"),
+        ("amount=x&code=LWCAN", "Choose an amount"),
+        ("amount=75,50&lang=fr", "Donner 75,50 CAD"),
+    ],
+)
+def test_the_button_says_what_it_does(client: CheckedClient, asked: str, words: str) -> None:
+    assert known_words(client.get(f"/give/ca?{asked}"), "send") == words
+
+
+def test_the_fee_that_may_be_added_is_told_beside_the_amount(client: CheckedClient) -> None:
+    cover = "part-cover"
+    assert known_words(client.get("/give/ca?amount=75.50"), cover) == (
+        "Add $2.57 so that all of $75.50 arrives"
+    )
+    assert known_words(client.get("/give/ca?amount=100.00"), cover) == (
+        "Add $3.30 so that all of $100 arrives"
+    )
+    neutral = "Add the fee so that your whole gift arrives"
+    assert known_words(client.get("/give/ca"), cover) == neutral
+    assert known_words(client.get("/give/ca?amount=9.99&code=LWCAN"), cover) == neutral
+
+
+@pytest.mark.parametrize(
+    ("address", "heading"),
+    [
+        ("/give/ca", "Give where it is needed most"),
+        ("/give/ca?fund=missions", "Give to Missions"),
+        ("/give/ca?code=LWCAN", "Give to Partnership"),
+        ("/give/ca?code=LWCAN&lang=fr", "Donner au Partenariat"),
+    ],
+)
+def test_the_heading_says_what_it_is_for(client: CheckedClient, address: str, heading: str) -> None:
+    page = client.get(address)
+    assert f"<h1>{heading}</h1>" in page.text
+    assert f"<title>{heading} · " in page.text
+
+
+def test_a_partners_name_stands_beneath_the_heading(client: CheckedClient) -> None:
+    head = client.get("/give/ca?code=LWCAN").text.partition("</h1>")[2]
+    assert head.strip().startswith('<p class="partner">Loveworld Canada</p>')
+    assert 'class="partner"' not in client.get("/give/ca").text
+
+
+def test_the_first_mode_of_the_order_is_chosen_at_first(client: CheckedClient) -> None:
+    assert "checked" in tag_of(client.get("/give/ca"), "mode-card")
+    assert "checked" in tag_of(client.get("/give/ca?code=LWCAN"), "mode-interac")
+    monthly = client.get("/give/ca?code=LWCAN&frequency=monthly")
+    assert "checked" in tag_of(monthly, "mode-card")
+
+
+def test_a_code_that_holds_leaves_no_field_for_another(client: CheckedClient) -> None:
+    page = client.get("/give/ca?code=LWCAN")
+    assert '<input type="hidden" name="code" value="LWCAN">' in page.text
+    assert 'id="code"' not in page.text
+    assert 'id="code"' in client.get("/give/gb?code=LWCAN").text
+
+
+def test_one_amount_may_stand_out(client: CheckedClient) -> None:
+    once, monthly = client.get("/give/ca"), client.get("/give/ca?frequency=monthly")
+    assert "$50 Suggested" in text_of(once)
+    assert "$30 Suggested" in text_of(monthly)
+    assert text_of(once).count("Suggested") == 1
+    assert "Suggested" not in text_of(client.get("/give/gb"))
+    assert not re.search(r'id="amount-\d"[^>]* checked', once.text)
+
+
+@pytest.mark.parametrize(
+    ("slug", "under"),
+    [
+        ("ca", "At once · Apple Pay, Google Pay, Link"),
+        ("za", "At once · Apple Pay, Google Pay"),
+        ("in", "At once"),
+    ],
+)
+def test_the_card_row_says_what_checkout_offers_there(
+    client: CheckedClient, slug: str, under: str
+) -> None:
+    row = client.get(f"/give/{slug}").text.partition('for="mode-card"')[2].partition("</label>")[0]
+    assert f'<span class="mode-pace">{under}</span>' in row
+
+
+def test_an_empty_box_shows_how_to_write_an_amount(client: CheckedClient) -> None:
+    shown = {"ca": "0.00", "ca?lang=fr": "0,00", "de": "0,00", "jp": "0"}
+    for address, example in shown.items():
+        box = tag_of(client.get(f"/give/{address}"), "amount-own")
+        assert f'placeholder="{example}"' in box
+
+
+def test_a_monthly_gift_is_offered_in_one_line_where_it_can_be(client: CheckedClient) -> None:
+    assert text_of(client.get("/give/ca")).count("Or give a little every month") == 1
+    page = client.get("/give/ca?code=GIVE100")
+    assert ("every month" in text_of(page)) == ('id="frequency-monthly"' in page.text)
+
+
 def test_what_joins_two_texts_is_of_their_language(client: CheckedClient) -> None:
-    assert "$0.30; Pre-authorised debit: 1%" in client.get("/give/ca").text
+    assert "1% + $0.40, at most $5" in client.get("/give/ca").text
     french = client.get("/give/ca?lang=fr").text
-    assert "0,30\u00a0$\u202f; Débit préautorisé\u00a0: 1" in french
+    assert "1\u00a0% + 0,40\u00a0$, au plus 5\u00a0$" in french
     assert "des nouvelles de l’organisme Sample Ministries Canada." in french
 
 
@@ -220,8 +338,8 @@ def test_an_accent_sheet_is_kept_for_long(client: CheckedClient) -> None:
 def test_the_cost_of_processing_is_a_whole_formula_in_every_region(
     client: CheckedClient,
 ) -> None:
-    assert "Bank account (ACH): 0.8%, at most $5." in text_of(client.get("/give/us"))
-    assert "Card: 3.6%." in text_of(client.get("/give/jp?lang=en"))
+    assert "Fee 0.8%, at most $5 " in text_of(client.get("/give/us"))
+    assert "Fee 3.6% " in text_of(client.get("/give/jp?lang=en"))
     for slug in REGIONS:
         hint = text_of(client.get(f"/give/{slug}?lang=en"))
         assert "+ ," not in hint

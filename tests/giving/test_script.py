@@ -139,6 +139,65 @@ def test_the_summary_reads_and_writes_as_the_server_does(
     assert len(set(said.values())) > 10
 
 
+def test_the_button_says_what_was_chosen(page: Page) -> None:
+    def button() -> str:
+        return page.inner_text("#send").replace("\u00a0", " ")
+
+    page.goto("/give/ca?code=LWCAN")
+    assert button() == "Choose an amount"
+    page.check("#amount-2", force=True)
+    assert button() == "Show me how to send CAD 50.00"
+    page.check("#mode-card", force=True)
+    page.fill("#amount-own", "75.50")
+    assert button() == "Give CAD 75.50"
+    assert page.inner_text("label[for=cover_fee]") == "Add $2.57 so that all of $75.50 arrives"
+    page.check("#cover_fee")
+    assert button() == "Give CAD 78.07"
+    page.click("#rather-monthly")
+    assert page.is_checked("#frequency-monthly")
+    assert button() == "Give CAD 78.07 a month"
+    page.wait_for_selector("#amount-4[value='100.00']")
+    assert button() == "Give CAD 78.07 a month"
+    assert page.is_hidden("#rather-monthly")
+
+
+def test_the_heading_follows_the_fund(page: Page) -> None:
+    page.goto("/give/ca")
+    page.select_option("#fund", "missions")
+    assert page.inner_text("h1") == "Give to Missions"
+
+
+def test_without_script_the_button_says_nothing_that_is_no_longer_so(
+    browser: Browser, site: str
+) -> None:
+    context = browser.new_context(base_url=site, java_script_enabled=False)
+    page = context.new_page()
+
+    def button() -> str:
+        return page.inner_text("#send").replace("\u00a0", " ")
+
+    page.goto("/give/ca")
+    assert button() == "Choose an amount"
+    page.check("#amount-2", force=True)
+    assert button() == "Give this amount"
+    page.check("#frequency-monthly", force=True)
+    assert button() == "Give this amount a month"
+    page.check("#frequency-once", force=True)
+    page.check("#mode-interac", force=True)
+    assert button() == "Show me how to send it"
+    page.goto("/give/ca?amount=75.50&mode=card")
+    assert button() == "Give CAD 75.50"
+    page.check("#cover_fee")
+    assert button() == "Give this amount"
+    page.uncheck("#cover_fee")
+    page.fill("#amount-own", "80")
+    page.press("#amount-own", "Tab")
+    assert button() == "Give this amount"
+    page.fill("#amount-own", "")
+    assert button() == "Choose an amount"
+    context.close()
+
+
 def test_what_cannot_be_read_is_not_taken_for_nothing(page: Page) -> None:
     page.goto("/give/fr?lang=en")
     neutral = summary(page)
@@ -203,6 +262,19 @@ def test_errors_are_announced_and_lead_to_their_fields(page: Page) -> None:
     assert page.evaluate("document.activeElement.id") == "error-summary"
     page.click("#error-summary a[href='#email']")
     assert page.evaluate("document.activeElement.id") == "email"
+
+
+def test_regions_are_narrowed_as_a_name_is_typed(page: Page) -> None:
+    page.goto("/")
+    shown = page.locator("#regions > li:visible")
+    page.fill("#region", "COREE")
+    assert shown.all_inner_texts() == ["KR\nSouth Korea\nKRW"]
+    page.fill("#region", "atlantis")
+    assert shown.count() == 0
+    assert page.inner_text("#no-region").startswith("No region has this name.")
+    page.fill("#region", "allemagne")
+    page.press("#region", "Enter")
+    page.wait_for_url("**/give/de?lang=en")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

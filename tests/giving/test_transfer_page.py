@@ -1,5 +1,6 @@
 """A gift paid by instructions: what its donor reads, says and sends."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -81,6 +82,40 @@ def test_what_every_mode_says_is_true_of_a_cheque_too(
     assert "Your reference " in words
     assert "When your gift arrives we match it by your reference" in words
     assert "Scan to go on from your phone, where" not in words
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked"),
+    [
+        ("interac", ["Amount", "Send to", "Your reference (message)"]),
+        (
+            "bank_transfer",
+            [
+                *("Amount", "Account name", "Institution number", "Transit number"),
+                *("Account number", "Your reference (message)"),
+            ],
+        ),
+        ("cheque", ["Amount", "Payable to", "Post to", "Your reference"]),
+    ],
+)
+def test_what_a_bank_asks_comes_first_and_in_its_order(
+    client: CheckedClient, catalogued: Database, mode: str, asked: list[str]
+) -> None:
+    gift = begin(client, catalogued, mode=mode)
+    before, _, after = client.get(f"/gift/{gift.token}").text.partition('<ol class="steps">')
+    assert re.findall(r'<div class="copy-row">\s*<dt>([^<]*)</dt>', before) == asked
+    assert before.count("data-copy=") == len(asked)
+    assert after
+
+
+def test_the_question_that_hardly_any_bank_asks_is_folded(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    page = client.get(f"/gift/{begin(client, catalogued).token}")
+    fold = page.text.partition('<details class="fold fallback">')[2].partition("</details>")[0]
+    assert "Ministry / Ministère" in fold
+    assert 'data-copy="partnership"' in fold
+    assert page.text.count("Ministry / Ministère") == fold.count("Ministry / Ministère")
 
 
 def test_the_donors_word_is_noted_once_and_proves_nothing(

@@ -57,3 +57,11 @@ def tag_of(page: TestResponse, element_id: str) -> str:
     found = re.search(rf'<[^>]*\bid="{element_id}"[^>]*>', page.text)
     assert found, f"nothing has the id {element_id}"
     return found.group(0)
+
+
+def known_words(page: TestResponse, element_id: str) -> str:
+    """What an element says of what was known when the page was made."""
+    after = page.text.partition(f'id="{element_id}"')[2]
+    found = re.search(r'<span class="said-known">([^<]*)</span>', after)
+    assert found, f"{element_id} says nothing"
+    return html.unescape(found.group(1)).replace("\u00a0", " ")

@@ -70,7 +70,7 @@ def give_by_card(visitor: Visitor, donor: Donor, address: str, amount: str) -> s
     """From an address to the thank-you page; the gift's own path."""
     visitor.open(address)
     fill_form(visitor, donor, mode="card", amount=amount)
-    visitor.press("Continue to payment")
+    visitor.send()
     pay_by_card(visitor)
     return gift_path(visitor)
 

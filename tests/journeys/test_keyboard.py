@@ -6,11 +6,11 @@ from tests.journeys.giving import Donor
 MOST_STOPS = 60
 
 
-def tab_to(visitor: Visitor, selector: str) -> None:
+def tab_to(visitor: Visitor, selector: str, *, back: bool = False) -> None:
     """Press Tab until the focus is there; each stop on the way must be visible."""
     target = visitor.page.locator(selector)
     for _ in range(MOST_STOPS):
-        visitor.page.keyboard.press("Tab")
+        visitor.page.keyboard.press("Shift+Tab" if back else "Tab")
         if target.evaluate("field => field === document.activeElement"):
             return
     raise AssertionError(f"Tab does not lead to {selector}")
@@ -46,15 +46,15 @@ def test_gives_with_the_keyboard_alone(visitor: Visitor, donor: Donor) -> None:
     assert has_focus_ring(visitor)
     keys.press("ArrowDown")
     assert visitor.page.locator("#mode-card").is_checked()
+    tab_to(visitor, "#cover_fee", back=True)
+    keys.press("Space")
+    assert visitor.page.locator("#cover_fee").is_checked()
     fields = donor.fields
     about = ("first_name", "last_name", "email", "address_line1", "city")
     type_into(visitor, **{name: fields[name] for name in about})
+    type_into(visitor, postal_code=fields["postal_code"])
     tab_to(visitor, "#province")
     keys.type("Queb")
-    type_into(visitor, postal_code=fields["postal_code"])
-    tab_to(visitor, "#cover_fee")
-    keys.press("Space")
-    assert visitor.page.locator("#cover_fee").is_checked()
     tab_to(visitor, "#send")
     assert has_focus_ring(visitor)
     with visitor.page.expect_navigation():

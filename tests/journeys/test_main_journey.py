@@ -25,7 +25,7 @@ def test_gives_with_a_code_from_its_address_to_the_receipt_and_the_staff_list(
     assert "LWCAN is applied to your gift." in visitor.text()
     fill_form(visitor, donor, mode="card", amount="75.50")
     assert "CAD 75.50 to Partnership, with LWCAN" in visitor.text()
-    visitor.press("Continue to payment")
+    visitor.send()
     pay_by_card(visitor)
     assert visitor.heading() == "Thank you, Adaeze"
     assert "CAD 75.50" in visitor.text()
@@ -59,7 +59,7 @@ def test_the_same_in_french_without_script_on_a_phone(
     assert visitor.page.locator("html").get_attribute("lang") == "fr-CA"
     assert "sélectionner le mode de paiement" in visitor.text()
     fill_form(visitor, donor, mode="card", amount="75,50")
-    visitor.press("Passer au paiement")
+    visitor.send()
     assert visitor.page.locator("html").get_attribute("lang") == "fr"
     pay_by_card(visitor)
     assert visitor.heading() == "Merci, Adaeze"
@@ -101,7 +101,7 @@ def test_without_the_refused_code_the_gift_goes_on_where_the_donor_is(
         amount="20", first_name=donor.first_name, last_name=donor.last_name, email=donor.email
     )
     visitor.page.locator("#mode-card").check()
-    visitor.press("Continue to payment")
+    visitor.send()
     pay_by_card(visitor)
     assert gift_path(visitor)
     assert "GBP 20.00" in visitor.text()

@@ -30,7 +30,7 @@ def test_a_monthly_gift_renews_twice_as_three_gifts_three_receipts_and_one_plan(
     visitor.page.locator(".amount-card", has_text="$15").wait_for()
     fill_form(visitor, donor, mode="card", amount="25.13")
     assert "CAD 25.13 a month to " in visitor.text()
-    visitor.press("Continue to payment")
+    visitor.send()
     pay_by_card(visitor)
     assert "Your monthly gift" in visitor.text()
     demo.await_messages(donor.email, 1)

@@ -18,7 +18,7 @@ def start_debit(visitor: Visitor, donor: Donor) -> None:
     """A gift by bank debit, as far as the donor can take it."""
     visitor.open("/c/LWCAN")
     fill_form(visitor, donor, mode="bank_debit", amount="120.01")
-    visitor.press("Continue to payment")
+    visitor.send()
     with visitor.page.expect_navigation():
         visitor.page.locator("button[value=bank_debit]").click()
     visitor.look()
@@ -31,7 +31,7 @@ def test_an_e_transfer_is_explained_with_its_recipient_and_reference(
     visitor.open("/c/LWCAN")
     assert "partnership@loveworldcan.ca" in visitor.text()
     fill_form(visitor, donor, mode="interac", amount="40.07")
-    visitor.press("Continue to payment")
+    visitor.send()
     assert visitor.heading() == "One step left: send your gift"
     told = visitor.text("section:has(#steps-title)")
     reference = visitor.page.locator("dd.reference").inner_text()
@@ -49,7 +49,7 @@ def test_an_e_transfers_steps_come_by_mail(
 ) -> None:
     visitor.open("/c/LWCAN")
     fill_form(visitor, donor, mode="interac", amount="40.07")
-    visitor.press("Continue to payment")
+    visitor.send()
     reference = visitor.page.locator("dd.reference").inner_text()
     (message,) = demo.await_messages(donor.email, 1)
     assert reference in message["text"]

@@ -158,7 +158,7 @@ def test_a_refused_form(auditor: Visitor) -> None:
     auditor.open("/give/ca")
     auditor.page.locator("input[name=ticket]").evaluate("field => field.form.method = 'post'")
     auditor.expect_status(422)
-    auditor.press("Continue to payment")
+    auditor.send()
     assert auditor.page.locator("#error-summary").is_visible()
     audit(auditor)
 
@@ -265,7 +265,7 @@ def test_the_question_before_giving_again(
     fill_form(auditor, donor, mode="card", amount="75.53")
     auditor.page.locator("#fund").select_option("general")
     auditor.expect_status(409)
-    auditor.press("Continue to payment")
+    auditor.send()
     audit(auditor)
 
 

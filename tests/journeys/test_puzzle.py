@@ -59,7 +59,7 @@ def test_the_page_while_it_works(visit: Callable[..., Visitor], donor: Donor) ->
     visitor.open("/give/ca")
     fill_form(visitor, donor, mode="card", amount="31.07")
     visitor.expect_status(428)
-    visitor.press("Continue to payment")
+    visitor.send()
     assert visitor.heading() == TITLE
     assert visitor.page.get_by_label("Solving the puzzle").is_visible()
     assert visitor.page.get_by_text("needs JavaScript").is_hidden()
@@ -73,12 +73,12 @@ def test_without_script_another_mode_is_chosen_and_nothing_typed_is_lost(
     visitor.open("/give/ca")
     fill_form(visitor, donor, mode="card", amount="31.07")
     visitor.expect_status(428)
-    visitor.press("Continue to payment")
+    visitor.send()
     assert visitor.heading() == TITLE
     assert visitor.page.get_by_text("needs JavaScript").is_visible()
     visitor.press("Choose another mode of payment")
     assert visitor.page.locator("[name=last_name]").input_value() == donor.last_name
     visitor.page.locator("#mode-interac").check()
-    visitor.press("Continue to payment")
+    visitor.send()
     assert "partnership@loveworldcan.ca" in visitor.text()
     assert statuses(demo, donor) == ["pending"]

@@ -27,7 +27,7 @@ def promise(visitor: Visitor, donor: Donor, amount: str) -> str:
     """An e-Transfer with the panel's code; its reference."""
     visitor.open("/c/LWCAN")
     fill_form(visitor, donor, mode="interac", amount=amount)
-    visitor.press("Continue to payment")
+    visitor.send()
     assert "partnership@loveworldcan.ca" in visitor.text()
     return visitor.page.locator("dd.reference").inner_text()
 
@@ -97,7 +97,7 @@ def test_a_wallets_code_with_a_proof_is_found_in_the_wallets_own_list(
     visitor.open("/give/ng")
     visitor.fill(amount="7513", first_name="Ngozi", last_name="Eze", email=donor.email)
     visitor.page.locator("#mode-wallet_code").check()
-    visitor.press("Continue to payment")
+    visitor.send()
     reference = visitor.page.locator("dd.reference").inner_text()
     proof = {"name": "p.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7\n%%EOF\n"}
     visitor.page.locator("#proof-file").set_input_files(proof)  # type: ignore[arg-type]  # a file's payload

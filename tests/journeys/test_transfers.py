@@ -30,7 +30,7 @@ def scan(visitor: Visitor) -> str:
 def start_transfer(visitor: Visitor, donor: Donor) -> str:
     visitor.open("/c/LWCAN")
     fill_form(visitor, donor, mode="interac", amount="75.50")
-    visitor.press("Continue to payment")
+    visitor.send()
     return visitor.page.locator("dd.reference").inner_text()
 
 
@@ -38,7 +38,7 @@ def start_wallet(visitor: Visitor, donor: Donor) -> str:
     visitor.open("/give/ng")
     visitor.fill(amount="7500", first_name="Ngozi", last_name="Eze", email=donor.email)
     visitor.page.locator("#mode-wallet_code").check()
-    visitor.press("Continue to payment")
+    visitor.send()
     return visitor.page.locator("dd.reference").inner_text()
 
 
@@ -77,7 +77,7 @@ def test_the_steps_of_a_gift_said_to_be_sent_open_by_keys_and_are_not_printed_un
     visitor.page.emulate_media(media="print")
     assert not fold.is_visible()
     visitor.page.emulate_media(media="screen")
-    fold.locator("summary").focus()
+    fold.locator("> summary").focus()
     visitor.page.keyboard.press("Enter")
     assert steps.is_visible()
     visitor.page.emulate_media(media="print")
@@ -136,7 +136,7 @@ def test_a_card_gift_that_was_not_paid_becomes_an_e_transfer(
 ) -> None:
     visitor.open("/c/LWCAN")
     fill_form(visitor, donor, mode="card", amount="31.07")
-    visitor.press("Continue to payment")
+    visitor.send()
     pay_page = visitor.page.url
     visitor.follow("Back")
     choose(visitor, "Interac e-Transfer")
@@ -171,7 +171,7 @@ def test_a_euro_transfer_is_scanned_whole(visitor: Visitor, donor: Donor) -> Non
     visitor.open("/give/de")
     visitor.fill(amount="75,50", first_name="Ada", last_name="Meyer", email=donor.email)
     visitor.page.locator("#mode-bank_transfer").check()
-    visitor.press("Continue to payment")
+    visitor.send()
     reference = visitor.page.locator("dd.reference").inner_text()
     lines = scan(visitor).splitlines()
     assert lines[:4] == ["BCD", "002", "1", "SCT"]

@@ -34,7 +34,7 @@ def test_a_declined_card_and_then_one_that_pays(
 ) -> None:
     visitor.open("/give/ca")
     fill_form(visitor, donor, mode="card", amount="31.07")
-    visitor.press("Continue to payment")
+    visitor.send()
     visitor.expect_status(422)
     pay_by_card(visitor, DECLINED)
     assert "declined" in visitor.page.get_by_role("alert").inner_text()
@@ -51,7 +51,7 @@ def test_a_card_that_asks_for_a_second_step(
 ) -> None:
     visitor.open("/give/ca")
     fill_form(visitor, donor, mode="card", amount="31.07")
-    visitor.press("Continue to payment")
+    visitor.send()
     pay_by_card(visitor, CHALLENGED)
     if first == "fail":
         visitor.expect_status(422)
@@ -72,7 +72,7 @@ def test_a_donor_who_cancels_goes_on_from_the_gifts_page(
 ) -> None:
     visitor.open("/give/ca")
     fill_form(visitor, donor, mode="card", amount="31.07")
-    visitor.press("Continue to payment")
+    visitor.send()
     pay_page = visitor.page.url
     with visitor.page.expect_navigation():
         visitor.page.locator("a[href*='cancelled=1']").click()
@@ -91,7 +91,7 @@ def test_while_stripe_is_away_nothing_is_charged_and_a_second_try_pays_once(
     outage(seconds=60)
     visitor.open("/give/ca")
     fill_form(visitor, donor, mode="card", amount="31.07")
-    visitor.press("Continue to payment")
+    visitor.send()
     assert visitor.heading() == "We can’t reach the payment page just now"
     assert "Nothing was charged, and your gift is kept." in visitor.text()
     path = gift_path(visitor)
@@ -151,7 +151,7 @@ def test_a_paid_duplicate_asks_before_it_is_given_again(
     visitor.open("/give/ca")
     fill_form(visitor, donor, mode="card", amount="31.07")
     visitor.expect_status(409)
-    visitor.press("Continue to payment")
+    visitor.send()
     notice = visitor.page.locator("#duplicate")
     assert "You gave this a moment ago. Give again?" in notice.inner_text()
     expect(notice).to_be_focused()

@@ -38,7 +38,7 @@ __all__ = ["password_hash", "signed_in", "team", "visit"]
 
 ONE_ENGINE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MODE = {"kind": "charged", "provider": NAME}
-STRIPES_OWN = {"stripe_allowed", "stripe_excluded"}
+STRIPES_OWN = {"stripe_allowed", "stripe_excluded", "wallets"}
 
 
 def let_take(services: Services, key: str, **changes: object) -> None:

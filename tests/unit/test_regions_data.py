@@ -202,7 +202,7 @@ def test_debits_name_the_one_stripe_method_of_the_region(here):
 def test_stripe_knows_every_method_that_the_files_name():
     listed = str(SessionCreateParams.__annotations__["allowed_payment_method_types"])
     names = {name for here in REGIONS for mode in here.modes for name in mode.stripe_allowed}
-    assert names == {"card", *DEBITS.values()}
+    assert names == {"card", "link", *DEBITS.values()}
     assert all(re.search(rf"[\"']{name}[\"']", listed) for name in names)
 
 

@@ -109,6 +109,14 @@ WRONG = [
     (("currencies", 0, "maximum"), "1000000", "currencies[0].maximum: is above the minimum"),
     (("currencies", 0, "currency"), "cad", "currencies[0].currency: is three capital letters"),
     (("currencies",), [], "currencies: has at least one"),
+    (("currencies", 0, "marked"), "40", "currencies[0].marked: is one of the suggested amounts"),
+    (("currencies", 0, "monthly_marked"), "25", "currencies[0].monthly_marked: is one of the"),
+    (("currencies", 0, "marked"), "a lot", "currencies[0].marked: is an amount such as"),
+    (("modes_heading",), "why", "modes_heading: is one of select, how"),
+    (("modes", 0, "wallets"), ["purse"], "modes[0].wallets[0]: is one of apple_pay, google_pay"),
+    (("modes", 1, "wallets"), ["apple_pay"], "modes[1].wallets: is no field here"),
+    (("modes", 1, "pace"), {"en": "Soon"}, "modes[1].pace.fr: is missing"),
+    (("funds", 0, "heading"), {"en": "Give"}, "funds[0].heading.fr: is missing"),
     (("modes",), [], "modes: has at least one"),
     (("funds",), "general", "funds: is a list"),
     (("funds",), ["general"], "funds[0]: is a table of fields"),
@@ -219,6 +227,20 @@ def test_days_of_a_mode_win_over_its_regions():
     modes = parse_region(document, "ca.toml").modes
     assert (modes[1].reminder_days, modes[1].expires_days) == ((2,), 9)
     assert (modes[3].reminder_days, modes[3].expires_days) == ((5,), 60)
+
+
+def test_what_an_older_document_does_not_say_is_no_fault():
+    document = copy.deepcopy(CANADA)
+    document.pop("modes_heading")
+    for currency in document["currencies"]:
+        currency.pop("marked"), currency.pop("monthly_marked")
+    for part in (*document["modes"], *document["funds"]):
+        for name in ("pace", "wallets", "heading"):
+            part.pop(name, None)
+    region = parse_region(document, "ca.toml")
+    assert region.currencies[0].marked("once") is None
+    assert region.modes_heading.value == "select"
+    assert [mode.beside_cards for mode in region.modes if mode.key == "card"] == [("Link",)]
 
 
 @pytest.mark.parametrize("key", ["slug", "names", "issuer", "receipt", "address"])

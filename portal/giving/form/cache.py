@@ -25,6 +25,7 @@ MOST_FRAMES = 96
 MOST_ADDRESSES = MOST_WAYS = 2048
 
 Headers = tuple[tuple[str, str], ...]
+Sayer = Callable[[str], Mapping[Slot, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,21 @@ class Page:
 class Frame:
     """A skeleton with its headers, for all links that differ only in their values.
 
-    `cards` are the amounts that are cards of their own there; any other is a value.
+    `cards` are the amounts that are cards of their own there; any other is a value, of which
+    `say` tells what the page says.
     """
 
     skeleton: Skeleton
     headers: Mapping[str, str]
     cards: frozenset[str]
+    say: Sayer | None
     version: int
     stale_at: float
 
     def make_page(self, values: Mapping[Slot, str]) -> Page:
         """The page of one link."""
+        if self.say is not None:
+            values = {**values, **self.say(values[Slot.AMOUNT])}
         written = self.skeleton.list_values(values)
         tag = self.skeleton.tag_with(written)
         headers, packed = self.headers, self.skeleton.pack(written)
@@ -93,9 +98,10 @@ def make_frame(
     version: int,
     now: float,
     cards: frozenset[str] = frozenset(),
+    say: Sayer | None = None,
 ) -> Frame:
     """The frame of a rendered text, whose pages go out with `headers`."""
-    return Frame(make_skeleton(text), headers, cards, version, now + LIFE_SECONDS)
+    return Frame(make_skeleton(text), headers, cards, say, version, now + LIFE_SECONDS)
 
 
 def _encode(body: bytes, headers: Mapping[str, str], own: Mapping[str, str]) -> Encoded:

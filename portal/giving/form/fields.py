@@ -1,5 +1,6 @@
 """The giving form: its stable field names, read and judged, and the pledge it makes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -15,7 +16,9 @@ from portal.forms import (
     TickField,
 )
 from portal.giving.form.offer import Offer
-from portal.i18n import current_locale, gettext, pick
+from portal.giving.form.skeleton import Slot
+from portal.giving.form.words import Speaker
+from portal.i18n import DEFAULT_LOCALE, current_locale, gettext, pick
 from portal.money import Money
 from portal.receipts.fonts import (
     ADDRESS_FIELDS,
@@ -28,6 +31,7 @@ from portal.receipts.fonts import (
 # A name that no form filler knows: what is filled in here was filled in by a program.
 HONEYPOT = "kx_7"
 PRINTED_FIELDS = ("first_name", "last_name", *ADDRESS_FIELDS, "dedication")
+MORE_FIELDS = ("dedication", "anonymous", "consent_news")
 PLEDGE_FIELDS = ("amount", "currency", "frequency", "fund", "mode")
 ASK_ADDRESS = {
     "address_line1": "Enter your %(label)s",
@@ -106,6 +110,34 @@ class GiftForm(PortalForm):
         check_postal_code(self, address)
         check_province(self, address)
         return not self.errors
+
+    @property
+    def chosen_mode(self) -> str:
+        """The mode that is to look chosen: the one asked for, else the first of the order."""
+        return self.mode.data if self.mode.data in self.mode.options else self.offer.first_mode
+
+    @property
+    def speaker(self) -> Speaker:
+        """Who says what depends on the amount, as far as all else is chosen."""
+        return Speaker(
+            currency=self.offer.currency,
+            frequency=self.offer.frequency,
+            mode=self.offer.region.mode(self.chosen_mode),
+            wants_cover=self.cover_fee.data,
+        )
+
+    @property
+    def said(self) -> Mapping[Slot, str]:
+        """What is said of the amount; a card's sum has a point whatever the locale."""
+        is_card = self.amount.text in self.amount.cards
+        return self.speaker.say_typed(
+            self.amount.text, DEFAULT_LOCALE if is_card else current_locale()
+        )
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something that few need was filled in, or is wrong."""
+        return any(self[name].data or self[name].errors for name in MORE_FIELDS)
 
     @property
     def has_pledge(self) -> bool:

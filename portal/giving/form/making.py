@@ -6,7 +6,7 @@ Links that differ only in an amount of their own and in whose code they bring sh
 
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from flask import render_template
 
@@ -120,9 +120,12 @@ def _make_frame(region: Region, link: Link, version: int) -> Frame:
         "Cache-Control": PUBLIC,
         "Content-Language": query.locale.replace("_", "-"),
     }
-    text = render_form(GiftForm(query.form_data(), offer), query)
-    now = page_cache().clock()
-    return make_frame(text, headers, version=version, now=now, cards=_list_cards(offer))
+    form = GiftForm(query.form_data(), offer)
+    text = render_form(form, query)
+    speaker, now = form.speaker, page_cache().clock()
+    is_own = query.amount == MARKS[Slot.AMOUNT]
+    say = partial(speaker.say_typed, locale=query.locale) if is_own else None
+    return make_frame(text, headers, version=version, now=now, cards=_list_cards(offer), say=say)
 
 
 def form_actions() -> tuple[str, ...]:

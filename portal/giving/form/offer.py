@@ -1,12 +1,18 @@
 """What the form offers: a region's terms, a code's rules, and the choices made so far. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from portal.codes.policy import Refusal, Terms
-from portal.i18n import gettext, pick
+from portal.giving.texts import short_money
+from portal.i18n import pick
 from portal.money import Money, exponent
 from portal.regions.catalogue import CurrencyOption, Frequency, Fund, Mode, Region
+
+# Characters of an amount in a quarter of the narrowest phone's width.
+SHORT_CARD = 5
+# Characters beneath a mode's name on the narrowest phones.
+LONGEST_PACE = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +24,17 @@ class ModeCard:
     basis_points: int | None = None
     fixed: Money | None = None
     cap: Money | None = None
+
+    @property
+    def pace(self) -> str:
+        """How long it takes, in as many words as a row has room for; else nothing."""
+        delay = pick(self.mode.delay)
+        return pick(self.mode.pace) or (delay if len(delay) <= LONGEST_PACE else "")
+
+    @property
+    def under(self) -> str:
+        """What stands beneath the name: how long it takes, and what a card may come from."""
+        return " · ".join(filter(None, (self.pace, ", ".join(self.mode.beside_cards))))
 
     @property
     def send_to(self) -> str:
@@ -68,6 +85,16 @@ class Offer:
         return self.option.presets(self.frequency)
 
     @property
+    def has_short_cards(self) -> bool:
+        """Whether the suggested amounts stand in one row on a phone."""
+        return all(len(short_money(money)) <= SHORT_CARD for money in self.cards)
+
+    @property
+    def marked(self) -> Money | None:
+        """The suggested amount that stands out, if one does."""
+        return self.option.marked(self.frequency)
+
+    @property
     def suggested(self) -> Money | None:
         """The amount the code fills in."""
         minor = self.terms.amount_minor.get(self.currency)
@@ -97,6 +124,13 @@ class Offer:
             for mode in self.terms.funds[self.fund]
             if not mode.currencies or self.currency in mode.currencies
         )
+
+    @property
+    def first_mode(self) -> str:
+        """The mode chosen before anybody chose: the first that takes the frequency."""
+        is_monthly = self.frequency is Frequency.MONTHLY
+        fit = (card.mode.key for card in self.modes if not (is_monthly and card.once_only))
+        return next(fit, "")
 
     @property
     def covers(self) -> bool:
@@ -154,13 +188,3 @@ def make_offer(
         currency=option.currency,
         frequency=asked or next(iter(frequencies), Frequency.ONCE),
     )
-
-
-def explain_fee(card: ModeCard, parts: Sequence[str], cap: str) -> str:
-    """One mode's fee as a formula of the parts it has, written in the reader's way."""
-    name, formula = pick(card.mode.label), " + ".join(parts)
-    if cap:
-        return gettext(
-            "%(mode)s: %(formula)s, at most %(cap)s", mode=name, formula=formula, cap=cap
-        )
-    return gettext("%(mode)s: %(formula)s", mode=name, formula=formula)

@@ -6,8 +6,16 @@ from urllib.parse import urlencode
 
 from portal.giving.form.address import FormQuery
 from portal.giving.form.fields import GiftForm
-from portal.giving.form.offer import ModeCard, Offer, explain_fee
-from portal.giving.texts import format_rate, language_name, money_pattern, short_money
+from portal.giving.form.offer import ModeCard, Offer
+from portal.giving.form.words import say_heading
+from portal.giving.texts import (
+    format_rate,
+    language_name,
+    money_pattern,
+    short_money,
+    short_pattern,
+    show_zero,
+)
 from portal.i18n import current_locale, gettext, html_lang, language, pick
 from portal.money import list_currency_signs, number_signs
 from portal.regions.catalogue import Region
@@ -43,6 +51,7 @@ def show_form(form: GiftForm, query: FormQuery, support_email: str) -> dict[str,
     """The template's values; the same for every visitor of the same address."""
     offer = form.offer
     region = offer.region
+    fund = region.fund(form.fund.data) or region.fund(offer.fund)
     return {
         "form": form,
         "offer": offer,
@@ -54,12 +63,17 @@ def show_form(form: GiftForm, query: FormQuery, support_email: str) -> dict[str,
         "ways": list_ways(offer, query),
         "address": f"/give/{region.slug}",
         "action": f"/give/{region.slug}",
-        "cover_hint": explain_cover(offer),
+        "heading": say_heading(fund),
+        "said": {slot.name.lower(): text for slot, text in form.said.items()},
+        "explain_fee": explain_fee,
+        "say_heading": say_heading,
+        "amount_example": show_zero(offer.currency),
         "news_wording": news_wording(region),
         "static_summary": summarise(offer),
         "number_signs": number_signs(query.locale),
         "currency_signs": list_currency_signs(offer.currency, query.locale),
         "money_pattern": money_pattern(offer.currency),
+        "short_pattern": short_pattern(offer.currency),
         "support_email": support_email or region.issuer.email,
     }
 
@@ -87,16 +101,14 @@ def list_ways(offer: Offer, query: FormQuery) -> list[Way]:
     ]
 
 
-def explain_cover(offer: Offer) -> str:
-    """The formulas of the modes that have a fee, as one hint."""
-    cards = [card for card in offer.modes if card.basis_points or card.fixed]
-    return gettext("; ").join(_explain_card(card) for card in cards) + "." if cards else ""
-
-
-def _explain_card(card: ModeCard) -> str:
+def explain_fee(card: ModeCard) -> str:
+    """A mode's fee as a formula of the parts it has, written in the reader's way; else nothing."""
     rate = [format_rate(card.basis_points)] if card.basis_points else []
     fixed = [short_money(card.fixed)] if card.fixed else []
-    return explain_fee(card, [*rate, *fixed], short_money(card.cap) if card.cap else "")
+    formula = " + ".join([*rate, *fixed])
+    if formula and card.cap:
+        return gettext("%(formula)s, at most %(cap)s", formula=formula, cap=short_money(card.cap))
+    return formula
 
 
 def summarise(offer: Offer) -> str:
@@ -109,12 +121,22 @@ def summarise(offer: Offer) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RegionCard:
-    """One region as the chooser shows it; `badge` is empty for the rest of the world."""
+    """One region as the chooser shows it; `badge` is empty for the rest of the world.
+
+    `words` are all that it may be searched by.
+    """
 
     name: str
     badge: str
     currencies: str
+    words: str
     href: str
+
+
+def name_region(region: Region) -> str:
+    """A region's names in every language, its code and its currencies."""
+    currencies = (option.currency for option in region.currencies)
+    return " ".join(dict.fromkeys((*region.names.values(), region.code, *currencies)))
 
 
 def list_regions(regions: list[Region], code: str = "") -> list[RegionCard]:
@@ -125,6 +147,7 @@ def list_regions(regions: list[Region], code: str = "") -> list[RegionCard]:
             name=pick(region.names),
             badge=region.code if region.countries else "",
             currencies=", ".join(option.currency for option in region.currencies),
+            words=name_region(region),
             href=f"/give/{region.slug}?"
             + urlencode([*([("code", code)] if code else []), ("lang", speech)]),
         )

@@ -26,9 +26,14 @@ _LARGEST_STORED = 0xFFFF
 
 
 class Slot(StrEnum):
-    """What a link brings: the typed amount, a code, and that code as people write it."""
+    """What a link brings: the typed amount, a code, and that code as people write it.
+
+    And what is said of the amount: on the button, and where the fee may be added.
+    """
 
     AMOUNT = "a"
+    BUTTON = "b"
+    COVER = "f"
     CODE = "c"
     DISPLAY = "d"
 

@@ -30,7 +30,9 @@ from portal.web import check_ticket, guard_public_post, services, utc_now
 
 # Longer queries lead to their page by their meaning each time: memory is bounded.
 LONGEST_ADDRESS = 400
-RELOADING = frozenset({"apply_code", "apply_currency", "apply_fund", "remove_code", CHANGE})
+RELOADING = frozenset(
+    {"apply_code", "apply_cover", "apply_currency", "apply_fund", "remove_code", CHANGE}
+)
 
 
 def form(region: str) -> Response:

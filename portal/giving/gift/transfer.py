@@ -1,7 +1,7 @@
 """What a gift's page says while it is to be paid by instructions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,14 @@ from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import MOST_PROOFS
-from portal.regions.catalogue import Detail, Mode, Proof
+from portal.regions.catalogue import (
+    QUESTION,
+    QUESTION_IF_ASKED,
+    Detail,
+    Mode,
+    Proof,
+    Texts,
+)
 
 if TYPE_CHECKING:
     from segno import QRCode
@@ -135,13 +142,16 @@ class Sheet:
     """The instructions as the page shows them; `amount` is what is to be sent now.
 
     `copied_amount` is for a person's bank form; links and codes, which machines read, have
-    the plain amount instead.
+    the plain amount instead. `lines` are where to send it, `fallback` what a bank asks only if
+    it doesn't know that the money is deposited by itself.
     """
 
     amount: str
     copied_amount: str
     steps: list[str]
     lines: tuple[Detail, ...]
+    fallback: tuple[Detail, ...]
+    reference_label: str
     link: str
     code: Code
 
@@ -150,14 +160,32 @@ def make_sheet(gift: Gift, transfer: Transfer, page: str) -> Sheet:
     """The instructions of one gift; `page` is its whole address, for the code of a phone."""
     mode = transfer.mode
     amount = coded_money(transfer.due)
+    fallback = mode.security.lines if mode.security and mode.security.autodeposit else ()
     return Sheet(
         amount=amount,
         copied_amount=copied_money(transfer.due),
         steps=mode.filled_steps(amount=amount, reference=gift.reference),
-        lines=mode.particulars,
+        lines=tuple(line for line in mode.particulars if line not in fallback),
+        fallback=tuple(replace(line, label=_plain_label(line)) for line in fallback),
+        reference_label=_name_reference(mode),
         link=mode.filled_link(amount=transfer.due.plain(), reference=gift.reference),
         code=draw_code(mode, transfer.due, gift.reference, page),
     )
+
+
+# Modes that are no message of any bank or wallet.
+ON_PAPER = frozenset({"cheque", "cash"})
+
+
+def _name_reference(mode: Mode) -> str:
+    if mode.key in ON_PAPER:
+        return gettext("Your reference")
+    return gettext("Your reference (message)")
+
+
+def _plain_label(line: Detail) -> Texts:
+    """A question's label says no more that it may be asked: the fold around it does."""
+    return QUESTION if line.label == QUESTION_IF_ASKED else line.label
 
 
 def tell_transfer(gift: Gift, transfer: Transfer) -> StatusMessage:

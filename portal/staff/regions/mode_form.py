@@ -69,7 +69,7 @@ PARTS: dict[str, Part] = {
     "expires_days": ExpiryPart("expires_days"),
 }
 # What staff don't change here: what the mode is, and whether it is offered.
-KEPT = frozenset({"key", "kind", "provider", "icon", "offered"})
+KEPT = frozenset({"key", "kind", "provider", "icon", "offered", "pace", "wallets"})
 TABLES: dict[str, type[ModeTable]] = {
     "stripe": StripeMode,
     "charged": ProviderMode,

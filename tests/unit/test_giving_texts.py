@@ -1,0 +1,51 @@
+"""Amounts on giving pages are written by patterns that are kept, as Babel writes each anew."""
+
+import pytest
+from babel import Locale
+from babel.numbers import format_currency
+
+from portal.giving.texts import coded_money, short_money, show_zero
+from portal.i18n import use_locale
+from portal.money import Money, exponent, format_money
+from portal.regions.files import read_catalogue
+
+READERS = sorted(
+    {
+        (option.currency, locale)
+        for region in read_catalogue().regions.values()
+        for option in region.currencies
+        for locale in (*region.locales, "en", "fr", "de", "es", "ja", "ko", "pt_BR")
+    }
+    | {("KWD", "en"), ("INR", "hi_IN"), ("JPY", "fr_CA")}
+)
+
+
+@pytest.mark.parametrize(("currency", "locale"), READERS)
+def test_amounts_are_written_as_babel_writes_them(currency: str, locale: str) -> None:
+    places = 10 ** exponent(currency)
+    with use_locale(locale):
+        for minor in (1, 99, 7550, 99_999, 100_000, 123_456_789, 12_345_678_901, -7550):
+            money = Money(minor, currency)
+            assert _bare(coded_money(money)) == _bare(_name_currency(money, locale))
+            if minor % places:
+                assert short_money(money) == format_money(money, locale)
+
+
+def _name_currency(money: Money, locale: str) -> str:
+    pattern = Locale.parse(locale).currency_formats["standard"].pattern.replace("¤", "¤¤")
+    return str(format_currency(money.decimal, money.currency, format=pattern, locale=locale))
+
+
+def _bare(text: str) -> str:
+    """Without the spaces around a code, which differ by its being one."""
+    return text.replace("\u00a0", "")
+
+
+def test_whole_amounts_are_short_and_zero_shows_how_to_write_one() -> None:
+    with use_locale("en_CA"):
+        assert short_money(Money(5000, "CAD")) == "$50"
+        assert short_money(Money(1_000_000, "CAD")) == "$10,000"
+        assert (show_zero("CAD"), show_zero("JPY")) == ("0.00", "0")
+    with use_locale("fr_CA"):
+        assert short_money(Money(5000, "CAD")) == "50\u00a0$"
+        assert show_zero("CAD") == "0,00"
