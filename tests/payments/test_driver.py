@@ -146,7 +146,7 @@ def test_connections_that_the_server_closed_while_they_rested_are_made_anew(
     database: Database,
 ) -> None:
     others = sa.text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     with database.read() as _one, database.read() as session, database.read() as another:
