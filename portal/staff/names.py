@@ -62,12 +62,6 @@ def _all_regions(catalogue: Catalogue) -> Catalogue:
     return replace(catalogue, regions={**catalogue.regions, **catalogue.former})
 
 
-def timezone_of(region: str) -> str:
-    """The zone a region's times are shown in."""
-    found = current_catalogue().known(region)
-    return found.timezone if found else "UTC"
-
-
 def all_currencies() -> list[str]:
     """Every currency that some region takes."""
     regions = _all_regions(current_catalogue()).regions.values()
