@@ -11,6 +11,7 @@ from portal.clock import Clock
 from portal.commands.installation import make_services
 from portal.giving.blueprint import set_up_giving
 from portal.giving.form.cache import PageCache
+from portal.giving.preview import preview_form
 from portal.health import blueprint as health
 from portal.paths import PACKAGE, TEMPLATES
 from portal.proxies import REPORTED, watch_for_proxies
@@ -49,6 +50,7 @@ def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
     app.extensions |= {
         "portal": make_services(settings, clock, pool_size=settings.threads + 2),
         "giving_pages": PageCache(),
+        "preview": preview_form,
         REPORTED: False,
     }
 

@@ -87,7 +87,9 @@ class Issuer:
     country: str
     email: str
     phone: str = ""
-    website: str = ""
+    website: Annotated[
+        str, holding(re.compile(r"(https?://\S+)?").fullmatch, "is an address with https://")
+    ] = ""
     timezone: Timezone
     place: str
     signatory_name: str
@@ -240,13 +242,14 @@ class Fund:
     """What a gift is for: tithe, offering, or a partnership arm.
 
     `modes` are the keys of the only modes it can be given by, in the order to show them; none
-    for all of the region's.
+    for all of the region's. One that is not `offered` is closed: nothing new is given to it.
     """
 
     key: str
     names: Texts
     descriptions: Texts
     modes: tuple[str, ...] = ()
+    offered: Flag = True
 
     def narrow(self, modes: tuple["Mode", ...], *, in_order: bool) -> tuple["Mode", ...]:
         """Those of the modes that this fund can be given by, in their order or in its own."""
@@ -293,6 +296,11 @@ class Region:
 
     def fund(self, key: str) -> Fund | None:
         return next((fund for fund in self.funds if fund.key == key), None)
+
+    @property
+    def open_funds(self) -> tuple[Fund, ...]:
+        """The funds a new gift may go to, in order; the others keep what they have."""
+        return tuple(fund for fund in self.funds if fund.offered)
 
     @property
     def offered(self) -> tuple[Mode, ...]:

@@ -94,6 +94,6 @@ def import_region(act: Act, file: RegionFile, *, replace: bool = False) -> Taken
     elif not replace and file.exported_from != version_of(record.document):
         raise Conflict(slug)
     record.position = parse_region(file.document, slug).position
-    save_region(act, record, file.document)
+    save_region(act, record, file.document, what="region_import")
     act.note("region_import", f"region:{slug}", {})
     return Taken.NEW if is_new else Taken.CHANGED

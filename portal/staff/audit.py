@@ -62,6 +62,10 @@ def _name_region(which: str, known: Known) -> Named:
     return known.names.regions[which], url_for("staff.region", slug=which)
 
 
+def _name_issuer(which: str, known: Known) -> Named:
+    return known.called.get(f"issuer:{which}", which), url_for("staff.issuer", key=which)
+
+
 def _name_file(which: str, known: Known) -> Named:
     name = known.called.get(f"file:{which}")
     if name is None:
@@ -83,6 +87,7 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "gift": _name_gift,
     "staff": _name_staff,
     "region": _name_region,
+    "issuer": _name_issuer,
     "file": _name_file,
     "line": _name_line,
     "event": _name_event,
