@@ -6,7 +6,7 @@ ARGS ?=
 JOBS ?= 4
 UV := $(shell command -v uv)
 
-.PHONY: run test check bench lock clean
+.PHONY: run test check bench wheel lock clean
 
 # From the folder itself: what runs the product needs no build.
 run: $(VENV)/.run
@@ -24,6 +24,10 @@ check: $(VENV)/.prove
 
 bench: $(VENV)/.prove
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# Into dist/; what it needs comes from its own list, at whatever newer versions there are.
+wheel: $(VENV)/.prove
+	$(BIN)/python -m hatchling build --target wheel
 
 COMPILE = $(BIN)/python -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \
   --no-emit-index-url --no-emit-find-links --no-emit-options

@@ -121,8 +121,8 @@ def mailbox(port: int, smtp_port: int, data: Path) -> None:
     Example:
       portal mailbox --port 8025 --smtp-port 1025
     """
-    from portal.mailbox.server import MailboxRefused
-    from portal.mailbox.server import main as run
+    from portal.mailbox import MailboxRefused
+    from portal.mailbox import main as run
 
     try:
         run(port, smtp_port, data)
@@ -147,6 +147,24 @@ def db_upgrade() -> None:
 
     prepare(load_settings())
     click.echo("The database is up to date.")
+
+
+@db.command("move")
+@click.argument("url")
+def db_move(url: str) -> None:
+    """Move everything from SQLite into the empty PostgreSQL database URL; the site may be open.
+
+    Donors can read and give while it copies; for the last part, which is short, they are asked to
+    wait. Afterwards the old database takes nothing more: set PORTAL_DATABASE_URL to the new one
+    and start web and worker again. If the move breaks off, run it again.
+
+    \b
+    Example:
+      portal db move postgresql://portal:secret@localhost/portal
+    """
+    from portal.commands.moving import move
+
+    move(url)
 
 
 @main.command()
@@ -215,7 +233,7 @@ def reconcile(*, check: bool, recount: bool) -> None:
         return
     from portal.commands.installation import make_services
     from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
-    from portal.payments.unanswered import settle_unanswered
+    from portal.payments.refunds import settle_unanswered
 
     services = make_services(load_settings(), is_background=True)
     providers = list(services.providers)

@@ -129,6 +129,10 @@ def add_on(session: Session, model: type[Base], counter: str, *rows: Document) -
     session.execute(_add_on(session.get_bind().dialect.name, model, counter), list(rows))
 
 
+# What the triggers say that close a database for good, once it was moved elsewhere.
+MOVED = "this database was moved"
+
+
 class DatabaseUnavailable(Exception):
     """The database can't take a write now: locked, full or away. Nothing was half-written."""
 
@@ -174,6 +178,10 @@ class Database:
                 yield session
         except sa.exc.OperationalError as error:
             raise DatabaseUnavailable("the database can't take a write now") from error
+        except sa.exc.IntegrityError as error:
+            if MOVED not in str(error.orig):
+                raise
+            raise DatabaseUnavailable(MOVED) from error
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:

@@ -32,12 +32,12 @@ from portal.jobs.queue import Taken, forget_jobs
 from portal.logs import get_logger
 from portal.payments.letters import send_letter
 from portal.payments.providers import ProviderRefused, ProviderUnavailable
+from portal.payments.refunds import settle_unanswered
 from portal.payments.statements.match_run import match_open_lines
 from portal.payments.stripe.comparison import retry_event
 from portal.payments.stripe.fees import FeeWanted, fetch_fees
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers.watching import follow_transfers
-from portal.payments.unanswered import settle_unanswered
 from portal.receipts.sending import Wish, send_receipts
 from portal.services import Services
 

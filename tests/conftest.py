@@ -19,11 +19,10 @@ from flask import Flask
 from portal import schema
 from portal.clock import FixedClock
 from portal.codes.operations import load_sample_codes
+from portal.commands.processes import free_port
 from portal.database import Database
 from portal.i18n import set_locale
-from portal.mailbox.server import Inbox
-from portal.mailbox.store import MailStore
-from portal.ports import free_port
+from portal.mailbox import Inbox, MailStore
 from portal.regions.operations import load_region_files
 from portal.settings import Settings, load_settings
 from tests.pages import CheckedClient

@@ -22,9 +22,8 @@ from types import FrameType
 import sqlalchemy as sa
 
 from portal.commands.installation import add_staff, prepare
-from portal.commands.processes import load_all, start_command
+from portal.commands.processes import free_port, is_free, load_all, start_command
 from portal.database import Database
-from portal.ports import free_port, is_free
 from portal.settings import Settings, load_settings
 from portal.signin.accounts import StaffUser
 

@@ -4,10 +4,14 @@ A booking only adds rows of its own to `day_changes`, in its transaction, and wa
 one row a day, or a few, would be held until each commit, and two bookings that hold several
 could wait for one another for ever. A worker folds the changes into `day_sums` every minute, so
 what is read is a month of sums and a minute of changes, however many gifts there are.
+
+A payment counts on the day on which it came, by its issuer's calendar, and one that was taken
+back counts on none: whoever undoes a match in December makes November's sum smaller, since that
+money was never this gift's. So do refunds that failed. What the ledger holds says the same.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
@@ -17,10 +21,59 @@ from sqlalchemy.orm import Session, aliased
 from portal.clock import day_in
 from portal.database import add_on, table_of
 from portal.driver import add
-from portal.gifts.days import Day, DayKind, compare_days
-from portal.gifts.lifecycle import Fact
+from portal.gifts.lifecycle import Fact, FactKind
 from portal.gifts.models import DayChange, DaySum, Evidence, Gift, LedgerEntry
+from portal.i18n import Labelled
 from portal.money import Money
+
+
+class DayKind(Labelled):
+    """What a sum is of: money that came, went back, was kept as a fee, or was taken by a bank."""
+
+    RECEIVED = "received", "received"
+    REFUNDED = "refunded", "refunded"
+    FEE = "fee", "paid in fees"
+    LOST = "lost", "lost in disputes"
+
+
+# The fact that moves money of each kind, and the one that says it never was, by its name in the
+# ledger's keys.
+COUNTED = {
+    FactKind.PAID: (DayKind.RECEIVED, FactKind.WITHDRAWN),
+    FactKind.REFUNDED: (DayKind.REFUNDED, FactKind.REFUND_FAILED),
+    FactKind.FEE: (DayKind.FEE, None),
+    FactKind.DISPUTE_LOST: (DayKind.LOST, None),
+}
+
+
+class Day(NamedTuple):
+    """A kind's day in a currency; sorts as the table does."""
+
+    kind: DayKind
+    day: date
+    currency: str
+
+
+def count_days(facts: Collection[Fact], timezone: str) -> Counter[Day]:
+    """What a gift's facts come to a day, in minor units; `timezone` is its issuer's."""
+    said = {(fact.kind, fact.subject) for fact in facts}
+    days: Counter[Day] = Counter()
+    for fact in facts:
+        kind, undone_by = COUNTED.get(fact.kind, (None, None))
+        if kind is None or fact.at is None or fact.minor <= 0 or (undone_by, fact.subject) in said:
+            continue
+        days[Day(kind, day_in(timezone, fact.at), fact.currency)] += fact.minor
+    return days
+
+
+def compare_days(facts: Collection[Fact], new: Iterable[Fact], timezone: str) -> dict[Day, int]:
+    """What the `new` ones among a gift's facts changed, in minor units, a day each."""
+    added = {(fact.kind, fact.subject) for fact in new}
+    before = [fact for fact in facts if (fact.kind, fact.subject) not in added]
+    changed = count_days(facts, timezone)
+    changed.subtract(count_days(before, timezone))
+    return {day: minor for day, minor in changed.items() if minor}
+
 
 _SUMS, _CHANGES = table_of(DaySum), table_of(DayChange)
 _COLUMNS = ("kind", "day", "currency", "region")

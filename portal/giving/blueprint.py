@@ -7,8 +7,8 @@ from portal.giving import regions
 from portal.giving.form import views
 from portal.giving.gift import transfer_views
 from portal.giving.gift import views as gift_views
-from portal.giving.puzzle import ask_for_work
 from portal.giving.texts import coded_money, currency_name, large_money, short_money
+from portal.giving.visitors import ask_for_work
 from portal.i18n import current_locale, pick
 from portal.intake.admission import WorkNeeded
 from portal.regions.catalogue import Region

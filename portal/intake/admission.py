@@ -3,12 +3,17 @@
 Thieves try stolen cards from one network, or from thousands at once. A congregation gives from
 one network too, so nobody is stopped for being many: beyond the free ones each payment wants
 the answer to a puzzle.
+
+A donor whose provider is busy is told when to come back, and led on by then: the gift and its
+hand-off are kept, so that coming back asks the provider for the same page by the same key. The
+moment stands signed in the address, so that any process knows who has waited.
 """
 
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from itsdangerous import BadSignature, Signer
 from sqlalchemy.orm import Session
@@ -17,6 +22,7 @@ from portal import limits
 from portal.limits import Limit
 from portal.proof_of_work import spend_answer
 from portal.services import Act
+from portal.settings import Settings
 
 CROWD_SECONDS = 600
 NETWORK_SECONDS = 3600
@@ -116,3 +122,26 @@ def hear_browser(secret: str, text: str) -> tuple[str, ...]:
     except (BadSignature, ValueError):
         return ()
     return tuple(kept.split(SEPARATOR))
+
+
+# After that the turn has passed, and the donor waits again.
+TURN_HOLDS = timedelta(minutes=2)
+
+
+def _signer(settings: Settings, token: str) -> Signer:
+    return Signer(settings.secret_key.get_secret_value(), salt=f"turn-{token}")
+
+
+def turn_url(settings: Settings, token: str, due: datetime) -> str:
+    """Where a donor waits until their turn, and goes on from."""
+    turn = _signer(settings, token).sign(str(ceil(due.timestamp()))).decode()
+    return f"/gift/{token}/pay?turn={turn}"
+
+
+def read_turn(settings: Settings, token: str, text: str) -> datetime | None:
+    """When it is a donor's turn; None where we never told this."""
+    try:
+        due = int(_signer(settings, token).unsign(text))
+    except (BadSignature, ValueError):
+        return None
+    return datetime.fromtimestamp(due, UTC)

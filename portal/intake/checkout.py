@@ -19,8 +19,7 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
 from portal.gifts.queries import find_plan
 from portal.i18n import gettext, pick, use_locale
-from portal.intake.admission import Caller, TooManyTries, admit
-from portal.intake.turns import TURN_HOLDS, turn_url
+from portal.intake.admission import TURN_HOLDS, Caller, TooManyTries, admit, turn_url
 from portal.limits import Limit
 from portal.logs import get_logger
 from portal.payments.models import Checkout, CheckoutState, find_installation

@@ -43,9 +43,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from portal.sandbox import balance, deliveries, disputes, refunds, schedule
 from portal.sandbox.customers import CARDS
+from portal.sandbox.events import ensure_own_endpoint
 from portal.sandbox.fields import StripeError, parameter_invalid
 from portal.sandbox.store import Json
-from portal.sandbox.webhook_endpoints import ensure_own_endpoint
 from portal.sandbox.world import World
 
 

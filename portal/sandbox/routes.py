@@ -16,7 +16,6 @@ from portal.sandbox import (
     session_params,
     subscription_life,
     subscriptions,
-    webhook_endpoints,
 )
 from portal.sandbox.fields import Field, Flag, Many, Text
 from portal.sandbox.lists import LISTING, PAGING
@@ -108,23 +107,23 @@ ROUTES = (
     ),
     Route(
         "POST",
-        "webhook_endpoints",
-        webhook_endpoints.create_endpoint,
-        webhook_endpoints.CREATE_ENDPOINT,
+        "events",
+        events.create_endpoint,
+        events.CREATE_ENDPOINT,
         ("enabled_events", "url"),
     ),
     Route(
         "GET",
-        "webhook_endpoints",
-        webhook_endpoints.list_endpoints,
-        webhook_endpoints.LIST_ENDPOINTS,
+        "events",
+        events.list_endpoints,
+        events.LIST_ENDPOINTS,
     ),
-    Route("GET", "webhook_endpoints/<id>", webhook_endpoints.retrieve_endpoint),
+    Route("GET", "events/<id>", events.retrieve_endpoint),
     Route(
         "POST",
-        "webhook_endpoints/<id>",
-        webhook_endpoints.update_endpoint,
-        webhook_endpoints.UPDATE_ENDPOINT,
+        "events/<id>",
+        events.update_endpoint,
+        events.UPDATE_ENDPOINT,
     ),
-    Route("DELETE", "webhook_endpoints/<id>", webhook_endpoints.delete_endpoint, {}),
+    Route("DELETE", "events/<id>", events.delete_endpoint, {}),
 )

@@ -17,11 +17,11 @@ from portal.sandbox.api import make_api
 from portal.sandbox.billing_pages import make_billing_pages
 from portal.sandbox.control import make_control, make_control_page
 from portal.sandbox.deliveries import Senders
+from portal.sandbox.events import ensure_own_endpoint
 from portal.sandbox.fields import StripeError
 from portal.sandbox.pages import install_guard, make_pages
 from portal.sandbox.schedule import next_due, run_due
 from portal.sandbox.store import SandboxConfig, SandboxRefused
-from portal.sandbox.webhook_endpoints import ensure_own_endpoint
 from portal.sandbox.world import World
 
 _log = logging.getLogger(__name__)

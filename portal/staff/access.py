@@ -21,8 +21,7 @@ from flask_wtf.csrf import CSRFProtect
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick, set_locale
 from portal.payments.statements.formats.texts import FILE_LIMIT
-from portal.signin.accounts import Role, StaffUser, actor_of
-from portal.signin.sessions import find_signed_in
+from portal.signin.accounts import Role, StaffUser, actor_of, find_signed_in
 from portal.staff import labels
 from portal.staff.audit import name_actor
 from portal.web import services, utc_now

@@ -13,8 +13,7 @@ from portal.i18n import current_locale, gettext, ngettext
 from portal.money import AmountError, format_money, parse_amount
 from portal.payments.statements.models import LineState
 from portal.signin.accounts import Role
-from portal.staff.labels import ACTORS, ACTS, CONTACT_FIELDS, say
-from portal.staff.names import Names
+from portal.staff.labels import ACTORS, ACTS, CONTACT_FIELDS, Names, say
 
 # A name, and the address of its page, empty where there is none.
 Named = tuple[str, str]

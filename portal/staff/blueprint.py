@@ -2,12 +2,11 @@
 
 from flask import Flask
 
-from portal.signin.sessions import LIFETIME
+from portal.signin.accounts import LIFETIME
 from portal.staff import dashboard, sign_in  # noqa: F401 - as below
 from portal.staff.access import csrf, staff
 from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its pages
     contact_views,
-    monthly_views,
     receive_views,
     refund_views,
     views,

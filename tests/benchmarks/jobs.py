@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from portal.commands.processes import free_port
 from portal.database import Database
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.jobs.queue import JobStatus, QueuedJob, add_job
 from portal.payments.operations import accept
-from portal.ports import free_port
 from tests.benchmarks import table
 from tests.benchmarks.ground import ENGINES, Ground, make_environment, make_settings, opened
 from tests.benchmarks.noop_worker import NOOP

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from portal.ports import free_port
+from portal.commands.processes import free_port
 from tests.demo_process import DemoProcess, running_demo
 from tests.deploy.test_files import DEPLOY
 from tests.sandbox_process import wait_until

@@ -15,9 +15,13 @@ from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
-from portal.donors.details import DonorDetails
+from portal.donors.operations import DonorDetails
 from portal.gifts.day_sums import (
     MOST_FOLDED,
+    Day,
+    DayKind,
+    compare_days,
+    count_days,
     count_ledger,
     fold_changes,
     has_changes,
@@ -25,7 +29,6 @@ from portal.gifts.day_sums import (
     recount,
     sum_received,
 )
-from portal.gifts.days import Day, DayKind, compare_days, count_days
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import Fact, FactKind
 from portal.gifts.models import DayChange, DaySum, Gift

@@ -11,10 +11,10 @@ from flask import Flask
 
 from portal.app import furnish
 from portal.clock import FixedClock
+from portal.commands.processes import free_port
 from portal.database import Database
 from portal.gifts.models import Gift
 from portal.payments.models import Checkout
-from portal.ports import free_port
 from tests.giving.visits import begin, give, text_of
 from tests.pages import CheckedClient
 from tests.sandbox_process import KEY, SandboxProcess, running_sandbox

@@ -11,15 +11,14 @@ from aiosmtpd.controller import Controller
 from flask import Flask
 
 from portal.clock import FixedClock
+from portal.commands.processes import free_port
 from portal.database import Database
 from portal.donors.models import Consent
 from portal.gifts.models import Gift
 from portal.giving.form.fields import HONEYPOT
 from portal.intake.start import CARD_GIFTS_AN_HOUR
 from portal.limits import hit
-from portal.mailbox.server import Inbox
-from portal.mailbox.store import MailStore
-from portal.ports import free_port
+from portal.mailbox import Inbox, MailStore
 from portal.web import client_key
 from tests.conftest import NOW
 from tests.giving.visits import DONOR, give, read_ticket, tag_of, text_of

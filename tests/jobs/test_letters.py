@@ -14,7 +14,7 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent, Plan
 from portal.gifts.operations import book_claims, lock_gift
 from portal.mail.outbox import Email, LetterKind
-from portal.mailbox.store import MailStore, StoredMessage
+from portal.mailbox import MailStore, StoredMessage
 from portal.money import Money
 from portal.payments.letters import send_letter
 from portal.payments.operations import accept

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from portal.commands.processes import free_port
 from portal.database import Database, DatabaseUnavailable
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import GiftEvent
 from portal.jobs.kinds import SendReceipt
 from portal.jobs.promising import HEARTBEAT, Worker
 from portal.mail.outbox import Email
-from portal.mailbox.store import MailStore, StoredMessage
+from portal.mailbox import MailStore, StoredMessage
 from portal.payments.operations import accept
 from portal.payments.stripe.reading import stripe_claim
-from portal.ports import free_port
 from portal.receipts.models import Receipt
 from tests.conftest import SECRET, PostgresServer
 from tests.sandbox_process import wait_until

@@ -14,13 +14,12 @@ import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope
 
+from portal.commands.processes import free_port
 from portal.database import Database, DatabaseUnavailable
 from portal.mail.mime import Letter, wire_address
 from portal.mail.outbox import Email, LetterKind, Outgoing, deliver, has_failing, mark_sent
 from portal.mail.smtp import MailNotSent, can_reach
-from portal.mailbox.server import Inbox
-from portal.mailbox.store import MailStore
-from portal.ports import free_port
+from portal.mailbox import Inbox, MailStore
 from portal.settings import Settings, load_settings
 from tests.database_faults import set_connections
 

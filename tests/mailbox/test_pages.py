@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from portal.mailbox.server import create_mailbox
-from portal.mailbox.store import MailStore
+from portal.mailbox import MailStore, create_mailbox
 from tests.mailbox.test_store import NOW, make_message
 from tests.pages import CheckedClient, check_page
 

@@ -14,10 +14,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from portal.ports import free_port
+from portal.commands.processes import free_port
 from tests.mailbox.test_store import make_message
 
-RUN = "import sys; from pathlib import Path; from portal.mailbox.server import main; "
+RUN = "import sys; from pathlib import Path; from portal.mailbox import main; "
 RUN += "main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.mailbox.store import MailStore
+from portal.mailbox import MailStore
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

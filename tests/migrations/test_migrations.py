@@ -14,9 +14,8 @@ from portal import schema
 from portal.audit import add_entry
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Base, Database, DatabaseUnavailable, table_of
-from portal.donors.details import DonorDetails
 from portal.donors.models import Consent
-from portal.donors.operations import find_or_add_donor, record_news_consent
+from portal.donors.operations import DonorDetails, find_or_add_donor, record_news_consent
 from portal.form_keys import FormKey, take_key
 from portal.gifts.day_sums import has_changes, read_days
 from portal.gifts.lifecycle import FactKind

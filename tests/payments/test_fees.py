@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from portal.commands.processes import free_port
 from portal.database import Database
 from portal.gifts.models import LedgerEntry
 from portal.payments.stripe.fees import FeeWanted, fetch_fees
 from portal.payments.stripe.gateway import Gateway, StripeMissing, StripeUnavailable
-from portal.ports import free_port
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess, wait_until
 from tests.workplace import Workplace, make_services, make_settings, make_workplace

@@ -14,8 +14,13 @@ from portal.intake.start import resume_gift
 from portal.money import Money
 from portal.payments.models import Refund, RefundState
 from portal.payments.providers import PayOrder, ProviderUnavailable
-from portal.payments.refunds import RefundRefused, RefundUnanswered, Wish, request_refund
-from portal.payments.unanswered import settle_unanswered
+from portal.payments.refunds import (
+    RefundRefused,
+    RefundUnanswered,
+    Wish,
+    request_refund,
+    settle_unanswered,
+)
 from tests.migrations.test_migrations import copy_row
 from tests.payments.stories import Recorder, find
 from tests.sandbox_process import SandboxProcess

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import stripe
 
+from portal.commands.processes import free_port
 from portal.payments.stripe.pace import Pace, Share, TooMany
 from portal.payments.stripe.wire import Turn, Wire, taking
-from portal.ports import free_port
 
 SEEN: list[int] = []
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from portal.database import Database
-from portal.mailbox.store import MailStore
+from portal.mailbox import MailStore
 from portal.settings import Settings, load_settings
 from tests.conftest import SECRET
 

@@ -7,14 +7,14 @@ import pytest
 import sqlalchemy as sa
 from pypdf import PdfReader
 
+from portal.commands.processes import free_port
 from portal.database import Database
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent
 from portal.mail.outbox import Email
 from portal.mail.smtp import MailNotConfigured, MailNotSent
-from portal.mailbox.store import MailStore, StoredMessage
+from portal.mailbox import MailStore, StoredMessage
 from portal.money import Money
-from portal.ports import free_port
 from portal.receipts.models import Receipt
 from portal.receipts.operations import (
     render_receipt,

@@ -15,10 +15,10 @@ from portal.payments.statements.formats.columns import (
     mapping_from_dict,
     mapping_to_dict,
 )
-from portal.payments.statements.formats.dates import DateOrder
 from portal.payments.statements.formats.entries import StatementError
 from portal.payments.statements.formats.presets import PRESETS
 from portal.payments.statements.formats.reading import preview
+from portal.payments.statements.formats.values import DateOrder
 from tests.statements.samples import read_text, refusal, sample
 
 FRENCH = ColumnMapping(

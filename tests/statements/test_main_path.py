@@ -5,7 +5,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from portal.gifts.lifecycle import Status
-from portal.mailbox.store import MailStore
+from portal.mailbox import MailStore
 from portal.money import Money
 from portal.payments.statements.booking import Share
 from portal.payments.statements.models import LineState

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "portal"
 KERNEL = (
     "audit clock database driver form_keys forms i18n jobs limits logs mail"
-    " money multipart paths plain ports proof_of_work proxies services"
+    " money multipart paths plain proof_of_work proxies services"
     " settings spilled web"
 ).split()
 # Each of these may use the kernel, the rooms before its own step, and itself.
@@ -30,7 +30,7 @@ PAGES = STEPS[-1]
 TOP = "__init__ __main__ app cli commands health schema serving tables worker".split()
 # Nothing before the pages knows HTTP, whichever way it would come.
 WEB = {"flask", "wtforms", "flask_wtf", "werkzeug"}
-SANDBOX_MAY = {"money", "clock", "ports"}
+SANDBOX_MAY = {"money", "clock"}
 MAILBOX_MAY = {"paths"}
 
 

@@ -12,12 +12,13 @@ from portal.giving.form.cache import Page
 from portal.giving.form.fields import HONEYPOT, GiftForm
 from portal.giving.form.making import form_actions, make_offers, make_page, render_form
 from portal.giving.form.page import news_wording
-from portal.giving.puzzle import CHANGE, read_caller
 from portal.giving.regions import refuse_closed_region, refuse_region
 from portal.giving.visitors import (
+    CHANGE,
     catalogue,
     keep_private,
     page_cache,
+    read_caller,
     read_sender,
     remember_start,
 )

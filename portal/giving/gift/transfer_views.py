@@ -9,8 +9,7 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.giving.gift.page import find_gift, region_and_mode, render_page, show_gift
 from portal.giving.gift.transfer import tell_reminders
-from portal.giving.puzzle import read_caller
-from portal.giving.visitors import hold_to, keep_private
+from portal.giving.visitors import hold_to, keep_private, read_caller
 from portal.i18n import gettext
 from portal.intake.admission import TooManyTries
 from portal.intake.change_mode import ModeNotOffered, change_mode

@@ -23,13 +23,11 @@ from portal.giving.gift.page import (
     support_email,
 )
 from portal.giving.gift.words import Arrival, name_fund, name_mode, tell_plan
-from portal.giving.puzzle import read_caller
-from portal.giving.visitors import hold_to, keep_private
+from portal.giving.visitors import hold_to, keep_private, read_caller
 from portal.i18n import gettext
-from portal.intake.admission import TooManyTries
+from portal.intake.admission import TooManyTries, read_turn, turn_url
 from portal.intake.checkout import go_on, look_up_return, may_look_up, page_url, was_handed_off
 from portal.intake.start import ATTEMPTS_AN_HOUR, resume_gift
-from portal.intake.turns import read_turn, turn_url
 from portal.logs import get_logger
 from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
 from portal.receipts.composition import receipt_mark

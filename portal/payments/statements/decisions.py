@@ -18,10 +18,7 @@ from portal.gifts.queries import select_payments
 from portal.i18n import current_locale, gettext
 from portal.money import format_money
 from portal.payments.matching.candidates import payer_keys
-from portal.payments.operations import (
-    accept_for,
-    accept_unattributed,
-)
+from portal.payments.operations import accept_for, accept_unattributed
 from portal.payments.statements.booking import (
     Making,
     MatchRefused,

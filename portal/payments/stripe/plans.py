@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
 from portal.database import insert_new
-from portal.donors.details import DonorDetails
+from portal.donors.operations import DonorDetails
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift, Plan, PlanStatus, Subscription, SubscriptionState
 from portal.gifts.operations import add_gift, lock_gift, record_event

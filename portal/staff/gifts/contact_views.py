@@ -19,12 +19,7 @@ from portal.i18n import current_locale, gettext, ngettext, pick
 from portal.jobs.kinds import SendLetter, SendReceipt
 from portal.mail.outbox import LetterKind
 from portal.mail.smtp import can_reach
-from portal.payments.correcting import (
-    Corrected,
-    NothingCorrected,
-    ReceiptUndecided,
-    correct_donor,
-)
+from portal.payments.correcting import Corrected, NothingCorrected, ReceiptUndecided, correct_donor
 from portal.plain import shows_letter
 from portal.receipts.fonts import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.receipts.models import Receipt
@@ -36,7 +31,7 @@ from portal.staff.access import current_actor, staff
 from portal.staff.forms import LONGEST_REASON, make_once, read_once
 from portal.staff.gifts.views import find_gift
 from portal.staff.labels import CONTACT_FIELDS as LABELS
-from portal.staff.names import current_catalogue
+from portal.staff.labels import current_catalogue
 from portal.web import services
 
 KEEP, REPLACE = "keep", "replace"

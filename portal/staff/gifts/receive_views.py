@@ -20,7 +20,7 @@ from portal.receipts.composition import issue_day
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import LONGEST_REASON, make_once, read_reason
 from portal.staff.gifts.views import find_gift
-from portal.staff.names import current_catalogue
+from portal.staff.labels import current_catalogue
 from portal.web import services, utc_now
 
 

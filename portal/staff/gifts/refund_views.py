@@ -21,7 +21,7 @@ from portal.staff.access import current_actor, staff
 from portal.staff.forms import RefundForm, make_once, read_once
 from portal.staff.gifts.actions import has_left
 from portal.staff.gifts.views import find_gift
-from portal.staff.names import current_catalogue
+from portal.staff.labels import current_catalogue
 from portal.web import services
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
-from portal.staff.names import Names
+from portal.staff.labels import Names
 from portal.staff.pieces import show_status, show_time
 
 

@@ -19,10 +19,10 @@ from portal.staff.labels import (
     ACTS,
     CONTACT_FIELDS,
     SOURCES,
+    Names,
     say,
     say_problem,
 )
-from portal.staff.names import Names
 from portal.staff.queries import GiftFile
 
 

@@ -1,12 +1,15 @@
-"""The gift list, one gift explained, its receipt, and the export."""
+"""The gift list, one gift explained, its receipt, the export, and ending a monthly gift."""
 
-from flask import Response, abort, redirect, render_template, request, url_for
+from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from portal.gifts.models import Gift
-from portal.gifts.queries import find_gift_by_reference
+from portal.gifts.models import Gift, Plan
+from portal.gifts.queries import find_gift_by_reference, find_plan
 from portal.gifts.references import clean_reference
+from portal.i18n import gettext
+from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
+from portal.payments.refunds import say_refused
 from portal.receipts.composition import receipt_mark
 from portal.receipts.operations import render_receipt
 from portal.receipts.register import find_receipt
@@ -17,11 +20,11 @@ from portal.records.listing.search import Search, read_receipt_label, read_searc
 from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
 from portal.staff.audit import Known
-from portal.staff.forms import make_once
-from portal.staff.gifts.actions import list_actions
+from portal.staff.forms import StopForm, make_once
+from portal.staff.gifts.actions import goes_on, list_actions
 from portal.staff.gifts.rows import show_rows
 from portal.staff.gifts.timeline import tell
-from portal.staff.names import all_currencies, current_catalogue, current_names
+from portal.staff.labels import all_currencies, current_catalogue, current_names
 from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
 from portal.web import send_csv, services, utc_now
 
@@ -137,3 +140,66 @@ def _asked() -> tuple[GiftFilters, Search | None]:
     }
     filters = read_filters(request.args, timezones)
     return filters, read_search(filters.text, all_currencies(), services().providers.names)
+
+
+@staff.get("/gifts/<reference>/stop-monthly")
+def stop_monthly(reference: str) -> ResponseReturnValue:
+    gift, plan = _load(reference)
+    return _show(gift, plan, StopForm())
+
+
+@staff.post("/gifts/<reference>/stop-monthly")
+def send_stop_monthly(reference: str) -> ResponseReturnValue:
+    gift, plan = _load(reference)
+    form = StopForm(request.form)
+    if form.validate() and _stop(gift, plan, form):
+        return redirect(url_for("staff.gift", reference=gift.reference), 303)
+    return _show(gift, plan, form), 422
+
+
+def _show(gift: Gift, plan: Plan | None, form: StopForm) -> str:
+    return render_template(
+        "staff/stop_monthly.html", gift=gift, plan=plan, form=form, goes_on=goes_on(plan)
+    )
+
+
+def _load(reference: str) -> tuple[Gift, Plan | None]:
+    with services().database.read() as session:
+        gift = find_gift(session, reference)
+        return gift, find_plan(session, gift)
+
+
+def _stop(gift: Gift, plan: Plan | None, form: StopForm) -> bool:
+    """Whether it has ended; else the form says why not. The wish is on record before."""
+    reason, name = form.reason.data, plan.provider if plan else None
+    with services().write(current_actor()) as act:
+        act.note("plan_stop", f"gift:{gift.id}", {"reason": reason})
+    provider = services().providers.find(name)
+    title = provider.title if provider else gettext("The provider")
+    try:
+        monthly = services().providers.get_monthly(name)
+        monthly.stop(services(), gift.id, actor=current_actor(), reason=reason)
+    except ProviderRefused as error:
+        form.refuse("reason", say_refused(title, error))
+        return False
+    except ProviderBusy:
+        form.refuse(
+            "reason",
+            gettext(
+                "%(provider)s takes no more requests at this moment. The gift continues; try "
+                "again in a minute.",
+                provider=title,
+            ),
+        )
+        return False
+    except ProviderUnavailable:
+        form.refuse(
+            "reason",
+            gettext(
+                "%(provider)s can’t be reached. The gift continues; try again in a minute.",
+                provider=title,
+            ),
+        )
+        return False
+    flash(gettext("The monthly gift has ended. The donor gets an e-mail."))
+    return True

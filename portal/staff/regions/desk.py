@@ -34,6 +34,9 @@ KINDS: dict[Any, type[Part]] = {
     tuple[str, ...]: ListPart,
 }
 
+# Of a region's table, and not of its record.
+BESIDE = {"transfers"}
+
 
 @dataclass(frozen=True)
 class Group:
@@ -55,7 +58,12 @@ class Desk:
     """The groups of one table's form; `kept` are its fields that are changed elsewhere."""
 
     def __init__(self, record: Any, groups: Iterable[Group], kept: Iterable[str]) -> None:
-        self.groups = tuple(groups)
+        """Parts of fields that the table doesn't have are left out."""
+        names = {one.name for one in fields(record)} | BESIDE
+        self.groups = tuple(
+            Group(group.title, tuple(part for part in group.parts if part.name in names))
+            for group in groups
+        )
         named = {part.name for group in self.groups for part in group.parts}
         further = tuple(_make_parts(record, named | {*kept}))
         if further:

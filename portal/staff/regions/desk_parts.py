@@ -12,6 +12,7 @@ from babel import Locale
 from portal.database import Document
 from portal.forms import ChoiceField, EmailField, LineField, TickField
 from portal.i18n import current_locale, gettext, language
+from portal.regions.documents import CurrencyTable
 from portal.regions.fields import LANGUAGES
 from portal.staff.regions.context import (
     LONGEST,
@@ -121,18 +122,21 @@ class IssuerPart(PickPart):
 class CurrencyRowsPart(Part):
     """A row a currency, and one to add; a row without a currency is gone."""
 
-    COLUMNS = ("currency", "presets", "monthly_presets", "minimum", "maximum")
-    LABELS = (
-        "Currency",
-        "Suggested amounts",
-        "Suggested monthly amounts",
-        "Smallest gift",
-        "Largest gift",
-    )
+    LABELS = {  # noqa: RUF012 - a constant
+        "currency": "Currency",
+        "presets": "Suggested amounts",
+        "marked": "The one that stands out",
+        "monthly_presets": "Suggested monthly amounts",
+        "monthly_marked": "The monthly one that stands out",
+        "minimum": "Smallest gift",
+        "maximum": "Largest gift",
+    }
+    COLUMNS = tuple(name for name in LABELS if name in CurrencyTable.model_fields)
+    PLAIN = ("marked", "monthly_marked", "minimum", "maximum")
 
     def texts(self) -> Iterator[str]:
         yield from super().texts()
-        yield from self.LABELS
+        yield from self.LABELS.values()
 
     def _rows(self, context: Context) -> list[Document]:
         return [*context.document.get(self.name, ()), *({},) * SPARE_CURRENCIES]
@@ -149,8 +153,8 @@ class CurrencyRowsPart(Part):
     def rows(self, context: Context) -> Rows:
         for row, _ in enumerate(self._rows(context)):
             controls = (
-                Control(f"currency_{row}_{name}", gettext(label))
-                for name, label in zip(self.COLUMNS, self.LABELS, strict=True)
+                Control(f"currency_{row}_{name}", gettext(self.LABELS[name]))
+                for name in self.COLUMNS
             )
             first, *rest = controls
             yield (replace(first, hint=gettext(self.hint) if self.hint else ""), *rest)
@@ -165,8 +169,9 @@ class CurrencyRowsPart(Part):
                 name: _read_amounts(form, f"currency_{row}_{name}")
                 for name in ("presets", "monthly_presets")
             }
-            limits = {name: typed[name].replace(",", ".") for name in ("minimum", "maximum")}
-            found.append({**option, **said, **limits, "currency": typed["currency"].upper()})
+            plain = {name: typed[name].replace(",", ".") for name in self.PLAIN if name in typed}
+            whole = {**option, **said, **plain, "currency": typed["currency"].upper()}
+            found.append({name: text for name, text in whole.items() if text or name in option})
         return found
 
     def field_at(self, below: str) -> str:

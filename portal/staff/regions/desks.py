@@ -205,6 +205,7 @@ FUND = Desk(
             "On the form",
             (
                 TextsPart("names", "Name", ask=FILL),
+                TextsPart("heading", "Heading over the form", hint="Such as “Give your tithe”"),
                 TextsPart("descriptions", "One sentence", ask=FILL),
             ),
         ),

@@ -56,6 +56,7 @@ PARTS: dict[str, Part] = {
     "cost": TextsPart("cost"),
     "delay": TextsPart("delay"),
     "limits": TextsPart("limits"),
+    "pace": TextsPart("pace"),
     "currencies": CurrenciesPart("currencies"),
     "fee": FeePart("fee"),
     "stripe_allowed": ListPart("stripe_allowed"),

@@ -26,7 +26,7 @@ from portal.regions.queries import RegionRecord
 from portal.regions.starting import list_spare_funds, list_spare_modes
 from portal.services import Act
 from portal.staff.access import current_actor, staff
-from portal.staff.names import current_catalogue
+from portal.staff.labels import current_catalogue
 from portal.staff.regions.context import (
     Context,
     list_languages,

@@ -10,7 +10,6 @@ from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.statements.formats.columns import Column, ColumnMapping, Sign
 from portal.payments.statements.formats.csv_rows import Row
-from portal.payments.statements.formats.dates import DateOrder
 from portal.payments.statements.formats.entries import (
     SetAside,
     StatementDocument,
@@ -19,6 +18,7 @@ from portal.payments.statements.formats.entries import (
 )
 from portal.payments.statements.formats.presets import PRESETS
 from portal.payments.statements.formats.reading import preview, read_statement
+from portal.payments.statements.formats.values import DateOrder
 
 OWN_COLUMNS = "columns"
 BANKS = {

@@ -45,7 +45,7 @@ from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
 from portal.staff.forms import read_reason
 from portal.staff.gifts.views import find_gift
-from portal.staff.names import current_names
+from portal.staff.labels import current_names
 from portal.staff.queries import name_actors
 from portal.web import send_csv, services
 

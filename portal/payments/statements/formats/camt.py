@@ -15,8 +15,6 @@ from datetime import date
 
 from portal.i18n import gettext
 from portal.money import Money
-from portal.payments.statements.formats.amounts import read_currency, read_plain
-from portal.payments.statements.formats.dates import DateOrder, read_date, unreadable_date
 from portal.payments.statements.formats.entries import (
     AccountTotals,
     SetAside,
@@ -30,6 +28,13 @@ from portal.payments.statements.formats.texts import (
     email_in,
     interac_reference_in,
     joined,
+)
+from portal.payments.statements.formats.values import (
+    DateOrder,
+    read_currency,
+    read_date,
+    read_plain,
+    unreadable_date,
 )
 from portal.payments.statements.formats.xml_reading import Element, ElementReader
 from portal.spilled import Spilled

@@ -6,8 +6,8 @@ from enum import Enum
 from functools import cached_property
 
 from portal.i18n import gettext
-from portal.payments.statements.formats.dates import DateOrder
 from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.formats.values import DateOrder
 
 # Counted from 0, or the name in the header row.
 Column = int | str

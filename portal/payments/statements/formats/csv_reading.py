@@ -8,16 +8,8 @@ from datetime import date
 from itertools import islice
 
 from portal.i18n import gettext
-from portal.payments.statements.formats.amounts import read_currency
 from portal.payments.statements.formats.columns import ColumnMapping, Columns, bind
 from portal.payments.statements.formats.csv_rows import Row, find_delimiter, read_rows, row_money
-from portal.payments.statements.formats.dates import (
-    DateOrder,
-    find_order,
-    is_date,
-    read_date,
-    unreadable_date,
-)
 from portal.payments.statements.formats.entries import (
     SetAside,
     StatementDocument,
@@ -29,6 +21,14 @@ from portal.payments.statements.formats.texts import (
     email_in,
     interac_reference_in,
     joined,
+)
+from portal.payments.statements.formats.values import (
+    DateOrder,
+    find_order,
+    is_date,
+    read_currency,
+    read_date,
+    unreadable_date,
 )
 from portal.spilled import Spilled
 

@@ -10,9 +10,9 @@ from itertools import islice
 
 from portal.i18n import gettext
 from portal.money import Money
-from portal.payments.statements.formats.amounts import read_amount, read_currency
 from portal.payments.statements.formats.columns import Columns, Sign
 from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.formats.values import read_amount, read_currency
 
 # In order of preference where two would cut a file into equally many cells.
 DELIMITERS = (";", "\t", "|", ",")

@@ -18,8 +18,6 @@ from itertools import islice
 
 from portal.i18n import gettext
 from portal.money import Money
-from portal.payments.statements.formats.amounts import read_currency, read_plain
-from portal.payments.statements.formats.dates import DateOrder, read_date, unreadable_date
 from portal.payments.statements.formats.entries import (
     AccountTotals,
     StatementDocument,
@@ -32,6 +30,13 @@ from portal.payments.statements.formats.texts import (
     email_in,
     interac_reference_in,
     joined,
+)
+from portal.payments.statements.formats.values import (
+    DateOrder,
+    read_currency,
+    read_date,
+    read_plain,
+    unreadable_date,
 )
 from portal.spilled import Spilled
 

@@ -16,8 +16,6 @@ from datetime import date
 
 from portal.i18n import gettext
 from portal.money import Money
-from portal.payments.statements.formats.amounts import read_amount, read_currency
-from portal.payments.statements.formats.dates import DateOrder, read_date, unreadable_date
 from portal.payments.statements.formats.entries import (
     AccountTotals,
     StatementDocument,
@@ -31,6 +29,13 @@ from portal.payments.statements.formats.texts import (
     interac_reference_in,
     joined,
     unescaped,
+)
+from portal.payments.statements.formats.values import (
+    DateOrder,
+    read_amount,
+    read_currency,
+    read_date,
+    unreadable_date,
 )
 from portal.spilled import Spilled
 

@@ -14,8 +14,8 @@ from itertools import islice
 from portal.i18n import gettext
 from portal.payments.statements.formats.columns import ColumnMapping, plain
 from portal.payments.statements.formats.csv_rows import Row, find_delimiter, read_rows
-from portal.payments.statements.formats.dates import DateOrder, is_date
 from portal.payments.statements.formats.entries import StatementError
+from portal.payments.statements.formats.values import DateOrder, is_date
 
 CURRENCY = "CAD"
 # How many rows may stand before a header, and how many rows tell a layout without one.

@@ -1,1 +1,0 @@
-"""A mailbox on this machine, for demos and tests: takes every message, shows it, sends none."""
