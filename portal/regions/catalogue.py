@@ -12,7 +12,7 @@ from portal.money import Money
 from portal.regions.accounts import Account, Detail
 from portal.regions.addresses import AddressFormat, Province
 from portal.regions.fees import Fee, cover_fee
-from portal.regions.fields import Flag, OptionalTexts, Texts, Timezone, Whole, holding
+from portal.regions.fields import Flag, OptionalTexts, PictureName, Texts, Timezone, Whole, holding
 
 
 class Frequency(StrEnum):
@@ -75,7 +75,8 @@ class Issuer:
     """The body that receives the gifts of a region and signs for them.
 
     `registration_kind` names the rule its number is checked by, if there is one
-    (`portal.regions.operations`); `accent` is a CSS colour, `timezone` an IANA name.
+    (`portal.regions.operations`); `accent` is a CSS colour, `timezone` an IANA
+    name, `logo` and `signature` the names of pictures.
     """
 
     key: str
@@ -97,6 +98,8 @@ class Issuer:
     accent: Annotated[
         str, holding(re.compile("(#[0-9a-f]{6})?").fullmatch, "is a colour such as #1d4f91")
     ] = ""
+    logo: PictureName = ""
+    signature: PictureName = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +253,7 @@ class Fund:
     descriptions: Texts
     modes: tuple[str, ...] = ()
     offered: Flag = True
+    image: PictureName = ""
 
     def narrow(self, modes: tuple["Mode", ...], *, in_order: bool) -> tuple["Mode", ...]:
         """Those of the modes that this fund can be given by, in their order or in its own."""

@@ -21,6 +21,7 @@ from flask_wtf.csrf import CSRFProtect
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick, set_locale
 from portal.payments.statements.formats.texts import FILE_LIMIT
+from portal.regions.pictures import MOST_BYTES
 from portal.signin.accounts import Role, StaffUser, actor_of, find_signed_in
 from portal.staff import labels
 from portal.staff.audit import name_actor
@@ -106,6 +107,8 @@ NEEDED = {
 LARGEST = {
     "staff.send_statement": FILE_LIMIT + 100_000,
     "staff.preview_statement": FILE_LIMIT + 100_000,
+    "staff.send_issuer": 2 * MOST_BYTES + 500_000,
+    "staff.send_fund": MOST_BYTES + 500_000,
 }
 
 

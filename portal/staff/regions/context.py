@@ -14,6 +14,7 @@ from portal.forms import LineField
 from portal.i18n import current_locale, gettext, language
 from portal.plain import drop_hidden
 from portal.regions.fields import LANGUAGES
+from portal.regions.pictures import Made
 
 LONGEST = 300
 SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
@@ -73,6 +74,8 @@ class Context:
     currencies: tuple[str, ...] = ()
     languages: tuple[str, ...] = LANGUAGES
     choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # The pictures that came with the form, for whoever keeps them.
+    pictures: list[Made] = field(default_factory=list)
 
 
 # The form's fields by name, each with its first value.

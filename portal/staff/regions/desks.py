@@ -9,6 +9,7 @@ from portal.staff.regions.desk_parts import (
     EmailPart,
     IssuerPart,
     PickPart,
+    PicturePart,
     ProvincesPart,
     SameListPart,
     TicksPart,
@@ -90,6 +91,12 @@ ISSUER = Desk(
             (
                 Part("signatory_name", "Name of who signs", ask=FILL),
                 TextsPart("signatory_title", "Title of who signs", ask=FILL),
+                PicturePart(
+                    "signature",
+                    "Picture of the signature",
+                    box=(600, 200),
+                    hint="Stands on receipts from now on; best as PNG without a background.",
+                ),
             ),
         ),
         Group(
@@ -99,6 +106,9 @@ ISSUER = Desk(
                     "accent",
                     "Accent colour",
                     hint="Like #1d4f91. It is made darker or lighter where it could not be read.",
+                ),
+                PicturePart(
+                    "logo", "Logo", box=(480, 160), hint="PNG, JPEG or WebP; 10 MB at most."
                 ),
             ),
         ),
@@ -207,6 +217,9 @@ FUND = Desk(
                 TextsPart("names", "Name", ask=FILL),
                 TextsPart("heading", "Heading over the form", hint="Such as “Give your tithe”"),
                 TextsPart("descriptions", "One sentence", ask=FILL),
+                PicturePart(
+                    "image", "Picture", box=(1280, 640), hint="PNG, JPEG or WebP; 10 MB at most."
+                ),
             ),
         ),
         Group("Only by these modes of payment; none ticked: by all", (TicksPart("modes"),)),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,8 @@ from portal.staff.regions.saving import (
     NEW,
     all_issuers,
     ask_number,
+    everything_sent,
+    keep_pictures,
     make_key,
     settle,
     show_desk,
@@ -59,8 +61,9 @@ def issuer(key: str) -> ResponseReturnValue:
 def send_issuer(key: str) -> ResponseReturnValue:
     with services().write(current_actor()) as act:
         context = _open(act.session, key)
-        form = ISSUER.make_form(context, request.form)
+        form = ISSUER.make_form(context, everything_sent())
         document = ISSUER.read(form, context)
+        keep_pictures(act, context)
         answer = settle(ISSUER, form, lambda: _save(act, key, form, document))
     return answer or _show(key, context, form)
 

@@ -19,6 +19,8 @@ from portal.staff.regions.desks import ADDRESS_FIELDS, FUND, NEW_REGION, REGION
 from portal.staff.regions.saving import (
     NEW,
     all_issuers,
+    everything_sent,
+    keep_pictures,
     make_key,
     settle,
     show_desk,
@@ -142,8 +144,9 @@ def send_fund(slug: str, key: str) -> ResponseReturnValue:
     with services().write(current_actor()) as act:
         record = _hold(act, slug)
         context = _open_fund(record.document, key)
-        form = FUND.make_form(context, request.form)
+        form = FUND.make_form(context, everything_sent())
         read = FUND.read(form, context)
+        keep_pictures(act, context)
         keys = [one["key"] for one in record.document["funds"]]
         found = read if key in keys else {"key": _new_key(key, read, keys), **read}
         at = keys.index(key) if key in keys else len(keys)

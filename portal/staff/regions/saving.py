@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from anyascii import anyascii
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import CombinedMultiDict
 
 from portal.database import Document
 from portal.forms import PortalForm
@@ -14,11 +16,13 @@ from portal.i18n import gettext
 from portal.regions.drafts import add_draft
 from portal.regions.files import RegionError, parse_region
 from portal.regions.issuers import list_issuers
+from portal.regions.pictures import ACCEPTED, keep_picture
 from portal.services import Act
 from portal.staff.regions.context import (
     Context,
 )
 from portal.staff.regions.desk import Desk
+from portal.staff.regions.desk_parts import PicturePart
 from portal.web import services
 
 NEW = "new"
@@ -51,6 +55,17 @@ def try_out(act: Act, document: Document) -> ResponseReturnValue:
     return redirect(url_for("staff.preview", draft_id=add_draft(act, document)), 303)
 
 
+def everything_sent() -> CombinedMultiDict[str, Any]:
+    """Fields and files alike."""
+    return CombinedMultiDict([request.form, request.files])
+
+
+def keep_pictures(act: Act, context: Context) -> None:
+    """Keep what came with a form, also with one that is sent back: no mistake loses it."""
+    for made in context.pictures:
+        keep_picture(act, made)
+
+
 def settle(
     desk: Desk, form: PortalForm, save: Callable[[], ResponseReturnValue], below: str = ""
 ) -> ResponseReturnValue | None:
@@ -73,6 +88,8 @@ def show_desk(
         title=title,
         form=form,
         sections=desk.sections(context),
+        accepted=ACCEPTED,
+        has_pictures=any(isinstance(part, PicturePart) for part in desk.parts.values()),
         **{"back": url_for("staff.regions"), "can_preview": True, "history": "", **values},
     )
     return page, 422 if form.problems else 200
