@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.api.stripe import blueprint as webhooks
 from portal.clock import Clock
-from portal.commands.installation import make_services
+from portal.commands.installation import make_services, prove_outside
 from portal.giving.blueprint import set_up_giving
 from portal.giving.form.cache import PageCache
 from portal.giving.preview import preview_form
@@ -51,6 +51,7 @@ def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
         "portal": make_services(settings, clock, pool_size=settings.threads + 2),
         "giving_pages": PageCache(),
         "preview": preview_form,
+        "doctor": prove_outside,
         REPORTED: False,
     }
 

@@ -25,6 +25,7 @@ from portal.regions.queries import load_catalogue
 from portal.regions.workable import Lack, list_lacks, means_of, narrow
 from portal.schema import is_current
 from portal.settings import Settings
+from portal.staff.first_steps import IS_ADMIN
 
 LEAST_FREE_BYTES = 500_000_000
 ASK_SECONDS = 5
@@ -45,19 +46,20 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Every finding, the good ones too."""
     database = Database(settings.database_url)
-    findings = [*_examine_settings(settings), _examine_database(database)]
+    findings = [_examine_database(database)]
     if findings[-1].is_well:
         findings += [look(database) for look in (_examine_workers, _examine_jobs, _examine_events)]
         findings += _examine_regions(database, settings)
+        findings.append(_examine_staff(database))
     database.close()
-    outside = (
-        _examine_base_address,
-        _examine_stripe,
-        _examine_mail,
-        _examine_disk,
-        _examine_uploads,
-    )
-    return [*findings, *(look(settings) for look in outside)]
+    beside = (_examine_disk, _examine_uploads)
+    return [*ask_outside(settings), *findings, *(look(settings) for look in beside)]
+
+
+def ask_outside(settings: Settings) -> list[Finding]:
+    """What only others can tell: the address that donors see, Stripe, the mail server."""
+    outside = (_examine_base_address, _examine_stripe, _examine_mail)
+    return [*_examine_settings(settings), *(look(settings) for look in outside)]
 
 
 def _examine_settings(settings: Settings) -> Iterator[Finding]:
@@ -108,6 +110,13 @@ def _examine_workers(database: Database) -> Finding:
     return Finding(
         "worker", count > 0, f"{count} running" if count else "none runs: start portal worker"
     )
+
+
+def _examine_staff(database: Database) -> Finding:
+    with database.read() as session:
+        count = session.scalar(sa.select(sa.func.count()).where(*IS_ADMIN)) or 0
+    text = f"{count} can administer" if count else "nobody can: portal user add … --role admin"
+    return Finding("staff", count > 0, text)
 
 
 def _examine_jobs(database: Database) -> Finding:

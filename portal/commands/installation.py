@@ -41,6 +41,13 @@ def make_providers(settings: Settings, *, is_background: bool = False) -> Provid
     return Providers(Stripe(Gateway(settings, is_background=is_background)))
 
 
+def prove_outside(settings: Settings) -> list[tuple[str, bool, str]]:
+    """What the doctor finds of address, Stripe and mail: what it calls each, is it well, a text."""
+    from portal.commands.doctor import ask_outside
+
+    return [(one.what, one.is_well, one.text) for one in ask_outside(settings)]
+
+
 def make_services(
     settings: Settings,
     clock: Clock | None = None,

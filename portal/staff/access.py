@@ -35,6 +35,7 @@ LANGUAGES = ("en", "fr")
 OPEN = frozenset({"staff.sign_in", "staff.send_sign_in"})
 NEEDED = {
     "staff.dashboard": Role.VIEWER,
+    "staff.first_steps": Role.ADMIN,
     "staff.gifts": Role.VIEWER,
     "staff.gift": Role.VIEWER,
     "staff.receipt_pdf": Role.VIEWER,

@@ -18,6 +18,7 @@ from portal.payments.statements.models import LineState
 from portal.signin.accounts import Role
 from portal.staff import forms, labels
 from portal.staff.audit import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, SUBJECTS, UNSAID
+from portal.staff.first_steps import ADVICE, FirstStep
 from portal.staff.gifts.contact_views import ContactForm
 from portal.staff.gifts.receive_views import ReceiveForm
 from portal.staff.regions import desk
@@ -47,11 +48,13 @@ TABLES = (
     ADDRESS_FIELDS,
     FIELD_WORDS,
     desk.SENTENCES,
+    ADVICE,
 )
 
 ENUMS: tuple[type[Labelled], ...] = (
     EventKind,
     EventState,
+    FirstStep,
     JobName,
     LetterKind,
     LineState,
