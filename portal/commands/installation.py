@@ -19,12 +19,12 @@ from portal.signin.accounts import Role, add_user
 
 
 def prepare(settings: Settings) -> None:
-    """Tables and regions; in a demo the sample codes too. Safe to run again."""
+    """Tables, and regions of one's own; in a demo the samples, too. Safe to run again."""
     database = Database(settings.database_url)
     upgrade(database)
     now = SystemClock().now()
     with database.write() as session:
-        if settings.environment == "demo" or not settings.regions:
+        if settings.environment == "demo":
             load_region_files(session, now)
         if settings.regions:
             load_region_files(session, now, Path(settings.regions))

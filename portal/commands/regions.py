@@ -33,6 +33,8 @@ def show() -> None:
     from portal.commands.installation import make_services
 
     catalogue = make_services(load_settings()).catalogue
+    if not catalogue.regions:
+        click.echo("No region yet: make one at /staff/regions, or export one and import it.")
     for region in (*catalogue.regions.values(), *catalogue.former.values()):
         marks = {"taken out": region.slug in catalogue.former, "sample": region.sample}
         words = ", ".join(mark for mark, is_so in marks.items() if is_so) or "own"

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Document
-from portal.regions.files import EXPORTED_FROM, RegionFile, parse_region
+from portal.regions.files import EXPORTED_FROM, RegionFile, parse_region, read_region_documents
 from portal.regions.operations import lock_catalogue, save_region
 from portal.regions.queries import RegionRecord
 from portal.services import Act
@@ -43,28 +43,38 @@ def export_regions(
 ) -> list[Path]:
     """Write regions, or all, into a folder, a file each; the paths in the order of the catalogue.
 
+    Where a region is not in the catalogue, our own file of that country is written, to begin from.
     `as_own` leaves out that they are samples. Raises `LookupError` with a slug that is none, and
     `FileExistsError` with a file that is there: what an operator wrote is never overwritten.
     """
     wanted = set(slugs)
-    records = session.scalars(sa.select(RegionRecord).order_by(RegionRecord.position)).all()
-    unknown = wanted - {record.slug for record in records}
+    ours = {one["slug"]: ("", one) for one in read_region_documents().values()}
+    records = session.scalars(sa.select(RegionRecord)).all()
+    kept = {record.slug: (version_of(record.document), record.document) for record in records}
+    found = ours | kept
+    unknown = wanted - found.keys()
     if unknown:
         raise LookupError(min(unknown))
     folder.mkdir(parents=True, exist_ok=True)
     return [
-        _write(folder, record.document, as_own=as_own)
-        for record in records
-        if not wanted or record.slug in wanted
+        _write(folder, document, version, as_own=as_own)
+        for slug, (version, document) in sorted(found.items(), key=_place_of)
+        if not wanted or slug in wanted
     ]
 
 
-def _write(folder: Path, document: Document, *, as_own: bool) -> Path:
+def _place_of(found: tuple[str, tuple[str, Document]]) -> tuple[int, str]:
+    slug, (_version, document) = found
+    return document.get("position", 1000), slug
+
+
+def _write(folder: Path, document: Document, version: str, *, as_own: bool) -> Path:
     import tomli_w  # noqa: PLC0415 - a command alone writes files
 
     said = {key: value for key, value in document.items() if not (as_own and key == "sample")}
     path = folder / f"{document['slug']}.toml"
-    text = tomli_w.dumps({EXPORTED_FROM: version_of(document), **_without_none(said)})
+    begin = {EXPORTED_FROM: version} if version else {}
+    text = tomli_w.dumps({**begin, **_without_none(said)})
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
     return path

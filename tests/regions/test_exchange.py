@@ -50,7 +50,7 @@ def test_a_sample_becomes_the_operators_own(database: Database, tmp_path: Path) 
     checked = run("check", folder)
     assert checked.exit_code == 0, checked.output
     assert "card is not offered here: nobody who takes them is set up" in checked.output
-    assert run("import", folder).output == "ca.toml: changed\n"
+    assert run("import", folder).output == "ca.toml: new\n"
     with database.read() as session:
         canada = load_catalogue(session).regions["ca"]
         (entry,) = session.scalars(sa.select(AuditEntry).where(AuditEntry.subject == "region:ca"))
@@ -73,6 +73,8 @@ def test_own_regions_stay_when_the_samples_are_brought_up_to_date(
 def test_everything_goes_out_and_comes_back_as_it_was(tmp_path: Path) -> None:
     names = run("export", tmp_path).output.split()
     assert len(names) == 16
+    first = run("import", tmp_path)
+    assert {line.partition(": ")[2] for line in first.output.splitlines()} == {"new"}
     again = run("import", tmp_path)
     assert again.exit_code == 0, again.output
     assert {line.partition(": ")[2] for line in again.output.splitlines()} == {"as it was"}
@@ -91,13 +93,16 @@ def test_what_was_changed_meanwhile_is_told_and_nothing_is_overwritten(
     assert refused.exit_code == 1
     assert "The region us was changed since us.toml was exported" in refused.output
     with database.read() as session:
-        assert load_catalogue(session).regions["ca"].issuer.legal_name == SAMPLE
+        assert "ca" not in load_catalogue(session).regions
     assert run("import", tmp_path, "--replace").exit_code == 0
     with database.read() as session:
         assert load_catalogue(session).regions["ca"].issuer.legal_name == OWN
 
 
 def test_a_file_without_a_version_is_new_or_refused(database: Database, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    run("export", first, "ca")
+    run("import", first)
     run("export", tmp_path, "ca", "--own")
     (version, *_), path = (tmp_path / "ca.toml").read_text().splitlines(), tmp_path / "ca.toml"
     edit(path, f"{version}\n", "")
