@@ -3,8 +3,6 @@
 So a file that was changed while staff changed the same region is told, and overwrites nothing.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
@@ -15,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import Document
 from portal.regions.files import EXPORTED_FROM, RegionFile, parse_region, read_region_documents
+from portal.regions.history import version_of
 from portal.regions.operations import lock_catalogue, save_region
 from portal.regions.queries import RegionRecord
 from portal.services import Act
@@ -30,12 +29,6 @@ class Taken(Enum):
 
 class Conflict(Exception):
     """The region was changed since the file was written from it."""
-
-
-def version_of(document: Document) -> str:
-    """Twelve hex digits that differ where anything of a region's document does."""
-    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def export_regions(

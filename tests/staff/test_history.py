@@ -193,3 +193,32 @@ def test_the_colour_of_a_draft_is_on_its_page(
     made = send(browser, "/staff/issuers/sample-ca", accent="#7a1fa2", preview="yes")
     assert "/theme/ca.css?v=7a1fa2" in browser.get(made.location).text
     assert "#7a1fa2" in client.get("/theme/ca.css?v=7a1fa2").text
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        (EDIT, "welcome_en"),
+        ("/staff/issuers/sample-ca", "place"),
+        ("/staff/regions/ca/funds/tithe", "names_en"),
+    ],
+)
+def test_two_who_change_the_same_are_told(
+    signed_in: SignedIn, catalogued: Database, page: str, name: str
+) -> None:
+    browser = signed_in("admin")
+    seen = fields_of(browser, page)
+    send(browser, page, **{name: "Theirs"})
+    answer = browser.client.post(page, data={**seen, name: "Mine"})
+    assert answer.status_code == 422
+    assert "Somebody changed this while you had it open" in answer.text
+    assert 'value="Mine"' in answer.text
+    told = fields_of(browser, page)["as_of"]
+    assert f'name="as_of" value="{told}"' in answer.text
+    assert browser.client.post(page, data={**seen, name: "Mine", "as_of": told}).status_code == 303
+
+
+def test_an_issuers_words_are_its_own(signed_in: SignedIn, catalogued: Database) -> None:
+    browser = signed_in("admin")
+    send(browser, "/staff/issuers/sample-ca", place="Ottawa")
+    assert "Place of issue" in browser.get(HISTORY).text

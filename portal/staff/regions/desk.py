@@ -13,6 +13,7 @@ from portal.forms import PortalForm
 from portal.i18n import gettext
 from portal.regions.fields import Flag, OptionalTexts, Texts, Whole
 from portal.regions.files import Fault, RegionError
+from portal.regions.history import version_of
 from portal.staff.regions.context import (
     Context,
     Control,
@@ -99,6 +100,10 @@ class Desk:
         return {
             name: said for name, said in {**context.document, **read}.items() if said is not None
         }
+
+    def version(self, context: Context) -> str:
+        """What differs where anything that this page shows was changed."""
+        return version_of({name: context.document.get(name) for name in self.parts})
 
     def sections(self, context: Context) -> list[Section]:
         return [

@@ -159,7 +159,8 @@ class CurrencyRowsPart(Part):
                 for name in self.COLUMNS
             )
             first, *rest = controls
-            yield (replace(first, hint=gettext(self.hint) if self.hint else ""), *rest)
+            hint = gettext(self.hint) if self.hint and not row else ""
+            yield (replace(first, hint=hint), *rest)
 
     def read(self, form: Sent, context: Context) -> object:
         found = []

@@ -1,7 +1,8 @@
 """What was changed in a region or an issuer, by whom, undone by a button; and drafts to look at."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from string import hexdigits
 
 from flask import Response, abort, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -30,7 +31,7 @@ from portal.staff.access import current_actor, staff
 from portal.staff.labels import ACTS, say
 from portal.staff.queries import name_actors
 from portal.staff.regions.context import name_language
-from portal.staff.regions.desks import DESKS
+from portal.staff.regions.desks import DESKS, ISSUER
 from portal.staff.regions.parts import (
     Part,
     TablePart,
@@ -40,6 +41,7 @@ from portal.web import services, utc_now
 
 MOST_SHOWN = 30
 LONGEST_SHOWN = 400
+HASH_LENGTH = 64
 
 
 def _list_words(parts: Iterable[Part]) -> Iterator[tuple[str, str]]:
@@ -49,6 +51,7 @@ def _list_words(parts: Iterable[Part]) -> Iterator[tuple[str, str]]:
             yield from _list_words(part.parts.values())
 
 
+ISSUER_WORDS = dict(_list_words(ISSUER.parts.values()))
 # The words for a document's fields, where a change is told.
 FIELD_WORDS = {
     **{name: label for desk in DESKS for name, label in _list_words(desk.parts.values()) if label},
@@ -132,14 +135,23 @@ def _tell(change: CatalogueChange) -> Told:
 
 
 @staff.app_template_filter("place_of_field")
-def place_of_field(path: Path) -> str:
-    """`modes, card, label, fr` for readers."""
-    return " › ".join(_say_step(step) for step in path)
+def place_of_field(path: Path, subject: str) -> str:
+    """`modes, card, label, fr` for readers; some words are an issuer's own."""
+    of_issuer = subject.startswith("issuer:") or path[0] == "issuer"
+    words = {**FIELD_WORDS, **ISSUER_WORDS} if of_issuer else FIELD_WORDS
+    return " › ".join(_say_step(step, words) for step in path)
 
 
-def _say_step(step: str) -> str:
-    if step in FIELD_WORDS:
-        return gettext(FIELD_WORDS[step])
+@staff.app_template_filter("short_picture")
+def short_picture(text: str) -> str:
+    """A picture's name, cut: nobody reads 64 signs."""
+    is_name = len(text) == HASH_LENGTH and set(text) <= set(hexdigits)
+    return gettext("Picture %(name)s", name=text[:8]) if is_name else text
+
+
+def _say_step(step: str, words: Mapping[str, str]) -> str:
+    if step in words:
+        return gettext(words[step])
     if len(step) == len("en") and step.islower():
         return name_language(step)
     return step

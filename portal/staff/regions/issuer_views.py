@@ -38,6 +38,7 @@ from portal.staff.regions.saving import (
     show_desk,
     try_out,
     wants_preview,
+    warn_of_others,
 )
 from portal.web import services
 
@@ -64,6 +65,7 @@ def send_issuer(key: str) -> ResponseReturnValue:
         form = ISSUER.make_form(context, everything_sent())
         document = ISSUER.read(form, context)
         keep_pictures(act, context)
+        warn_of_others(ISSUER, form, context)
         answer = settle(ISSUER, form, lambda: _save(act, key, form, document))
     return answer or _show(key, context, form)
 

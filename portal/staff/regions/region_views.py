@@ -26,6 +26,7 @@ from portal.staff.regions.saving import (
     show_desk,
     try_out,
     wants_preview,
+    warn_of_others,
 )
 from portal.web import services
 
@@ -88,6 +89,7 @@ def send_region(slug: str) -> ResponseReturnValue:
         context = furnish(record.document, issuers)
         form = REGION.make_form(context, request.form)
         document = REGION.read(form, context)
+        warn_of_others(REGION, form, context)
         answer = settle(
             REGION,
             form,
@@ -147,6 +149,7 @@ def send_fund(slug: str, key: str) -> ResponseReturnValue:
         form = FUND.make_form(context, everything_sent())
         read = FUND.read(form, context)
         keep_pictures(act, context)
+        warn_of_others(FUND, form, context)
         keys = [one["key"] for one in record.document["funds"]]
         found = read if key in keys else {"key": _new_key(key, read, keys), **read}
         at = keys.index(key) if key in keys else len(keys)

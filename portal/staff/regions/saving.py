@@ -66,6 +66,17 @@ def keep_pictures(act: Act, context: Context) -> None:
         keep_picture(act, made)
 
 
+def warn_of_others(desk: Desk, form: PortalForm, context: Context) -> None:
+    """Say where somebody changed the same meanwhile; the page that says it takes it as told."""
+    if request.form.get("as_of", "") not in {"", desk.version(context)}:
+        form.form_errors.append(
+            gettext(
+                "Somebody changed this while you had it open. What you typed stands here: "
+                "keep it to put it in the place of theirs, or open the page again"
+            )
+        )
+
+
 def settle(
     desk: Desk, form: PortalForm, save: Callable[[], ResponseReturnValue], below: str = ""
 ) -> ResponseReturnValue | None:
@@ -89,6 +100,7 @@ def show_desk(
         form=form,
         sections=desk.sections(context),
         accepted=ACCEPTED,
+        as_of=desk.version(context),
         has_pictures=any(isinstance(part, PicturePart) for part in desk.parts.values()),
         **{"back": url_for("staff.regions"), "can_preview": True, "history": "", **values},
     )
