@@ -90,6 +90,7 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "file": _name_file,
     "line": _name_line,
     "event": _name_event,
+    "installation": lambda _which, _known: (gettext("The installation"), ""),
     "gifts": lambda _which, _known: (gettext("Gifts"), url_for("staff.gifts")),
     "lines": lambda _which, _known: (gettext("Bank lines"), url_for("staff.reconcile")),
     "jobs": lambda _which, _known: (gettext("Jobs"), url_for("staff.events")),

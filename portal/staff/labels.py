@@ -123,6 +123,7 @@ ACTS = {
     "mode_offer": "Offered a mode of payment",
     "mode_withdraw": "Took a mode of payment off the form",
     "mode_edit": "Changed a mode of payment",
+    "backup": "Made a backup",
     "region_add": "Added a region",
     "region_edit": "Changed a region",
     "fund_edit": "Changed a fund",
