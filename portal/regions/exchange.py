@@ -15,8 +15,12 @@ from portal.database import Document
 from portal.regions.files import EXPORTED_FROM, RegionFile, parse_region, read_region_documents
 from portal.regions.history import version_of
 from portal.regions.operations import lock_catalogue, save_region
+from portal.regions.pictures import find_picture, keep_picture, read_picture
 from portal.regions.queries import RegionRecord
 from portal.services import Act
+
+PICTURES = "pictures"
+SUFFIXES = {"image/png": "png", "image/jpeg": "jpg"}
 
 
 class Taken(Enum):
@@ -49,11 +53,41 @@ def export_regions(
     if unknown:
         raise LookupError(min(unknown))
     folder.mkdir(parents=True, exist_ok=True)
-    return [
-        _write(folder, document, version, as_own=as_own)
-        for slug, (version, document) in sorted(found.items(), key=_place_of)
-        if not wanted or slug in wanted
-    ]
+    chosen = [one for one in sorted(found.items(), key=_place_of) if not wanted or one[0] in wanted]
+    paths = [_write(folder, document, version, as_own=as_own) for _, (version, document) in chosen]
+    _write_pictures(session, folder / PICTURES, [document for _, (_, document) in chosen])
+    return paths
+
+
+def _list_pictures(document: Document) -> set[str]:
+    """The names of all pictures in a region's document."""
+    issuer, funds = document.get("issuer", {}), document.get("funds", [])
+    named = [issuer.get("logo"), issuer.get("signature"), *(one.get("image") for one in funds)]
+    return {name for name in named if name}
+
+
+def _write_pictures(session: Session, folder: Path, documents: list[Document]) -> None:
+    """The pictures that regions name, beside them, each once."""
+    for name in sorted(set().union(*map(_list_pictures, documents))):
+        picture = find_picture(session, name)
+        if picture is not None:
+            folder.mkdir(exist_ok=True)
+            (folder / f"{name}.{SUFFIXES[picture.media_type]}").write_bytes(picture.content)
+
+
+def import_pictures(act: Act, folder: Path, file: RegionFile) -> list[str]:
+    """Keep the pictures that a region's file names and that lie beside it; what is lacking.
+
+    Raises `NotAPicture` where what lies there is none, or not what its name says.
+    """
+    lacking = []
+    for name in sorted(_list_pictures(file.document)):
+        paths = list((folder / PICTURES).glob(f"{name}.*"))
+        if paths:
+            keep_picture(act, read_picture(paths[0].read_bytes(), name))
+        elif find_picture(act.session, name) is None:
+            lacking.append(name)
+    return lacking
 
 
 def _place_of(found: tuple[str, tuple[str, Document]]) -> tuple[int, str]:

@@ -1,16 +1,19 @@
 """Regions as files: exported, edited, checked, imported; nobody's change is overwritten unseen."""
 
+import io
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from portal.audit import AuditEntry
 from portal.cli import main
 from portal.commands.installation import prepare
 from portal.database import Database
 from portal.regions.files import read_region_files
+from portal.regions.pictures import find_picture, make_picture
 from portal.regions.queries import RegionRecord, load_catalogue
 from portal.settings import load_settings
 from tests.conftest import SECRET
@@ -142,3 +145,27 @@ def test_nothing_written_is_lost(tmp_path: Path) -> None:
     assert read_region_files(tmp_path)["ca.toml"].document["issuer"]["legal_name"] == OWN
     assert run("export", tmp_path, "atlantis").output == "Error: There is no region atlantis.\n"
     assert "holds no region's file" in run("check", tmp_path / "none").output
+
+
+def test_pictures_go_along_with_their_region(database: Database, tmp_path: Path) -> None:
+    made = make_picture(draw(), box=(480, 160))
+    run("export", tmp_path, "ca", "--own")
+    edit(tmp_path / "ca.toml", "[issuer]\n", f'[issuer]\nlogo = "{made.name}"\n')
+    assert "is not shown" in run("import", tmp_path).output
+    (tmp_path / "pictures").mkdir()
+    path = tmp_path / "pictures" / f"{made.name}.png"
+    path.write_bytes(b"something else")
+    assert "not what its name says" in run("import", tmp_path, "--replace").output
+    path.write_bytes(made.content)
+    assert "is not shown" not in run("import", tmp_path, "--replace").output
+    with database.read() as session:
+        assert find_picture(session, made.name) is not None
+    again = tmp_path / "again"
+    run("export", again, "ca")
+    assert (again / "pictures" / path.name).read_bytes() == made.content
+
+
+def draw() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (900, 300), "#1d4f91").save(out, "PNG")
+    return out.getvalue()
