@@ -107,23 +107,23 @@ ROUTES = (
     ),
     Route(
         "POST",
-        "events",
+        "webhook_endpoints",
         events.create_endpoint,
         events.CREATE_ENDPOINT,
         ("enabled_events", "url"),
     ),
     Route(
         "GET",
-        "events",
+        "webhook_endpoints",
         events.list_endpoints,
         events.LIST_ENDPOINTS,
     ),
-    Route("GET", "events/<id>", events.retrieve_endpoint),
+    Route("GET", "webhook_endpoints/<id>", events.retrieve_endpoint),
     Route(
         "POST",
-        "events/<id>",
+        "webhook_endpoints/<id>",
         events.update_endpoint,
         events.UPDATE_ENDPOINT,
     ),
-    Route("DELETE", "events/<id>", events.delete_endpoint, {}),
+    Route("DELETE", "webhook_endpoints/<id>", events.delete_endpoint, {}),
 )

@@ -1,5 +1,6 @@
 """What would make an automatic match wrong: each suspicion, one test."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -250,3 +251,11 @@ def test_a_long_list_of_namesakes_is_cut_to_a_few_best_first() -> None:
     assert len(decision.candidates) == 5
     scores = [candidate.score for candidate in decision.candidates]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_a_line_that_names_a_complete_gift_too_is_not_certain() -> None:
+    """Its money may have been meant for the other one, given twice."""
+    complete = replace(gift(2), reference=OTHER, due_minor=0)
+    both = line(f"{REFERENCE} {OTHER}")
+    assert match(gift(), complete, entry=both).kind is Kind.SUGGESTED
+    assert match(gift(), entry=both).kind is Kind.AUTOMATIC

@@ -116,13 +116,34 @@ class Known:
     email: str
 
 
+def _waiting(gifts: Iterable[OpenGift], complete: set[str]) -> Iterator[OpenGift]:
+    """Gifts to which something is due; of the others the reference, as a line may name them."""
+    for gift in gifts:
+        if gift.due_minor > 0:
+            yield gift
+        else:
+            complete.add(gift.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """References of gifts that take nothing more: among the open ones, and of all others."""
+
+    complete: Container[str]
+    others: Container[str]
+
+    def __contains__(self, reference: object) -> bool:
+        return reference in self.complete or reference in self.others
+
+
 class GiftPool:
     """Open gifts by reference, e-mail address, name, and amount with part of a name."""
 
     def __init__(self, gifts: Iterable[OpenGift], settled: Container[str] = frozenset()) -> None:
-        waiting = (_know(gift) for gift in gifts if gift.due_minor > 0)
+        complete: set[str] = set()
+        waiting = map(_know, _waiting(gifts, complete))
         self._gifts = Keyed((one, _keys(one)) for one in waiting)
-        self.references = ReferenceIndex(self._gifts, settled)
+        self.references = ReferenceIndex(self._gifts, Settled(complete, settled))
 
     def of_reference(self, reference: str) -> Known:
         """The gift of a reference that is open."""
