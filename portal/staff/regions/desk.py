@@ -14,17 +14,8 @@ from portal.i18n import gettext
 from portal.regions.fields import Flag, OptionalTexts, Texts, Whole
 from portal.regions.files import Fault, RegionError
 from portal.regions.history import version_of
-from portal.staff.regions.context import (
-    Context,
-    Control,
-)
-from portal.staff.regions.parts import (
-    ListPart,
-    NumberPart,
-    Part,
-    TextsPart,
-    TickPart,
-)
+from portal.staff.regions.context import Context, Control
+from portal.staff.regions.parts import ListPart, NumberPart, Part, TextsPart, TickPart
 
 KINDS: dict[Any, type[Part]] = {
     str: Part,

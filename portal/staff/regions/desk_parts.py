@@ -8,14 +8,12 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from babel import Locale
-from wtforms import FileField, HiddenField
 
 from portal.database import Document
 from portal.forms import ChoiceField, EmailField, LineField, TickField
 from portal.i18n import current_locale, gettext, language
 from portal.regions.documents import CurrencyTable
 from portal.regions.fields import LANGUAGES
-from portal.regions.pictures import MOST_BYTES, NotAPicture, TooLarge, make_picture
 from portal.staff.regions.context import (
     LONGEST,
     Context,
@@ -26,12 +24,9 @@ from portal.staff.regions.context import (
     Sent,
     split_words,
 )
-from portal.staff.regions.parts import (
-    Part,
-)
+from portal.staff.regions.parts import ListPart, Part
 
 SPARE_CURRENCIES = 1
-# More currencies than one are rare; more than this are no form's.
 BETWEEN = re.compile(r"[\s;]+")
 
 
@@ -239,63 +234,15 @@ class TicksPart(Part):
         return [*kept, *(key for key in ticked if key not in kept)]
 
 
-class PicturePart(Part):
-    """A picture: a new one, the one that is there, or none any more.
-
-    The name of the one that is there goes along, so that no other mistake loses it.
-    """
-
-    def __init__(self, name: str, label: str, *, box: tuple[int, int], hint: str = "") -> None:
-        super().__init__(name, label, hint=hint)
-        self.box = box
-
-    def fields(self, context: Context) -> Fields:
-        kept = HiddenField(filters=(lambda name: name or "",))
-        return {
-            self.name: (FileField(), None),
-            f"{self.name}_kept": (kept, context.document.get(self.name, "")),
-            f"{self.name}_gone": (TickField(), False),
-        }
-
-    def rows(self, context: Context) -> Rows:
-        yield (self.control(self.name, look="picture"),)
-
-    def read(self, form: Sent, context: Context) -> object:
-        kept, upload = form[f"{self.name}_kept"], form[self.name].data
-        if form[f"{self.name}_gone"].data:
-            kept.data = ""
-        content = upload.read(MOST_BYTES + 1) if hasattr(upload, "read") else b""
-        if content:
-            kept.data = self._make(form, context, content) or kept.data
-        return self.say(kept.data, context)
-
-    def _make(self, form: Sent, context: Context, content: bytes) -> str:
-        try:
-            made = make_picture(content, box=self.box)
-        except TooLarge:
-            form.refuse(self.name, gettext("Choose a smaller picture, of 10 MB at most"))
-        except NotAPicture:
-            form.refuse(
-                self.name, gettext("Choose a picture (PNG, JPEG or WebP); this file is none")
-            )
-        else:
-            context.pictures.append(made)
-            return made.name
-        return ""
-
-
-class CodesPart(Part):
+class CodesPart(ListPart):
     """Codes with commas between, in capitals."""
-
-    def said(self, context: Context) -> Any:
-        return ", ".join(context.document.get(self.name) or ())
 
     def read(self, form: Sent, context: Context) -> object:
         return [word.upper() for word in split_words(form[self.name].data)]
 
 
-class SameListPart(CodesPart):
-    """Words with commas between, as typed."""
+class LocalesPart(ListPart):
+    """Languages with commas between, as they are or as the web writes them (`en-CA`)."""
 
     def read(self, form: Sent, context: Context) -> object:
         return [word.replace("-", "_") for word in split_words(form[self.name].data)]

@@ -8,10 +8,9 @@ from portal.staff.regions.desk_parts import (
     CurrencyRowsPart,
     EmailPart,
     IssuerPart,
+    LocalesPart,
     PickPart,
-    PicturePart,
     ProvincesPart,
-    SameListPart,
     TicksPart,
     ZonePart,
 )
@@ -21,10 +20,11 @@ from portal.staff.regions.parts import (
     NumberPart,
     Part,
     StepsPart,
-    TablePart,
     TextsPart,
     TickPart,
 )
+from portal.staff.regions.picture_part import PicturePart
+from portal.staff.regions.table_part import TablePart
 
 FILL, CHOOSE = "Fill this in", "Choose one"
 NUMBER_KINDS = {
@@ -177,7 +177,7 @@ REGION = Desk(
                     "Countries",
                     hint="By their two letters. Empty: the rest of the world.",
                 ),
-                SameListPart("locales", "Languages", hint="Such as en_CA, fr_CA; the first opens."),
+                LocalesPart("locales", "Languages", hint="Such as en_CA, fr_CA; the first opens."),
                 ZonePart("timezone", "Time zone", ask=CHOOSE),
                 NumberPart("position", "Place in the list of regions"),
             ),

@@ -22,10 +22,7 @@ from portal.regions.issuers import list_homes, parse_issuer, save_issuer
 from portal.regions.operations import is_number_doubtful
 from portal.services import Act
 from portal.staff.access import current_actor, staff
-from portal.staff.regions.context import (
-    Context,
-    list_languages,
-)
+from portal.staff.regions.context import Context, list_languages
 from portal.staff.regions.desks import ISSUER
 from portal.staff.regions.saving import (
     NEW,

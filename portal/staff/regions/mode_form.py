@@ -11,11 +11,7 @@ from portal.forms import PortalForm
 from portal.i18n import gettext
 from portal.regions.documents import InstructedMode, ModeTable, ProviderMode, StripeMode
 from portal.regions.files import Fault, RegionError
-from portal.staff.regions.context import (
-    LONGEST,
-    Context,
-    WordsField,
-)
+from portal.staff.regions.context import LONGEST, Context, WordsField
 from portal.staff.regions.mode_parts import (
     AccountPart,
     CurrenciesPart,
@@ -27,12 +23,7 @@ from portal.staff.regions.mode_parts import (
     ProofPart,
     SecurityPart,
 )
-from portal.staff.regions.parts import (
-    DaysPart,
-    ListPart,
-    Part,
-    TextsPart,
-)
+from portal.staff.regions.parts import DaysPart, ListPart, Part, TextsPart
 
 PROOFS = {"none": "Not requested", "welcome": "Welcome", "wanted": "Asked for"}
 

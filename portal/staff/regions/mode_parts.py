@@ -10,17 +10,8 @@ from portal.i18n import gettext
 from portal.money import exponent
 from portal.regions.accounts import SCHEMES
 from portal.regions.fields import LANGUAGES
-from portal.staff.regions.context import (
-    LONGEST,
-    Context,
-    Fields,
-    Sent,
-    WordsField,
-)
-from portal.staff.regions.parts import (
-    Part,
-    StepsPart,
-)
+from portal.staff.regions.context import LONGEST, Context, Fields, Sent, WordsField
+from portal.staff.regions.parts import Part, StepsPart
 
 SPARE_ROWS = 2
 PERCENT = re.compile(r"\d{1,2}(?:[.,]\d{1,2})?")

@@ -11,10 +11,7 @@ from portal.regions.queries import RegionRecord
 from portal.regions.starting import add_region, list_spare_funds, list_starts, start_region
 from portal.services import Act
 from portal.staff.access import current_actor, staff
-from portal.staff.regions.context import (
-    Context,
-    list_languages,
-)
+from portal.staff.regions.context import Context, list_languages
 from portal.staff.regions.desks import ADDRESS_FIELDS, FUND, NEW_REGION, REGION
 from portal.staff.regions.saving import (
     NEW,

@@ -18,11 +18,9 @@ from portal.regions.files import RegionError, parse_region
 from portal.regions.issuers import list_issuers
 from portal.regions.pictures import ACCEPTED, keep_picture
 from portal.services import Act
-from portal.staff.regions.context import (
-    Context,
-)
+from portal.staff.regions.context import Context
 from portal.staff.regions.desk import Desk
-from portal.staff.regions.desk_parts import PicturePart
+from portal.staff.regions.picture_part import PicturePart
 from portal.web import services
 
 NEW = "new"

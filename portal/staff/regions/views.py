@@ -27,11 +27,7 @@ from portal.regions.starting import list_spare_funds, list_spare_modes
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.labels import current_catalogue
-from portal.staff.regions.context import (
-    Context,
-    list_languages,
-    name_language,
-)
+from portal.staff.regions.context import Context, list_languages, name_language
 from portal.staff.regions.mode_form import PROOFS, ModeForm, lead_to_field, make_form, read_mode
 from portal.staff.regions.mode_parts import account_kind
 from portal.staff.regions.saving import shows_samples, try_out, wants_preview
