@@ -14,8 +14,9 @@ from portal.intake.admission import count_starts
 from portal.jobs.queue import list_failed
 from portal.payments.models import DONE, EventState, Outcome, StripeEvent
 from portal.payments.providers import Inbox, ProviderBusy, ProviderUnavailable, StillWaiting
-from portal.staff.access import current_actor, staff
-from portal.staff.first_steps import StepState, add_findings, list_steps
+from portal.signin.accounts import Role
+from portal.staff.access import current_actor, may, staff
+from portal.staff.first_steps import FirstStep, StepState, add_findings, list_steps
 from portal.staff.labels import SOURCES, say, say_problem
 from portal.staff.queries import (
     MANY,
@@ -54,6 +55,7 @@ def dashboard() -> ResponseReturnValue:
         steps = _list_steps(session)
     return render_template(
         "staff/dashboard.html",
+        pages=_find_pages(),
         steps=[] if all(state.is_done for state in steps) else steps,
         received=received,
         counts=counts,
@@ -67,6 +69,17 @@ def dashboard() -> ResponseReturnValue:
         is_closed=not services().catalogue.open,
         is_crowded=starts >= max(services().settings.free_starts, 1),
     )
+
+
+def _find_pages() -> dict[str, str]:
+    """Where a step is taken, for who may."""
+    if not may(Role.ADMIN):
+        return {}
+    return {
+        FirstStep.STAFF: url_for("staff.users"),
+        FirstStep.ISSUER: url_for("staff.issuers"),
+        FirstStep.REGION: url_for("staff.regions"),
+    }
 
 
 def _list_steps(session: Session) -> list[StepState]:
@@ -84,7 +97,7 @@ def first_steps() -> ResponseReturnValue:
     with services().database.read() as session:
         steps = list_steps(session, settings, services().catalogue, host=request.host)
     proven = add_findings(steps, current_app.extensions["doctor"](settings))
-    return render_template("staff/first_steps.html", steps=proven)
+    return render_template("staff/first_steps.html", steps=proven, pages=_find_pages())
 
 
 def days_of_month(now: datetime) -> tuple[date, date]:

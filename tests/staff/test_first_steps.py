@@ -63,7 +63,8 @@ def test_the_overview_lists_the_steps_until_they_are_done(
 
 def test_the_doctor_says_what_is_still_wrong(signed_in: SignedIn, catalogued: Database) -> None:
     page = signed_in("admin").get("/staff/first-steps").text
-    assert "does not answer" in page
+    assert "PORTAL_BASE_URL should begin with https://" in page
+    assert "The mail server did not take it" in page
     assert "PORTAL_STRIPE_SECRET_KEY is empty" in page
     assert signed_in("viewer").get("/staff/first-steps").status_code == 403
 
