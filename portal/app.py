@@ -9,9 +9,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal.api.stripe import ShortWay
 from portal.api.stripe import blueprint as webhooks
 from portal.clock import Clock
-from portal.commands.installation import make_services
+from portal.commands.installation import make_services, prove_outside
 from portal.giving.blueprint import set_up_giving
 from portal.giving.form.cache import PageCache
+from portal.giving.preview import preview_form
 from portal.health import blueprint as health
 from portal.paths import PACKAGE, TEMPLATES
 from portal.proxies import REPORTED, watch_for_proxies
@@ -51,6 +52,8 @@ def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
     app.extensions |= {
         "portal": make_services(settings, clock, pool_size=settings.threads + 2),
         "giving_pages": PageCache(),
+        "preview": preview_form,
+        "doctor": prove_outside,
         REPORTED: False,
     }
 

@@ -168,6 +168,24 @@ def db_move(url: str) -> None:
 
 
 @main.command()
+@click.option("--email", default="", help="The first administrator, if there is none yet.")
+@click.option("--password", envvar="PORTAL_NEW_PASSWORD", default=None, hidden=True)
+def init(email: str, password: str | None) -> None:
+    """Lead through what a first gift needs, and say what is done; run it as often as you like.
+
+    It brings the database up to date and adds the first administrator; the password is asked
+    for, or read from PORTAL_NEW_PASSWORD. Issuer and region are made on the staff pages.
+
+    \b
+    Example:
+      portal init --email you@example.org
+    """
+    from portal.commands.first_run import run_init
+
+    sys.exit(0 if run_init(email, password) else 1)
+
+
+@main.command()
 def doctor() -> None:
     """Check the settings and everything they lead to, and say what is wrong.
 

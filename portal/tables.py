@@ -11,10 +11,12 @@ from portal.payments import models as payments
 from portal.payments.statements import models as statements
 from portal.payments.transfers import models as transfers
 from portal.receipts import models as receipts
+from portal.regions import models as catalogue
 from portal.regions import queries as regions
 from portal.signin import accounts as staff
 
 __all__ = [
+    "catalogue",
     "codes",
     "donors",
     "form_keys",

@@ -55,7 +55,7 @@ def _region_terms(region: Region) -> Terms:
         display=None,
         partner=None,
         partner_name="",
-        fund=next(iter(funds), region.funds[0].key),
+        fund=next(iter(funds), region.open_funds[0].key),
         fund_fixed=False,
         currencies=region.currencies,
         modes=region.offered,
@@ -143,7 +143,7 @@ def _modes_by_fund(
 
     They are in the fund's own order, or in that of `modes` where it is a code's (`in_order`).
     """
-    taken = {fund.key: fund.narrow(modes, in_order=in_order) for fund in region.funds}
+    taken = {fund.key: fund.narrow(modes, in_order=in_order) for fund in region.open_funds}
     return {key: kept for key, kept in taken.items() if kept}
 
 

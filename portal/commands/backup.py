@@ -26,12 +26,15 @@ import click
 import sqlalchemy as sa
 
 from portal import __version__
+from portal.audit import add_entry
 from portal.clock import SystemClock
 from portal.database import Database
 from portal.settings import Settings, load_settings
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+# What the audit log calls it, where the doctor looks.
+BACKUP = "backup"
 
 
 class ArchiveError(Exception):
@@ -146,6 +149,8 @@ def backup(file: Path) -> None:
         raise BackupFailed(f"{file} is there already.") from None
     except OSError as error:
         raise BackupFailed(f"{file} can't be written: {error.strerror}.") from None
+    with database.write() as session:
+        add_entry(session, "system", BACKUP, "installation", {}, now=SystemClock().now())
     click.echo(f"{file}: {file.stat().st_size:,} bytes, with {kept} proofs.")
 
 

@@ -1,10 +1,8 @@
 """`portal doctor`: look at everything an installation leans on, and say what is wrong."""
 
 import shutil
-import smtplib
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -14,10 +12,18 @@ import sqlalchemy as sa
 
 from portal.clock import SystemClock
 from portal.commands.installation import make_providers
+from portal.commands.upkeep import (
+    Finding,
+    ago,
+    examine_backups,
+    examine_clock,
+    examine_staff,
+)
 from portal.database import Database, DatabaseUnavailable
 from portal.gifts.queries import list_regions
 from portal.jobs.promising import DEAD_AFTER, Worker
 from portal.jobs.queue import count_failed, find_next_due
+from portal.mail.smtp import MailNotSent, try_sender
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.stripe.gateway import Gateway, StripeBusy, StripeRefused, StripeUnavailable
 from portal.proxies import UNKNOWN_PROXY
@@ -33,31 +39,24 @@ LATE_AFTER = timedelta(minutes=5)
 MOST_READ = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at, and what was found."""
-
-    what: str
-    is_well: bool
-    text: str
-
-
 def examine(settings: Settings) -> list[Finding]:
     """Every finding, the good ones too."""
     database = Database(settings.database_url)
-    findings = [*_examine_settings(settings), _examine_database(database)]
+    findings = [_examine_database(database)]
     if findings[-1].is_well:
         findings += [look(database) for look in (_examine_workers, _examine_jobs, _examine_events)]
         findings += _examine_regions(database, settings)
+        further = (examine_staff, examine_clock, examine_backups)
+        findings += [look(database) for look in further]
     database.close()
-    outside = (
-        _examine_base_address,
-        _examine_stripe,
-        _examine_mail,
-        _examine_disk,
-        _examine_uploads,
-    )
-    return [*findings, *(look(settings) for look in outside)]
+    beside = (_examine_disk, _examine_uploads)
+    return [*ask_outside(settings), *findings, *(look(settings) for look in beside)]
+
+
+def ask_outside(settings: Settings) -> list[Finding]:
+    """What only others can tell: the address that donors see, Stripe, the mail server."""
+    outside = (_examine_base_address, _examine_stripe, _examine_mail)
+    return [*_examine_settings(settings), *(look(settings) for look in outside)]
 
 
 def _examine_settings(settings: Settings) -> Iterator[Finding]:
@@ -105,9 +104,11 @@ def _examine_workers(database: Database) -> Finding:
     since = SystemClock().now() - DEAD_AFTER
     with database.read() as session:
         count = session.scalar(sa.select(sa.func.count()).where(Worker.seen_at > since)) or 0
-    return Finding(
-        "worker", count > 0, f"{count} running" if count else "none runs: start portal worker"
-    )
+        seen_at = session.scalar(sa.select(sa.func.max(Worker.seen_at)))
+    if count:
+        return Finding("worker", True, f"{count} running")
+    last = f", the last was seen {ago(seen_at)} ago" if seen_at else ""
+    return Finding("worker", False, f"none runs{last}: start portal worker")
 
 
 def _examine_jobs(database: Database) -> Finding:
@@ -179,15 +180,12 @@ def _examine_mail(settings: Settings) -> Finding:
     parts = urlsplit(settings.mail_url)
     if not parts.hostname:
         return Finding("mail", False, "PORTAL_MAIL_URL is empty: no receipt can be sent")
-    connect: Callable[..., smtplib.SMTP] = (
-        smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
-    )
     try:
-        with connect(parts.hostname, parts.port or 25, timeout=10) as server:
-            server.noop()
-    except (OSError, smtplib.SMTPException) as error:
-        return Finding("mail", False, f"the mail server does not answer ({type(error).__name__})")
-    return Finding("mail", True, f"{parts.hostname} answers")
+        try_sender(settings)
+    except MailNotSent as error:
+        return Finding("mail", False, f"{parts.hostname}: {error}")
+    signed_in = f"signed in as {parts.username}, " if parts.username else ""
+    return Finding("mail", True, f"{parts.hostname}: {signed_in}takes {settings.mail_from}")
 
 
 def _examine_disk(settings: Settings) -> Finding:

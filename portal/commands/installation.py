@@ -19,12 +19,12 @@ from portal.signin.accounts import Role, add_user
 
 
 def prepare(settings: Settings) -> None:
-    """Tables and regions; in a demo the sample codes too. Safe to run again."""
+    """Tables, and regions of one's own; in a demo the samples, too. Safe to run again."""
     database = Database(settings.database_url)
     upgrade(database)
     now = SystemClock().now()
     with database.write() as session:
-        if settings.environment == "demo" or not settings.regions:
+        if settings.environment == "demo":
             load_region_files(session, now)
         if settings.regions:
             load_region_files(session, now, Path(settings.regions))
@@ -39,6 +39,13 @@ def make_providers(settings: Settings, *, is_background: bool = False) -> Provid
     In the background their requests wait for donors'.
     """
     return Providers(Stripe(Gateway(settings, is_background=is_background)))
+
+
+def prove_outside(settings: Settings) -> list[tuple[str, bool, str]]:
+    """What the doctor finds of address, Stripe and mail: what it calls each, is it well, a text."""
+    from portal.commands.doctor import ask_outside
+
+    return [(one.what, one.is_well, one.text) for one in ask_outside(settings)]
 
 
 def make_services(

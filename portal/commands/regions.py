@@ -33,6 +33,8 @@ def show() -> None:
     from portal.commands.installation import make_services
 
     catalogue = make_services(load_settings()).catalogue
+    if not catalogue.regions:
+        click.echo("No region yet: make one at /staff/regions, or export one and import it.")
     for region in (*catalogue.regions.values(), *catalogue.former.values()):
         marks = {"taken out": region.slug in catalogue.former, "sample": region.sample}
         words = ", ".join(mark for mark, is_so in marks.items() if is_so) or "own"
@@ -104,12 +106,16 @@ def take_in(folder: Path, *, replace: bool) -> None:
       portal regions import ./regions
     """
     from portal.commands.installation import make_services
-    from portal.regions.exchange import Conflict, import_region
+    from portal.regions.exchange import PICTURES, Conflict, import_pictures, import_region
+    from portal.regions.pictures import NotAPicture
 
     files = _read(folder)
     try:
         with make_services(load_settings()).write() as act:
             taken = {name: import_region(act, one, replace=replace) for name, one in files.items()}
+            lacking = [one for file in files.values() for one in import_pictures(act, folder, file)]
+    except NotAPicture as error:
+        raise click.ClickException(f"A picture in {folder / PICTURES} is {error}.") from None
     except Conflict as error:
         raise click.ClickException(
             f"The region {error} was changed since {error}.toml was exported; nothing was"
@@ -117,6 +123,8 @@ def take_in(folder: Path, *, replace: bool) -> None:
         ) from None
     for name, what in taken.items():
         click.echo(f"{name}: {what.value}")
+    for name in lacking:
+        click.echo(f"The picture {name} is not in {folder / PICTURES}: it is not shown.")
 
 
 def _read(folder: Path) -> dict[str, RegionFile]:

@@ -132,7 +132,7 @@ def _gift_row(
         **fate,
         **_marks_of(number),
         "region": region.slug,
-        "fund": chance.choice(region.funds).key,
+        "fund": chance.choice(region.open_funds).key,
         "code": "LWCAN" if region.slug == "ca" and number % 2 else None,
         "mode": mode.key,
         "currency": currency.currency,

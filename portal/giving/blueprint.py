@@ -3,7 +3,7 @@
 from babel.lists import format_list
 from flask import Blueprint, Flask, url_for
 
-from portal.giving import regions
+from portal.giving import pictures, regions
 from portal.giving.form import views
 from portal.giving.gift import transfer_views
 from portal.giving.gift import views as gift_views
@@ -25,6 +25,7 @@ def set_up_giving(app: Flask) -> None:
         "currency_name": currency_name,
         "theme_url": theme_url,
         "name_providers": name_providers,
+        "show_logo": pictures.show_logo,
     }
     app.register_error_handler(WorkNeeded, ask_for_work)
     blueprint = Blueprint("giving", __name__)
@@ -46,6 +47,7 @@ def set_up_giving(app: Flask) -> None:
     blueprint.post("/gift/<token>/monthly")(gift_views.stop_monthly)
     blueprint.post("/gift/<token>/monthly/card")(gift_views.change_card)
     blueprint.get("/theme/<region>.css")(regions.theme)
+    blueprint.get("/pictures/<name>")(pictures.picture)
     app.register_blueprint(blueprint)
 
 

@@ -1,13 +1,7 @@
-"""An issuer's accent as a small style sheet, darkened or lightened until it can be read.
+"""Choosing a region, by itself and by a code's short address, and a region's accent sheet."""
 
-Contrast is WCAG 2.2's (1.4.3): relative luminance of sRGB colours, 4.5 to 1 for text.
-"""
-
-import colorsys
-import re
 import unicodedata
 from collections.abc import Hashable
-from functools import lru_cache
 
 from flask import Response, current_app, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -29,92 +23,12 @@ from portal.giving.visitors import (
 from portal.i18n import LANGUAGES, pick, set_locale
 from portal.regions.catalogue import Region
 from portal.regions.choice import choose_region
-
-Colour = tuple[int, int, int]
+from portal.regions.colours import accent_sheet
 
 LONGEST = 300
 # As many are seen at a glance.
 FEW_REGIONS = 6
-
-DEFAULT = "#0f5f57"
-READABLE = 5.0
-STEPS = 60
-LIGHT_PAPER: Colour = (0xF6, 0xF4, 0xEF)
-LIGHT_INK: Colour = (0xFF, 0xFF, 0xFF)
-DARK_SURFACE: Colour = (0x19, 0x1F, 0x1D)
-DARK_INK: Colour = (0x0B, 0x12, 0x11)
-BLACK: Colour = (0, 0, 0)
-WHITE: Colour = (255, 255, 255)
-
-SHEET = """:root {{
-  --accent: {accent};
-  --accent-strong: {strong};
-  --accent-ink: {ink};
-  --accent-soft: {soft};
-}}
-"""
-
-
-def parse_colour(text: str) -> Colour:
-    """`#0f5f57` as three numbers; the product's own accent where it is no such colour."""
-    match = re.fullmatch(r"#([0-9a-f]{6})", text.strip().lower())
-    digits = match.group(1) if match else DEFAULT[1:]
-    return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
-
-
-def luminance(colour: Colour) -> float:
-    """Relative luminance, 0 for black to 1 for white."""
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in (value / 255 for value in colour)
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: Colour, other: Colour) -> float:
-    """From 1 (the same) to 21 (black on white)."""
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def mix(colour: Colour, other: Colour, share: float) -> Colour:
-    """`colour` with `share` (0 to 1) of `other` in it."""
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
-    return red, green, blue
-
-
-def shade(colour: Colour, lightness: float) -> Colour:
-    """The same hue and saturation at another lightness (HLS, 0 to 1)."""
-    hue, _lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in colour))
-    red, green, blue = colorsys.hls_to_rgb(hue, lightness, saturation)
-    return round(red * 255), round(green * 255), round(blue * 255)
-
-
-def readable(colour: Colour, surfaces: tuple[Colour, ...], *, towards: float) -> Colour:
-    """The nearest shade on the way to black (0) or white (1) that reads on all `surfaces`."""
-    start = colorsys.rgb_to_hls(*(part / 255 for part in colour))[1]
-    shades = (shade(colour, start + (towards - start) * step / STEPS) for step in range(STEPS + 1))
-    return next(
-        one for one in shades if all(contrast(one, surface) >= READABLE for surface in surfaces)
-    )
-
-
-@lru_cache(maxsize=64)
-def accent_sheet(accent: str) -> str:
-    """The style sheet that sets an issuer's accent, for light and dark."""
-    colour = parse_colour(accent)
-    soft = mix(colour, WHITE, 0.9)
-    light = readable(colour, (LIGHT_PAPER, soft, LIGHT_INK), towards=0)
-    dark_soft = mix(colour, DARK_SURFACE, 0.78)
-    dark = readable(colour, (DARK_SURFACE, dark_soft, DARK_INK), towards=1)
-    light_sheet = _sheet(light, mix(light, BLACK, 0.25), LIGHT_INK, soft)
-    dark_sheet = _sheet(dark, mix(dark, WHITE, 0.3), DARK_INK, dark_soft)
-    return f"{light_sheet}\n@media (prefers-color-scheme: dark) {{\n{dark_sheet}}}\n"
-
-
-def _sheet(accent: Colour, strong: Colour, ink: Colour, soft: Colour) -> str:
-    named = {"accent": accent, "strong": strong, "ink": ink, "soft": soft}
-    return SHEET.format(**{name: "#{:02x}{:02x}{:02x}".format(*c) for name, c in named.items()})
+COLOUR_DIGITS = 6
 
 
 def chooser() -> Response:
@@ -247,10 +161,13 @@ def fold(text: str) -> str:
 
 
 def theme(region: str) -> AnyResponse:
-    """A region's accent sheet; its address names the colour, so that caches may keep it."""
-    place = catalogue().by_slug(region)
-    response = current_app.response_class(
-        accent_sheet(place.issuer.accent if place else ""), mimetype="text/css"
-    )
+    """A region's accent sheet; its address names the colour, so that caches may keep it.
+
+    A colour that no region has yet is a draft's.
+    """
+    place, named = catalogue().by_slug(region), request.args.get("v", "")
+    accent = place.issuer.accent if place else ""
+    sheet = accent_sheet(f"#{named}" if len(named) == COLOUR_DIGITS else accent)
+    response = current_app.response_class(sheet, mimetype="text/css")
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response

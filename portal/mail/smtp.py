@@ -18,6 +18,7 @@ LONGEST_WORDS = 240
 # How long a server's answer about SMTPUTF8 is believed, and how long it may take.
 ASK_EVERY_SECONDS = 600.0
 ASK_TIMEOUT_SECONDS = 4
+SENDER_TAKEN = 250
 
 
 class MailNotSent(Exception):
@@ -135,6 +136,22 @@ def can_reach(settings: Settings, address: str) -> bool:
         has_it = _ask_for_utf8(settings.mail_url)
         _utf8_servers[settings.mail_url] = (time.monotonic(), has_it)
     return has_it
+
+
+def try_sender(settings: Settings) -> None:
+    """Sign in at the mail server and offer it our sender, and send nothing.
+
+    Raises `MailNotSent` with the server's words.
+    """
+    try:
+        with _connect(settings.mail_url, timeout=ASK_TIMEOUT_SECONDS) as server:
+            server.ehlo_or_helo_if_needed()
+            code, words = server.mail(settings.mail_from)
+            server.rset()
+    except (OSError, smtplib.SMTPException) as error:
+        raise _not_taken(error) from error
+    if code != SENDER_TAKEN:
+        raise MailNotSent(f"The mail server refuses {settings.mail_from} ({_reply(code, words)}).")
 
 
 def _ask_for_utf8(url: str) -> bool:

@@ -108,7 +108,7 @@ def accept_unattributed(
     """Book money that no gift promised as a gift without a donor, so that none is dropped.
 
     `beside` is the gift it came with and did not fit; without one, `region` and `mode` say
-    where and how it came, and the region's first fund gets it.
+    where and how it came, and the region's first open fund gets it.
     """
     if claim.money is None:
         raise ValueError("only money can be unattributed")
@@ -120,7 +120,7 @@ def accept_unattributed(
             given=claim.money,
             cover=Money(0, claim.money.currency),
             region=beside.region if beside else place.slug,
-            fund=beside.fund if beside else place.funds[0].key,
+            fund=beside.fund if beside else place.open_funds[0].key,
             mode=beside.mode if beside else mode,
             frequency=Frequency.ONCE,
             code=None,

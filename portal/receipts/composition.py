@@ -143,7 +143,10 @@ def _issuer_fields(issuer: Issuer, scheme: ReceiptScheme, locale: str) -> Docume
     if scheme.show_registration and issuer.registration_number:
         label = pick(issuer.registration_label, locale)
         registration = f"{label} {issuer.registration_number}"
+    # Only where there is one: what was kept before has no such field.
+    signed = {"signature": issuer.signature} if issuer.signature else {}
     return {
+        **signed,
         "key": issuer.key,
         "legal_name": issuer.legal_name,
         "registration": registration,

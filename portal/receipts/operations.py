@@ -28,6 +28,7 @@ from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries, writ
 from portal.receipts.pdf import render_pdf
 from portal.receipts.register import find_receipt, find_receipts
 from portal.regions.catalogue import Region
+from portal.regions.pictures import find_picture
 from portal.services import Act, Services
 
 
@@ -141,8 +142,9 @@ def render_receipt(services: Services, receipt_id: int, *, mark: str = "") -> by
         receipt = session.get_one(Receipt, receipt_id)
         mark = VOID if receipt.voided_at else mark
         marking = _write_marking(session, receipt, mark) if mark else None
+        signatures = _list_signatures(session, [receipt])
     if marking is not None:
-        return render_pdf(receipt.snapshot, marking)
+        return render_pdf(receipt.snapshot, marking, signatures[receipt_id])
     return render_receipts(services, [receipt])[receipt_id]
 
 
@@ -154,7 +156,9 @@ def render_receipts(services: Services, receipts: Sequence[Receipt]) -> dict[int
     ids = [receipt.id for receipt in receipts]
     with services.database.read() as session:
         stored = _list_documents(session, ids)
-    fresh = {one.id: render_pdf(one.snapshot) for one in receipts if one.id not in stored}
+        unwritten = [one for one in receipts if one.id not in stored]
+        signatures = _list_signatures(session, unwritten)
+    fresh = {one.id: render_pdf(one.snapshot, signature=signatures[one.id]) for one in unwritten}
     if fresh:
         with services.database.write() as session:
             rows = [_document_row(one, pdf, services.now()) for one, pdf in fresh.items()]
@@ -163,6 +167,14 @@ def render_receipts(services: Services, receipts: Sequence[Receipt]) -> dict[int
             if len(kept) < len(fresh):
                 stored |= _list_documents(session, ids)
     return stored
+
+
+def _list_signatures(session: Session, receipts: Sequence[Receipt]) -> dict[int, bytes]:
+    """The pictures that stand on receipts, by their ids; empty where there is none."""
+    named = {one.id: one.snapshot["issuer"].get("signature", "") for one in receipts}
+    found = {name: find_picture(session, name) for name in {*named.values()}}
+    pictures = {name: picture.content if picture else b"" for name, picture in found.items()}
+    return {receipt_id: pictures[name] for receipt_id, name in named.items()}
 
 
 def _list_documents(session: Session, ids: Sequence[int]) -> dict[int, bytes]:

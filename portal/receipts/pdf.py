@@ -23,13 +23,17 @@ STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
 _own = threading.local()
 
 
-def render_pdf(snapshot: Document, marking: Marking | None = None) -> bytes:
-    """The PDF of a snapshot, marked or not; the same input gives the same bytes."""
+def render_pdf(snapshot: Document, marking: Marking | None = None, signature: bytes = b"") -> bytes:
+    """The PDF of a snapshot, marked or not; the same input gives the same bytes.
+
+    `signature` is the picture that the snapshot names, if it names one.
+    """
     with use_locale(snapshot["locale"]):
         page = {
             **snapshot,
             "words": _words(snapshot),
             "marking": asdict(marking) if marking else None,
+            "signature": list(signature),
             "lang": language(snapshot["locale"]),
             "fonts": FAMILIES,
         }
@@ -57,6 +61,7 @@ def _words(snapshot: Document) -> dict[str, str]:
         "dedication": gettext("Dedication"),
         "donor": gettext("Received from"),
         "signed": gettext("For %(issuer)s", issuer=snapshot["issuer"]["legal_name"]),
+        "signature": gettext("Signature of %(name)s", name=snapshot["issuer"]["signatory_name"]),
         "electronic": gettext("Issued electronically, without a handwritten signature."),
         "page": gettext("Page %(page)s of %(pages)s", page="{page}", pages="{pages}"),
     }

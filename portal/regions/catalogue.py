@@ -1,17 +1,18 @@
 """The catalogue's records: what a region offers a donor. Pure, frozen, read from data."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Protocol
 from urllib.parse import quote
 
 from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.regions.accounts import Account, Detail
 from portal.regions.addresses import AddressFormat, Province
-from portal.regions.fields import Flag, OptionalTexts, Texts, Timezone, Whole, holding
+from portal.regions.fees import Fee, cover_fee
+from portal.regions.fields import Flag, OptionalTexts, PictureName, Texts, Whole, holding
+from portal.regions.signing import Issuer, ReceiptScheme
 
 
 class Frequency(StrEnum):
@@ -23,36 +24,6 @@ class Frequency(StrEnum):
     @property
     def label(self) -> str:
         return gettext("Every month") if self is Frequency.MONTHLY else gettext("One time")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fee:
-    """What a processor keeps: basis points of all that is charged, plus a fixed part.
-
-    `fixed_minor` and `maximum_minor` are minor units by currency; a currency without a
-    fixed part has no known fee, and one without a maximum has no cap.
-    """
-
-    basis_points: int
-    fixed_minor: Mapping[str, int]
-    maximum_minor: Mapping[str, int] = field(default_factory=dict)
-
-    def covers(self, currency: str) -> bool:
-        """Whether the fee is known in this currency, so that covering it can be offered."""
-        return currency in self.fixed_minor
-
-
-def cover_fee(money: Money, fee: Fee) -> Money:
-    """The least to add to `money` so that, after the fee on the whole, `money` is left.
-
-    With rate r and fixed part f: ceil((amount * r + f) / (1 - r)), and never more than the
-    fee's cap. Nothing where the fee is not known in this currency.
-    """
-    if not fee.covers(money.currency):
-        return Money(0, money.currency)
-    due = money.minor * fee.basis_points + fee.fixed_minor[money.currency] * 10_000
-    cover = -(-due // (10_000 - fee.basis_points))
-    return Money(min(cover, fee.maximum_minor.get(money.currency, cover)), money.currency)
 
 
 __all__ = [
@@ -108,50 +79,6 @@ class CurrencyOption:
         is_monthly = frequency == Frequency.MONTHLY
         minor = self.monthly_marked_minor if is_monthly else self.marked_minor
         return None if minor is None else Money(minor, self.currency)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issuer:
-    """The body that receives the gifts of a region and signs for them.
-
-    `registration_kind` names the rule its number is checked by, if there is one
-    (`portal.regions.operations`); `accent` is a CSS colour, `timezone` an IANA name.
-    """
-
-    key: str
-    legal_name: str
-    registration_label: OptionalTexts = field(default_factory=dict)
-    registration_number: str = ""
-    registration_kind: str = ""
-    address_lines: tuple[str, ...]
-    country: str
-    email: str
-    phone: str = ""
-    website: str = ""
-    timezone: Timezone
-    place: str
-    signatory_name: str
-    signatory_title: Texts
-    accent: Annotated[
-        str, holding(re.compile("(#[0-9a-f]{6})?").fullmatch, "is a colour such as #1d4f91")
-    ] = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiptScheme:
-    """What a region's acknowledgement says: its title and the sentences its law asks for.
-
-    `needs_address` asks the donor's address on the form; `paper` is a typst paper name.
-    """
-
-    key: str
-    title: Texts
-    statements: tuple[Texts, ...] = ()
-    needs_address: Flag = False
-    show_registration: Flag = False
-    authority_name: OptionalTexts = field(default_factory=dict)
-    authority_url: OptionalTexts = field(default_factory=dict)
-    paper: Literal["a4", "us-letter"] = "a4"
 
 
 class Proof(StrEnum):
@@ -302,7 +229,7 @@ class Fund:
 
     `modes` are the keys of the only modes it can be given by, in the order to show them; none
     for all of the region's. `heading` stands over its form, where "Give to" and its name is no
-    sentence.
+    sentence. One that is not `offered` is closed: nothing new is given to it.
     """
 
     key: str
@@ -310,6 +237,8 @@ class Fund:
     descriptions: Texts
     modes: tuple[str, ...] = ()
     heading: OptionalTexts = field(default_factory=dict)
+    offered: Flag = True
+    image: PictureName = ""
 
     def narrow(self, modes: tuple["Mode", ...], *, in_order: bool) -> tuple["Mode", ...]:
         """Those of the modes that this fund can be given by, in their order or in its own."""
@@ -370,6 +299,11 @@ class Region:
 
     def fund(self, key: str) -> Fund | None:
         return next((fund for fund in self.funds if fund.key == key), None)
+
+    @property
+    def open_funds(self) -> tuple[Fund, ...]:
+        """The funds a new gift may go to, in order; the others keep what they have."""
+        return tuple(fund for fund in self.funds if fund.offered)
 
     @property
     def offered(self) -> tuple[Mode, ...]:

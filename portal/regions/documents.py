@@ -366,8 +366,9 @@ def _find_misfits(region: Region) -> Iterator[tuple[str, str]]:
     for fund in region.funds:
         if not keys.issuperset(fund.modes):
             yield f"names modes of the region only ({fund.key})", "funds"
-    if not region.offered:
-        yield "has at least one that is offered", "modes"
+    for name, offered in (("modes", region.offered), ("funds", region.open_funds)):
+        if not offered:
+            yield "has at least one that is offered", name
     for at, mode in enumerate(region.modes):
         where = f"modes[{at}]"
         rules = TransferRules(

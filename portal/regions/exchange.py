@@ -3,8 +3,6 @@
 So a file that was changed while staff changed the same region is told, and overwrites nothing.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
@@ -14,10 +12,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Document
-from portal.regions.files import EXPORTED_FROM, RegionFile, parse_region
+from portal.regions.files import EXPORTED_FROM, RegionFile, parse_region, read_region_documents
+from portal.regions.history import version_of
 from portal.regions.operations import lock_catalogue, save_region
+from portal.regions.pictures import find_picture, keep_picture, read_picture
 from portal.regions.queries import RegionRecord
 from portal.services import Act
+
+PICTURES = "pictures"
+SUFFIXES = {"image/png": "png", "image/jpeg": "jpg"}
 
 
 class Taken(Enum):
@@ -32,39 +35,73 @@ class Conflict(Exception):
     """The region was changed since the file was written from it."""
 
 
-def version_of(document: Document) -> str:
-    """Twelve hex digits that differ where anything of a region's document does."""
-    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def export_regions(
     session: Session, folder: Path, slugs: Iterable[str] = (), *, as_own: bool = False
 ) -> list[Path]:
     """Write regions, or all, into a folder, a file each; the paths in the order of the catalogue.
 
+    Where a region is not in the catalogue, our own file of that country is written, to begin from.
     `as_own` leaves out that they are samples. Raises `LookupError` with a slug that is none, and
     `FileExistsError` with a file that is there: what an operator wrote is never overwritten.
     """
     wanted = set(slugs)
-    records = session.scalars(sa.select(RegionRecord).order_by(RegionRecord.position)).all()
-    unknown = wanted - {record.slug for record in records}
+    ours = {one["slug"]: ("", one) for one in read_region_documents().values()}
+    records = session.scalars(sa.select(RegionRecord)).all()
+    kept = {record.slug: (version_of(record.document), record.document) for record in records}
+    found = ours | kept
+    unknown = wanted - found.keys()
     if unknown:
         raise LookupError(min(unknown))
     folder.mkdir(parents=True, exist_ok=True)
-    return [
-        _write(folder, record.document, as_own=as_own)
-        for record in records
-        if not wanted or record.slug in wanted
-    ]
+    chosen = [one for one in sorted(found.items(), key=_place_of) if not wanted or one[0] in wanted]
+    paths = [_write(folder, document, version, as_own=as_own) for _, (version, document) in chosen]
+    _write_pictures(session, folder / PICTURES, [document for _, (_, document) in chosen])
+    return paths
 
 
-def _write(folder: Path, document: Document, *, as_own: bool) -> Path:
+def _list_pictures(document: Document) -> set[str]:
+    """The names of all pictures in a region's document."""
+    issuer, funds = document.get("issuer", {}), document.get("funds", [])
+    named = [issuer.get("logo"), issuer.get("signature"), *(one.get("image") for one in funds)]
+    return {name for name in named if name}
+
+
+def _write_pictures(session: Session, folder: Path, documents: list[Document]) -> None:
+    """The pictures that regions name, beside them, each once."""
+    for name in sorted(set().union(*map(_list_pictures, documents))):
+        picture = find_picture(session, name)
+        if picture is not None:
+            folder.mkdir(exist_ok=True)
+            (folder / f"{name}.{SUFFIXES[picture.media_type]}").write_bytes(picture.content)
+
+
+def import_pictures(act: Act, folder: Path, file: RegionFile) -> list[str]:
+    """Keep the pictures that a region's file names and that lie beside it; what is lacking.
+
+    Raises `NotAPicture` where what lies there is none, or not what its name says.
+    """
+    lacking = []
+    for name in sorted(_list_pictures(file.document)):
+        paths = list((folder / PICTURES).glob(f"{name}.*"))
+        if paths:
+            keep_picture(act, read_picture(paths[0].read_bytes(), name))
+        elif find_picture(act.session, name) is None:
+            lacking.append(name)
+    return lacking
+
+
+def _place_of(found: tuple[str, tuple[str, Document]]) -> tuple[int, str]:
+    slug, (_version, document) = found
+    return document.get("position", 1000), slug
+
+
+def _write(folder: Path, document: Document, version: str, *, as_own: bool) -> Path:
     import tomli_w  # noqa: PLC0415 - a command alone writes files
 
     said = {key: value for key, value in document.items() if not (as_own and key == "sample")}
     path = folder / f"{document['slug']}.toml"
-    text = tomli_w.dumps({EXPORTED_FROM: version_of(document), **_without_none(said)})
+    begin = {EXPORTED_FROM: version} if version else {}
+    text = tomli_w.dumps({**begin, **_without_none(said)})
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
     return path
@@ -94,6 +131,6 @@ def import_region(act: Act, file: RegionFile, *, replace: bool = False) -> Taken
     elif not replace and file.exported_from != version_of(record.document):
         raise Conflict(slug)
     record.position = parse_region(file.document, slug).position
-    save_region(act, record, file.document)
+    save_region(act, record, file.document, what="region_import")
     act.note("region_import", f"region:{slug}", {})
     return Taken.NEW if is_new else Taken.CHANGED

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,6 +15,7 @@ from portal.regions.catalogue import Catalogue, Region
 from portal.regions.documents import RegionTable
 from portal.regions.fields import recorded
 
+Record = TypeVar("Record")
 DATA = PACKAGE / "regions" / "data"
 COMMON = "common.toml"
 # In a file, not in a document: the version of the region that the file was written from.
@@ -39,7 +40,7 @@ def read_region_files(folder: Path = DATA) -> dict[str, RegionFile]:
 
     Raises `RegionError` with file and field where one can't be read as a region.
     """
-    common = _read_common(folder)
+    common = read_common(folder)
     paths = [path for path in sorted(folder.glob("*.toml")) if path.name != COMMON]
     if not paths:
         raise RegionError(f"{folder}: holds no region's file, such as ca.toml")
@@ -57,11 +58,11 @@ def _read_file(path: Path, common: Document) -> RegionFile:
 
 def read_common_modes(folder: Path = DATA) -> dict[str, Document]:
     """The modes that any region may offer, by key, as far as they are the same everywhere."""
-    modes = _read_common(folder).get("modes", {})
+    modes = read_common(folder).get("modes", {})
     return {key: {"key": key, **mode} for key, mode in modes.items()}
 
 
-def _read_common(folder: Path) -> Document:
+def read_common(folder: Path) -> Document:
     """What a folder's regions have in common; what ours have where it says nothing of that."""
     own = folder / COMMON
     return _read(own if own.is_file() else DATA / COMMON)
@@ -135,8 +136,13 @@ ADAPTER: TypeAdapter[Region] = TypeAdapter(Annotated[Region, recorded(RegionTabl
 
 def parse_region(document: Mapping[str, Any], source: str) -> Region:
     """The region a document describes; `source` is what errors call it (`ca.toml`)."""
+    return parse(ADAPTER, document, source)
+
+
+def parse(adapter: TypeAdapter[Record], document: Mapping[str, Any], source: str) -> Record:
+    """What a document describes; `RegionError` with every fault."""
     try:
-        return ADAPTER.validate_python(document)
+        return adapter.validate_python(document)
     except ValidationError as error:
         faults = tuple(list_faults(error, document))
         raise RegionError(faults[0].tell(source), faults) from error

@@ -18,9 +18,9 @@ from portal.regions.files import (
     DATA,
     RegionError,
     parse_region,
-    read_common_modes,
     read_region_documents,
 )
+from portal.regions.history import keep_change
 from portal.regions.queries import CatalogueState, RegionRecord
 from portal.services import Act
 
@@ -142,37 +142,49 @@ def offer_mode(document: Document, key: str, *, offered: bool) -> Document:
 
 def put_mode(document: Document, mode: Mapping[str, object]) -> Document:
     """The document with this mode in the place of its key's, or as the last."""
-    modes = list(document["modes"])
-    try:
-        modes[place_of(document, str(mode["key"]))] = dict(mode)
-    except NoSuchMode:
-        modes.append(dict(mode))
-    return {**document, "modes": modes}
+    return put_entry(document, "modes", mode)
 
 
-def list_spare_modes(document: Document, folder: Path = DATA) -> list[Document]:
-    """The common modes that a region doesn't offer, ready to be filled in."""
-    taken = {mode["key"] for mode in document["modes"]}
-    return [mode for key, mode in read_common_modes(folder).items() if key not in taken]
+def put_entry(document: Document, name: str, entry: Mapping[str, object]) -> Document:
+    """The document with an entry of `modes` or `funds` in its key's place, or as the last."""
+    entries = list(document[name])
+    keys = [one["key"] for one in entries]
+    at = keys.index(entry["key"]) if entry["key"] in keys else len(keys)
+    return {**document, name: [*entries[:at], dict(entry), *entries[at + 1 :]]}
 
 
-def save_region(act: Act, record: RegionRecord, document: Document) -> Region:
+def save_region(
+    act: Act, record: RegionRecord, document: Document, *, what: str = "region_edit"
+) -> Region:
     """Put a changed document in force; from then on its file no longer overwrites it.
 
     Raises `RegionError`, with the place of what is wrong, before anything is written.
     """
     region = parse_region(document, record.slug)
     if document != record.document:
-        record.document, record.updated_at, record.edited_at = document, act.now, act.now
+        keep_change(act, what, f"region:{record.slug}", record.document, document)
+        put_document(act, record, document)
+        record.position = region.position
         bump_version(act.session)
     return region
 
 
+def put_document(act: Act, record: RegionRecord, document: Document) -> None:
+    """Set a checked document, which is staff's from then on."""
+    record.document, record.updated_at, record.edited_at = document, act.now, act.now
+
+
 def restore_region(act: Act, record: RegionRecord, folder: Path = DATA) -> None:
-    """Follow the region's file again; raises `RegionError` where it has none."""
+    """Follow the region's file again; raises `RegionError` where it has none of its own.
+
+    A sample is no file of an operator's region: it never takes its place.
+    """
     for document in read_region_documents(folder).values():
-        if document["slug"] == record.slug:
-            record.document, record.updated_at, record.edited_at = document, act.now, None
+        is_its = document["slug"] == record.slug
+        if is_its and (record.document.get("sample") or not document.get("sample")):
+            keep_change(act, "region_restore", f"region:{record.slug}", record.document, document)
+            put_document(act, record, document)
+            record.edited_at = None
             bump_version(act.session)
             return
     raise RegionError(f"{record.slug}: has no file to follow")
@@ -182,5 +194,7 @@ def take_out(act: Act, record: RegionRecord, *, is_out: bool) -> None:
     """Take a region out of the catalogue, or put it back; its gifts live on either way."""
     if is_out is (record.removed_at is not None):
         return
+    what = "region_remove" if is_out else "region_readmit"
+    keep_change(act, what, f"region:{record.slug}", record.document, record.document)
     record.removed_at = act.now if is_out else None
     bump_version(act.session)

@@ -21,6 +21,7 @@ from flask_wtf.csrf import CSRFProtect
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick, set_locale
 from portal.payments.statements.formats.texts import FILE_LIMIT
+from portal.regions.pictures import MOST_BYTES
 from portal.signin.accounts import Role, StaffUser, actor_of, find_signed_in
 from portal.staff import labels
 from portal.staff.audit import name_actor
@@ -34,6 +35,7 @@ LANGUAGES = ("en", "fr")
 OPEN = frozenset({"staff.sign_in", "staff.send_sign_in"})
 NEEDED = {
     "staff.dashboard": Role.VIEWER,
+    "staff.first_steps": Role.ADMIN,
     "staff.gifts": Role.VIEWER,
     "staff.gift": Role.VIEWER,
     "staff.receipt_pdf": Role.VIEWER,
@@ -83,6 +85,18 @@ NEEDED = {
     "staff.take_region_out": Role.ADMIN,
     "staff.mode": Role.ADMIN,
     "staff.send_mode": Role.ADMIN,
+    "staff.new_region": Role.ADMIN,
+    "staff.send_new_region": Role.ADMIN,
+    "staff.edit_region": Role.ADMIN,
+    "staff.send_region": Role.ADMIN,
+    "staff.fund": Role.ADMIN,
+    "staff.send_fund": Role.ADMIN,
+    "staff.issuers": Role.ADMIN,
+    "staff.issuer": Role.ADMIN,
+    "staff.send_issuer": Role.ADMIN,
+    "staff.history": Role.ADMIN,
+    "staff.undo_change": Role.ADMIN,
+    "staff.preview": Role.VIEWER,
     "staff.users": Role.ADMIN,
     "staff.send_user": Role.ADMIN,
     "staff.send_role": Role.ADMIN,
@@ -94,6 +108,8 @@ NEEDED = {
 LARGEST = {
     "staff.send_statement": FILE_LIMIT + 100_000,
     "staff.preview_statement": FILE_LIMIT + 100_000,
+    "staff.send_issuer": 2 * MOST_BYTES + 500_000,
+    "staff.send_fund": MOST_BYTES + 500_000,
 }
 
 

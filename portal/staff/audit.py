@@ -61,6 +61,10 @@ def _name_region(which: str, known: Known) -> Named:
     return known.names.regions[which], url_for("staff.region", slug=which)
 
 
+def _name_issuer(which: str, known: Known) -> Named:
+    return known.called.get(f"issuer:{which}", which), url_for("staff.issuer", key=which)
+
+
 def _name_file(which: str, known: Known) -> Named:
     name = known.called.get(f"file:{which}")
     if name is None:
@@ -82,9 +86,11 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "gift": _name_gift,
     "staff": _name_staff,
     "region": _name_region,
+    "issuer": _name_issuer,
     "file": _name_file,
     "line": _name_line,
     "event": _name_event,
+    "installation": lambda _which, _known: (gettext("The installation"), ""),
     "gifts": lambda _which, _known: (gettext("Gifts"), url_for("staff.gifts")),
     "lines": lambda _which, _known: (gettext("Bank lines"), url_for("staff.reconcile")),
     "jobs": lambda _which, _known: (gettext("Jobs"), url_for("staff.events")),

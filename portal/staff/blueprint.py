@@ -12,6 +12,11 @@ from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its
     views,
 )
 from portal.staff.pieces import format_moment, show_status, show_time
+from portal.staff.regions import (  # noqa: F401 - as above
+    history_views,
+    issuer_views,
+    region_views,
+)
 from portal.staff.regions import views as _regions  # noqa: F401 - as above
 from portal.staff.statements import line_views  # noqa: F401 - as above
 from portal.staff.statements import views as _statements  # noqa: F401 - as above

@@ -3,8 +3,9 @@
 from calendar import monthrange
 from datetime import UTC, date, datetime
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from portal.gifts.day_sums import sum_received
 from portal.gifts.lifecycle import Status
@@ -13,7 +14,9 @@ from portal.intake.admission import count_starts
 from portal.jobs.queue import list_failed
 from portal.payments.models import DONE, EventState, Outcome, StripeEvent
 from portal.payments.providers import Inbox, ProviderBusy, ProviderUnavailable, StillWaiting
-from portal.staff.access import current_actor, staff
+from portal.signin.accounts import Role
+from portal.staff.access import current_actor, may, staff
+from portal.staff.first_steps import FirstStep, StepState, add_findings, list_steps
 from portal.staff.labels import SOURCES, say, say_problem
 from portal.staff.queries import (
     MANY,
@@ -49,8 +52,11 @@ def dashboard() -> ResponseReturnValue:
         starts = count_starts(session, utc_now())
         failing_emails = list_failing_emails(session, SHOWN_EMAILS)
         failed_jobs = len(list_failed(session, MOST_JOBS))
+        steps = _list_steps(session)
     return render_template(
         "staff/dashboard.html",
+        pages=_find_pages(),
+        steps=[] if all(state.is_done for state in steps) else steps,
         received=received,
         counts=counts,
         failed_events=failed_events,
@@ -63,6 +69,35 @@ def dashboard() -> ResponseReturnValue:
         is_closed=not services().catalogue.open,
         is_crowded=starts >= max(services().settings.free_starts, 1),
     )
+
+
+def _find_pages() -> dict[str, str]:
+    """Where a step is taken, for who may."""
+    if not may(Role.ADMIN):
+        return {}
+    return {
+        FirstStep.STAFF: url_for("staff.users"),
+        FirstStep.ISSUER: url_for("staff.issuers"),
+        FirstStep.REGION: url_for("staff.regions"),
+    }
+
+
+def _list_steps(session: Session) -> list[StepState]:
+    """The way to the first gift; a demo has been shown it."""
+    settings = services().settings
+    if settings.environment == "demo":
+        return []
+    return list_steps(session, settings, services().catalogue, host=request.host)
+
+
+@staff.get("/first-steps")
+def first_steps() -> ResponseReturnValue:
+    """The steps as the doctor proves them: Stripe, the mail server the address are asked."""
+    settings = services().settings
+    with services().database.read() as session:
+        steps = list_steps(session, settings, services().catalogue, host=request.host)
+    proven = add_findings(steps, current_app.extensions["doctor"](settings))
+    return render_template("staff/first_steps.html", steps=proven, pages=_find_pages())
 
 
 def days_of_month(now: datetime) -> tuple[date, date]:

@@ -66,12 +66,6 @@ def _all_regions(catalogue: Catalogue) -> Catalogue:
     return replace(catalogue, regions={**catalogue.regions, **catalogue.former})
 
 
-def timezone_of(region: str) -> str:
-    """The zone a region's times are shown in."""
-    found = current_catalogue().known(region)
-    return found.timezone if found else "UTC"
-
-
 def all_currencies() -> list[str]:
     """Every currency that some region takes."""
     regions = _all_regions(current_catalogue()).regions.values()
@@ -129,6 +123,13 @@ ACTS = {
     "mode_offer": "Offered a mode of payment",
     "mode_withdraw": "Took a mode of payment off the form",
     "mode_edit": "Changed a mode of payment",
+    "backup": "Made a backup",
+    "region_add": "Added a region",
+    "region_edit": "Changed a region",
+    "fund_edit": "Changed a fund",
+    "issuer_add": "Added an issuer",
+    "issuer_edit": "Changed an issuer",
+    "catalogue_undo": "Undid a change",
     "region_import": "Took a region from a file",
     "region_restore": "Returned a region to its file",
     "region_remove": "Took a region out of the catalogue",

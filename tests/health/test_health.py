@@ -116,6 +116,7 @@ ROOMS = {
     "give",
     "healthz",
     "metrics",
+    "pictures",
     "readyz",
     "staff",
     "static",

@@ -325,9 +325,14 @@ def test_signing_in_with_a_wrong_password(auditor: Visitor, demo: DemoProcess) -
         "/staff/regions/ca/modes/interac",
         "/staff/regions/ca/modes/card",
         "/staff/regions/ca/modes/other?account_kind=iban",
+        "/staff/regions/ca/edit",
+        "/staff/regions/ca/funds/tithe",
+        "/staff/regions/new?like=jp",
+        "/staff/issuers/sample-ca",
+        "/staff/history/region/ca",
     ],
 )
-def test_a_regions_modes(staff_auditor: Visitor, path: str) -> None:
+def test_the_desks_of_the_catalogue(staff_auditor: Visitor, path: str) -> None:
     staff_auditor.open(path)
     audit(staff_auditor)
 

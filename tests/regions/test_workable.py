@@ -145,6 +145,8 @@ def test_own_regions_come_after_the_samples_were_there(
 ) -> None:
     settings = load_settings(secret_key=SECRET, database_url=database_url)
     prepare(settings)
+    assert list_regions(database) == {}, "no sample is anybody's"
+    prepare(settings.model_copy(update={"environment": "demo"}))
     assert set(list_regions(database).values()) == {True}
     folder = tmp_path / "own"
     folder.mkdir()

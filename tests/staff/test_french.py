@@ -18,9 +18,13 @@ from portal.payments.statements.models import LineState
 from portal.signin.accounts import Role
 from portal.staff import forms, labels
 from portal.staff.audit import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, SUBJECTS, UNSAID
+from portal.staff.first_steps import ADVICE, FirstStep
 from portal.staff.gifts.contact_views import ContactForm
 from portal.staff.gifts.receive_views import ReceiveForm
-from portal.staff.regions.mode_form import PROOFS, SENTENCES, ModeForm
+from portal.staff.regions import desk
+from portal.staff.regions.desks import ADDRESS_FIELDS, DESKS
+from portal.staff.regions.history_views import FIELD_WORDS
+from portal.staff.regions.mode_form import PROOFS, SENTENCES, ModeForm, parts_of
 from portal.staff.statements.form import BANKS, COLUMNS, MARKS, ORDERS, StatementForm
 
 KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
@@ -41,11 +45,16 @@ TABLES = (
     DETAIL_LABELS,
     OWN_LABELS,
     FILTER_LABELS,
+    ADDRESS_FIELDS,
+    FIELD_WORDS,
+    desk.SENTENCES,
+    ADVICE,
 )
 
 ENUMS: tuple[type[Labelled], ...] = (
     EventKind,
     EventState,
+    FirstStep,
     JobName,
     LetterKind,
     LineState,
@@ -85,6 +94,10 @@ def texts() -> Iterator[str]:
             yield from (str(text[0] if isinstance(text, tuple) else text) for _l, text, *_ in found)
     for table in TABLES:
         yield from table.values()
+    for one_desk in DESKS:
+        yield from one_desk.texts()
+    for part in parts_of({"kind": "instructions"}).values():
+        yield from part.texts()
     for kind in ENUMS:
         yield from (one.said for one in kind)
     for form in FORMS:

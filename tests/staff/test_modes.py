@@ -14,6 +14,9 @@ from portal.database import Database
 from portal.regions.catalogue import Region
 from portal.regions.operations import load_region_files
 from portal.regions.queries import load_catalogue
+from portal.staff.regions.context import (
+    Context,
+)
 from portal.staff.regions.mode_form import KEPT, SENTENCES, TABLES, make_form, parts_of
 from tests.conftest import NOW
 from tests.giving.visits import give
@@ -234,7 +237,7 @@ def test_every_sentence_is_of_a_field_that_a_form_has() -> None:
             {"kind": "stripe", "key": "card"},
             {"kind": "instructions", "key": "interac"},
         )
-        for name in make_form(mode, ("CAD",))._fields
+        for name in make_form(Context(mode, ("CAD",)))._fields
     }
     for name in SENTENCES:
         assert any(field.startswith(name) for field in fields), name

@@ -20,7 +20,7 @@ from portal.receipts.composition import issue_day
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import LONGEST_REASON, make_once, read_reason
 from portal.staff.gifts.views import find_gift
-from portal.staff.labels import current_catalogue, timezone_of
+from portal.staff.labels import current_catalogue
 from portal.web import services, utc_now
 
 
@@ -48,7 +48,7 @@ class ReceiveForm(PortalForm):
 @staff.get("/gifts/<reference>/receive")
 def receive(reference: str) -> ResponseReturnValue:
     gift = _load(reference)
-    today = issue_day(timezone_of(gift.region), utc_now()).date()
+    today = issue_day(current_catalogue().timezone_of(gift.region), utc_now()).date()
     data = {"once": make_once(), "day": today.isoformat()}
     return _show(gift, ReceiveForm(currency=gift.currency, data=data), 200)
 
@@ -163,4 +163,6 @@ def _schedule_of(gift: Gift) -> ReminderSchedule | None:
 
 
 def _end_of(day: date, gift: Gift) -> datetime:
-    return datetime.combine(day, time(23, 59, 59), ZoneInfo(timezone_of(gift.region)))
+    return datetime.combine(
+        day, time(23, 59, 59), ZoneInfo(current_catalogue().timezone_of(gift.region))
+    )

@@ -24,7 +24,7 @@ from portal.staff.forms import StopForm, make_once
 from portal.staff.gifts.actions import goes_on, list_actions
 from portal.staff.gifts.rows import show_rows
 from portal.staff.gifts.timeline import tell
-from portal.staff.labels import all_currencies, current_catalogue, current_names, timezone_of
+from portal.staff.labels import all_currencies, current_catalogue, current_names
 from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
 from portal.web import send_csv, services, utc_now
 
@@ -128,14 +128,16 @@ def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
         moments=tell(file, Known(actors, names)),
         names=names,
         actions=actions,
-        timezone=timezone_of(file.gift.region),
+        timezone=current_catalogue().timezone_of(file.gift.region),
         once=make_once(),
         today=utc_now().date().isoformat(),
     )
 
 
 def _asked() -> tuple[GiftFilters, Search | None]:
-    timezones = {slug: region.timezone for slug, region in current_catalogue().regions.items()}
+    timezones = {
+        slug: region.issuer.timezone for slug, region in current_catalogue().regions.items()
+    }
     filters = read_filters(request.args, timezones)
     return filters, read_search(filters.text, all_currencies(), services().providers.names)
 

@@ -4,7 +4,6 @@ Each field of the table has its part of the form; `mode_reading` leads back.
 """
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from portal.database import Document
@@ -12,24 +11,19 @@ from portal.forms import PortalForm
 from portal.i18n import gettext
 from portal.regions.documents import InstructedMode, ModeTable, ProviderMode, StripeMode
 from portal.regions.files import Fault, RegionError
+from portal.staff.regions.context import LONGEST, Context, WordsField
 from portal.staff.regions.mode_parts import (
-    LONGEST,
     AccountPart,
-    Context,
     CurrenciesPart,
-    DaysPart,
     DetailsPart,
     ExpiryPart,
     FeePart,
-    ListPart,
+    InstructionsPart,
     MonthlyPart,
-    Part,
     ProofPart,
     SecurityPart,
-    StepsPart,
-    TextsPart,
-    WordsField,
 )
+from portal.staff.regions.parts import DaysPart, ListPart, Part, TextsPart
 
 PROOFS = {"none": "Not requested", "welcome": "Welcome", "wanted": "Asked for"}
 
@@ -53,6 +47,7 @@ PARTS: dict[str, Part] = {
     "cost": TextsPart("cost"),
     "delay": TextsPart("delay"),
     "limits": TextsPart("limits"),
+    "pace": TextsPart("pace"),
     "currencies": CurrenciesPart("currencies"),
     "fee": FeePart("fee"),
     "stripe_allowed": ListPart("stripe_allowed"),
@@ -60,7 +55,7 @@ PARTS: dict[str, Part] = {
     "recipient": Part("recipient"),
     "unit": TextsPart("unit"),
     "link": Part("link"),
-    "steps": StepsPart("steps"),
+    "steps": InstructionsPart("steps", ask="Enter the steps, one a line"),
     "account": AccountPart("account"),
     "security": SecurityPart("security"),
     "details": DetailsPart("details"),
@@ -69,7 +64,7 @@ PARTS: dict[str, Part] = {
     "expires_days": ExpiryPart("expires_days"),
 }
 # What staff don't change here: what the mode is, and whether it is offered.
-KEPT = frozenset({"key", "kind", "provider", "icon", "offered", "pace", "wallets"})
+KEPT = frozenset({"key", "kind", "provider", "icon", "offered", "wallets"})
 TABLES: dict[str, type[ModeTable]] = {
     "stripe": StripeMode,
     "charged": ProviderMode,
@@ -84,12 +79,11 @@ def parts_of(mode: Document) -> dict[str, Part]:
     return {name: parts[name] for name in TABLES[mode["kind"]].model_fields if name in parts}
 
 
-def make_form(mode: Document, currencies: Iterable[str], sent: Any = None) -> ModeForm:
+def make_form(context: Context, sent: Any = None) -> ModeForm:
     """The form of a mode, filled in from what was `sent`, else from its document."""
-    context = Context(mode, tuple(currencies))
     fields = {
         name: field
-        for part in parts_of(mode).values()
+        for part in parts_of(context.document).values()
         for name, field in part.fields(context).items()
     }
     added = {name: field for name, (field, _) in fields.items() if not hasattr(ModeForm, name)}
@@ -100,12 +94,12 @@ def make_form(mode: Document, currencies: Iterable[str], sent: Any = None) -> Mo
     return form
 
 
-def read_mode(form: ModeForm, mode: Document, currencies: Iterable[str]) -> Document:
+def read_mode(form: ModeForm, context: Context) -> Document:
     """The document the form describes; what it has no field for stays as it was.
 
     An error that the form can tell by itself is added to it: ask `form.problems` first.
     """
-    context = Context(mode, tuple(currencies))
+    mode = context.document
     read = {name: part.read(form, context) for name, part in parts_of(mode).items()}
     return {name: value for name, value in {**mode, **read}.items() if value is not None}
 

@@ -1,6 +1,7 @@
 """Regions and their modes of payment: order, what is offered, and every word of it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -9,12 +10,11 @@ from portal.database import Document
 from portal.i18n import gettext
 from portal.regions.accounts import FIELDS as ACCOUNT_FIELDS
 from portal.regions.accounts import SCHEMES
-from portal.regions.files import RegionError, parse_region
+from portal.regions.files import DATA, RegionError, parse_region
 from portal.regions.operations import (
     NoSuchMode,
     find_document,
     find_mode,
-    list_spare_modes,
     move_mode,
     offer_mode,
     put_mode,
@@ -23,11 +23,14 @@ from portal.regions.operations import (
     take_out,
 )
 from portal.regions.queries import RegionRecord
+from portal.regions.starting import list_spare_funds, list_spare_modes
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.labels import current_catalogue
+from portal.staff.regions.context import Context, list_languages, name_language
 from portal.staff.regions.mode_form import PROOFS, ModeForm, lead_to_field, make_form, read_mode
 from portal.staff.regions.mode_parts import account_kind
+from portal.staff.regions.saving import shows_samples, try_out, wants_preview
 from portal.web import services
 
 MOVES = {"up": -1, "down": 1}
@@ -36,9 +39,11 @@ MOVES = {"up": -1, "down": 1}
 @staff.get("/regions")
 def regions() -> ResponseReturnValue:
     found = current_catalogue()
-    return render_template(
-        "staff/regions.html", regions=found.regions.values(), former=found.former.values()
+    shown, former = (
+        [one for one in places.values() if shows_samples() or not one.sample]
+        for places in (found.regions, found.former)
     )
+    return render_template("staff/regions.html", regions=shown, former=former)
 
 
 @staff.get("/regions/<slug>")
@@ -51,6 +56,7 @@ def region(slug: str) -> ResponseReturnValue:
         edited_at=record.edited_at,
         removed_at=record.removed_at,
         spare=list_spare_modes(record.document),
+        spare_funds=list_spare_funds(record.document),
     )
 
 
@@ -95,7 +101,8 @@ def restore(slug: str) -> ResponseReturnValue:
     try:
         with services().write(current_actor()) as act:
             record = find_document(act.session, slug) or abort(404)
-            restore_region(act, record)
+            own = services().settings.regions
+            restore_region(act, record, Path(own) if own else DATA)
             act.note("region_restore", f"region:{slug}", {})
     except RegionError:
         flash(gettext("This region has no file to follow."))
@@ -109,35 +116,38 @@ def mode(slug: str, key: str) -> ResponseReturnValue:
     with services().database.read() as session:
         record = session.get(RegionRecord, slug) or abort(404)
     found = _mode_of(record.document, key)
-    return _show(record, found, make_form(found, _currencies(record.document)), 200)
+    return _show(record, found, make_form(_furnish(record.document, found)), 200)
 
 
 @staff.post("/regions/<slug>/modes/<key>")
 def send_mode(slug: str, key: str) -> ResponseReturnValue:
     with services().write(current_actor()) as act:
         record = find_document(act.session, slug) or abort(404)
-        found, currencies = _mode_of(record.document, key), _currencies(record.document)
-        form = make_form(found, currencies, request.form)
-        is_kept = _keep(act, record, found, form)
-    if not is_kept:
-        return _show(record, found, form, 422)
-    flash(gettext("The mode of payment is saved. Donors see it within a minute."))
-    return redirect(url_for("staff.region", slug=slug, _anchor=f"mode-{key}"), 303)
+        found = _mode_of(record.document, key)
+        form = make_form(_furnish(record.document, found), request.form)
+        answer = _keep(act, record, found, form)
+    return answer or _show(record, found, form, 422)
 
 
-def _keep(act: Act, record: RegionRecord, found: Document, form: ModeForm) -> bool:
-    """Whether the form was right and is in force; else it says what is wrong."""
+def _keep(
+    act: Act, record: RegionRecord, found: Document, form: ModeForm
+) -> ResponseReturnValue | None:
+    """What a right form leads to, now that it is in force; else it says what is wrong."""
     form.validate()
-    changed = read_mode(form, found, _currencies(record.document))
+    changed = read_mode(form, _furnish(record.document, found))
     if form.problems:
-        return False
+        return None
+    document = put_mode(record.document, changed)
     try:
-        save_region(act, record, put_mode(record.document, changed))
+        if wants_preview():
+            return try_out(act, document)
+        save_region(act, record, document, what="mode_edit")
     except RegionError as error:
         lead_to_field(form, found, error)
-        return False
+        return None
     act.note("mode_edit", f"region:{record.slug}", {"mode": found["key"]})
-    return True
+    flash(gettext("The mode of payment is saved. Donors see it within a minute."))
+    return redirect(url_for("staff.region", slug=record.slug, _anchor=f"mode-{found['key']}"), 303)
 
 
 def _mode_of(document: Document, key: str) -> Document:
@@ -154,6 +164,11 @@ def _mode_of(document: Document, key: str) -> Document:
     return {name: value for name, value in found.items() if name != "account"} | account
 
 
+def _furnish(document: Document, found: Document) -> Context:
+    """A mode with what its region has."""
+    return Context(found, _currencies(document), list_languages(document["locales"]))
+
+
 def _currencies(document: Document) -> tuple[str, ...]:
     return tuple(option["currency"] for option in document["currencies"])
 
@@ -167,6 +182,9 @@ def _show(
         mode=found,
         form=form,
         currencies=_currencies(record.document),
+        tongues=[
+            (code, name_language(code)) for code in _furnish(record.document, found).languages
+        ],
         account_kind=account_kind(found),
         account_fields=ACCOUNT_FIELDS,
         proofs=[(key, gettext(text)) for key, text in PROOFS.items()],
@@ -179,7 +197,7 @@ def _change(slug: str, what: str, key: str, change: Callable[[Document], Documen
     with services().write(current_actor()) as act:
         record = find_document(act.session, slug) or abort(404)
         try:
-            save_region(act, record, change(record.document))
+            save_region(act, record, change(record.document), what=what)
         except NoSuchMode:
             abort(404)
         act.note(what, f"region:{slug}", {"mode": key})

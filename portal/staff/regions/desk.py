@@ -1,0 +1,172 @@
+"""A desk: a table of the catalogue as a form, in groups, made from its parts.
+
+What the table has and no part shows is shown by its kind, so that a new field has its place.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, get_args, get_type_hints
+
+from portal.database import Document
+from portal.forms import PortalForm
+from portal.i18n import gettext
+from portal.regions.fields import Flag, OptionalTexts, Texts, Whole
+from portal.regions.files import Fault, RegionError
+from portal.regions.history import version_of
+from portal.staff.regions.context import Context, Control
+from portal.staff.regions.parts import ListPart, NumberPart, Part, TextsPart, TickPart
+
+KINDS: dict[Any, type[Part]] = {
+    str: Part,
+    Texts: TextsPart,
+    OptionalTexts: TextsPart,
+    Flag: TickPart,
+    Whole: NumberPart,
+    tuple[str, ...]: ListPart,
+}
+
+# Of a region's table, and not of its record.
+BESIDE = {"transfers"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parts under a heading."""
+
+    title: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A group as the page shows it."""
+
+    title: str
+    rows: tuple[tuple[Control, ...], ...]
+
+
+class Desk:
+    """The groups of one table's form; `kept` are its fields that are changed elsewhere."""
+
+    def __init__(self, record: Any, groups: Iterable[Group], kept: Iterable[str]) -> None:
+        """Parts of fields that the table doesn't have are left out."""
+        names = {one.name for one in fields(record)} | BESIDE
+        self.groups = tuple(
+            Group(group.title, tuple(part for part in group.parts if part.name in names))
+            for group in groups
+        )
+        named = {part.name for group in self.groups for part in group.parts}
+        further = tuple(_make_parts(record, named | {*kept}))
+        if further:
+            self.groups += (Group("Further", further),)
+        self.parts = {part.name: part for group in self.groups for part in group.parts}
+
+    def texts(self) -> Iterator[str]:
+        """All that the page says of it, in English, for whoever translates."""
+        for group in self.groups:
+            yield group.title
+            for part in group.parts:
+                yield from part.texts()
+
+    def make_form(self, context: Context, sent: Any = None) -> PortalForm:
+        """The form, filled in from what was `sent`, else from the document."""
+        found = {
+            name: field
+            for part in self.parts.values()
+            for name, field in part.fields(context).items()
+        }
+        members = {name: field for name, (field, _) in found.items()}
+        values = {name: value for name, (_, value) in found.items()}
+        form: PortalForm = type("DeskForm", (PortalForm,), members)(sent, data=values)
+        return form
+
+    def read(self, form: PortalForm, context: Context) -> Document:
+        """The document the form describes; what it has no field for stays as it was.
+
+        What can't be read, and what was not typed, is added to the form: ask `form.problems`.
+        """
+        form.validate()
+        read = {name: part.read(form, context) for name, part in self.parts.items()}
+        return {
+            name: said for name, said in {**context.document, **read}.items() if said is not None
+        }
+
+    def version(self, context: Context) -> str:
+        """What differs where anything that this page shows was changed."""
+        return version_of({name: context.document.get(name) for name in self.parts})
+
+    def sections(self, context: Context) -> list[Section]:
+        return [
+            Section(
+                gettext(group.title),
+                tuple(row for part in group.parts for row in part.rows(context)),
+            )
+            for group in self.groups
+        ]
+
+    def lead(self, form: PortalForm, error: RegionError, below: str = "") -> None:
+        """Add what the table found, each to the field it is about; `below` is cut off places."""
+        for fault in error.faults or (Fault("", str(error)),):
+            place = fault.place.removeprefix(below).lstrip(".")
+            found = re.match(r"(\w+)(.*)", place)
+            part = self.parts.get(found[1]) if found else None
+            name = part.field_at(found[2].lstrip(".")) if found and part else ""
+            shown = next((field.name for field in form if name and field.name == name), None)
+            shown = shown or next(
+                (field.name for field in form if name and field.name.startswith(name)), None
+            )
+            if shown is None:
+                form.form_errors.append(_tell(fault, place))
+            elif not form[shown].errors:
+                form.refuse(shown, _tell(fault, ""))
+
+
+def _make_parts(record: Any, named: set[str]) -> Iterator[Part]:
+    """The parts of a table's further fields, by their kinds; what has none is kept as it is."""
+    hints = get_type_hints(record, include_extras=True)
+    for one in fields(record):
+        kind = hints[one.name]
+        made = KINDS.get(kind) or KINDS.get(next(iter(get_args(kind)), None))
+        if one.name in named or made is None:
+            continue
+        label = one.name.replace("_", " ").capitalize()
+        is_flag = made is TickPart and one.default is not MISSING
+        yield (
+            TickPart(one.name, label, default=bool(one.default))
+            if is_flag
+            else made(one.name, label)
+        )
+
+
+# What the tables say of a fault, by how it begins, as what to do about it.
+SENTENCES = {
+    "is missing": "Fill this in",
+    "is a colour": "Enter a colour as # and six digits or letters a to f, like #1d4f91",
+    "is an address with": "Enter an address that begins with https://",
+    "is 2 to 20": "Use 2 to 20 small letters, digits and hyphens, a letter first",
+    "is no other": "Another region has this address already: choose another one",
+    "is a list of ISO": "Enter countries by their two letters, like GB, with commas between",
+    "offers English": "Name English and French at least, like en_CA, fr_CA",
+    "is a list of locales": "Enter languages as in en_CA, fr_CA, with commas between",
+    "is three capital": "Enter a currency by its three letters, like CAD",
+    "has at least one": "At least one is needed, and one that is open or offered",
+    "has each only": "Enter each only once",
+    "is an amount": "Enter an amount in figures that this currency can express, like 75.50",
+    "is above the minimum": "Enter a limit above the smallest gift",
+    "has amounts": "Enter amounts between the smallest and the largest gift",
+    "names fields": "Ask only for fields that have a name above",
+    "is a regular": "This pattern can’t be read: correct it, or leave it empty",
+    "is a code of the pattern": "Enter an example that the pattern takes, as it is to be written",
+    "is a rising list": "Enter days in rising order, each 1 or more",
+    "is after the last": "Enter a day after the last reminder, at most 730",
+    "names modes": "Choose among the region’s modes of payment",
+}
+
+
+def _tell(fault: Fault, place: str) -> str:
+    """What to do about it; where no field shows it, with its place."""
+    known = next((text for begin, text in SENTENCES.items() if fault.what.startswith(begin)), None)
+    if place:
+        return gettext("This can’t be saved: %(what)s", what=f"{place} {fault.what}".strip())
+    return gettext(known) if known else gettext("Check this: it %(what)s", what=fault.what)

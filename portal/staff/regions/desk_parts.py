@@ -1,0 +1,248 @@
+"""The parts of forms that issuers, regions and funds have."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from babel import Locale
+
+from portal.database import Document
+from portal.forms import ChoiceField, EmailField, LineField, TickField
+from portal.i18n import current_locale, gettext, language
+from portal.regions.documents import CurrencyTable
+from portal.regions.fields import LANGUAGES
+from portal.staff.regions.context import (
+    LONGEST,
+    Context,
+    Control,
+    Fields,
+    LinesField,
+    Rows,
+    Sent,
+    split_words,
+)
+from portal.staff.regions.parts import ListPart, Part
+
+SPARE_CURRENCIES = 1
+BETWEEN = re.compile(r"[\s;]+")
+
+
+class PickField(ChoiceField):
+    """One of some options."""
+
+    def __init__(self, *args: Any, options: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.options = tuple(options)
+
+
+class PickPart(Part):
+    """One of some options: its own, or those that the context has by its name."""
+
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        *,
+        options: Mapping[str, str] | None = None,
+        default: str = "",
+        **texts: str,
+    ) -> None:
+        """`default` is what a document means that doesn't say."""
+        super().__init__(name, label, **texts)
+        self.own, self.default = options, default
+
+    def said(self, context: Context) -> Any:
+        return context.document.get(self.name, self.default)
+
+    def say(self, said: Any, context: Context) -> Any:
+        return said if said != self.default or self.name in context.document else None
+
+    def texts(self) -> Iterator[str]:
+        yield from super().texts()
+        yield from (self.own or {}).values()
+
+    def options(self, context: Context) -> Mapping[str, str]:
+        if self.own is None:
+            return context.choices[self.name]
+        return {key: gettext(text) for key, text in self.own.items()}
+
+    def fields(self, context: Context) -> Fields:
+        field = PickField(ask=self.ask, options=self.options(context))
+        return {self.name: (field, self.said(context))}
+
+    def rows(self, context: Context) -> Rows:
+        control = self.control(self.name, look="pick")
+        yield (replace(control, options=tuple(self.options(context).items())),)
+
+
+class CountryPart(PickPart):
+    def options(self, context: Context) -> Mapping[str, str]:
+        return name_countries(language(current_locale()))
+
+
+class ZonePart(PickPart):
+    def options(self, context: Context) -> Mapping[str, str]:
+        return _list_zones()
+
+
+@cache
+def _list_zones() -> dict[str, str]:
+    """The zones that are places, and UTC."""
+    found = (name for name in available_timezones() if "/" in name)
+    return {"UTC": "UTC"} | {name: name for name in sorted(found) if not name.startswith("Etc/")}
+
+
+@cache
+def name_countries(speech: str) -> dict[str, str]:
+    """Every country by its two letters, in the order of a language's names."""
+    names = Locale.parse(speech).territories
+    found = {code: name for code, name in names.items() if re.fullmatch("[A-Z]{2}", code)}
+    real = {code: name for code, name in found.items() if code not in {"EU", "EZ", "UN", "ZZ"}}
+    return dict(sorted(real.items(), key=lambda item: str(item[1]).casefold()))
+
+
+class EmailPart(Part):
+    def fields(self, context: Context) -> Fields:
+        return {self.name: (EmailField(ask=self.ask, longest=254), self.said(context))}
+
+
+class IssuerPart(PickPart):
+    """Which issuer a region has; the document holds all of it."""
+
+    def said(self, context: Context) -> Any:
+        return (context.document.get("issuer") or {}).get("key", "")
+
+
+class CurrencyRowsPart(Part):
+    """A row a currency, and one to add; a row without a currency is gone."""
+
+    LABELS = {  # noqa: RUF012 - a constant
+        "currency": "Currency",
+        "presets": "Suggested amounts",
+        "marked": "The one that stands out",
+        "monthly_presets": "Suggested monthly amounts",
+        "monthly_marked": "The monthly one that stands out",
+        "minimum": "Smallest gift",
+        "maximum": "Largest gift",
+    }
+    COLUMNS = tuple(name for name in LABELS if name in CurrencyTable.model_fields)
+    PLAIN = ("marked", "monthly_marked", "minimum", "maximum")
+
+    def texts(self) -> Iterator[str]:
+        yield from super().texts()
+        yield from self.LABELS.values()
+
+    def _rows(self, context: Context) -> list[Document]:
+        return [*context.document.get(self.name, ()), *({},) * SPARE_CURRENCIES]
+
+    def fields(self, context: Context) -> Fields:
+        fields: Fields = {}
+        for row, option in enumerate(self._rows(context)):
+            for name in self.COLUMNS:
+                said = option.get(name, "")
+                text = "  ".join(said) if isinstance(said, list) else said
+                fields[f"currency_{row}_{name}"] = (LineField(longest=LONGEST), text)
+        return fields
+
+    def rows(self, context: Context) -> Rows:
+        for row, _ in enumerate(self._rows(context)):
+            controls = (
+                Control(f"currency_{row}_{name}", gettext(self.LABELS[name]))
+                for name in self.COLUMNS
+            )
+            first, *rest = controls
+            hint = gettext(self.hint) if self.hint and not row else ""
+            yield (replace(first, hint=hint), *rest)
+
+    def read(self, form: Sent, context: Context) -> object:
+        found = []
+        for row, option in enumerate(self._rows(context)):
+            typed = {name: form[f"currency_{row}_{name}"].data for name in self.COLUMNS}
+            if not typed["currency"]:
+                continue
+            said: Document = {
+                name: _read_amounts(form, f"currency_{row}_{name}")
+                for name in ("presets", "monthly_presets")
+            }
+            plain = {name: typed[name].replace(",", ".") for name in self.PLAIN if name in typed}
+            whole = {**option, **said, **plain, "currency": typed["currency"].upper()}
+            found.append({name: text for name, text in whole.items() if text or name in option})
+        return found
+
+    def field_at(self, below: str) -> str:
+        found = re.match(r"\[(\d+)\]\.?(\w*)", below)
+        return f"currency_{found[1]}_{found[2] or 'currency'}" if found else "currency_0_currency"
+
+
+def _read_amounts(form: Sent, name: str) -> list[str]:
+    """Amounts with spaces, semicolons or commas between; a comma that may be a point is asked."""
+    words = [word.rstrip(",") for word in BETWEEN.split(form[name].data) if word.rstrip(",")]
+    if any("," in word for word in words):
+        form.refuse(name, gettext("Put a space between amounts and a point before cents"))
+    return words
+
+
+class ProvincesPart(Part):
+    """Provinces, one a line: their code and their names."""
+
+    def fields(self, context: Context) -> Fields:
+        lines = [
+            " | ".join([one["code"], *(one["names"].get(code, "") for code in context.languages)])
+            for one in context.document.get(self.name) or ()
+        ]
+        return {self.name: (LinesField(), "\n".join(lines))}
+
+    def rows(self, context: Context) -> Rows:
+        yield (self.control(self.name, look="lines"),)
+
+    def read(self, form: Sent, context: Context) -> object:
+        found = []
+        for line in form[self.name].lines:
+            code, *names = (word.strip() for word in line.split("|"))
+            said = dict(zip(context.languages, names, strict=False))
+            said = {one: said.get(one) or said.get("en") or code for one in (*LANGUAGES, *said)}
+            found.append({"code": code, "names": said})
+        return self.say(found, context)
+
+
+class TicksPart(Part):
+    """Any of some options; the context has them by the part's name."""
+
+    def _options(self, context: Context) -> Mapping[str, str]:
+        return context.choices[self.name]
+
+    def fields(self, context: Context) -> Fields:
+        said = context.document.get(self.name) or ()
+        return {f"{self.name}_{key}": (TickField(), key in said) for key in self._options(context)}
+
+    def rows(self, context: Context) -> Rows:
+        yield tuple(
+            Control(f"{self.name}_{key}", text, look="tick")
+            for key, text in self._options(context).items()
+        )
+
+    def read(self, form: Sent, context: Context) -> object:
+        """Those that are ticked; in the order they had, and the new ones after them."""
+        ticked = [key for key in self._options(context) if form[f"{self.name}_{key}"].data]
+        said = context.document.get(self.name)
+        if said is None and not ticked:
+            return None
+        kept = [key for key in said or () if key in ticked]
+        return [*kept, *(key for key in ticked if key not in kept)]
+
+
+class CodesPart(ListPart):
+    """Codes with commas between, in capitals."""
+
+    def read(self, form: Sent, context: Context) -> object:
+        return [word.upper() for word in split_words(form[self.name].data)]
+
+
+class LocalesPart(ListPart):
+    """Languages with commas between, as they are or as the web writes them (`en-CA`)."""
+
+    def read(self, form: Sent, context: Context) -> object:
+        return [word.replace("-", "_") for word in split_words(form[self.name].data)]

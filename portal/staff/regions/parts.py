@@ -1,0 +1,206 @@
+"""The parts of a desk's form: each leads a field of a table onto the form and back.
+
+A part says which fields it has, with their first values, and what the document says then. What
+is wrong with it is the table's to find; a part only refuses what it can't read.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from portal.forms import TickField
+from portal.i18n import gettext
+from portal.regions.fields import LANGUAGES
+from portal.staff.regions.context import (
+    LONGEST,
+    Context,
+    Control,
+    Fields,
+    LinesField,
+    Rows,
+    Sent,
+    WordsField,
+    name_language,
+    split_words,
+)
+
+
+class Part:
+    """A field of the table that is one line; the other kinds of fields differ from it.
+
+    `ask` is the sentence where nothing was typed and something has to be.
+    """
+
+    def __init__(self, name: str, label: str = "", *, hint: str = "", ask: str = "") -> None:
+        self.name, self.label, self.hint, self.ask = name, label, hint, ask
+
+    def texts(self) -> Iterator[str]:
+        """What it says on the page, in English."""
+        yield from filter(None, (self.label, self.hint, self.ask))
+
+    def fields(self, context: Context) -> Fields:
+        """The form's fields, each with its first value."""
+        return {self.name: (WordsField(longest=LONGEST, ask=self.ask), self.said(context))}
+
+    def said(self, context: Context) -> Any:
+        return context.document.get(self.name, "")
+
+    def rows(self, context: Context) -> Rows:
+        """The form's fields as the page shows them."""
+        yield (self.control(self.name),)
+
+    def control(self, name: str, label: str = "", look: str = "line") -> Control:
+        hint = gettext(self.hint) if self.hint else ""
+        return Control(name, label or gettext(self.label), hint, look)
+
+    def read(self, form: Sent, context: Context) -> object:
+        """What the document says then; None where it says nothing of it."""
+        return self.say(form[self.name].data, context)
+
+    def say(self, said: Any, context: Context) -> Any:
+        """Nothing, where nothing was said before and is now: the table has its own default."""
+        return said if said or self.name in context.document else None
+
+    def field_at(self, below: str) -> str:
+        """The field that a fault is about, by its place below the table's field."""
+        return self.name
+
+
+class TextsPart(Part):
+    """A text in each language; those of `LANGUAGES` are asked for where one has to be."""
+
+    def fields(self, context: Context) -> Fields:
+        texts = context.document.get(self.name) or {}
+        return {
+            f"{self.name}_{code}": (self._field(code), texts.get(code, ""))
+            for code in context.languages
+        }
+
+    def _field(self, code: str) -> Any:
+        return WordsField(longest=LONGEST, ask=self.ask if code in LANGUAGES else "")
+
+    def rows(self, context: Context) -> Rows:
+        yield tuple(
+            self.control(f"{self.name}_{code}", self.label_in(code)) for code in context.languages
+        )
+
+    def label_in(self, code: str) -> str:
+        return gettext(
+            "%(label)s (%(language)s)", label=gettext(self.label), language=name_language(code)
+        )
+
+    def read(self, form: Sent, context: Context) -> object:
+        typed = {code: form[f"{self.name}_{code}"].data for code in context.languages}
+        # What other languages say that this page has no field for, stays.
+        kept = {**(context.document.get(self.name) or {}), **typed}
+        texts = {code: text for code, text in kept.items() if text}
+        return texts or None
+
+    def field_at(self, below: str) -> str:
+        return f"{self.name}_{below or LANGUAGES[0]}"
+
+
+class StepsPart(TextsPart):
+    """Texts, one a line, as many in each language that says any."""
+
+    def fields(self, context: Context) -> Fields:
+        texts = context.document.get(self.name) or ()
+        return {
+            f"{self.name}_{code}": (
+                LinesField(ask=self.ask if code in LANGUAGES else ""),
+                "\n".join(text.get(code, "") for text in texts).strip(),
+            )
+            for code in context.languages
+        }
+
+    def rows(self, context: Context) -> Rows:
+        yield tuple(replace(one, look="lines") for row in super().rows(context) for one in row)
+
+    def read(self, form: Sent, context: Context) -> object:
+        lines = {code: form[f"{self.name}_{code}"].lines for code in context.languages}
+        count = len(lines["en"])
+        for code in context.languages[1:]:
+            if len(lines[code]) != count and (code in LANGUAGES or lines[code]):
+                form.refuse(f"{self.name}_{code}", _ask_as_many(code))
+        spoken = [code for code in context.languages if len(lines[code]) == count]
+        said = [{code: lines[code][at] for code in spoken} for at in range(count)]
+        return self.say(said, context)
+
+    def field_at(self, below: str) -> str:
+        return super().field_at(below.rpartition(".")[2])
+
+
+def _ask_as_many(code: str) -> str:
+    if code == "fr":
+        return gettext("Enter as many steps in French as in English")
+    name = name_language(code)
+    return gettext("Enter as many lines in %(language)s as in English, or none", language=name)
+
+
+class LinesPart(Part):
+    """A list of texts, one a line."""
+
+    def fields(self, context: Context) -> Fields:
+        said = "\n".join(context.document.get(self.name) or ())
+        return {self.name: (LinesField(ask=self.ask), said)}
+
+    def rows(self, context: Context) -> Rows:
+        yield (self.control(self.name, look="lines"),)
+
+    def read(self, form: Sent, context: Context) -> object:
+        return self.say(form[self.name].lines, context)
+
+
+class ListPart(Part):
+    """Words with commas between."""
+
+    def said(self, context: Context) -> Any:
+        return ", ".join(map(str, context.document.get(self.name) or ()))
+
+    def read(self, form: Sent, context: Context) -> object:
+        return self.say(split_words(form[self.name].data), context)
+
+
+class DaysPart(ListPart):
+    """Days with commas between; none leaves it to the region."""
+
+    def read(self, form: Sent, context: Context) -> object:
+        words = split_words(form[self.name].data)
+        if not all(word.isdecimal() for word in words):
+            sentence = gettext("Enter whole days with commas between, like 3, 10")
+            form.refuse(self.name, sentence)
+            return None
+        return [int(word) for word in words] or None
+
+
+class NumberPart(Part):
+    """A whole number, or nothing."""
+
+    def said(self, context: Context) -> Any:
+        return str(context.document.get(self.name, ""))
+
+    def read(self, form: Sent, context: Context) -> object:
+        text: str = form[self.name].data
+        if text and not (text.isascii() and text.isdecimal() and len(text) <= 9):
+            form.refuse(self.name, gettext("Enter a whole number, like 60"))
+            return None
+        return int(text) if text else None
+
+
+class TickPart(Part):
+    """Yes or no; `default` is what a document means that doesn't say."""
+
+    def __init__(self, name: str, label: str = "", *, default: bool = False) -> None:
+        super().__init__(name, label)
+        self.default = default
+
+    def fields(self, context: Context) -> Fields:
+        return {self.name: (TickField(), context.document.get(self.name, self.default))}
+
+    def rows(self, context: Context) -> Rows:
+        yield (self.control(self.name, look="tick"),)
+
+    def read(self, form: Sent, context: Context) -> object:
+        ticked = bool(form[self.name].data)
+        is_said = self.name in context.document
+        return ticked if is_said or ticked != self.default else None

@@ -1,0 +1,203 @@
+"""Regions and funds: a new one, and every word of one that is there."""
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.database import Document
+from portal.forms import PortalForm
+from portal.i18n import gettext, pick
+from portal.regions.operations import find_document, lock_catalogue, put_entry, save_region
+from portal.regions.queries import RegionRecord
+from portal.regions.starting import add_region, list_spare_funds, list_starts, start_region
+from portal.services import Act
+from portal.staff.access import current_actor, staff
+from portal.staff.regions.context import Context, list_languages
+from portal.staff.regions.desks import ADDRESS_FIELDS, FUND, NEW_REGION, REGION
+from portal.staff.regions.saving import (
+    NEW,
+    all_issuers,
+    everything_sent,
+    keep_pictures,
+    make_key,
+    settle,
+    show_desk,
+    try_out,
+    wants_preview,
+    warn_of_others,
+)
+from portal.web import services
+
+BARE = "other"
+
+
+@staff.get("/regions/new")
+def new_region() -> ResponseReturnValue:
+    """First the country to begin from, then the form."""
+    like = request.args.get("like", "")
+    starts = list_starts()
+    with services().database.read() as session:
+        issuers = all_issuers(session)
+    if like not in {*starts, BARE} or not issuers:
+        named = sorted((pick(names), slug) for slug, names in starts.items())
+        return render_template("staff/new_region.html", starts=named, issuers=issuers, bare=BARE)
+    context = furnish(start_region(like), issuers)
+    return _show_new(context, NEW_REGION.make_form(context))
+
+
+@staff.post("/regions/new")
+def send_new_region() -> ResponseReturnValue:
+    like = request.args.get("like", "")
+    with services().write(current_actor()) as act:
+        issuers = all_issuers(act.session)
+        context = furnish(start_region(like), issuers)
+        form = NEW_REGION.make_form(context, request.form)
+        document = NEW_REGION.read(form, context)
+        answer = settle(NEW_REGION, form, lambda: _add(act, document, issuers))
+    return answer or _show_new(context, form)
+
+
+def _add(act: Act, document: Document, issuers: dict[str, Document]) -> ResponseReturnValue:
+    whole = {**document, "issuer": issuers[document["issuer"]]}
+    if wants_preview():
+        return try_out(act, whole)
+    region = add_region(act, whole)
+    act.note("region_add", f"region:{region.slug}", {})
+    flash(gettext("The region is saved. Add its modes of payment and funds here."))
+    return redirect(url_for("staff.region", slug=region.slug), 303)
+
+
+def _show_new(context: Context, form: PortalForm) -> ResponseReturnValue:
+    return show_desk(NEW_REGION, context, form, gettext("New region"))
+
+
+@staff.get("/regions/<slug>/edit")
+def edit_region(slug: str) -> ResponseReturnValue:
+    with services().database.read() as session:
+        record = session.get(RegionRecord, slug) or abort(404)
+        context = furnish(record.document, all_issuers(session))
+    return _show_region(slug, context, REGION.make_form(context))
+
+
+@staff.post("/regions/<slug>/edit")
+def send_region(slug: str) -> ResponseReturnValue:
+    with services().write(current_actor()) as act:
+        record = _hold(act, slug)
+        issuers = all_issuers(act.session)
+        context = furnish(record.document, issuers)
+        form = REGION.make_form(context, request.form)
+        document = REGION.read(form, context)
+        warn_of_others(REGION, form, context)
+        answer = settle(
+            REGION,
+            form,
+            lambda: _save(act, record, {**document, "issuer": issuers[document["issuer"]]}),
+        )
+    return answer or _show_region(slug, context, form)
+
+
+def _save(act: Act, record: RegionRecord, document: Document) -> ResponseReturnValue:
+    if wants_preview():
+        return try_out(act, document)
+    save_region(act, record, document)
+    act.note("region_edit", f"region:{record.slug}", {})
+    flash(gettext("The region is saved. Donors see it within a minute."))
+    return redirect(url_for("staff.region", slug=record.slug), 303)
+
+
+def furnish(document: Document, issuers: dict[str, Document]) -> Context:
+    """A region's document with what may be chosen in it."""
+    # Who is no longer listed, as a sample outside a demo, still stands in its own region.
+    own = document.get("issuer")
+    listed = {**({own["key"]: own} if own else {}), **issuers}
+    return Context(
+        document,
+        languages=list_languages(document["locales"]),
+        choices={
+            "issuer": {key: one["legal_name"] for key, one in listed.items()},
+            "required": {name: gettext(text) for name, text in ADDRESS_FIELDS.items()},
+        },
+    )
+
+
+def _show_region(slug: str, context: Context, form: PortalForm) -> ResponseReturnValue:
+    return show_desk(
+        REGION,
+        context,
+        form,
+        gettext("Region: %(region)s", region=pick(context.document["names"])),
+        back=url_for("staff.region", slug=slug),
+        history=url_for("staff.history", kind="region", which=slug),
+    )
+
+
+@staff.get("/regions/<slug>/funds/<key>")
+def fund(slug: str, key: str) -> ResponseReturnValue:
+    with services().database.read() as session:
+        record = session.get(RegionRecord, slug) or abort(404)
+    context = _open_fund(record.document, key)
+    return _show_fund(record, key, context, FUND.make_form(context))
+
+
+@staff.post("/regions/<slug>/funds/<key>")
+def send_fund(slug: str, key: str) -> ResponseReturnValue:
+    with services().write(current_actor()) as act:
+        record = _hold(act, slug)
+        context = _open_fund(record.document, key)
+        form = FUND.make_form(context, everything_sent())
+        read = FUND.read(form, context)
+        keep_pictures(act, context)
+        warn_of_others(FUND, form, context)
+        keys = [one["key"] for one in record.document["funds"]]
+        found = read if key in keys else {"key": _new_key(key, read, keys), **read}
+        at = keys.index(key) if key in keys else len(keys)
+        document = put_entry(record.document, "funds", found)
+        answer = settle(FUND, form, lambda: _save_fund(act, record, document), f"funds[{at}]")
+    return answer or _show_fund(record, key, context, form)
+
+
+def _save_fund(act: Act, record: RegionRecord, document: Document) -> ResponseReturnValue:
+    if wants_preview():
+        return try_out(act, document)
+    save_region(act, record, document, what="fund_edit")
+    act.note("fund_edit", f"region:{record.slug}", {})
+    flash(gettext("The fund is saved. Donors see it within a minute."))
+    return redirect(url_for("staff.region", slug=record.slug, _anchor="funds"), 303)
+
+
+def _new_key(key: str, fund: Document, keys: list[str]) -> str:
+    """The key of a fund that is new here: the common one's, else one from its name."""
+    return make_key((fund.get("names") or {}).get("en", ""), {*keys}) if key == NEW else key
+
+
+def _open_fund(document: Document, key: str) -> Context:
+    """A fund the region has or could have; an empty one for `new`."""
+    known = [*list_spare_funds(document), *document["funds"]]
+    found = {one["key"]: one for one in known}.get(key)
+    if found is None and key != NEW:
+        abort(404)
+    return Context(
+        found or {},
+        languages=list_languages(document["locales"]),
+        choices={"modes": {mode["key"]: pick(mode["label"]) for mode in document["modes"]}},
+    )
+
+
+def _show_fund(
+    record: RegionRecord, key: str, context: Context, form: PortalForm
+) -> ResponseReturnValue:
+    name = pick(context.document.get("names") or {}) or gettext("New fund")
+    where = pick(record.document["names"])
+    return show_desk(
+        FUND,
+        context,
+        form,
+        gettext("%(mode)s: %(region)s", mode=name, region=where),
+        back=url_for("staff.region", slug=record.slug),
+        history=url_for("staff.history", kind="region", which=record.slug),
+    )
+
+
+def _hold(act: Act, slug: str) -> RegionRecord:
+    """A region's record, held against other changes until the act ends."""
+    lock_catalogue(act.session)
+    return find_document(act.session, slug) or abort(404)
