@@ -5,7 +5,7 @@ from babel import Locale
 from babel.numbers import format_currency
 
 from portal.giving.texts import coded_money, short_money, show_zero
-from portal.i18n import use_locale
+from portal.i18n import direction, use_locale
 from portal.money import Money, exponent, format_money
 from portal.regions.files import read_catalogue
 
@@ -27,7 +27,7 @@ def test_amounts_are_written_as_babel_writes_them(currency: str, locale: str) ->
         for minor in (1, 99, 7550, 99_999, 100_000, 123_456_789, 12_345_678_901, -7550):
             money = Money(minor, currency)
             assert _bare(coded_money(money)) == _bare(_name_currency(money, locale))
-            if minor % places:
+            if minor % places and direction(locale) == "ltr":
                 assert short_money(money) == format_money(money, locale)
 
 
@@ -37,8 +37,8 @@ def _name_currency(money: Money, locale: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Without the spaces around a code, which differ by its being one."""
-    return text.replace("\u00a0", "")
+    """Without the spaces around a code, which differ by its being one, and hidden marks."""
+    return text.replace("\u00a0", "").replace("\u200f", "")
 
 
 def test_whole_amounts_are_short_and_zero_shows_how_to_write_one() -> None:
@@ -49,3 +49,9 @@ def test_whole_amounts_are_short_and_zero_shows_how_to_write_one() -> None:
     with use_locale("fr_CA"):
         assert short_money(Money(5000, "CAD")) == "50\u00a0$"
         assert show_zero("CAD") == "0,00"
+
+
+def test_from_right_to_left_an_amount_has_a_code_that_can_not_be_turned_around() -> None:
+    with use_locale("ar"):
+        assert short_money(Money(5000, "USD")) == "50\u00a0USD"
+        assert short_money(Money(1_234_550, "CAD")) == "12,345.50\u00a0CAD"
