@@ -17,6 +17,7 @@ from portal.commands.upkeep import (
     ago,
     examine_backups,
     examine_clock,
+    examine_languages,
     examine_staff,
 )
 from portal.database import Database, DatabaseUnavailable
@@ -46,7 +47,7 @@ def examine(settings: Settings) -> list[Finding]:
     if findings[-1].is_well:
         findings += [look(database) for look in (_examine_workers, _examine_jobs, _examine_events)]
         findings += _examine_regions(database, settings)
-        further = (examine_staff, examine_clock, examine_backups)
+        further = (examine_staff, examine_clock, examine_backups, examine_languages)
         findings += [look(database) for look in further]
     database.close()
     beside = (_examine_disk, _examine_uploads)

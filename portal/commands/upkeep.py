@@ -9,7 +9,9 @@ from portal.audit import AuditEntry
 from portal.clock import SystemClock
 from portal.commands.backup import BACKUP
 from portal.database import Database
+from portal.i18n import DEFAULT_LOCALE, language, reviewer
 from portal.payments.models import StripeEvent
+from portal.regions.queries import load_catalogue
 from portal.staff.first_steps import IS_ADMIN
 
 CLOCK_MAY_DIFFER = timedelta(seconds=60)
@@ -80,3 +82,13 @@ def examine_backups(database: Database) -> Finding:
         return Finding("backups", is_elsewhere, f"none was made by portal backup{more}")
     is_new = SystemClock().now() - at < BACKUP_EVERY
     return Finding("backups", is_new, f"the last was made {ago(at)} ago")
+
+
+def examine_languages(database: Database) -> Finding:
+    """Which of the languages that regions offer no native speaker has read; that is no fault."""
+    with database.read() as session:
+        regions = load_catalogue(session).regions.values()
+    spoken = {language(locale) for region in regions for locale in region.locales}
+    unread = sorted(lang for lang in spoken - {DEFAULT_LOCALE} if not reviewer(lang))
+    text = f"no native reader has reviewed {', '.join(unread)}" if unread else "all were reviewed"
+    return Finding("languages", True, text)

@@ -8,7 +8,13 @@ from portal.audit import add_entry
 from portal.clock import SystemClock
 from portal.commands.backup import BACKUP
 from portal.commands.doctor import _examine_mail, _examine_workers
-from portal.commands.upkeep import Finding, examine_backups, examine_clock, examine_staff
+from portal.commands.upkeep import (
+    Finding,
+    examine_backups,
+    examine_clock,
+    examine_languages,
+    examine_staff,
+)
 from portal.database import Database
 from portal.jobs.promising import Worker
 from portal.mailbox import MailStore
@@ -100,3 +106,9 @@ def test_a_mail_server_that_is_away_is_told() -> None:
     found = ask_mail(9)
     assert not found.is_well
     assert "The mail server did not take it" in found.text
+
+
+def test_languages_that_nobody_reviewed_are_told_and_no_fault(catalogued: Database) -> None:
+    found = examine_languages(catalogued)
+    assert found.is_well
+    assert found.text == "no native reader has reviewed ar, de, es, fr, ja, ko"
