@@ -1,6 +1,7 @@
 """A page in pieces: values are put in as the template would have written them."""
 
 import gzip
+from collections.abc import Mapping
 from urllib.parse import quote_plus
 
 from hypothesis import given
@@ -11,26 +12,24 @@ from portal.giving.form.skeleton import MARKS, Slot, make_skeleton
 
 TEMPLATE = Environment(autoescape=True).from_string(
     '<p>{{ c }} is {{ d }}</p><input value="{{ a }}"><a href="/x?code={{ u(c) }}&amp;a={{ u(a) }}">'
-    "{{ d }}{{ d }}</a> été ×a"
+    "{{ d }}{{ d }}</a> été ×a<button>{{ b }}</button><b>{{ f }}</b>"
 )
 texts = st.text(max_size=60) | st.sampled_from(
     ['"><script>', "&amp;", "×a×", "%C3%97", "a b+c", "'", *MARKS.values()]
 )
 
 
-def write(amount: str, code: str, display: str) -> str:
-    return TEMPLATE.render(a=amount, c=code, d=display, u=quote_plus)
+def write(said: Mapping[Slot, str]) -> str:
+    return TEMPLATE.render({str(slot): text for slot, text in said.items()}, u=quote_plus)
 
 
-SKELETON = make_skeleton(write(*(MARKS[slot] for slot in Slot)))
+SKELETON = make_skeleton(write(MARKS))
 
 
-@given(texts, texts, texts)
-def test_any_values_make_the_page_that_the_template_makes(
-    amount: str, code: str, display: str
-) -> None:
-    values = SKELETON.list_values({Slot.AMOUNT: amount, Slot.CODE: code, Slot.DISPLAY: display})
-    whole = write(amount, code, display).encode()
+@given(st.fixed_dictionaries({slot: texts for slot in Slot}))
+def test_any_values_make_the_page_that_the_template_makes(said: dict[Slot, str]) -> None:
+    values = SKELETON.list_values(said)
+    whole = write(said).encode()
     assert SKELETON.join(values) == whole
     assert gzip.decompress(SKELETON.pack(values)) == whole
 
@@ -43,7 +42,7 @@ def test_a_page_without_values_is_whole() -> None:
 
 def test_the_tag_is_of_what_is_said_not_of_the_process() -> None:
     def tag(amount: str, code: str = "A") -> str:
-        values = {Slot.AMOUNT: amount, Slot.CODE: code, Slot.DISPLAY: code}
+        values = dict.fromkeys(Slot, code) | {Slot.AMOUNT: amount}
         return SKELETON.tag_with(SKELETON.list_values(values))
 
     assert tag("5") == tag("5")

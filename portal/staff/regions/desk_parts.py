@@ -202,9 +202,9 @@ class ProvincesPart(Part):
         found = []
         for line in form[self.name].lines:
             code, *names = (word.strip() for word in line.split("|"))
-            said = dict(zip(context.languages, names, strict=False))
-            said = {one: said.get(one) or said.get("en") or code for one in (*LANGUAGES, *said)}
-            found.append({"code": code, "names": said})
+            said = {one: text for one, text in zip(context.languages, names, strict=False) if text}
+            needed = {one: said.get("en") or code for one in LANGUAGES}
+            found.append({"code": code, "names": needed | said})
         return self.say(found, context)
 
 
