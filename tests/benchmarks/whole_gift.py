@@ -166,7 +166,9 @@ def mailed_at(demo: DemoProcess, paid: dict[str, float]) -> dict[str, float]:
 
     By the notes beside the messages: its page reads thousands of messages whole.
     """
-    notes = [json.loads(path.read_bytes()) for path in (demo.data / "mailbox").glob("*.json")]
+    notes = [
+        json.loads(path.read_bytes()) for path in (demo.data / "mailbox" / "mail").glob("*.json")
+    ]
     return {
         note["recipients"][0]: datetime.fromisoformat(note["delivered_at"][0]).timestamp()
         for note in notes

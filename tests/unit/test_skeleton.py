@@ -26,7 +26,7 @@ def write(said: Mapping[Slot, str]) -> str:
 SKELETON = make_skeleton(write(MARKS))
 
 
-@given(st.fixed_dictionaries({slot: texts for slot in Slot}))
+@given(st.fixed_dictionaries(dict.fromkeys(Slot, texts)))
 def test_any_values_make_the_page_that_the_template_makes(said: dict[Slot, str]) -> None:
     values = SKELETON.list_values(said)
     whole = write(said).encode()
