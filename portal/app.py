@@ -12,7 +12,7 @@ from portal.clock import Clock
 from portal.commands.installation import make_services, prove_outside
 from portal.giving.blueprint import set_up_giving
 from portal.giving.form.cache import PageCache
-from portal.giving.preview import preview_form
+from portal.giving.form.making import preview_form
 from portal.health import blueprint as health
 from portal.paths import PACKAGE, TEMPLATES
 from portal.proxies import REPORTED, watch_for_proxies

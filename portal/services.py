@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from portal.audit import add_entry
 from portal.clock import Clock
 from portal.database import Database, Document
-from portal.jobs.kinds import Job
-from portal.jobs.promising import Jobs
+from portal.jobs.promising import Job, Jobs
 from portal.settings import Settings
 
 if TYPE_CHECKING:

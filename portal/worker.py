@@ -17,7 +17,8 @@ from portal import limits
 from portal.database import DatabaseUnavailable
 from portal.gifts.day_sums import fold_changes, has_changes
 from portal.jobs.crew import Crew, Failures, Work
-from portal.jobs.kinds import (
+from portal.jobs.promising import (
+    HEARTBEAT,
     FetchFee,
     JobName,
     MatchLines,
@@ -27,15 +28,13 @@ from portal.jobs.kinds import (
     SettlePlan,
     read_job,
 )
-from portal.jobs.promising import HEARTBEAT
 from portal.jobs.queue import Taken, forget_jobs
 from portal.logs import get_logger
 from portal.payments.letters import send_letter
 from portal.payments.providers import ProviderRefused, ProviderUnavailable
 from portal.payments.refunds import settle_unanswered
 from portal.payments.statements.match_run import match_open_lines
-from portal.payments.stripe.comparison import retry_event
-from portal.payments.stripe.fees import FeeWanted, fetch_fees
+from portal.payments.stripe.comparison import FeeWanted, fetch_fees, retry_event
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers.watching import follow_transfers
 from portal.receipts.sending import Wish, send_receipts

@@ -27,7 +27,7 @@ from portal.payments.stripe.events import receive_event
 from portal.payments.stripe.gateway import Gateway, StripeUnavailable, gateway_of
 from portal.payments.stripe.plans import keep_subscription
 from portal.payments.stripe.subscriptions import settle_plan
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from portal.regions.catalogue import Catalogue
 from portal.regions.queries import CatalogueCache
 from portal.services import Act, Services

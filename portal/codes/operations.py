@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.codes.models import CodeRecord, Partner
 from portal.codes.parsing import parse_code
+from portal.codes.queries import CodeRecord, Partner
 from portal.codes.terms import Kind
 from portal.database import Document
 from portal.paths import PACKAGE

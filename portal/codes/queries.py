@@ -1,14 +1,42 @@
-"""Finding codes."""
+"""Codes and partners as they are kept, and finding them."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.codes.models import CodeRecord, Partner
-from portal.codes.parsing import normalise_code, parse_code
-from portal.codes.terms import Code
-from portal.database import Database, table_of
+from portal.codes.parsing import LONGEST_CODE, normalise_code, parse_code
+from portal.codes.terms import Code, Kind
+from portal.database import Base, BigId, Database, Document, enum_column, table_of
+
+
+class Partner(Base):
+    """Who brings gifts in; `key` is its name on gifts and in addresses."""
+
+    __tablename__ = "partners"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(40), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    created_at: Mapped[datetime]
+
+
+class CodeRecord(Base):
+    """One code. `code` is its one spelling, `document` its terms (`portal.codes.parsing`)."""
+
+    __tablename__ = "codes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    code: Mapped[str] = mapped_column(sa.String(LONGEST_CODE), unique=True)
+    display: Mapped[str] = mapped_column(sa.String(60))
+    kind: Mapped[Kind] = enum_column(Kind, 20)
+    partner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("partners.id"), index=True)
+    document: Mapped[Document]
+    starts_at: Mapped[datetime | None]
+    ends_at: Mapped[datetime | None]
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
 
 
 def find_code(session: Session, text: str) -> Code | None:

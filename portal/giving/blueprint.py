@@ -3,7 +3,8 @@
 from babel.lists import format_list
 from flask import Blueprint, Flask, url_for
 
-from portal.giving import pictures, regions
+from portal.giving import regions
+from portal.giving import regions as pictures
 from portal.giving.form import views
 from portal.giving.gift import transfer_views
 from portal.giving.gift import views as gift_views

@@ -1,9 +1,10 @@
-"""Choosing a region, by itself and by a code's short address, and a region's accent sheet."""
+"""Choosing a region, by itself and by a code's short address; accent sheets and pictures."""
 
 import unicodedata
 from collections.abc import Hashable
 
-from flask import Response, current_app, render_template, request, url_for
+from flask import Response, abort, current_app, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.codes.parsing import normalise_code
@@ -21,9 +22,11 @@ from portal.giving.visitors import (
     visitor_languages,
 )
 from portal.i18n import LANGUAGES, pick, set_locale
-from portal.regions.catalogue import Region
+from portal.regions.catalogue import Issuer, Region
 from portal.regions.choice import choose_region
 from portal.regions.colours import accent_sheet
+from portal.regions.pictures import find_picture
+from portal.web import services
 
 LONGEST = 300
 # As many are seen at a glance.
@@ -171,3 +174,24 @@ def theme(region: str) -> AnyResponse:
     response = current_app.response_class(sheet, mimetype="text/css")
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
+
+
+# As high as the brand; wide logos are as wide as they are.
+LOGO = Markup('<img class="brand-logo" src="{}" alt="" height="40">')
+
+
+def picture(name: str) -> Response:
+    """One picture; what was never kept is not there."""
+    with services().database.read() as session:
+        found = find_picture(session, name) or abort(404)
+        content, media_type = found.content, found.media_type
+    response: Response = current_app.response_class(content, mimetype=media_type)
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+def show_logo(issuer: Issuer | None) -> Markup:
+    """The issuer's logo for the brand, beside its name; nothing where it has none."""
+    if issuer is None or not issuer.logo:
+        return Markup()
+    return LOGO.format(url_for("giving.picture", name=issuer.logo))

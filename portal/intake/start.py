@@ -19,7 +19,7 @@ from portal.gifts.operations import add_gift, add_plan, lock_gift
 from portal.intake.admission import Caller, Sender, TooManyTries, content_number, mark_form
 from portal.intake.checkout import end_earlier, find_checkout, hand_off, open_checkout, page_url
 from portal.intake.knowledge import Known, look_around
-from portal.jobs.kinds import SendLetter
+from portal.jobs.promising import SendLetter
 from portal.limits import Limit, anonymise
 from portal.logs import get_logger
 from portal.mail.outbox import LetterKind

@@ -16,7 +16,7 @@ from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.statements.models import LineState, Match, StatementFile, StatementLine
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from portal.regions.queries import load_catalogue
 from portal.services import Services
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from portal.gifts.contacts import Contact, correct_contact
 from portal.gifts.models import Gift
-from portal.jobs.kinds import SendReceipt
+from portal.jobs.promising import SendReceipt
 from portal.payments.statements.decisions import correct_payers
-from portal.receipts.models import Receipt
 from portal.receipts.operations import correct_receipt, is_outdated
-from portal.receipts.register import find_receipt
+from portal.receipts.register import Receipt, find_receipt
 from portal.services import Act
 
 

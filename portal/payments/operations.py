@@ -17,12 +17,12 @@ from portal.gifts.evidence import Claim, Provider
 from portal.gifts.lifecycle import RECEIVED, EventKind, FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import Booked, add_gift, book_claims, lock_gift, record_event
-from portal.jobs.kinds import SendLetter, SendReceipt
+from portal.jobs.promising import SendLetter, SendReceipt
 from portal.mail.outbox import Email, LetterKind
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState
-from portal.receipts.models import Receipt
 from portal.receipts.operations import keep_receipt, reserve_receipt
+from portal.receipts.register import Receipt
 from portal.regions.catalogue import Region
 from portal.services import Act, Services
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from portal.i18n import current_locale, gettext, language, pick
 from portal.plain import drop_hidden, is_joiner
-from portal.regions.addresses import AddressFormat
+from portal.regions.records import AddressFormat
 
 PACKAGES = (
     "fontpkg_noto_sans",

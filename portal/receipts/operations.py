@@ -24,9 +24,15 @@ from portal.receipts.composition import (
     write_marking,
     write_money,
 )
-from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries, write_label
 from portal.receipts.pdf import render_pdf
-from portal.receipts.register import find_receipt, find_receipts
+from portal.receipts.register import (
+    Receipt,
+    ReceiptDocument,
+    ReceiptSeries,
+    find_receipt,
+    find_receipts,
+    write_label,
+)
 from portal.regions.catalogue import Region
 from portal.regions.pictures import find_picture
 from portal.services import Act, Services

@@ -13,8 +13,8 @@ from portal.mail.mime import Attachment, Letter
 from portal.mail.outbox import LetterKind, Outgoing, deliver, find_noted, mark_sent, render_letter
 from portal.money import Money
 from portal.receipts.composition import receipt_mark, write_money
-from portal.receipts.models import Receipt
 from portal.receipts.operations import render_receipt, render_receipts
+from portal.receipts.register import Receipt
 from portal.services import SYSTEM, Services
 from portal.settings import Settings
 

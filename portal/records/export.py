@@ -16,7 +16,7 @@ from portal.gifts.models import Gift
 from portal.money import THREE_DECIMAL, ZERO_DECIMAL
 from portal.payments.statements.models import Match, StatementFile, StatementLine
 from portal.payments.statements.queries import LineFilter, select_lines
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from portal.records.listing.filters import GiftFilters
 from portal.records.listing.page import select_gifts
 from portal.records.listing.search import Search

@@ -9,10 +9,8 @@ from urllib.parse import quote
 from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.regions.accounts import Account, Detail
-from portal.regions.addresses import AddressFormat, Province
-from portal.regions.fees import Fee, cover_fee
 from portal.regions.fields import Flag, OptionalTexts, PictureName, Texts, Whole, holding
-from portal.regions.signing import Issuer, ReceiptScheme
+from portal.regions.records import AddressFormat, Fee, Issuer, Province, ReceiptScheme, cover_fee
 
 
 class Frequency(StrEnum):

@@ -17,7 +17,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
 from portal.money import MAXIMUM_MINOR, STRIPE_MINIMUM_MINOR
 from portal.regions.accounts import FIELDS, SCHEMES, Account, Detail, is_nuban, is_number_of
-from portal.regions.addresses import AddressFormat
 from portal.regions.catalogue import (
     CurrencyOption,
     Fee,
@@ -49,6 +48,7 @@ from portal.regions.fields import (
     to_minor,
     wrong,
 )
+from portal.regions.records import AddressFormat
 
 # Stable: the values of the form field `mode`, and of the column on every gift.
 ModeKey = Literal[

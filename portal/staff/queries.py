@@ -19,8 +19,7 @@ from portal.payments.statements.queries import Line, list_gift_lines
 from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import list_proofs
 from portal.payments.transfers.watching import find_watch
-from portal.receipts.models import Receipt, ReceiptSeries
-from portal.receipts.register import list_receipts
+from portal.receipts.register import Receipt, ReceiptSeries, list_receipts
 from portal.signin.accounts import StaffUser
 
 PAGE = 50

@@ -13,7 +13,7 @@ from itertools import count
 
 import sqlalchemy as sa
 
-from portal.codes.models import CodeRecord
+from portal.codes.queries import CodeRecord
 from tests.benchmarks import table
 from tests.benchmarks.ground import Ground, make_settings, opened
 from tests.benchmarks.serving import Serving, serving

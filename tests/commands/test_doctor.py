@@ -7,9 +7,10 @@ import pytest
 from portal.audit import add_entry
 from portal.clock import SystemClock
 from portal.commands.backup import BACKUP
-from portal.commands.doctor import _examine_mail, _examine_workers
-from portal.commands.upkeep import (
+from portal.commands.doctor import (
     Finding,
+    _examine_mail,
+    _examine_workers,
     examine_backups,
     examine_clock,
     examine_languages,

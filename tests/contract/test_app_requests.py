@@ -12,8 +12,7 @@ from portal.intake.checkout import look_up_return
 from portal.money import Money
 from portal.payments.models import Checkout
 from portal.payments.refunds import Wish, request_refund
-from portal.payments.stripe.comparison import compare_with_stripe
-from portal.payments.stripe.fees import FeeWanted, fetch_fees
+from portal.payments.stripe.comparison import FeeWanted, compare_with_stripe, fetch_fees
 from tests.contract.contract import log_differences
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess

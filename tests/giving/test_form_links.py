@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from flask import Flask, template_rendered
 from flask.testing import FlaskClient
 
-from portal.codes.models import CodeRecord
 from portal.codes.parsing import normalise_code
+from portal.codes.queries import CodeRecord
 from portal.database import Database
 from portal.giving.form import making
 from portal.giving.form.address import read_query

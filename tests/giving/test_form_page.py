@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal.codes.models import CodeRecord
+from portal.codes.queries import CodeRecord
 from portal.database import Database
 from portal.giving.form.cache import PageCache
 from portal.i18n import direction

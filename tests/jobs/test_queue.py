@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import Database
 from portal.jobs.bell import Bell
-from portal.jobs.kinds import FetchFee, JobName, MatchLines
-from portal.jobs.promising import GATHERED, Jobs
+from portal.jobs.promising import GATHERED, FetchFee, JobName, Jobs, MatchLines
 from portal.jobs.queue import (
     FREE_CUTS,
     KEPT,

@@ -15,13 +15,12 @@ from portal.commands.processes import free_port
 from portal.database import Database, DatabaseUnavailable
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import GiftEvent
-from portal.jobs.kinds import SendReceipt
-from portal.jobs.promising import HEARTBEAT, Worker
+from portal.jobs.promising import HEARTBEAT, SendReceipt, Worker
 from portal.mail.outbox import Email
 from portal.mailbox import MailStore, StoredMessage
 from portal.payments.operations import accept
 from portal.payments.stripe.reading import stripe_claim
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from tests.conftest import SECRET, PostgresServer
 from tests.sandbox_process import wait_until
 from tests.warm import WarmProcess, start_portal

@@ -20,8 +20,7 @@ import sqlalchemy as sa
 
 from portal.gifts.models import Gift, LedgerEntry
 from portal.jobs.queue import find_next_due
-from portal.receipts.models import Receipt, ReceiptSeries
-from portal.receipts.register import verify_register
+from portal.receipts.register import Receipt, ReceiptSeries, verify_register
 from tests.demo_process import DemoProcess, running_demo
 from tests.journeys.giving import Donor, new_donor, start
 from tests.sandbox_process import wait_until

@@ -14,8 +14,7 @@ from portal import schema
 from portal.audit import add_entry
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Base, Database, DatabaseUnavailable, table_of
-from portal.donors.models import Consent
-from portal.donors.operations import DonorDetails, find_or_add_donor, record_news_consent
+from portal.donors.operations import Consent, DonorDetails, find_or_add_donor, record_news_consent
 from portal.form_keys import FormKey, take_key
 from portal.gifts.day_sums import has_changes, read_days
 from portal.gifts.lifecycle import FactKind
@@ -32,8 +31,7 @@ from portal.gifts.models import (
 )
 from portal.gifts.operations import add_gift, add_plan, book_claims, lock_gift, record_event
 from portal.gifts.words import list_words
-from portal.jobs.kinds import SendReceipt
-from portal.jobs.promising import Jobs
+from portal.jobs.promising import Jobs, SendReceipt
 from portal.jobs.queue import QueuedJob
 from portal.mail.outbox import Email
 from portal.money import Money

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from portal.commands.processes import free_port
 from portal.database import Database
 from portal.gifts.models import LedgerEntry
-from portal.payments.stripe.fees import FeeWanted, fetch_fees
+from portal.payments.stripe.comparison import FeeWanted, fetch_fees
 from portal.payments.stripe.gateway import Gateway, StripeMissing, StripeUnavailable
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess, wait_until

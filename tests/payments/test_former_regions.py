@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from portal.commands.doctor import _examine_regions
 from portal.database import Database
 from portal.gifts.models import Gift
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from portal.regions.operations import find_document, load_region_files, take_out
 from portal.regions.queries import CatalogueCache, RegionRecord
 from tests.payments.test_refunds import ask, hear, refunds

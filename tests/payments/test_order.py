@@ -25,8 +25,7 @@ from portal.gifts.models import Gift, LedgerEntry
 from portal.gifts.queries import find_gift_by_reference, list_ledger_entries
 from portal.money import Money
 from portal.payments.operations import accept
-from portal.payments.stripe.comparison import compare_with_stripe
-from portal.payments.stripe.fees import FeeWanted, fetch_fees
+from portal.payments.stripe.comparison import FeeWanted, compare_with_stripe, fetch_fees
 from portal.receipts.register import verify_register
 from tests.conftest import ENGINES, NOW, PostgresServer
 from tests.payments.stories import STORIES, Event, Recorder, list_events

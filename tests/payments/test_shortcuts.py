@@ -27,7 +27,7 @@ from portal.payments.stripe.events import apply_reading, receive_event
 from portal.payments.stripe.looking import Seen, look_up
 from portal.payments.stripe.readers import read_event
 from portal.payments.stripe.reading import STRIPE
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from portal.services import Services
 from tests.conftest import NOW
 from tests.workplace import SAMPLE_DONOR, at, make_services

@@ -13,7 +13,7 @@ from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.payments.models import EventState, StripeEvent
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from tests.pages import CheckedClient
 from tests.payments.webhooks import SECRET, deliver, make_event, post, signature
 from tests.workplace import Workplace

@@ -9,8 +9,7 @@ import pytest
 import stripe
 
 from portal.commands.processes import free_port
-from portal.payments.stripe.pace import Pace, Share, TooMany
-from portal.payments.stripe.wire import Turn, Wire, taking
+from portal.payments.stripe.wire import Pace, Share, TooMany, Turn, Wire, taking
 
 SEEN: list[int] = []
 

@@ -9,9 +9,8 @@ import sqlalchemy as sa
 
 from portal.database import Database
 from portal.gifts.operations import lock_gift
-from portal.receipts.models import Receipt
 from portal.receipts.operations import reserve_receipt, void_receipt
-from portal.receipts.register import find_receipt, list_receipts
+from portal.receipts.register import Receipt, find_receipt, list_receipts
 from tests.receipts.samples import NOW, book_gift, issue, region
 from tests.workplace import act_in
 

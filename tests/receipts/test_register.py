@@ -3,9 +3,8 @@
 import sqlalchemy as sa
 
 from portal.database import Database
-from portal.receipts.models import Receipt, ReceiptDocument, ReceiptSeries
 from portal.receipts.operations import render_receipt
-from portal.receipts.register import verify_register
+from portal.receipts.register import Receipt, ReceiptDocument, ReceiptSeries, verify_register
 from tests.receipts.samples import NOW, book_gift, issue
 from tests.workplace import at
 

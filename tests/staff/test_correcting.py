@@ -16,7 +16,7 @@ from portal.gifts.words import list_words
 from portal.money import Money
 from portal.payments.stripe.plans import find_or_add_renewal
 from portal.payments.stripe.readers import Renewal
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

@@ -12,7 +12,7 @@ from portal.audit import AuditEntry
 from portal.database import Database
 from portal.gifts.day_sums import sum_received
 from portal.money import Money
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from portal.records.export import LINES, stream_gifts
 from portal.records.listing.filters import GiftFilters
 from portal.records.listing.search import read_search

@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.gifts.models import PlanStatus
 from portal.i18n import TRANSLATIONS, Labelled
-from portal.jobs.kinds import JobName
+from portal.jobs.promising import JobName
 from portal.mail.outbox import LetterKind
 from portal.paths import PACKAGE, TEMPLATES
 from portal.payments.models import EventState, Problem

@@ -17,8 +17,8 @@ from portal.mail.outbox import Email
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.stripe.reading import STRIPE, stripe_claim
-from portal.receipts.models import Receipt
 from portal.receipts.operations import void_receipt
+from portal.receipts.register import Receipt
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

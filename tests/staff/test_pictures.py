@@ -11,8 +11,8 @@ from PIL import Image, PngImagePlugin
 from pypdf import PdfReader
 
 from portal.database import Database
-from portal.receipts.models import Receipt
 from portal.receipts.operations import render_receipt
+from portal.receipts.register import Receipt
 from portal.regions.models import Picture
 from portal.regions.pictures import MOST_PIXELS, NotAPicture, TooLarge, make_picture
 from tests.conftest import NOW

@@ -14,8 +14,7 @@ from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.payments.books import prove
-from portal.receipts.models import Receipt
-from portal.receipts.register import verify_register
+from portal.receipts.register import Receipt, verify_register
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient

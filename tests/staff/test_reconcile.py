@@ -18,8 +18,7 @@ from portal.money import format_money
 from portal.payments.books import prove
 from portal.payments.statements.loading import MOST_LINES_AT_ONCE
 from portal.payments.statements.models import LineState, StatementLine
-from portal.receipts.models import Receipt
-from portal.receipts.register import verify_register
+from portal.receipts.register import Receipt, verify_register
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient

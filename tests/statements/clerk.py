@@ -18,8 +18,7 @@ from portal.payments.statements.formats.reading import read_statement
 from portal.payments.statements.match_run import Worked, match_open_lines
 from portal.payments.statements.models import LineState, Match, StatementLine
 from portal.payments.statements.operations import Imported, import_statement
-from portal.receipts.models import Receipt
-from portal.receipts.register import verify_register
+from portal.receipts.register import Receipt, verify_register
 from portal.services import Services
 from tests.conftest import NOW
 from tests.workplace import Workplace, act_in, at

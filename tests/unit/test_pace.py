@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.payments.stripe.pace import Pace, Share, TooMany, name_endpoint, share_out
+from portal.payments.stripe.wire import Pace, Share, TooMany, name_endpoint, share_out
 
 CREATE, LOOK = "POST /v1/checkout/sessions", "GET /v1/invoices/*"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from portal.jobs.kinds import (
+from portal.jobs.promising import (
     KINDS,
     FetchFee,
     Job,

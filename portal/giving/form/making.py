@@ -2,18 +2,21 @@
 
 Links that differ only in an amount of their own and in whose code they bring share a frame
 (`cache.Frame`): the codes need the same terms, whatever they are called.
+
+A draft's form is made as any other, and can't be sent.
 """
 
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
-from flask import render_template
+from flask import Response, current_app, render_template, request
+from markupsafe import escape
 
 from portal.codes.policy import Code, Refusal, Terms, open_terms
 from portal.codes.refusals import refuse_unknown_code
 from portal.forms import OTHER
-from portal.giving.form.address import FormQuery
+from portal.giving.form.address import FormQuery, read_query
 from portal.giving.form.cache import Frame, Page, make_frame
 from portal.giving.form.fields import GiftForm
 from portal.giving.form.offer import Offer, make_offer
@@ -168,3 +171,25 @@ def render_form(form: GiftForm, query: FormQuery, duplicate: str = "") -> str:
         duplicate=duplicate,
         **show_form(form, query, settings.support_email),
     )
+
+
+POST = b'method="post"'
+MAIN = b'<main id="main">'
+
+
+def preview_form(region: Region, note: str) -> Response:
+    """The donor's page, kept nowhere; what it would send leads back to the same page.
+
+    Its page is made as every visitor's is, so that nothing about it differs but
+    the `note` above it.
+    """
+    query = read_query(region, request.args)
+    page = make_alone(region, find_link(query), 0)
+    banner = f'<p class="column notice" role="status"><strong>{escape(note)}</strong></p>'
+    body = page.plain.body.replace(POST, b'method="get"')
+    body = body.replace(f'"/give/{region.slug}'.encode(), f'"{request.path}'.encode())
+    body = body.replace(MAIN, MAIN + banner.encode(), 1)
+    response: Response = current_app.response_class(body, mimetype="text/html")
+    policy = dict(page.plain.headers)["Content-Security-Policy"]
+    response.headers["Content-Security-Policy"] = policy
+    return response

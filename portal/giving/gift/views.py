@@ -31,9 +31,8 @@ from portal.intake.start import ATTEMPTS_AN_HOUR, resume_gift
 from portal.logs import get_logger
 from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
 from portal.receipts.composition import receipt_mark
-from portal.receipts.models import Receipt
 from portal.receipts.operations import render_receipt
-from portal.receipts.register import find_receipt
+from portal.receipts.register import Receipt, find_receipt
 from portal.regions.catalogue import Region
 from portal.web import guard_public_post, services, utc_now
 

@@ -11,7 +11,7 @@ from portal.giving.texts import StatusMessage, coded_money
 from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.plain import is_family_first
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from portal.regions.catalogue import Mode, Region
 from portal.web import format_date
 

@@ -18,7 +18,7 @@ from portal.driver import Answer, add, ask, pipelined
 from portal.gifts.evidence import Claim
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
-from portal.jobs.kinds import FetchFee, RetryEvent
+from portal.jobs.promising import FetchFee, RetryEvent
 from portal.logs import get_logger
 from portal.payments.models import (
     DONE,

@@ -22,9 +22,8 @@ from portal.payments.providers import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from portal.payments.stripe.pace import Pace, TooMany, share_out
 from portal.payments.stripe.reading import STRIPE
-from portal.payments.stripe.wire import Turn, Wire, taking
+from portal.payments.stripe.wire import Pace, TooMany, Turn, Wire, share_out, taking
 from portal.regions.catalogue import Mode
 from portal.services import Services
 from portal.settings import STRIPE_API, Settings

@@ -15,7 +15,7 @@ from portal.driver import ask, hold, pipelined
 from portal.gifts.models import Evidence, Gift, Subscription
 from portal.payments.models import Checkout, Installation, StripeEvent, StripeLink
 from portal.payments.stripe.reading import STRIPE, Reading
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 
 # So many ids lead to a gift at most, and of so many links it is asked who waits for them.
 MOST_KNOWN, MOST_LINKS = 2, 3

@@ -13,7 +13,7 @@ from portal.donors.operations import DonorDetails
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift, Plan, PlanStatus, Subscription, SubscriptionState
 from portal.gifts.operations import add_gift, lock_gift, record_event
-from portal.jobs.kinds import SendLetter, SettlePlan
+from portal.jobs.promising import SendLetter, SettlePlan
 from portal.mail.outbox import LetterKind
 from portal.money import Money
 from portal.payments.models import StripeLink

@@ -11,7 +11,7 @@ from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import list_facts
-from portal.jobs.kinds import SendLetter
+from portal.jobs.promising import SendLetter
 from portal.mail.outbox import LetterKind
 from portal.payments.operations import accept_for
 from portal.payments.transfers.models import TransferWatch

@@ -19,7 +19,7 @@ from portal.gifts.references import clean_reference
 from portal.gifts.words import ask_words
 from portal.money import AmountError, Money, parse_amount
 from portal.payments.models import Checkout, StripeEvent, StripeLink
-from portal.receipts.models import Receipt, ReceiptSeries
+from portal.receipts.register import Receipt, ReceiptSeries
 
 LONGEST = 200
 MOST_WORDS = 4

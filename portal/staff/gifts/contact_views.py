@@ -16,14 +16,13 @@ from portal.gifts.contacts import CONTACT_FIELDS, Contact, contact_of
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import fold_name, lock_gift
 from portal.i18n import current_locale, gettext, ngettext, pick
-from portal.jobs.kinds import SendLetter, SendReceipt
+from portal.jobs.promising import SendLetter, SendReceipt
 from portal.mail.outbox import LetterKind
 from portal.mail.smtp import can_reach
 from portal.payments.correcting import Corrected, NothingCorrected, ReceiptUndecided, correct_donor
 from portal.plain import shows_letter
 from portal.receipts.fonts import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
-from portal.receipts.models import Receipt
-from portal.receipts.register import find_receipt
+from portal.receipts.register import Receipt, find_receipt
 from portal.regions.catalogue import Region
 from portal.services import Act
 from portal.settings import Settings

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from portal.form_keys import take_key
 from portal.gifts.models import Gift
 from portal.i18n import current_locale, gettext
-from portal.jobs.kinds import SendReceipt
+from portal.jobs.promising import SendReceipt
 from portal.money import Money, format_money
 from portal.payments.refunds import (
     RefundRefused,
@@ -15,8 +15,7 @@ from portal.payments.refunds import (
     refundable,
     request_refund,
 )
-from portal.receipts.models import Receipt
-from portal.receipts.register import find_receipt
+from portal.receipts.register import Receipt, find_receipt
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import RefundForm, make_once, read_once
 from portal.staff.gifts.actions import has_left

@@ -13,7 +13,7 @@ from portal.i18n import current_locale, gettext
 from portal.mail.outbox import Email
 from portal.money import Money, format_money
 from portal.payments.models import EventState, StripeEvent
-from portal.receipts.models import Receipt
+from portal.receipts.register import Receipt
 from portal.staff.audit import Known, describe_act, name_actor
 from portal.staff.labels import (
     ACTS,

@@ -10,15 +10,16 @@ from sqlalchemy.orm import Session
 
 from portal.database import Document
 from portal.i18n import gettext, pick
-from portal.regions.drafts import find_draft, show_draft
 from portal.regions.files import RegionError
 from portal.regions.history import (
     ChangedSince,
     Difference,
     NothingBefore,
     Path,
+    find_draft,
     list_changes,
     list_differences,
+    show_draft,
     undo,
 )
 from portal.regions.issuers import list_homes, save_issuer

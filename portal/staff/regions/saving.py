@@ -13,8 +13,8 @@ from werkzeug.datastructures import CombinedMultiDict
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext
-from portal.regions.drafts import add_draft
 from portal.regions.files import RegionError, parse_region
+from portal.regions.history import add_draft
 from portal.regions.issuers import list_issuers
 from portal.regions.pictures import ACCEPTED, keep_picture
 from portal.services import Act

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
 from portal.i18n import gettext, ngettext
-from portal.jobs.kinds import MatchLines
+from portal.jobs.promising import MatchLines
 from portal.payments.books import count_totals
 from portal.payments.statements.duplicates import count_duplicates
 from portal.payments.statements.formats.entries import StatementError

@@ -18,6 +18,7 @@ from itertools import islice
 
 from portal.i18n import gettext
 from portal.money import Money
+from portal.payments.statements.formats import values
 from portal.payments.statements.formats.entries import (
     AccountTotals,
     StatementDocument,
@@ -30,13 +31,6 @@ from portal.payments.statements.formats.texts import (
     email_in,
     interac_reference_in,
     joined,
-)
-from portal.payments.statements.formats.values import (
-    DateOrder,
-    read_currency,
-    read_date,
-    read_plain,
-    unreadable_date,
 )
 from portal.spilled import Spilled
 
@@ -102,10 +96,10 @@ def _read_one(text: str) -> Details:
 def _from_subfields(text: str, mark: str) -> Details:
     # Lines are cut at any letter, so they are glued before the subfields are told apart.
     parts = re.split(rf"{re.escape(mark)}(\d\d)", text.replace("\n", ""))
-    values: dict[int, list[str]] = {}
-    for number, value in zip(parts[1::2], parts[2::2], strict=True):
-        values.setdefault(int(number), []).append(value)
-    found = {number: "".join(values) for number, values in values.items()}
+    pieces: dict[int, list[str]] = {}
+    for number, piece in zip(parts[1::2], parts[2::2], strict=True):
+        pieces.setdefault(int(number), []).append(piece)
+    found = {number: "".join(all_of_it) for number, all_of_it in pieces.items()}
     remittance = "".join(found.get(number, "") for number in _REMITTANCE)
     return Details(
         name=joined([_glued([found.get(number, "") for number in _NAMES])]),
@@ -341,13 +335,13 @@ def _balance(each: _Field) -> Money:
     found = _BALANCE.fullmatch(each.text)
     if not found:
         raise StatementError(gettext("The balance can’t be read."), each.line)
-    currency = read_currency(found[3], line=each.line)
+    currency = values.read_currency(found[3], line=each.line)
     money = _amount(found[4], currency, each.line)
     return money if found[1] == "C" else -money
 
 
 def _amount(text: str, currency: str, line: int) -> Money:
-    return read_plain(text.replace(",", ".").removesuffix("."), currency, line=line)
+    return values.read_plain(text.replace(",", ".").removesuffix("."), currency, line=line)
 
 
 def _read_movement(movement: _Field, currency: str) -> tuple[re.Match[str], Money]:
@@ -389,16 +383,16 @@ def _raw(each: _Field) -> str:
 
 def _booked_on(found: re.Match[str], line: int) -> date:
     """The day of entry, whose year is that of the value date or next to it."""
-    value = read_date("20" + found["value"], DateOrder.YEAR_FIRST)
+    value = values.read_date("20" + found["value"], values.DateOrder.YEAR_FIRST)
     if value is None:
-        raise unreadable_date(found["value"], line)
+        raise values.unreadable_date(found["value"], line)
     if not (found["entry"] or "").strip():
         return value
     days = [
         day
         for year in (value.year - 1, value.year, value.year + 1)
-        if (day := read_date(f"{year}{found['entry']}", DateOrder.YEAR_FIRST))
+        if (day := values.read_date(f"{year}{found['entry']}", values.DateOrder.YEAR_FIRST))
     ]
     if not days:
-        raise unreadable_date(found["entry"], line)
+        raise values.unreadable_date(found["entry"], line)
     return min(days, key=lambda day: abs((day - value).days))
