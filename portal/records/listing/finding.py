@@ -19,8 +19,9 @@ from portal.records.listing.search import Search
 
 # How many gifts that only begin like the text one search looks at.
 MOST_BEGINNINGS = 1_000
-# How many gifts that have its longest word.
+# How many gifts that have its only word; and its longest one, where each is asked for the others.
 MOST_WORDED = 2_000
+MOST_COMPARED = 500
 
 # No text goes beyond this character.
 LAST = "\U0010ffff"
@@ -128,16 +129,17 @@ def _list_beginnings(shape: SearchShape) -> Iterator[tuple[Column, str]]:
         yield Gift.given_name, "given"
 
 
-def having_words(shape: SearchShape, most: int | None = MOST_WORDED) -> Iterator[Ids]:
+def having_words(shape: SearchShape, *, is_bounded: bool = True) -> Iterator[Ids]:
     """Gifts whose donor's name or address has every word, or words that begin so.
 
-    Of the gifts of each spelling of the first word, the newest `most` that have just that word
-    and the first `most` whose word begins so are looked through, one by one: a planner that
-    thinks of joining them would read all gifts that have the others.
+    Where that is bounded, the newest gifts that have just the first word and the first ones
+    whose word begins so are looked through, for each of its spellings, one by one: a planner
+    that thinks of joining them would read all gifts that have the others.
     """
     if not shape.words:
         return
     first, *others = shape.words
+    most = (MOST_COMPARED if others else MOST_WORDED) if is_bounded else None
     found = united([statement.limit(most) for statement in _driving(first)]).subquery("found")
     gift_id: sa.ColumnClause[int] = sa.literal_column("found.gift_id")
     statement = sa.select(gift_id).select_from(found).distinct()
@@ -147,13 +149,12 @@ def having_words(shape: SearchShape, most: int | None = MOST_WORDED) -> Iterator
         has_it: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
             word.gift_id == gift_id, begins
         )
-        statement = statement.where(sa.exists(has_it.offset(_NOTHING) if most else has_it))
+        statement = statement.where(sa.exists(has_it.offset(_NOTHING) if is_bounded else has_it))
     yield statement
 
 
 # What is offset, by nothing at all, PostgreSQL does not join.
 _NOTHING: sa.ColumnClause[int] = sa.literal_column("0")
-_ONE: sa.ColumnClause[int] = sa.literal_column("1")
 
 
 def _driving(spellings: int) -> Iterator[Ids]:

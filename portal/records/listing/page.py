@@ -247,7 +247,7 @@ def select_gifts(filters: GiftFilters, search: Search | None, *columns: Any) -> 
             *known_by(shape),
             *same_as(shape),
             *beginning_like(shape),
-            *having_words(shape, None),
+            *having_words(shape, is_bounded=False),
         ]
         statement = statement.where(Gift.id.in_(united(found)))
         values |= search_values(search)
