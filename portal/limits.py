@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, Document
-from portal.driver import count_each
+from portal.driver import ask, count_each
 
 
 class RateCount(Base):
@@ -65,10 +65,15 @@ def _first(limit: Limit, now: datetime) -> Document:
 def count(session: Session, bucket: str, who: str, *, seconds: int, now: datetime) -> int:
     """How often `who` did something in the window that `now` is in."""
     window = int(now.timestamp()) // seconds
-    return (
-        session.scalar(sa.select(RateCount.count).filter_by(bucket=bucket, who=who, window=window))
-        or 0
-    )
+    row = ask(session, _COUNT, {"bucket": bucket, "who": who, "window": window}).first()
+    return int(row[0]) if row else 0
+
+
+_COUNT = sa.select(RateCount.count).where(
+    RateCount.bucket == sa.bindparam("bucket"),
+    RateCount.who == sa.bindparam("who"),
+    RateCount.window == sa.bindparam("window"),
+)
 
 
 def sweep(session: Session, now: datetime) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, aliased
 
 from portal.clock import day_in
 from portal.database import add_on, table_of
-from portal.driver import add
+from portal.driver import add, ask
 from portal.gifts.lifecycle import Fact, FactKind
 from portal.gifts.models import DayChange, DaySum, Evidence, Gift, LedgerEntry
 from portal.i18n import Labelled
@@ -102,7 +102,7 @@ def keep_days(
 
 def sum_received(session: Session, first: date, last: date) -> list[Money]:
     """What came in on these days, each gift by its issuer's calendar, by currency."""
-    rows = session.execute(_RECEIVED, {"first": first, "last": last})
+    rows = ask(session, _RECEIVED, {"first": first, "last": last}).rows()
     return [Money(int(minor), currency) for currency, minor in rows]
 
 

@@ -249,9 +249,19 @@ def list_failed(session: Session, limit: int) -> list[QueuedJob]:
     return list(session.scalars(found))
 
 
-def count_failed(session: Session) -> int:
-    """How many jobs gave up."""
-    return session.scalar(sa.select(sa.func.count()).where(_is(JobStatus.FAILED))) or 0
+def count_failed(session: Session, most: int | None = None) -> int:
+    """How many jobs gave up, counted no further than `most`."""
+    return session.scalar(_COUNT_FAILED, {"most": ALL if most is None else most}) or 0
+
+
+# More than there ever are.
+ALL = 2**62
+_COUNT_FAILED = sa.select(sa.func.count()).select_from(
+    sa.select(_JOBS.c.id)
+    .where(_is(JobStatus.FAILED))
+    .limit(sa.bindparam("most", type_=sa.BigInteger))
+    .subquery()
+)
 
 
 def count_open(session: Session) -> dict[JobStatus, int]:

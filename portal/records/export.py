@@ -230,22 +230,21 @@ def _by_printf(session: Session, columns: Sequence[Cell], select: Select) -> Ite
 def _by_copy(session: Session, columns: Sequence[Cell], select: Select) -> Iterator[str]:
     statement = select(*(cell.value for cell in columns))
     connection = session.connection()
-    compiled = statement.compile(
-        dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
-    )
+    compiled = statement.compile(dialect=connection.dialect)
+    expanded = compiled.construct_expanded_state()
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor:
-        parameters = _parameters(compiled)
-        with cursor.copy(f"COPY ({compiled}) TO STDOUT (FORMAT csv)", parameters) as copy:
+        parameters = _parameters(compiled, expanded)
+        with cursor.copy(f"COPY ({expanded.statement}) TO STDOUT (FORMAT csv)", parameters) as copy:
             yield from _gather(copy)
 
 
-def _parameters(compiled: Any) -> dict[str, Any]:
+def _parameters(compiled: Any, expanded: Any) -> dict[str, Any]:
     """The statement's parameters as the driver wants them."""
-    processors = compiled._bind_processors
+    processors = {**compiled._bind_processors, **expanded.processors}
     return {
         name: processors[name](value) if name in processors else value
-        for name, value in compiled.params.items()
+        for name, value in expanded.parameters.items()
     }
 
 

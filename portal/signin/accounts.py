@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Base, enum_column
+from portal.database import Base, enum_column, table_of
+from portal.driver import ask, hold
 from portal.i18n import Labelled, gettext
 from portal.limits import anonymise, hit
 from portal.services import Act, Services
@@ -227,8 +228,9 @@ TOUCH_AFTER = timedelta(minutes=1)
 KEPT = ("language",)
 
 
-# Made once: it is asked on every page.
-_BY_ID = sa.select(StaffUser).where(StaffUser.id == sa.bindparam("wanted"))
+# Made once, and run by the driver: it is asked on every page.
+_ACCOUNTS = table_of(StaffUser)
+_BY_ID = sa.select(_ACCOUNTS).where(_ACCOUNTS.c.id == sa.bindparam("wanted"))
 
 
 def begin_session(cookie: Cookie, user: StaffUser, now: datetime) -> None:
@@ -253,7 +255,8 @@ def find_signed_in(cookie: Cookie, db: Session, now: datetime) -> StaffUser | No
     """The account of this browser's session, while the session and the account hold."""
     if "user" not in cookie or not _holds(cookie, now):
         return None
-    user = db.scalar(_BY_ID, {"wanted": cookie["user"]})
+    row = ask(db, _BY_ID, {"wanted": cookie["user"]}).first()
+    user = hold(db, StaffUser, row) if row else None
     if user is None or not user.active or user.session_key != cookie["key"]:
         return None
     if now - _moment(cookie, "seen") >= TOUCH_AFTER:

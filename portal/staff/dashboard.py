@@ -11,7 +11,7 @@ from portal.gifts.day_sums import sum_received
 from portal.gifts.lifecycle import Status
 from portal.i18n import gettext
 from portal.intake.admission import count_starts
-from portal.jobs.queue import list_failed
+from portal.jobs.queue import count_failed
 from portal.payments.models import DONE, EventState, Outcome, StripeEvent
 from portal.payments.providers import Inbox, ProviderBusy, ProviderUnavailable, StillWaiting
 from portal.signin.accounts import Role
@@ -51,7 +51,7 @@ def dashboard() -> ResponseReturnValue:
         failed_events = count_open_events(session)
         starts = count_starts(session, utc_now())
         failing_emails = list_failing_emails(session, SHOWN_EMAILS)
-        failed_jobs = len(list_failed(session, MOST_JOBS))
+        failed_jobs = count_failed(session, MOST_JOBS)
         steps = _list_steps(session)
     return render_template(
         "staff/dashboard.html",

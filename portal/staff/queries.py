@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, defer
 
 from portal.audit import AuditEntry
+from portal.driver import ask
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
@@ -171,7 +172,7 @@ def _ids(subjects: Collection[str], kind: str) -> set[int]:
 
 def count_by_status(session: Session, statuses: Sequence[Status]) -> dict[Status, int]:
     """How many gifts stand so, each counted no further than one past `MANY`."""
-    (counts,) = session.execute(_count_each(tuple(statuses)))
+    [counts] = ask(session, _count_each(tuple(statuses))).rows()
     return dict(zip(statuses, counts, strict=True))
 
 
@@ -200,7 +201,7 @@ class FailingMail:
 
 def list_failing_emails(session: Session, most: int) -> list[FailingMail]:
     """Letters that failed at their second try, newest first; one more than `most`, if so many."""
-    return [FailingMail(*row) for row in session.execute(_FAILING, {"most": most + 1})]
+    return [FailingMail(*row) for row in ask(session, _FAILING, {"most": most + 1}).rows()]
 
 
 _FAILING = (
@@ -214,7 +215,8 @@ _FAILING = (
 
 def count_open_events(session: Session) -> int:
     """How many events failed, counted no further than one past `MANY`."""
-    return session.scalar(_OPEN_EVENTS) or 0
+    [(count,)] = ask(session, _OPEN_EVENTS).rows()
+    return int(count)
 
 
 _OPEN_EVENTS = _bounded_count(

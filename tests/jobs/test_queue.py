@@ -127,7 +127,7 @@ def test_what_fails_waits_longer_each_time_and_is_given_up_for_people(database: 
     (failed,) = Jobs(database).failed()
     assert (failed.id, failed.name) == ("noop-0", "noop")
     with database.read() as session:
-        assert count_failed(session) == 1
+        assert [count_failed(session, most) for most in (None, 5, 1, 0)] == [1, 1, 1, 0]
     Jobs(database).retry("noop-0")
     assert Jobs(database).failed() == []
     assert [job.attempt for job in take(database, "a", at=at + timedelta(days=1))] == [1]
@@ -230,6 +230,7 @@ LOOKS: dict[str, Callable[[Session], object]] = {
     "take": lambda session: take_jobs(session, "a", NOW, 10),
     "failed": lambda session: list_failed(session, 10),
     "count of failed": count_failed,
+    "some of failed": lambda session: count_failed(session, 10),
     "count of open": count_open,
     "release": lambda session: release_jobs(session, ["a"], NOW),
 }

@@ -267,6 +267,27 @@ def test_a_list_asks_the_database_the_same_few_times_for_any_number_of_gifts(
     assert count_statements() - before == few == 1
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_kept_list_finds_with_each_value_its_own(catalogued: Database) -> None:
+    """Lists of one kind share their statements, and so do searches."""
+    ours = {"mode": "card", "fund": "missions", "code": "LWCAN", "last_name": "Tremblay"}
+    theirs = {"mode": "wire", "fund": "general", "code": "OTHER", "last_name": "Roy"}
+    with catalogued.write() as session:
+        days = (NOW - timedelta(days=9), NOW)
+        own = [
+            add_sample(session, at, **each) for at, each in zip(days, (ours, theirs), strict=True)
+        ]
+        wanted = [(gift.reference, gift.created_at.date()) for gift in own]
+    for (reference, day), each in zip(wanted, (ours, theirs), strict=True):
+        last_name = each["last_name"]
+        filters = {name: text for name, text in each.items() if name != "last_name"}
+        asked: list[dict[str, Any]] = [{name: text} for name, text in filters.items()]
+        asked += [filters, {"since": day, "until": day}, {"text": reference}, {"text": last_name}]
+        asked.append({"text": f"{last_name} Zoë", "mode": each["mode"]})
+        for choices in asked:
+            assert references(look(catalogued, **choices)) == [reference], choices
+
+
 def test_the_page_shows_and_keeps_what_was_asked(
     catalogued: Database, signed_in: SignedIn, three: dict[str, str]
 ) -> None:

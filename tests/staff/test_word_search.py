@@ -1,11 +1,13 @@
 """Donors are found by their names and addresses as people type them."""
 
 import pytest
+import sqlalchemy as sa
 
 from portal.database import Database
 from portal.gifts.words import MOST_WORDS, fold_word, list_words
 from portal.records.export import stream_gifts
 from portal.records.listing.filters import GiftFilters
+from portal.records.listing.finding import having_words, search_values, shape_of
 from portal.records.listing.page import Cursor, list_gifts
 from portal.records.listing.search import read_search
 from tests.staff.samples import add_sample
@@ -90,6 +92,21 @@ def test_words_that_do_not_belong_together_find_nobody(donors: Database) -> None
             search = read_search(text, ("CAD",))
             page = list_gifts(session, GiftFilters(text=text), search, Cursor())
         assert len(page.rows) <= (text == "山"), text
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_further_words_are_looked_up_gift_by_gift(donors: Database) -> None:
+    """Joined, all gifts of a frequent word would be read: a second of millions."""
+    search = read_search("Jürgen Müller", ("CAD",))
+    assert search is not None
+    [statement] = having_words(shape_of(search))
+    with donors.read() as session:
+        asked = statement.params(search_values(search)).compile(
+            session.connection(), compile_kwargs={"literal_binds": True}
+        )
+        plan = "\n".join(session.scalars(sa.text(f"EXPLAIN {asked}")))
+    assert "SubPlan" in plan
+    assert "Join" not in plan
 
 
 def test_an_export_finds_the_same(donors: Database) -> None:

@@ -1,6 +1,6 @@
 """The gift list's filters, as its address carries them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from portal.clock import read_day
 from portal.codes.parsing import normalise_code
+from portal.database import Document
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, GiftStanding
 from portal.plain import clean_line
@@ -105,6 +106,11 @@ def _midnight(day: date | None, timezone: str) -> datetime | None:
 Condition = sa.ColumnElement[bool]
 
 
+def bind(name: str, column: InstrumentedAttribute[Any]) -> sa.BindParameter[Any]:
+    """A column's value, given by name when the statement is run: so that one is kept."""
+    return sa.bindparam(name, type_=column.type)
+
+
 PLACE = (Gift.created_at, Gift.id)
 
 
@@ -125,20 +131,24 @@ class Equality:
     def indexed(self) -> InstrumentedAttribute[Any]:
         return self.column if self.elsewhere is None else self.elsewhere
 
-    def equals(self, filters: GiftFilters) -> Condition:
-        """For a walk along its index."""
-        return sa.type_coerce(self.indexed == getattr(filters, self.name), sa.Boolean)
+    @property
+    def _wanted(self) -> sa.BindParameter[Any]:
+        return bind(self.name, self.column)
 
-    def is_among(self, filters: GiftFilters) -> Condition:
+    def equals(self) -> Condition:
+        """For a walk along its index."""
+        return sa.type_coerce(self.indexed == self._wanted, sa.Boolean)
+
+    def is_among(self) -> Condition:
         """For gifts in another order."""
         if self.elsewhere is None:
-            return self.equals(filters)
-        return Gift.id.in_(sa.select(self.place[1]).where(self.equals(filters)))
+            return self.equals()
+        return Gift.id.in_(sa.select(self.place[1]).where(self.equals()))
 
-    def compares(self, filters: GiftFilters) -> Condition:
+    def compares(self) -> Condition:
         """The same, out of reach of every index."""
-        kept = sa.func.coalesce(self.column, self.neutral)
-        return sa.type_coerce(kept == getattr(filters, self.name), sa.Boolean)
+        kept = sa.func.coalesce(self.column, sa.literal(self.neutral, self.column.type))
+        return sa.type_coerce(kept == self._wanted, sa.Boolean)
 
 
 # In the order of how few gifts one value usually has.
@@ -157,29 +167,31 @@ EQUALITIES = (
 )
 
 
-def choose_driving(filters: GiftFilters) -> Equality | None:
+DAYS = ("received_since", "received_until")
+NAMES = (*(one.name for one in EQUALITIES), *DAYS)
+
+
+def list_values(filters: GiftFilters) -> Document:
+    """What the gifts' columns are compared with, by the names in NAMES; only what is given."""
+    return {name: value for name in NAMES if (value := getattr(filters, name))}
+
+
+def choose_driving(values: Document) -> Equality | None:
     """The filter whose index is walked; most gifts are paid, so that one comes last."""
-    wanted = [one for one in EQUALITIES if getattr(filters, one.name)]
-    if filters.status is Status.PAID:
+    wanted = [one for one in EQUALITIES if one.name in values]
+    if values.get("status") is Status.PAID:
         wanted.sort(key=lambda one: one.name == "status")
     return wanted[0] if wanted else None
 
 
-def remaining(filters: GiftFilters, driving: Equality | None) -> list[Condition]:
-    """The equalities that the walk along `driving` has to compare gift by gift."""
-    compared = [
-        one.compares(filters)
-        for one in EQUALITIES
-        if getattr(filters, one.name) and one is not driving
-    ]
-    return compared + _received(filters)
+def remaining(given: Collection[str], driving: Equality | None) -> list[Condition]:
+    """What the walk along `driving` has to compare gift by gift of the filters that are given."""
+    compared = [one.compares() for one in EQUALITIES if one.name in given and one is not driving]
+    return compared + [condition for name, condition in _RECEIVED.items() if name in given]
 
 
-def _received(filters: GiftFilters) -> list[Condition]:
-    """The days of receiving: no index that a list walks begins with them."""
-    conditions: list[Condition] = []
-    if filters.received_since:
-        conditions.append(Gift.received_on >= filters.received_since)
-    if filters.received_until:
-        conditions.append(Gift.received_on <= filters.received_until)
-    return conditions
+# The days of receiving: no index that a list walks begins with them.
+_RECEIVED: dict[str, Condition] = {
+    "received_since": Gift.received_on >= bind("received_since", Gift.received_on),
+    "received_until": Gift.received_on <= bind("received_until", Gift.received_on),
+}

@@ -5,33 +5,46 @@ further filters make that walk long it is bounded: a page then may come up short
 from which gift on to look further.
 """
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from itertools import chain
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from portal.database import Document
+from portal.driver import Row, ask
+from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.records.listing.filters import (
+    EQUALITIES,
     PLACE,
     Condition,
+    Equality,
     GiftFilters,
+    bind,
     choose_driving,
+    list_values,
     remaining,
 )
-from portal.records.listing.search import (
+from portal.records.listing.finding import (
     MOST_BEGINNINGS,
     Ids,
-    Search,
+    SearchShape,
     beginning_like,
     begins_too_many,
     having_words,
     known_by,
     same_as,
+    search_values,
+    shape_of,
     united,
 )
+from portal.records.listing.search import Search
 
 # A gift's moment and its number, as the table says them whose index is walked along.
 Columns = tuple[InstrumentedAttribute[Any], InstrumentedAttribute[Any]]
@@ -67,26 +80,47 @@ class Stretch:
     ends_at: datetime | None = None
     is_upward: bool = False
 
-    def conditions(self, end: Place | None = None, place: Columns = PLACE) -> Iterator[Condition]:
-        """The bounds; `end`, itself included, stands for the one the page walks towards."""
-        yield from self._upper(end if self.is_upward else None, place)
-        yield from self._lower(end if not self.is_upward else None, place)
+    @property
+    def bounds(self) -> "Bounds":
+        upper = "older" if self.older_than else "ends_at" if self.ends_at else ""
+        lower = "newer" if self.newer_than else "begins_at" if self.begins_at else ""
+        return Bounds(upper, lower, self.is_upward)
 
-    def _upper(self, end: Place | None, place: Columns) -> Iterator[Condition]:
-        if end is not None:
-            yield sa.tuple_(*place) <= _at(end)
-        elif self.older_than is not None:
-            yield sa.tuple_(*place) < _at(self.older_than)
-        elif self.ends_at is not None:
-            yield place[0] < self.ends_at
+    @property
+    def values(self) -> Document:
+        """What statements within its bounds are run with, by their names there."""
+        return {
+            "begins_at": self.begins_at,
+            "ends_at": self.ends_at,
+            **_name_place("older", self.older_than),
+            **_name_place("newer", self.newer_than),
+        }
 
-    def _lower(self, end: Place | None, place: Columns) -> Iterator[Condition]:
-        if end is not None:
-            yield sa.tuple_(*place) >= _at(end)
-        elif self.newer_than is not None:
-            yield sa.tuple_(*place) > _at(self.newer_than)
-        elif self.begins_at is not None:
-            yield place[0] >= self.begins_at
+
+def _name_place(name: str, place: Place | None) -> Document:
+    return {f"{name}_at": place.at, f"{name}_id": place.id} if place else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Which bounds a stretch has, by the names of their values; empty where it is open."""
+
+    upper: str = ""
+    lower: str = ""
+    is_upward: bool = False
+
+    def conditions(self, place: Columns = PLACE, *, has_end: bool = False) -> Iterator[Condition]:
+        """The bounds; an end, itself included, stands for the one the page walks towards."""
+        upper = END if has_end and self.is_upward else self.upper
+        lower = END if has_end and not self.is_upward else self.lower
+        if upper == "ends_at":
+            yield place[0] < bind(upper, place[0])
+        elif upper:
+            yield _compare(operator.le if upper == END else operator.lt, place, upper)
+        if lower == "begins_at":
+            yield place[0] >= bind(lower, place[0])
+        elif lower:
+            yield _compare(operator.ge if lower == END else operator.gt, place, lower)
 
     def ordered(self, statement: Any, place: Columns = PLACE) -> Any:
         """In the direction of the page, from where it begins."""
@@ -95,10 +129,23 @@ class Stretch:
         return statement.order_by(*(column.desc() for column in place))
 
 
+END = "end"
+
+
+def _compare(compare: Callable[[Any, Any], Condition], place: Columns, name: str) -> Condition:
+    """A place with another's, as rows of two values."""
+    moment, gift_id = place
+    values = bind(f"{name}_at", moment), bind(f"{name}_id", gift_id)
+    return compare(sa.tuple_(*place), sa.tuple_(*values, types=[moment.type, gift_id.type]))
+
+
 def find_place(session: Session, gift_id: int) -> Place | None:
     """Where a gift stands; None where there is none of this id."""
-    row = session.execute(sa.select(*PLACE).where(Gift.id == gift_id)).one_or_none()
+    row = ask(session, _PLACE_OF, {"gift_id": gift_id}).first()
     return Place(*row) if row else None
+
+
+_PLACE_OF = sa.select(*PLACE).where(Gift.id == bind("gift_id", Gift.id))
 
 
 def find_stretch(session: Session, filters: GiftFilters, cursor: Cursor) -> Stretch:
@@ -115,32 +162,33 @@ def find_stretch(session: Session, filters: GiftFilters, cursor: Cursor) -> Stre
     )
 
 
-def _at(place: Place) -> sa.Tuple:
-    return sa.tuple_(place.at, place.id, types=[Gift.created_at.type, Gift.id.type])
-
-
 PAGE = 50
 # Index entries one page may walk through; some 20 ms of work on either engine.
 LONGEST_WALK = 10_000
 
-COLUMNS = (
-    Gift.id,
-    Gift.reference,
-    Gift.created_at,
-    Gift.first_name,
-    Gift.last_name,
-    Gift.email,
-    Gift.anonymous,
-    Gift.amount_minor,
-    Gift.refunded_minor,
-    Gift.currency,
-    Gift.status,
-    Gift.region,
-    Gift.fund,
-    Gift.code,
-    Gift.mode,
-    Gift.frequency,
-)
+
+class ListedGift(NamedTuple):
+    """One row of the list; its fields are columns of a gift."""
+
+    id: int
+    reference: str
+    created_at: datetime
+    first_name: str
+    last_name: str
+    email: str
+    anonymous: bool
+    amount_minor: int
+    refunded_minor: int
+    currency: str
+    status: Status
+    region: str
+    fund: str
+    code: str | None
+    mode: str
+    frequency: str
+
+
+COLUMNS = tuple(getattr(Gift, name) for name in ListedGift._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +199,7 @@ class GiftPage:
     that the walk was bounded before the page was full.
     """
 
-    rows: Sequence[sa.Row[Any]]
+    rows: Sequence[ListedGift]
     older: int | None = None
     newer: int | None = None
     is_short: bool = False
@@ -163,9 +211,12 @@ def list_gifts(
 ) -> GiftPage:
     """The page of gifts at `cursor` that fit the filters and the search."""
     stretch = find_stretch(session, filters, cursor)
-    walk = _Walk(filters, search, stretch)
-    end = walk.find_end(session)
-    rows = list(session.execute(walk.page(end)))
+    values = {**list_values(filters), **stretch.values}
+    if search is not None:
+        values |= search_values(search)
+    walk = _plan(filters, search, stretch)
+    end = walk.find_end(session, values)
+    rows = [ListedGift._make(row) for row in walk.ask_page(session, values, end)]
     is_full = len(rows) > PAGE
     rows = rows[:PAGE]
     beyond = rows[-1].id if is_full else end.id if end else None
@@ -176,50 +227,94 @@ def list_gifts(
         older=_older_of(rows, cursor) if stretch.is_upward else beyond,
         newer=beyond if stretch.is_upward else _newer_of(rows, cursor),
         is_short=not is_full and end is not None,
-        begins_too_many=search is not None and not is_full and begins_too_many(session, search),
+        begins_too_many=not is_full and walk.begins_too_many(session, values),
     )
 
 
 def select_gifts(filters: GiftFilters, search: Search | None, *columns: Any) -> sa.Select[Any]:
     """All gifts that fit, in the order they were stored, without any bound: for the export."""
-    driving = choose_driving(filters)
+    values = list_values(filters)
+    driving = choose_driving(values)
     days = Stretch(begins_at=filters.begins_at, ends_at=filters.ends_at)
-    statement = sa.select(*columns).where(*remaining(filters, driving), *days.conditions())
+    conditions = remaining(values, driving), days.bounds.conditions()
+    statement = sa.select(*columns).where(*chain(*conditions))
+    values |= days.values
     if driving is not None:
-        statement = statement.where(driving.is_among(filters))
+        statement = statement.where(driving.is_among())
     if search is not None:
+        shape = shape_of(search)
         found = [
-            *known_by(search),
-            *same_as(search),
-            *beginning_like(search),
-            *having_words(search, None),
+            *known_by(shape),
+            *same_as(shape),
+            *beginning_like(shape),
+            *having_words(shape, is_bounded=False),
         ]
         statement = statement.where(Gift.id.in_(united(found)))
-    return statement.order_by(Gift.id)
+        values |= search_values(search)
+    return statement.order_by(Gift.id).params(values)
 
 
-def _newer_of(rows: Sequence[sa.Row[Any]], cursor: Cursor) -> int | None:
+def _newer_of(rows: Sequence[ListedGift], cursor: Cursor) -> int | None:
     if cursor.before is None:
         return None
     return rows[0].id if rows else cursor.before
 
 
-def _older_of(rows: Sequence[sa.Row[Any]], cursor: Cursor) -> int | None:
+def _older_of(rows: Sequence[ListedGift], cursor: Cursor) -> int | None:
     return rows[-1].id if rows else cursor.after
 
 
+def _plan(filters: GiftFilters, search: Search | None, stretch: Stretch) -> "_Walk":
+    """The walk of all pages that are asked for with such filters and such a search."""
+    values = list_values(filters)
+    driving = None if search else choose_driving(values)
+    name = driving.name if driving else ""
+    shape = shape_of(search) if search else None
+    return _keep_walk(tuple(values), name, shape, stretch.bounds)
+
+
+# Most are asked for with one filter or none; who tries them all out keeps no more than this.
+@lru_cache(maxsize=500)
+def _keep_walk(
+    given: tuple[str, ...], driving: str, shape: SearchShape | None, bounds: Bounds
+) -> "_Walk":
+    return _Walk(given, BY_NAME.get(driving), shape, bounds)
+
+
+BY_NAME = {one.name: one for one in EQUALITIES}
+
+
 class _Walk:
-    """The statements of one page."""
+    """The statements of pages of one kind, made once: to make them cost more than to run them."""
 
-    def __init__(self, filters: GiftFilters, search: Search | None, stretch: Stretch) -> None:
-        self.search, self.stretch = search, stretch
-        driving = None if search else choose_driving(filters)
-        self.driven = [driving.equals(filters)] if driving else []
+    def __init__(
+        self,
+        given: tuple[str, ...],
+        driving: Equality | None,
+        search: SearchShape | None,
+        bounds: Bounds,
+    ) -> None:
+        self.search, self.bounds = search, bounds
+        self.driven = [driving.equals()] if driving else []
         self.place = driving.place if driving else PLACE
-        self.compared = remaining(filters, driving)
+        self.compared = remaining(given, driving)
+        self.end = self._find_end()
+        self.pages = {has_end: self._page(has_end) for has_end in (False, True)}
 
-    def find_end(self, session: Session) -> Place | None:
+    def find_end(self, session: Session, values: Document) -> Place | None:
         """Where the walk ends, read from the indexes alone; None where it needs no end."""
+        row = ask(session, self.end, values).first() if self.end is not None else None
+        return Place(*row) if row else None
+
+    def ask_page(self, session: Session, values: Document, end: Place | None) -> list[Row]:
+        """The gifts themselves, up to one more than a page."""
+        return ask(session, self.pages[end is not None], values | _name_place(END, end)).rows()
+
+    def begins_too_many(self, session: Session, values: Document) -> bool:
+        """Whether more gifts begin like the search than are looked at."""
+        return self.search is not None and begins_too_many(session, self.search, values)
+
+    def _find_end(self) -> sa.Select[Any] | None:
         if not self.compared:
             return None
         ends = [self._look_ahead(*way).subquery() for way in self._ways()]
@@ -228,18 +323,16 @@ class _Walk:
         found = sa.union_all(*(sa.select(end.c.created_at, end.c.id) for end in ends)).subquery()
         moment, gift_id = found.c
         # The nearest end of all: up to there, every way was walked.
-        nearest = (moment, gift_id) if self.stretch.is_upward else (moment.desc(), gift_id.desc())
-        row = session.execute(sa.select(found).order_by(*nearest).limit(1)).one_or_none()
-        return Place(*row) if row else None
+        nearest = (moment, gift_id) if self.bounds.is_upward else (moment.desc(), gift_id.desc())
+        return sa.select(found).order_by(*nearest).limit(1)
 
-    def page(self, end: Place | None) -> sa.Select[Any]:
-        """The gifts themselves, up to one more than a page."""
-        fitting = [*self.stretch.conditions(end, self.place), *self.compared]
+    def _page(self, has_end: bool) -> sa.Select[Any]:
+        fitting = [*self.bounds.conditions(self.place, has_end=has_end), *self.compared]
         statement: Any = sa.select(*COLUMNS).where(*self.driven, *fitting)
         if self.place[1] is not Gift.id:
             statement = statement.where(Gift.id == self.place[1])
         if self.search is not None:
-            same = (self.stretch.ordered(ids.where(*fitting)) for ids in same_as(self.search))
+            same = (self.bounds.ordered(ids.where(*fitting)) for ids in same_as(self.search))
             found = [
                 *known_by(self.search),
                 *(ids.limit(PAGE + 1) for ids in same),
@@ -247,7 +340,7 @@ class _Walk:
                 *having_words(self.search),
             ]
             statement = statement.where(Gift.id.in_(united(found)))
-        ordered: sa.Select[Any] = self.stretch.ordered(statement, self.place)
+        ordered: sa.Select[Any] = self.bounds.ordered(statement, self.place)
         return ordered.limit(PAGE + 1)
 
     def _ways(self) -> Iterator[tuple[Ids, int]]:
@@ -260,9 +353,8 @@ class _Walk:
 
     def _look_ahead(self, ids: Ids, entries: int) -> sa.Select[Any]:
         """The place so many entries on in the stretch."""
-        bounds = self.stretch.conditions(place=self.place)
         walked = ids.with_only_columns(
             self.place[0].label("created_at"), self.place[1].label("id")
-        ).where(*bounds)
-        ordered: sa.Select[Any] = self.stretch.ordered(walked, self.place)
+        ).where(*self.bounds.conditions(self.place))
+        ordered: sa.Select[Any] = self.bounds.ordered(walked, self.place)
         return ordered.offset(entries).limit(1)

@@ -1,25 +1,14 @@
 """What a search box's text may mean: a reference, a receipt, money, an id, an address or a name."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
-
-from portal.database import table_of
-from portal.driver import ask
-from portal.gifts.evidence import BARE, Provider, name_of
-from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Evidence, Gift, GiftWord, Subscription
+from portal.gifts.evidence import BARE, Provider
 from portal.gifts.operations import fold_name
 from portal.gifts.references import clean_reference
 from portal.gifts.words import ask_words
 from portal.money import AmountError, Money, parse_amount
-from portal.payments.models import Checkout, StripeEvent, StripeLink
-from portal.receipts.register import Receipt, ReceiptSeries
 
 LONGEST = 200
 MOST_WORDS = 4
@@ -150,153 +139,3 @@ def _read_amount(text: str, currency: str) -> Money | None:
         return parse_amount(re.sub(r"^[^\d]+|[^\d]+$", "", text), currency)
     except AmountError:
         return None
-
-
-# How many gifts that only begin like the text one search looks at.
-MOST_BEGINNINGS = 1_000
-# How many gifts that have its longest word.
-MOST_WORDED = 2_000
-
-# No text goes beyond this character.
-LAST = "\U0010ffff"
-
-Ids = sa.Select[Any]
-
-
-def same_as(search: Search) -> Iterator[Ids]:
-    """Gifts that fit exactly and may be many; in no order, so that a caller sets one."""
-    for money in search.amounts:
-        yield _gifts(Gift.currency == money.currency, Gift.amount_minor == money.minor)
-    if search.email:
-        yield _gifts(Gift.email == search.email)
-    for name in search.names:
-        yield _gifts(Gift.search_name == name)
-    if search.given:
-        yield _gifts(Gift.given_name == search.given)
-
-
-def known_by(search: Search) -> Iterator[Ids]:
-    """The few gifts that carry an identifier."""
-    if search.reference:
-        yield _gifts(Gift.reference == search.reference)
-    if search.receipt:
-        yield _by_receipt(*search.receipt)
-    if search.provider_id:
-        yield from _by_provider_id(search.provider_id, search.providers)
-
-
-def beginning_like(search: Search) -> Iterator[Ids]:
-    """Gifts whose donor's name or address begins so, in the order of the text."""
-    for name, prefix in _list_beginnings(search):
-        yield _beginning(_GIFTS.c[name], prefix, prefix + LAST)
-
-
-def _list_beginnings(search: Search) -> Iterator[tuple[str, str]]:
-    """Which columns may begin with what."""
-    if search.email:
-        yield "email", search.email
-    for name in search.names:
-        yield "search_name", name
-    if search.given:
-        yield "given_name", search.given
-
-
-def having_words(search: Search, most: int | None = MOST_WORDED) -> Iterator[Ids]:
-    """Gifts whose donor's name or address has every word, or words that begin so.
-
-    The longest word is the rarest; of the gifts of each of its spellings, the newest `most` that
-    have just that word and the first `most` whose word begins so are looked through.
-    """
-    words = sorted(filter(None, search.words), key=lambda word: -max(map(len, word)))
-    if not words:
-        return
-    first, *others = words
-    found = united([statement.limit(most) for statement in _driving(first)]).subquery("found")
-    gift_id: sa.ColumnClause[int] = sa.literal_column("found.gift_id")
-    statement = sa.select(gift_id).select_from(found).distinct()
-    for other in others:
-        word = aliased(GiftWord)
-        begins = sa.or_(*(_begins(word.word, spelling) for spelling in sorted(other)))
-        statement = statement.where(sa.exists().where(word.gift_id == gift_id, begins))
-    yield statement
-
-
-def _driving(spellings: frozenset[str]) -> Iterator[Ids]:
-    """The gifts of one word, along the index; each statement has an order of its own."""
-    word, gift_id = GiftWord.word, GiftWord.gift_id
-    for spelling in sorted(spellings):
-        yield sa.select(gift_id).where(word == spelling).order_by(gift_id.desc())
-        yield sa.select(gift_id).where(_begins(word, spelling)).order_by(word, gift_id)
-
-
-def _begins(column: InstrumentedAttribute[str], prefix: str) -> sa.ColumnElement[bool]:
-    return sa.and_(column >= prefix, column < prefix + LAST)
-
-
-def begins_too_many(session: Session, search: Search) -> bool:
-    """Whether more gifts begin so than one search looks at."""
-    return any(
-        ask(session, _next_beginning(name), {"begin": prefix, "end": prefix + LAST}).rows()
-        for name, prefix in _list_beginnings(search)
-    )
-
-
-@cache
-def _next_beginning(name: str) -> Ids:
-    """The first gift that a search doesn't look at, made once: it is asked four times a page."""
-    column = _GIFTS.c[name]
-    begin, end = (sa.bindparam(bound, type_=column.type) for bound in ("begin", "end"))
-    return _beginning(column, begin, end).offset(MOST_BEGINNINGS).limit(1)
-
-
-def united(statements: Sequence[Ids]) -> Ids:
-    """The ids of them all.
-
-    Each selects one column, so that a star is enough: naming it took as long as all the rest.
-    """
-    parts = (sa.select(_STAR).select_from(statement.subquery()) for statement in statements)
-    return sa.select(_STAR).select_from(sa.union_all(*parts).subquery())
-
-
-_STAR: sa.ColumnClause[Any] = sa.literal_column("*")
-
-
-def _gifts(*conditions: sa.ColumnElement[bool]) -> Ids:
-    return sa.select(Gift.id).where(*conditions)
-
-
-def _beginning(column: sa.Column[Any], begin: Any, end: Any) -> Ids:
-    between = (column > begin, column < end)
-    gifts = _GIFTS.c
-    return sa.select(gifts.id).where(*between).order_by(column, gifts.created_at, gifts.id)
-
-
-_GIFTS = table_of(Gift)
-
-
-def _by_receipt(year: int, number: int) -> Ids:
-    issuers = sa.select(ReceiptSeries.issuer).where(ReceiptSeries.year == year)
-    return sa.select(Receipt.gift_id).where(
-        Receipt.issuer.in_(issuers), Receipt.year == year, Receipt.number == number
-    )
-
-
-def _by_provider_id(own_id: str, providers: Sequence[Provider]) -> Iterator[Ids]:
-    """By what was linked, handed off, told or booked; each is a look into one index."""
-    yield sa.select(StripeLink.gift_id).where(
-        StripeLink.stripe_id == own_id, StripeLink.provider.in_(providers)
-    )
-    yield sa.select(Checkout.gift_id).where(
-        Checkout.provider.in_(providers), Checkout.stripe_session_id == own_id
-    )
-    yield sa.select(StripeEvent.gift_id).where(
-        StripeEvent.provider.in_(providers),
-        StripeEvent.stripe_event_id == own_id,
-        StripeEvent.gift_id.is_not(None),
-    )
-    plan = sa.select(Subscription.plan_id).where(
-        Subscription.provider.in_(providers), Subscription.stripe_id == own_id
-    )
-    yield _gifts(Gift.plan_id.in_(plan))
-    keys = [f"{fact}:{name_of(one, own_id)}" for one in providers for fact in FactKind]
-    yield sa.select(Evidence.gift_id).where(Evidence.key.in_(keys))

@@ -5,15 +5,15 @@ here each amount, status and address is made once.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import sqlalchemy as sa
 from flask import url_for
 from markupsafe import Markup
 
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
 from portal.plain import full_name
+from portal.records.listing.page import ListedGift
 from portal.staff.labels import Names
 from portal.staff.pieces import show_status, show_time
 
@@ -36,7 +36,7 @@ class ShownGift(NamedTuple):
     refunded: str
 
 
-def show_rows(rows: Sequence[sa.Row[Any]], timezone: str, names: Names) -> Iterator[ShownGift]:
+def show_rows(rows: Sequence[ListedGift], timezone: str, names: Names) -> Iterator[ShownGift]:
     """Gifts as `portal.records.listing.page` lists them, with their times in a zone."""
     say_amount = _Amounts(current_locale())
     begin, unknown = _begin_addresses(), gettext("Unknown")

@@ -1,0 +1,235 @@
+"""Which gifts a search finds, as statements that are made once for all searches of one shape."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from portal.database import Document
+from portal.driver import ask
+from portal.gifts.evidence import name_of
+from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import Evidence, Gift, GiftWord, Subscription
+from portal.payments.models import Checkout, StripeEvent, StripeLink
+from portal.receipts.register import Receipt, ReceiptSeries
+from portal.records.listing.filters import bind
+from portal.records.listing.search import Search
+
+# How many gifts that only begin like the text one search looks at.
+MOST_BEGINNINGS = 1_000
+# How many gifts that have its only word; and its longest one, where each is asked for the others.
+MOST_WORDED = 2_000
+MOST_COMPARED = 500
+
+# No text goes beyond this character.
+LAST = "\U0010ffff"
+
+Ids = sa.Select[Any]
+Column = InstrumentedAttribute[Any]
+
+
+class SearchShape(NamedTuple):
+    """Which parts a search has, and how many: searches of one shape share their statements."""
+
+    reference: bool
+    receipt: bool
+    providers: int
+    amounts: int
+    email: bool
+    names: int
+    given: bool
+    words: tuple[int, ...]
+
+
+def shape_of(search: Search) -> SearchShape:
+    return SearchShape(
+        reference=search.reference is not None,
+        receipt=search.receipt is not None,
+        providers=len(search.providers) if search.provider_id else 0,
+        amounts=len(search.amounts),
+        email=bool(search.email),
+        names=len(search.names),
+        given=bool(search.given),
+        words=tuple(map(len, _sort_words(search))),
+    )
+
+
+def _sort_words(search: Search) -> list[list[str]]:
+    """The longest word first, which is the rarest."""
+    words = sorted(filter(None, search.words), key=lambda word: -max(map(len, word)))
+    return [sorted(spellings) for spellings in words]
+
+
+def search_values(search: Search) -> Document:
+    """What statements of the search's shape are run with, by their names there."""
+    values: Document = {"reference": search.reference, "provider_id": search.provider_id}
+    values["year"], values["number"] = search.receipt or (None, None)
+    for at, money in enumerate(search.amounts):
+        values |= {f"currency{at}": money.currency, f"amount{at}": money.minor}
+    for at, provider in enumerate(search.providers if search.provider_id else ()):
+        values[f"provider{at}"] = provider
+        for fact in FactKind:
+            values[f"key{at}_{fact}"] = f"{fact}:{name_of(provider, search.provider_id or '')}"
+    for name, prefix in _list_prefixes(search):
+        values |= {name: prefix, name + END: prefix + LAST}
+    return values
+
+
+def _list_prefixes(search: Search) -> Iterator[tuple[str, str]]:
+    """Texts that a column may begin with."""
+    yield "email", search.email or ""
+    yield "given", search.given
+    for at, name in enumerate(search.names):
+        yield f"name{at}", name
+    for at, spellings in enumerate(_sort_words(search)):
+        for nth, spelling in enumerate(spellings):
+            yield f"word{at}_{nth}", spelling
+
+
+# Names the first text that doesn't begin so any more.
+END = "_end"
+
+
+def same_as(shape: SearchShape) -> Iterator[Ids]:
+    """Gifts that fit exactly and may be many; in no order, so that a caller sets one."""
+    for at in range(shape.amounts):
+        yield _gifts(
+            Gift.currency == bind(f"currency{at}", Gift.currency),
+            Gift.amount_minor == bind(f"amount{at}", Gift.amount_minor),
+        )
+    for column, name in _list_beginnings(shape):
+        yield _gifts(column == bind(name, column))
+
+
+def known_by(shape: SearchShape) -> Iterator[Ids]:
+    """The few gifts that carry an identifier."""
+    if shape.reference:
+        yield _gifts(Gift.reference == bind("reference", Gift.reference))
+    if shape.receipt:
+        yield _by_receipt()
+    if shape.providers:
+        yield from _by_provider_id(shape.providers)
+
+
+def beginning_like(shape: SearchShape) -> Iterator[Ids]:
+    """Gifts whose donor's name or address begins so, in the order of the text."""
+    for column, name in _list_beginnings(shape):
+        yield _beginning(column, name)
+
+
+def _list_beginnings(shape: SearchShape) -> Iterator[tuple[Column, str]]:
+    """Which columns may begin with what."""
+    if shape.email:
+        yield Gift.email, "email"
+    for at in range(shape.names):
+        yield Gift.search_name, f"name{at}"
+    if shape.given:
+        yield Gift.given_name, "given"
+
+
+def having_words(shape: SearchShape, *, is_bounded: bool = True) -> Iterator[Ids]:
+    """Gifts whose donor's name or address has every word, or words that begin so.
+
+    Where that is bounded, the newest gifts that have just the first word and the first ones
+    whose word begins so are looked through, for each of its spellings, one by one: a planner
+    that thinks of joining them would read all gifts that have the others.
+    """
+    if not shape.words:
+        return
+    first, *others = shape.words
+    most = (MOST_COMPARED if others else MOST_WORDED) if is_bounded else None
+    found = united([statement.limit(most) for statement in _driving(first)]).subquery("found")
+    gift_id: sa.ColumnClause[int] = sa.literal_column("found.gift_id")
+    statement = sa.select(gift_id).select_from(found).distinct()
+    for at, spellings in enumerate(others, 1):
+        word = aliased(GiftWord)
+        begins = sa.or_(*(_begins(word.word, f"word{at}_{nth}") for nth in range(spellings)))
+        has_it: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
+            word.gift_id == gift_id, begins
+        )
+        statement = statement.where(sa.exists(has_it.offset(_NOTHING) if is_bounded else has_it))
+    yield statement
+
+
+# What is offset, by nothing at all, PostgreSQL does not join.
+_NOTHING: sa.ColumnClause[int] = sa.literal_column("0")
+
+
+def _driving(spellings: int) -> Iterator[Ids]:
+    """The gifts of one word, along the index; each statement has an order of its own."""
+    word, gift_id = GiftWord.word, GiftWord.gift_id
+    for nth in range(spellings):
+        name = f"word0_{nth}"
+        yield sa.select(gift_id).where(word == bind(name, word)).order_by(gift_id.desc())
+        yield sa.select(gift_id).where(_begins(word, name)).order_by(word, gift_id)
+
+
+def _begins(column: Column, name: str) -> sa.ColumnElement[bool]:
+    return sa.and_(column >= bind(name, column), column < bind(name + END, column))
+
+
+def begins_too_many(session: Session, shape: SearchShape, values: Document) -> bool:
+    """Whether more gifts begin so than one search looks at."""
+    return any(
+        ask(session, _next_beginning(column.key), _bounds(values, name)).rows()
+        for column, name in _list_beginnings(shape)
+    )
+
+
+def _bounds(values: Document, name: str) -> Document:
+    return {"text": values[name], "text" + END: values[name + END]}
+
+
+@cache
+def _next_beginning(column: str) -> Ids:
+    """The first gift that a search doesn't look at, made once: it is asked four times a page."""
+    return _beginning(getattr(Gift, column), "text").offset(MOST_BEGINNINGS).limit(1)
+
+
+def united(statements: Sequence[Ids]) -> Ids:
+    """The ids of them all.
+
+    Each selects one column, so that a star is enough: naming it took as long as all the rest.
+    """
+    parts = (sa.select(_STAR).select_from(statement.subquery()) for statement in statements)
+    return sa.select(_STAR).select_from(sa.union_all(*parts).subquery())
+
+
+_STAR: sa.ColumnClause[Any] = sa.literal_column("*")
+
+
+def _gifts(*conditions: sa.ColumnElement[bool]) -> Ids:
+    return sa.select(Gift.id).where(*conditions)
+
+
+def _beginning(column: Column, name: str) -> Ids:
+    between = (column > bind(name, column), column < bind(name + END, column))
+    return _gifts(*between).order_by(column, Gift.created_at, Gift.id)
+
+
+def _by_receipt() -> Ids:
+    year, number = bind("year", Receipt.year), bind("number", Receipt.number)
+    issuers = sa.select(ReceiptSeries.issuer).where(ReceiptSeries.year == year)
+    return sa.select(Receipt.gift_id).where(
+        Receipt.issuer.in_(issuers), Receipt.year == year, Receipt.number == number
+    )
+
+
+def _by_provider_id(providers: int) -> Iterator[Ids]:
+    """By what was linked, handed off, told or booked; each is a look into one index."""
+
+    def belongs(model: Any, column: Column) -> sa.ColumnElement[bool]:
+        names = [bind(f"provider{at}", model.provider) for at in range(providers)]
+        return sa.and_(model.provider.in_(names), column == bind("provider_id", column))
+
+    yield sa.select(StripeLink.gift_id).where(belongs(StripeLink, StripeLink.stripe_id))
+    yield sa.select(Checkout.gift_id).where(belongs(Checkout, Checkout.stripe_session_id))
+    yield sa.select(StripeEvent.gift_id).where(
+        belongs(StripeEvent, StripeEvent.stripe_event_id), StripeEvent.gift_id.is_not(None)
+    )
+    plan = sa.select(Subscription.plan_id).where(belongs(Subscription, Subscription.stripe_id))
+    yield _gifts(Gift.plan_id.in_(plan))
+    keys = [bind(f"key{at}_{fact}", Evidence.key) for at in range(providers) for fact in FactKind]
+    yield sa.select(Evidence.gift_id).where(Evidence.key.in_(keys))
