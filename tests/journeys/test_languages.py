@@ -44,7 +44,7 @@ def test_gives_in_arabic_from_right_to_left(
 ) -> None:
     phone.open("/give/world?lang=ar")
     assert phone.page.locator("html").get_attribute("dir") == "rtl"
-    phone.page.locator(".languages > summary").click()
+    phone.page.locator(".tongues > summary").click()
     audit(phone)
     phone.open("/give/world?lang=ar")
     _give(phone, replace(donor, first_name="ليلى", last_name="حداد"), amount="75.50")
