@@ -73,13 +73,30 @@ def translations(lang: str) -> NullTranslations:
 def gettext(message: str, /, **values: object) -> str:
     """`message` in the current language, with `%(name)s` filled in."""
     text = translations(language(_current.get())).gettext(message)
-    return text % values if values else text
+    return text % _set_apart(values) if values else text
 
 
 def ngettext(singular: str, plural: str, n: int, /, **values: object) -> str:
     """One of the two for the number `n`, which is also there as `%(num)s`."""
     text = translations(language(_current.get())).ngettext(singular, plural, n)
-    return text % {"num": n, **values}
+    return text % {"num": n, **_set_apart(values)}
+
+
+# A number of several parts: each would stand in the other's place after Arabic words (UAX 9, W2).
+_NUMBER = re.compile(r"(?=.*\d)[A-Z0-9+]+(?:[ \-./][A-Z0-9]+)+")
+_APART = "\N{LEFT-TO-RIGHT ISOLATE}{}\N{POP DIRECTIONAL ISOLATE}"
+
+
+def _set_apart(values: Mapping[str, object]) -> Mapping[str, object]:
+    """Values for a sentence, their numbers as they are read wherever lines run to the left."""
+    if direction(_current.get()) == "ltr":
+        return values
+    return {key: _set_one_apart(value) for key, value in values.items()}
+
+
+def _set_one_apart(value: object) -> object:
+    is_number = isinstance(value, str) and _NUMBER.fullmatch(value)
+    return _APART.format(value) if is_number else value
 
 
 def pick(texts: Mapping[str, str], locale: str | None = None) -> str:
@@ -122,6 +139,15 @@ class Labelled(StrEnum):
     def label(self) -> str:
         """What it is called in the current language."""
         return gettext(self.said)
+
+
+# CLDR's person names, nameOrderLocales surnameFirst, of those with a form of their own.
+_FAMILY_FIRST = frozenset(("hu", "ja", "ko", "vi", "yue", "zh"))
+
+
+def is_family_first(locale: str) -> bool:
+    """Whether people who read a locale write the family's name before their own."""
+    return language(locale) in _FAMILY_FIRST
 
 
 @lru_cache(maxsize=256)

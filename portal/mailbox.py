@@ -171,7 +171,9 @@ pages = Blueprint("mailbox", __name__)
 
 def create_mailbox(store: MailStore) -> Flask:
     """The app over a store of messages."""
-    app = Flask(__name__, template_folder=str(TEMPLATES / "mailbox"), static_folder="static")
+    app = Flask(
+        __name__, template_folder=str(TEMPLATES / "mailbox"), static_folder="sandbox/static"
+    )
     app.extensions["store"] = store
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(pages)

@@ -154,11 +154,21 @@ def format_money(money: Money, locale: str) -> str:
 
     A code is set apart from the digits, which Babel leaves out (CLDR, UTS 35 part 3, currency
     spacing): NGN 925. CLDR's mark of direction before Arabic amounts is left out: the page says
-    its direction, and whoever copies the amount copies no sign that can't be seen.
+    its direction, and whoever copies the amount copies no sign that can't be seen. Where lines run
+    from right to left the code stands for a sign, as US$ would be shown turned around.
     """
-    written = str(format_currency(money.decimal, money.currency, locale=locale))
+    pattern = _coded_pattern(locale)
+    written = str(format_currency(money.decimal, money.currency, format=pattern, locale=locale))
     written = written.lstrip("\u200f")
     return _CODE_BESIDE_DIGIT.sub(NO_BREAK_SPACE, written)
+
+
+@lru_cache(maxsize=256)
+def _coded_pattern(locale: str) -> str | None:
+    """The pattern of an amount by its code, for a locale that needs one."""
+    known = Locale.parse(locale)
+    pattern = str(known.currency_formats["standard"].pattern)
+    return pattern.replace("¤", "¤¤") if known.text_direction == "rtl" else None
 
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"

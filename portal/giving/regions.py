@@ -11,7 +11,7 @@ from portal.codes.parsing import normalise_code
 from portal.codes.policy import Refusal
 from portal.codes.refusals import refuse_unknown_code, refuse_unknown_region
 from portal.giving.form.address import FormQuery, choose_locale
-from portal.giving.form.page import list_regions, name_region
+from portal.giving.form.page import Language, list_regions, name_region
 from portal.giving.texts import language_name
 from portal.giving.visitors import (
     catalogue,
@@ -21,7 +21,7 @@ from portal.giving.visitors import (
     visitor_language,
     visitor_languages,
 )
-from portal.i18n import LANGUAGES, pick, set_locale
+from portal.i18n import LANGUAGES, current_locale, language, pick, set_locale
 from portal.regions.catalogue import Issuer, Region
 from portal.regions.choice import choose_region
 from portal.regions.colours import accent_sheet
@@ -144,7 +144,7 @@ def _show_regions(
         code=code,
         typed=typed,
         refusal=refusal,
-        spoken=[(one, language_name(one)) for one in LANGUAGES],
+        languages=_list_languages(),
         searches=len(regions) > FEW_REGIONS,
         search_at=url_for("giving.code", code=code) if code else "/",
         searched=searched,
@@ -155,6 +155,14 @@ def _show_regions(
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Accept-Language"
     return response
+
+
+def _list_languages() -> list[Language]:
+    spoken = language(current_locale())
+    return [
+        Language(one, language_name(one), href=f"?lang={one}", current=one == spoken)
+        for one in LANGUAGES
+    ]
 
 
 def fold(text: str) -> str:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from babel import Locale
 from babel.numbers import format_currency, format_percent, get_currency_name
 
-from portal.i18n import current_locale, direction
+from portal.i18n import current_locale
 from portal.money import Money, NumberSigns, exponent, format_money, number_signs
 
 
@@ -31,12 +31,9 @@ def _minus(money: Money) -> str:
 
 @lru_cache(maxsize=1024)
 def _places(currency: str, locale: str, *, is_coded: bool) -> tuple[str, str]:
-    """What stands before and after an amount's figures. Babel takes its time for each amount.
-
-    Where lines run from right to left a sign such as US$ would be shown turned around.
-    """
+    """What stands before and after an amount's figures. Babel takes its time for each amount."""
     zero = Money(0, currency)
-    if is_coded or direction(locale) == "rtl":
+    if is_coded:
         pattern = Locale.parse(locale).currency_formats["standard"].pattern
         coded = pattern.replace("¤\xa0", "¤").replace("\xa0¤", "¤")
         before = coded.lstrip("\u200f").startswith("¤")

@@ -1,4 +1,4 @@
-"""How much of a phone the form of Canada takes, with the code that most donors bring."""
+"""How much of a phone a form takes: Canada's with the code that most bring, and other scripts'."""
 
 from collections.abc import Iterator
 
@@ -37,9 +37,20 @@ def form(phone: Visitor) -> Visitor:
     return phone
 
 
-@pytest.mark.parametrize("lang", ["en", "fr"])
-def test_a_form_with_a_code_is_short(phone: Visitor, lang: str) -> None:
-    phone.open(f"/give/ca?code=LWCAN&lang={lang}")
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/give/ca?code=LWCAN",
+        "/give/ca?code=LWCAN&lang=fr",
+        "/give/de?lang=de",
+        "/give/jp?lang=ja",
+        "/give/kr?lang=ko",
+        "/give/ng",
+        "/give/world?lang=ar",
+    ],
+)
+def test_a_form_is_short(phone: Visitor, address: str) -> None:
+    phone.open(address)
     height = phone.page.evaluate("document.documentElement.scrollHeight")
     assert height <= MOST_SCREENS * PHONE["height"]
     assert phone.page.evaluate(CONTROLS) <= MOST_CONTROLS

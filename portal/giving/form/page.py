@@ -16,7 +16,7 @@ from portal.giving.texts import (
     short_pattern,
     show_zero,
 )
-from portal.i18n import current_locale, gettext, html_lang, language, pick
+from portal.i18n import current_locale, gettext, html_lang, is_family_first, language, pick
 from portal.money import list_currency_signs, number_signs
 from portal.regions.catalogue import Region
 
@@ -75,6 +75,7 @@ def show_form(form: GiftForm, query: FormQuery, support_email: str) -> dict[str,
         "currency_signs": list_currency_signs(offer.currency, query.locale),
         "money_pattern": money_pattern(offer.currency),
         "short_pattern": short_pattern(offer.currency),
+        "family_first": is_family_first(query.locale),
         "support_email": support_email or region.issuer.email,
     }
 
