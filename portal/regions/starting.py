@@ -49,7 +49,7 @@ def start_region(like: str) -> Document:
     if found is None:
         return _start_bare()
     document = {name: value for name, value in found.items() if name not in SAMPLES}
-    charged = [mode for mode in found["modes"] if mode["kind"] == "stripe"]
+    charged = [mode for mode in found["modes"] if mode["kind"] != "instructions"]
     funds = [fund for fund in found["funds"] if fund["key"] == FIRST_FUND]
     return {**document, "modes": charged, "funds": funds}
 

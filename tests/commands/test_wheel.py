@@ -83,7 +83,7 @@ def test_the_package_installs_serves_and_examines_itself(environment: dict[str, 
         found = said(environment, "doctor")
         assert "ok   database: sqlite" in found
         assert "ok   worker: 1 running" in found
-        assert "FAIL modes: not offered" in found
+        assert "FAIL regions: nothing can be given" in found
     finally:
         for one in running:
             one.terminate()
