@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from portal.commands.processes import free_port
 from portal.database import Database
-from portal.gifts.evidence import Claim
+from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
 from portal.jobs.queue import JobStatus, QueuedJob, add_job
 from portal.payments.operations import accept
@@ -75,7 +75,14 @@ def promise_receipt(place: Workplace) -> None:
     order_of = {"email": f"donor{time.time_ns()}@example.org"}
     gift = place.gift(place.start(mode="interac", donor=order_of).token)
     now = datetime.now(UTC)
-    claim = Claim(fact=FactKind.PAID, subject=f"line-{gift.id}", occurred_at=now, money=gift.money)
+    claim = Claim(
+        fact=FactKind.PAID,
+        subject=f"line-{gift.id}",
+        occurred_at=now,
+        source=Source.STATEMENT,
+        actor="bank",
+        money=gift.money,
+    )
     with place.database.write() as session:
         accept(act_in(session, now, place.services), gift.id, [claim])
 
