@@ -15,10 +15,9 @@ from flask import Blueprint, Response, request
 
 from portal.sandbox.checkout import session_items
 from portal.sandbox.fields import Group, ParameterRefused, StripeError, parameter_invalid
-from portal.sandbox.lists import list_object
 from portal.sandbox.routes import ROUTES, Route
 from portal.sandbox.store import API_VERSION, Json, Store
-from portal.sandbox.world import Cause, World, caused_by
+from portal.sandbox.world import Cause, World, caused_by, list_object
 
 _DEEPEST = 4
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from portal.sandbox.events import emit
 from portal.sandbox.fields import Choice, Field, Span, Text
-from portal.sandbox.lists import LISTING, list_page
 from portal.sandbox.store import Json
-from portal.sandbox.world import World
+from portal.sandbox.world import LISTING, World, list_page
 
 
 def retrieve_account(world: World, params: Json) -> Json:

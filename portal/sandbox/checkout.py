@@ -5,12 +5,11 @@ from portal.sandbox.customers import DEBITS, add_customer, attach_method
 from portal.sandbox.events import emit
 from portal.sandbox.fields import ParameterRefused, StripeError, parameter_invalid
 from portal.sandbox.invoices import draft_invoice, finalize_invoice, pay_invoice
-from portal.sandbox.lists import list_object, list_page
 from portal.sandbox.payments import add_intent, attempt, decline
 from portal.sandbox.session_params import check_items, check_mode
 from portal.sandbox.store import Json
 from portal.sandbox.subscription_life import add_price, add_subscription
-from portal.sandbox.world import World
+from portal.sandbox.world import World, list_object, list_page
 
 _SHORTEST, _LONGEST = 30 * 60, 24 * 3600
 _LEEWAY = 60  # clocks differ by a little

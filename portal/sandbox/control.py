@@ -41,7 +41,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal.sandbox import balance, deliveries, disputes, refunds, schedule
+from portal.sandbox import balance, deliveries, reversals, schedule
 from portal.sandbox.customers import CARDS
 from portal.sandbox.events import ensure_own_endpoint
 from portal.sandbox.fields import StripeError, parameter_invalid
@@ -205,14 +205,14 @@ def _close_dispute(world: World, given: Json) -> Json:
     outcome = given.get("outcome")
     if outcome not in ("won", "lost"):
         raise parameter_invalid("outcome is won or lost.", "outcome")
-    return disputes.close_dispute(world, given["id"], outcome)
+    return reversals.close_dispute(world, given["id"], outcome)
 
 
 def _open_dispute(world: World, given: Json) -> Json:
     if given.get("prevented"):
-        dispute = disputes.prevent_dispute(world, given["id"])
+        dispute = reversals.prevent_dispute(world, given["id"])
     else:
-        dispute = disputes.open_dispute(world, given["id"], read_count(given, "amount"))
+        dispute = reversals.open_dispute(world, given["id"], read_count(given, "amount"))
     if dispute is None:
         raise StripeError(400, "This charge can't be disputed: unpaid, given back, or disputed.")
     return dispute
@@ -234,7 +234,7 @@ _ACTS: tuple[tuple[str, Act, bool], ...] = (
     ("fail_next_renewal", _count("fail_next_renewal"), True),
     ("fail_next_refund", _count("fail_next_refund"), True),
     ("fail_next_settlement", _count("fail_next_settlement"), True),
-    ("refund_fail/<id>", lambda world, given: refunds.fail_refund(world, given["id"]), True),
+    ("refund_fail/<id>", lambda world, given: reversals.fail_refund(world, given["id"]), True),
     ("dispute/<id>", _open_dispute, True),
     ("dispute/<id>/close", _close_dispute, True),
     ("payout", lambda world, given: {"payouts": balance.pay_out(world)}, True),

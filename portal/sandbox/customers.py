@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 from portal.sandbox.events import emit
 from portal.sandbox.fields import Email, Field, Group, Many, Metadata, Text
-from portal.sandbox.lists import LISTING, list_page
 from portal.sandbox.store import Json
-from portal.sandbox.world import World
+from portal.sandbox.world import LISTING, World, list_page
 
 RefundStyle = Literal["at_once", "pending", "fails_later"]
 

@@ -18,9 +18,8 @@ from portal.sandbox.fields import (
     WebAddress,
     parameter_invalid,
 )
-from portal.sandbox.lists import PAGING, list_page
 from portal.sandbox.store import API_VERSION, Json, is_loopback
-from portal.sandbox.world import World, current_cause
+from portal.sandbox.world import PAGING, World, current_cause, list_page
 
 CREATE_ENDPOINT: dict[str, Field] = {
     "api_version": Choice((API_VERSION,)),

@@ -2,9 +2,8 @@
 
 from portal.sandbox.events import emit
 from portal.sandbox.fields import Choice, Field, Group, Text
-from portal.sandbox.lists import LISTING, list_object, list_page
 from portal.sandbox.store import Json
-from portal.sandbox.world import World
+from portal.sandbox.world import LISTING, World, list_object, list_page
 
 _NULLS = dict.fromkeys(
     "account_tax_ids amount_paid_off_stripe application automatically_finalizes_at"

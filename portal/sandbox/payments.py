@@ -6,9 +6,8 @@ from portal.sandbox.balance import Movement, book, card_fee, debit_fee
 from portal.sandbox.customers import DELAY, MESSAGES, card_checks, charge_details
 from portal.sandbox.events import emit
 from portal.sandbox.fields import Field, Text
-from portal.sandbox.lists import LISTING, list_page
 from portal.sandbox.store import Json
-from portal.sandbox.world import World
+from portal.sandbox.world import LISTING, World, list_page
 
 LIST_CHARGES: dict[str, Field] = LISTING | {"customer": Text(), "payment_intent": Text()}
 

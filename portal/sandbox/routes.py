@@ -8,18 +8,17 @@ from portal.sandbox import (
     billing_pages,
     checkout,
     customers,
-    disputes,
     events,
     invoices,
     payments,
-    refunds,
+    reversals,
     session_params,
     subscription_life,
     subscriptions,
 )
 from portal.sandbox.fields import Field, Flag, Many, Text
-from portal.sandbox.lists import LISTING, PAGING
 from portal.sandbox.store import Json
+from portal.sandbox.world import LISTING, PAGING
 
 _ONLY_EXPAND: dict[str, Field] = {"expand": Many(Text())}
 _LIST_EVENTS = LISTING | {
@@ -68,9 +67,9 @@ ROUTES = (
     Route("POST", "customers", customers.create_customer, customers.CREATE_CUSTOMER),
     Route("GET", "customers", customers.list_customers, customers.LIST_CUSTOMERS),
     Route("GET", "customers/<id>", customers.retrieve_customer),
-    Route("GET", "disputes", disputes.list_disputes, disputes.LIST_DISPUTES),
-    Route("GET", "disputes/<id>", disputes.retrieve_dispute),
-    Route("POST", "disputes/<id>/close", disputes.accept_dispute),
+    Route("GET", "disputes", reversals.list_disputes, reversals.LIST_DISPUTES),
+    Route("GET", "disputes/<id>", reversals.retrieve_dispute),
+    Route("POST", "disputes/<id>/close", reversals.accept_dispute),
     Route("GET", "events", events.list_events, _LIST_EVENTS),
     Route("GET", "events/<id>", events.retrieve_event),
     Route(
@@ -86,9 +85,9 @@ ROUTES = (
     Route("GET", "payouts/<id>", balance.retrieve_payout),
     Route("GET", "prices/<id>", subscription_life.retrieve_price),
     Route("GET", "products/<id>", subscription_life.retrieve_product),
-    Route("POST", "refunds", refunds.create_refund, refunds.CREATE_REFUND),
-    Route("GET", "refunds", refunds.list_refunds, refunds.LIST_REFUNDS),
-    Route("GET", "refunds/<id>", refunds.retrieve_refund),
+    Route("POST", "refunds", reversals.create_refund, reversals.CREATE_REFUND),
+    Route("GET", "refunds", reversals.list_refunds, reversals.LIST_REFUNDS),
+    Route("GET", "refunds/<id>", reversals.retrieve_refund),
     Route(
         "GET", "subscriptions", subscriptions.list_subscriptions, subscriptions.LIST_SUBSCRIPTIONS
     ),

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from portal.sandbox.checkout import close_session
-from portal.sandbox.disputes import open_dispute
 from portal.sandbox.events import emit
 from portal.sandbox.invoices import (
     draft_invoice,
@@ -14,7 +13,7 @@ from portal.sandbox.invoices import (
     pay_invoice,
 )
 from portal.sandbox.payments import add_intent, attempt, decline, finish_debit, settle_fees
-from portal.sandbox.refunds import fail_refund, succeed_refund
+from portal.sandbox.reversals import fail_refund, open_dispute, succeed_refund
 from portal.sandbox.store import Json
 from portal.sandbox.subscription_life import (
     change_subscription,

@@ -17,8 +17,8 @@ from portal.sandbox.fields import (
     parameter_invalid,
     parameter_missing,
 )
-from portal.sandbox.lists import PAGING
 from portal.sandbox.store import Json
+from portal.sandbox.world import PAGING
 
 EXCLUDABLE = tuple(
     "acss_debit affirm afterpay_clearpay alipay alma amazon_pay au_becs_debit bacs_debit"

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portal.sandbox.events import emit
-from portal.sandbox.lists import list_object
 from portal.sandbox.store import Json
-from portal.sandbox.world import World
+from portal.sandbox.world import World, list_object
 
 
 def add_product(world: World, data: Json) -> Json:

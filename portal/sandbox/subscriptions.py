@@ -15,7 +15,6 @@ from portal.sandbox.fields import (
     Whole,
     parameter_invalid,
 )
-from portal.sandbox.lists import LISTING, list_page
 from portal.sandbox.store import Json
 from portal.sandbox.subscription_life import (
     add_price,
@@ -24,7 +23,7 @@ from portal.sandbox.subscription_life import (
     plan_ending,
     plan_of,
 )
-from portal.sandbox.world import World
+from portal.sandbox.world import LISTING, World, list_page
 
 STATUSES = (
     "active",
