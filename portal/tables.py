@@ -9,7 +9,7 @@ from portal.jobs import queue
 from portal.mail import outbox as mail
 from portal.payments import models as payments
 from portal.payments.statements import models as statements
-from portal.payments.transfers import models as transfers
+from portal.payments.transfers import watching as transfers
 from portal.receipts import register as receipts
 from portal.regions import models as catalogue
 from portal.regions import queries as regions

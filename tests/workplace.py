@@ -23,9 +23,9 @@ from portal.jobs.queue import QueuedJob
 from portal.money import Money
 from portal.payments.models import EventState, Outcome, StripeEvent
 from portal.payments.stripe.comparison import retry_event
+from portal.payments.stripe.event_gifts import keep_subscription
 from portal.payments.stripe.events import receive_event
 from portal.payments.stripe.gateway import Gateway, StripeUnavailable, gateway_of
-from portal.payments.stripe.plans import keep_subscription
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.receipts.register import Receipt
 from portal.regions.catalogue import Catalogue

@@ -13,9 +13,9 @@ from typing import Any, cast
 from flask import Blueprint, Flask, Response, request
 
 from portal.logs import get_logger
-from portal.payments.stripe.envelopes import open_envelope
 from portal.payments.stripe.events import receive_event
 from portal.payments.stripe.gateway import API_VERSION, ForgedWebhook, gateway_of
+from portal.payments.stripe.reading import open_envelope
 from portal.proxies import report_unknown_proxy
 from portal.services import Services
 from portal.web import begin_request, lasting_headers, log_request, services

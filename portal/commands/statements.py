@@ -12,9 +12,9 @@ from portal.services import Services
 from portal.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from portal.payments.statements.formats.columns import Column, ColumnMapping
+    from portal.payments.statements.formats.csv_table import Column, ColumnMapping
     from portal.payments.statements.formats.entries import StatementDocument
-    from portal.payments.statements.interac.keeping import KeptNotices
+    from portal.payments.statements.interac.notices import KeptNotices
     from portal.payments.statements.operations import Imported
 
 DATE_ORDERS = {"year": "ymd", "day": "dmy", "month": "mdy"}
@@ -93,7 +93,7 @@ def mapping_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def read_mapping(options: Mapping[str, Any]) -> "ColumnMapping | None":
     """The mapping the options make; None without any. What contradicts itself is refused."""
-    from portal.payments.statements.formats.columns import Sign, mapping_from_dict
+    from portal.payments.statements.formats.csv_table import Sign, mapping_from_dict
 
     given = _only_given(options)
     if not given:
@@ -201,7 +201,7 @@ def _plain_errors() -> Iterator[None]:
     """Whatever a file, a mailbox or the database refuses, in one sentence."""
     from portal.database import DatabaseUnavailable
     from portal.payments.statements.formats.entries import StatementError
-    from portal.payments.statements.interac.imap import ImapError
+    from portal.payments.statements.interac.notices import ImapError
 
     try:
         yield
@@ -335,8 +335,12 @@ def notices(path: Path | None, *, imap: bool) -> None:
 
 
 def _keep_notices(services: Services, path: Path | None) -> "KeptNotices":
-    from portal.payments.statements.interac.imap import read_mails
-    from portal.payments.statements.interac.keeping import fetch_notices, keep_notices, read_account
+    from portal.payments.statements.interac.notices import (
+        fetch_notices,
+        keep_notices,
+        read_account,
+        read_mails,
+    )
 
     server = services.settings.trusted_mail_server
     if path is None:

@@ -17,9 +17,8 @@ from portal.mail.outbox import WORRYING_TRIES, Email, LetterKind
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.statements.models import StatementFile
 from portal.payments.statements.queries import Line, list_gift_lines
-from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import list_proofs
-from portal.payments.transfers.watching import find_watch
+from portal.payments.transfers.watching import ProofFile, TransferWatch, find_watch
 from portal.receipts.register import Receipt, ReceiptSeries, list_receipts
 from portal.signin.accounts import StaffUser
 

@@ -22,7 +22,7 @@ from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import fold_name
-from portal.payments.matching.candidates import OpenGift
+from portal.payments.matching.pool import OpenGift
 from portal.payments.statements.formats.entries import StatementEntry
 from tests.benchmarks import table
 from tests.benchmarks.ground import Ground, log_to_nowhere, opened

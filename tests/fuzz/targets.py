@@ -6,7 +6,7 @@ from functools import partial
 
 from hypothesis import strategies as st
 
-from portal.payments.statements.formats.columns import ColumnMapping
+from portal.payments.statements.formats.csv_table import ColumnMapping
 from portal.payments.statements.formats.entries import StatementError
 from portal.payments.statements.formats.reading import read_statement
 from portal.payments.statements.interac.mail import (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from portal.payments.matching.candidates import Notice
+from portal.payments.matching.pool import Notice
 from portal.payments.statements.formats.entries import StatementEntry
 
 Entries = Sequence[StatementEntry]

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from portal.gifts.references import ALPHABET, check_character, clean_reference, group
 from portal.money import Money
-from portal.payments.matching.candidates import Notice, OpenGift, PayerAlias, payer_keys
+from portal.payments.matching.pool import Notice, OpenGift, PayerAlias, payer_keys
 from portal.payments.statements.formats.entries import StatementEntry
 
 TODAY = date(2026, 11, 23)

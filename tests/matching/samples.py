@@ -5,7 +5,7 @@ from datetime import date
 
 from portal.gifts.references import ALPHABET, check_character, clean_reference, group
 from portal.money import Money
-from portal.payments.matching.candidates import Notice, OpenGift
+from portal.payments.matching.pool import Notice, OpenGift
 from portal.payments.statements.formats.entries import StatementEntry
 
 BOOKED = date(2026, 11, 23)

@@ -4,8 +4,7 @@ from datetime import date
 from typing import Any
 
 from portal.money import Money
-from portal.payments.matching.batch import DOUBTED, match_all
-from portal.payments.matching.matcher import Decision, Kind, Matcher
+from portal.payments.matching.matcher import DOUBTED, Decision, Kind, Matcher, match_all
 from portal.payments.matching.scoring import Reason
 from portal.payments.statements.formats.entries import StatementEntry
 from tests.matching.samples import OTHER, REFERENCE, again, gift, line, misread

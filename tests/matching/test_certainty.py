@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 
 from portal.money import Money
-from portal.payments.matching.candidates import PayerAlias, payer_keys
 from portal.payments.matching.matcher import Decision, Kind, Matcher
+from portal.payments.matching.pool import PayerAlias, payer_keys
 from portal.payments.matching.scoring import Reason
 from tests.matching.samples import (
     OTHER,

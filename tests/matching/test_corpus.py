@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from portal.payments.matching.batch import match_all
-from portal.payments.matching.candidates import Notice
-from portal.payments.matching.matcher import Decision, Kind, Matcher
+from portal.payments.matching.matcher import Decision, Kind, Matcher, match_all
+from portal.payments.matching.pool import Notice
 from portal.payments.statements.formats.reading import read_statement
 from portal.payments.statements.interac.mail import read_interac_mail
 from tests.matching.bank_files import FORMATS, BankFormat, write_mail

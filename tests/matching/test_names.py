@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.payments.matching.names import ALIKE, UNLIKE, fold_words, likeness, stands_in
+from portal.payments.matching.identifiers import ALIKE, UNLIKE, fold_words, likeness, stands_in
 
 words = st.text(max_size=60).map(fold_words)
 

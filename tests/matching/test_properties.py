@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from portal.gifts.references import clean_reference
 from portal.money import Money
-from portal.payments.matching.batch import match_all
-from portal.payments.matching.candidates import Notice, OpenGift, PayerAlias, payer_keys
+from portal.payments.matching.identifiers import find_references
 from portal.payments.matching.matcher import (
     CERTAIN,
     CLEARANCE,
@@ -17,8 +16,9 @@ from portal.payments.matching.matcher import (
     MOST_CANDIDATES,
     Kind,
     Matcher,
+    match_all,
 )
-from portal.payments.matching.references import find_references
+from portal.payments.matching.pool import Notice, OpenGift, PayerAlias, payer_keys
 from portal.payments.statements.formats.entries import StatementEntry
 from tests.matching.samples import misread, neighbour, reference_of
 

@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from portal.gifts.references import ALPHABET, clean_reference, group
-from portal.payments.matching.references import (
+from portal.payments.matching.identifiers import (
     Reading,
     ReferenceIndex,
     correct_reference,

@@ -18,9 +18,8 @@ from itertools import accumulate
 
 from portal.gifts.references import ALPHABET, check_character, group
 from portal.money import Money
-from portal.payments.matching.batch import match_all
-from portal.payments.matching.candidates import Notice, OpenGift
-from portal.payments.matching.matcher import Kind, Matcher
+from portal.payments.matching.matcher import Kind, Matcher, match_all
+from portal.payments.matching.pool import Notice, OpenGift
 from portal.payments.statements.formats.entries import StatementEntry
 
 TODAY = date(2026, 11, 23)

@@ -37,11 +37,10 @@ from portal.mail.outbox import Email
 from portal.money import Money
 from portal.payments.models import Checkout, Refund, StripeEvent, StripeLink
 from portal.payments.statements.models import Match, StatementFile, StatementLine
-from portal.payments.stripe.plans import keep_subscription
+from portal.payments.stripe.event_gifts import keep_subscription
 from portal.payments.stripe.reading import BEGINNINGS, STRIPE, kind_of, link_row, stripe_claim
 from portal.payments.stripe.subscriptions import supersede
-from portal.payments.transfers.models import ProofFile
-from portal.payments.transfers.watching import ReminderSchedule, begin_watch
+from portal.payments.transfers.watching import ProofFile, ReminderSchedule, begin_watch
 from tests.workplace import act_in
 
 SCHEDULE = ReminderSchedule(reminder_days=(3, 10), expires_days=60)

@@ -9,9 +9,8 @@ from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.payments.models import EventState, Problem, StripeEvent
-from portal.payments.stripe.envelopes import BODY
 from portal.payments.stripe.readers import READERS, read_event
-from portal.payments.stripe.reading import STRIPE, UnreadableEvent
+from portal.payments.stripe.reading import BODY, STRIPE, UnreadableEvent
 from tests.conftest import NOW
 from tests.pages import CheckedClient
 from tests.payments.test_webhook_http import all_gifts, count, only_event, pending

@@ -23,8 +23,8 @@ from portal.gifts.operations import add_gift
 from portal.jobs.queue import QueuedJob
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState, StripeEvent, StripeLink
+from portal.payments.stripe.event_gifts import Seen, look_up
 from portal.payments.stripe.events import apply_reading, receive_event
-from portal.payments.stripe.looking import Seen, look_up
 from portal.payments.stripe.readers import read_event
 from portal.payments.stripe.reading import STRIPE
 from portal.receipts.register import Receipt

@@ -21,10 +21,10 @@ from portal.payments.operations import accept
 from portal.payments.providers import Providers
 from portal.payments.stripe.gateway import Gateway
 from portal.payments.stripe.provider import Stripe
-from portal.payments.transfers.models import TransferWatch
 from portal.payments.transfers.watching import (
     BATCH,
     ReminderSchedule,
+    TransferWatch,
     follow_transfers,
     set_expiry,
     stop_reminders,

@@ -14,7 +14,7 @@ from portal.gifts.models import Gift, GiftEvent, GiftWord
 from portal.gifts.operations import add_plan
 from portal.gifts.words import list_words
 from portal.money import Money
-from portal.payments.stripe.plans import find_or_add_renewal
+from portal.payments.stripe.event_gifts import find_or_add_renewal
 from portal.payments.stripe.readers import Renewal
 from portal.receipts.register import Receipt
 from tests.conftest import NOW

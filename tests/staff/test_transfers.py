@@ -13,9 +13,13 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import book_claims
-from portal.payments.transfers.models import ProofFile, TransferWatch
 from portal.payments.transfers.proofs import keep_proof
-from portal.payments.transfers.watching import ReminderSchedule, begin_watch
+from portal.payments.transfers.watching import (
+    ProofFile,
+    ReminderSchedule,
+    TransferWatch,
+    begin_watch,
+)
 from tests.conftest import NOW
 from tests.giving.visits import text_of
 from tests.staff.conftest import Browser

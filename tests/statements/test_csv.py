@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.money import Money
-from portal.payments.statements.formats.columns import (
+from portal.payments.statements.formats.csv_table import (
     ColumnMapping,
     Sign,
     mapping_from_dict,

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import trustme
 
-from portal.payments.statements.interac.imap import (
+from portal.payments.statements.interac.mail import MAIL_LIMIT
+from portal.payments.statements.interac.notices import (
     Fetched,
     ImapAccount,
     ImapError,
@@ -14,7 +15,6 @@ from portal.payments.statements.interac.imap import (
     fetch_mails,
     read_notices,
 )
-from portal.payments.statements.interac.mail import MAIL_LIMIT
 from tests.statements.imap_server import PASSWORD, USER, ImapFolder, serving
 from tests.statements.samples import sample
 

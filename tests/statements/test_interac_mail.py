@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from portal.money import Money
 from portal.payments.statements.formats.entries import StatementError
-from portal.payments.statements.interac.imap import MBOX_LIMIT, read_mails, read_notices
 from portal.payments.statements.interac.mail import (
     MAIL_LIMIT,
     Authentication,
@@ -20,6 +19,7 @@ from portal.payments.statements.interac.mail import (
     UntrustedMail,
     read_interac_mail,
 )
+from portal.payments.statements.interac.notices import MBOX_LIMIT, read_mails, read_notices
 from tests.statements.samples import sample
 
 SERVER = "mail.example.org"

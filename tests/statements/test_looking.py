@@ -13,6 +13,7 @@ from portal.money import Money
 from portal.payments.books import count_totals, prove
 from portal.payments.operations import accept
 from portal.payments.statements.booking import Share
+from portal.payments.statements.decisions import find_open_gifts
 from portal.payments.statements.models import LineState
 from portal.payments.statements.operations import ignore_lines
 from portal.payments.statements.queries import (
@@ -25,7 +26,6 @@ from portal.payments.statements.queries import (
     list_gift_lines,
     list_lines,
 )
-from portal.payments.statements.searching import find_open_gifts
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 from tests.workplace import act_in

@@ -10,12 +10,15 @@ import trustme
 
 from portal.gifts.lifecycle import Status
 from portal.money import Money
-from portal.payments.statements.interac.imap import ImapAccount, ImapError, KeptMail, read_mails
-from portal.payments.statements.interac.keeping import (
+from portal.payments.statements.interac.notices import (
+    ImapAccount,
+    ImapError,
+    KeptMail,
     KeptNotices,
     fetch_notices,
     keep_notices,
     read_account,
+    read_mails,
 )
 from portal.payments.statements.models import LineState, TransferNotice
 from tests.conftest import NOW

@@ -12,10 +12,10 @@ from portal.payments.books import count_totals
 from portal.payments.statements.booking import MatchRefused, Share
 from portal.payments.statements.decisions import claim_unattributed
 from portal.payments.statements.formats.entries import StatementDocument, StatementEntry
+from portal.payments.statements.match_run import find_returns
 from portal.payments.statements.models import LineState, StatementLine
 from portal.payments.statements.operations import ignore_lines, import_statement, reopen_line
 from portal.payments.statements.queries import Line, LineFilter, list_lines
-from portal.payments.statements.returns import find_returns
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 from tests.workplace import act_in, at

@@ -6,7 +6,7 @@ import pytest
 
 from portal.gifts.lifecycle import Status
 from portal.money import Money
-from portal.payments.matching.batch import DOUBTED
+from portal.payments.matching.matcher import DOUBTED
 from portal.payments.matching.scoring import Reason
 from portal.payments.statements.booking import Share
 from portal.payments.statements.duplicates import find_duplicates, is_one_payment

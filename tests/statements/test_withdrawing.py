@@ -10,7 +10,7 @@ from portal.gifts.models import Gift
 from portal.payments.books import count_totals, prove
 from portal.payments.statements.booking import MatchRefused, Share
 from portal.payments.statements.decisions import confirm_match
-from portal.payments.statements.formats.columns import ColumnMapping
+from portal.payments.statements.formats.csv_table import ColumnMapping
 from portal.payments.statements.formats.reading import read_statement
 from portal.payments.statements.models import LineState, StatementFile, Suggestion
 from portal.payments.statements.operations import (

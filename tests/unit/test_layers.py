@@ -12,7 +12,7 @@ PACKAGE = ROOT / "portal"
 KERNEL = (
     "audit clock database driver form_keys forms i18n jobs limits logs mail"
     " money multipart paths plain proof_of_work proxies services"
-    " settings spilled transaction web"
+    " settings transaction web"
 ).split()
 # Each of these may use the kernel, the rooms before its own step, and itself.
 STEPS = (

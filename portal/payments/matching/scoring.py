@@ -10,10 +10,17 @@ from datetime import date
 from enum import StrEnum
 
 from portal.money import Money
-from portal.payments.matching.candidates import Notice, PayerAlias, payer_keys
-from portal.payments.matching.names import ALIKE, UNLIKE, Words, fold_words, likeness, stands_in
-from portal.payments.matching.pool import GiftPool, Keyed, Known
-from portal.payments.matching.references import Quotes, Reading
+from portal.payments.matching.identifiers import (
+    ALIKE,
+    UNLIKE,
+    Quotes,
+    Reading,
+    Words,
+    fold_words,
+    likeness,
+    stands_in,
+)
+from portal.payments.matching.pool import GiftPool, Keyed, Known, Notice, PayerAlias, payer_keys
 from portal.payments.statements.formats.entries import StatementEntry
 
 NOTHING_QUOTED = Quotes({})

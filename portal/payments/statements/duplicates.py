@@ -13,10 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Bundle, Session, aliased
 
-from portal.payments.matching.batch import NO_REFERENCE
-from portal.payments.matching.candidates import payer_keys
-from portal.payments.matching.names import fold_words
-from portal.payments.matching.references import find_references
+from portal.payments.matching.identifiers import find_references, fold_words
+from portal.payments.matching.matcher import NO_REFERENCE
+from portal.payments.matching.pool import payer_keys
 from portal.payments.statements.formats.entries import StatementEntry
 from portal.payments.statements.loading import LINE_COLUMNS, entry_of
 from portal.payments.statements.models import LineState, StatementFile, StatementLine

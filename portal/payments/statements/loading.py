@@ -12,9 +12,9 @@ from portal.database import table_of
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, GiftStanding
 from portal.money import Money
-from portal.payments.matching.candidates import Notice, OpenGift
-from portal.payments.matching.candidates import PayerAlias as KnownPayer
 from portal.payments.matching.matcher import Matcher
+from portal.payments.matching.pool import Notice, OpenGift
+from portal.payments.matching.pool import PayerAlias as KnownPayer
 from portal.payments.statements.formats.entries import StatementEntry
 from portal.payments.statements.models import (
     LineState,

@@ -37,15 +37,24 @@ from portal.payments.operations import (
     check_money,
     close_checkouts,
 )
-from portal.payments.stripe.envelopes import Envelope, is_thin, read_envelope
-from portal.payments.stripe.looking import Seen, look_up
-from portal.payments.stripe.plans import (
+from portal.payments.stripe.event_gifts import (
+    Seen,
     change_plan,
     find_or_add_renewal,
+    look_up,
     note_failed_renewal,
 )
 from portal.payments.stripe.readers import read_event
-from portal.payments.stripe.reading import STRIPE, Reading, UnreadableEvent, kind_of, link_row
+from portal.payments.stripe.reading import (
+    STRIPE,
+    Envelope,
+    Reading,
+    UnreadableEvent,
+    is_thin,
+    kind_of,
+    link_row,
+    read_envelope,
+)
 from portal.services import Act, Services
 
 log = get_logger()

@@ -16,9 +16,9 @@ from portal.gifts.models import Gift, Plan, PlanStatus, Subscription, Subscripti
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import find_plan
 from portal.payments.models import StripeLink
+from portal.payments.stripe.event_gifts import keep_subscription, lock_plan
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import Gateway, StripeRefused, gateway_of
-from portal.payments.stripe.plans import keep_subscription, lock_plan
 from portal.payments.stripe.readers import read_subscription
 from portal.payments.stripe.reading import STRIPE, link_row
 from portal.services import Act, Services

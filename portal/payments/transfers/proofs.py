@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, record_event
-from portal.payments.transfers.models import ProofFile
+from portal.payments.transfers.watching import ProofFile
 from portal.services import Services
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import Any
 from portal.forms import ChoiceField, LineField, PortalForm, TickField
 from portal.i18n import gettext
 from portal.money import Money
-from portal.payments.statements.formats.columns import Column, ColumnMapping, Sign
-from portal.payments.statements.formats.csv_rows import Row
+from portal.payments.statements.formats.csv_table import Column, ColumnMapping, Row, Sign
 from portal.payments.statements.formats.entries import (
     SetAside,
     StatementDocument,

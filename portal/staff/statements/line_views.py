@@ -22,6 +22,7 @@ from portal.payments.statements.decisions import (
     claim_unattributed,
     confirm_many,
     confirm_match,
+    find_open_gifts,
     settle_gift,
     undo_match,
 )
@@ -37,7 +38,6 @@ from portal.payments.statements.queries import (
     find_line,
     list_lines,
 )
-from portal.payments.statements.searching import find_open_gifts
 from portal.plain import clean_line
 from portal.records.export import stream_lines
 from portal.services import Act

@@ -18,6 +18,7 @@ from portal.money import Money
 from portal.payments.statements.formats.entries import (
     AccountTotals,
     SetAside,
+    Spilled,
     StatementDocument,
     StatementEntry,
     StatementError,
@@ -37,7 +38,6 @@ from portal.payments.statements.formats.values import (
     unreadable_date,
 )
 from portal.payments.statements.formats.xml_reading import Element, ElementReader
-from portal.spilled import Spilled
 
 # What banks write where the payer gave no reference.
 _NOTHING = frozenset(("NOTPROVIDED", "NONREF", "NOT PROVIDED"))

@@ -8,10 +8,18 @@ from datetime import date
 from itertools import islice
 
 from portal.i18n import gettext
-from portal.payments.statements.formats.columns import ColumnMapping, Columns, bind
-from portal.payments.statements.formats.csv_rows import Row, find_delimiter, read_rows, row_money
+from portal.payments.statements.formats.csv_table import (
+    ColumnMapping,
+    Columns,
+    Row,
+    bind,
+    find_delimiter,
+    read_rows,
+    row_money,
+)
 from portal.payments.statements.formats.entries import (
     SetAside,
+    Spilled,
     StatementDocument,
     StatementEntry,
     StatementError,
@@ -30,7 +38,6 @@ from portal.payments.statements.formats.values import (
     read_date,
     unreadable_date,
 )
-from portal.spilled import Spilled
 
 # More rows than this without a date are no footer.
 LONGEST_FOOTER = 20

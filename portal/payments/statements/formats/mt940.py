@@ -21,6 +21,7 @@ from portal.money import Money
 from portal.payments.statements.formats import values
 from portal.payments.statements.formats.entries import (
     AccountTotals,
+    Spilled,
     StatementDocument,
     StatementEntry,
     StatementError,
@@ -32,7 +33,6 @@ from portal.payments.statements.formats.texts import (
     interac_reference_in,
     joined,
 )
-from portal.spilled import Spilled
 
 # German banks: three digits of a booking code, then ?NN subfields.
 _SUBFIELDS = re.compile(r"\d{3}(?P<mark>[?~<^+])(?=\d\d)")

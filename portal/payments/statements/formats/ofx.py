@@ -18,6 +18,7 @@ from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.statements.formats.entries import (
     AccountTotals,
+    Spilled,
     StatementDocument,
     StatementEntry,
     StatementError,
@@ -37,7 +38,6 @@ from portal.payments.statements.formats.values import (
     read_date,
     unreadable_date,
 )
-from portal.spilled import Spilled
 
 _TOKEN = re.compile(
     r"<(?P<close>/?)(?P<tag>[A-Za-z0-9._]{1,40})\s*(?P<empty>/?)>"

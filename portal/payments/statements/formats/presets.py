@@ -12,8 +12,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from portal.i18n import gettext
-from portal.payments.statements.formats.columns import ColumnMapping, plain
-from portal.payments.statements.formats.csv_rows import Row, find_delimiter, read_rows
+from portal.payments.statements.formats.csv_table import (
+    ColumnMapping,
+    Row,
+    find_delimiter,
+    plain,
+    read_rows,
+)
 from portal.payments.statements.formats.entries import StatementError
 from portal.payments.statements.formats.values import DateOrder, is_date
 

@@ -8,9 +8,13 @@ from pathlib import Path
 
 from portal.i18n import gettext
 from portal.payments.statements.formats.camt import read_camt
-from portal.payments.statements.formats.columns import ColumnMapping
 from portal.payments.statements.formats.csv_reading import read_csv
-from portal.payments.statements.formats.csv_rows import Row, find_delimiter, read_rows
+from portal.payments.statements.formats.csv_table import (
+    ColumnMapping,
+    Row,
+    find_delimiter,
+    read_rows,
+)
 from portal.payments.statements.formats.entries import StatementDocument, StatementError
 from portal.payments.statements.formats.mt940 import is_mt940, read_mt940
 from portal.payments.statements.formats.ofx import read_ofx
