@@ -11,11 +11,13 @@ from portal.payments import models as payments
 from portal.payments.statements import models as statements
 from portal.payments.transfers import watching as transfers
 from portal.receipts import register as receipts
-from portal.regions import models as catalogue
+from portal.regions import branding
+from portal.regions import history as catalogue
 from portal.regions import queries as regions
 from portal.signin import accounts as staff
 
 __all__ = [
+    "branding",
     "catalogue",
     "codes",
     "donors",

@@ -106,8 +106,8 @@ def take_in(folder: Path, *, replace: bool) -> None:
       portal regions import ./regions
     """
     from portal.commands.installation import make_services
+    from portal.regions.branding import NotAPicture
     from portal.regions.exchange import PICTURES, Conflict, import_pictures, import_region
-    from portal.regions.pictures import NotAPicture
 
     files = _read(folder)
     try:

@@ -22,10 +22,9 @@ from portal.giving.visitors import (
     visitor_languages,
 )
 from portal.i18n import LANGUAGES, current_locale, language, pick, set_locale
+from portal.regions.branding import accent_sheet, find_picture
 from portal.regions.catalogue import Issuer, Region
-from portal.regions.choice import choose_region
-from portal.regions.colours import accent_sheet
-from portal.regions.pictures import find_picture
+from portal.regions.queries import choose_region
 from portal.web import services
 
 LONGEST = 300

@@ -33,8 +33,8 @@ from portal.receipts.register import (
     find_receipts,
     write_label,
 )
+from portal.regions.branding import find_picture
 from portal.regions.catalogue import Region
-from portal.regions.pictures import find_picture
 from portal.services import Act, Services
 
 

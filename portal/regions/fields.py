@@ -108,7 +108,7 @@ Texts = Annotated[Mapping[str, str], AfterValidator(_check_texts)]
 OptionalTexts = Annotated[
     Mapping[str, str], AfterValidator(lambda texts: texts and _check_texts(texts))
 ]
-# A picture of `portal.regions.pictures` by its hash, or none.
+# A picture of `portal.regions.branding` by its hash, or none.
 PictureName = Annotated[
     str, holding(re.compile("([0-9a-f]{64})?").fullmatch, "is the name of a picture")
 ]

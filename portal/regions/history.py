@@ -1,6 +1,7 @@
 """The catalogue's history: each change whole, what differs in words' reach, and its undoing.
 
-Drafts are kept beside it for a day: documents that staff look at before they go live.
+Drafts are kept beside it for a day: documents that staff look at before they go live. So are
+issuers as staff wrote them, also while no region has them.
 """
 
 import hashlib
@@ -11,14 +12,54 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.database import Document
+from portal.database import Base, BigId, Document
 from portal.regions.catalogue import Catalogue, Region
 from portal.regions.files import parse_region
-from portal.regions.models import CatalogueChange, Draft
 from portal.regions.workable import Means, narrow
 from portal.services import Act
+
+
+class IssuerRecord(Base):
+    """An issuer as staff wrote it, also while no region has it; regions carry their own copy."""
+
+    __tablename__ = "issuers"
+
+    key: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    document: Mapped[Document]
+    updated_at: Mapped[datetime]
+
+
+class CatalogueChange(Base):
+    """One change of a region or an issuer, whole before and after.
+
+    Only ever added; a trigger holds that. `subject` is `region:ca` or `issuer:grace`; `before` is
+    empty where it was new.
+    """
+
+    __tablename__ = "catalogue_changes"
+    __table_args__ = (sa.Index("ix_catalogue_changes_subject", "subject", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(sa.String(80))
+    act: Mapped[str] = mapped_column(sa.String(40))
+    subject: Mapped[str] = mapped_column(sa.String(80))
+    before: Mapped[Document]
+    after: Mapped[Document]
+
+
+class Draft(Base):
+    """A region as it would be, to look at; nobody but staff can, and it is thrown away soon."""
+
+    __tablename__ = "catalogue_drafts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(sa.String(80))
+    document: Mapped[Document]
+
 
 SHOWN = 50
 # Lists whose entries have a key of their own: a change of one entry leaves the others alone.

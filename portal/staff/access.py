@@ -21,7 +21,7 @@ from flask_wtf.csrf import CSRFProtect
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick, set_locale
 from portal.payments.statements.formats.texts import FILE_LIMIT
-from portal.regions.pictures import MOST_BYTES
+from portal.regions.branding import MOST_BYTES
 from portal.signin.accounts import Role, StaffUser, actor_of, find_signed_in
 from portal.staff import labels
 from portal.staff.audit import name_actor

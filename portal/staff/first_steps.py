@@ -19,7 +19,7 @@ from portal.mail.outbox import Email
 from portal.payments.models import StripeEvent
 from portal.regions.catalogue import Catalogue
 from portal.regions.documents import STRIPE
-from portal.regions.issuers import list_issuers
+from portal.regions.operations import list_issuers
 from portal.settings import Settings
 from portal.signin.accounts import Role, StaffUser
 

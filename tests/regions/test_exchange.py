@@ -12,8 +12,8 @@ from portal.audit import AuditEntry
 from portal.cli import main
 from portal.commands.installation import prepare
 from portal.database import Database
+from portal.regions.branding import find_picture, make_picture
 from portal.regions.files import read_region_files
-from portal.regions.pictures import find_picture, make_picture
 from portal.regions.queries import RegionRecord, load_catalogue
 from portal.settings import load_settings
 from tests.conftest import SECRET

@@ -12,7 +12,7 @@ from portal.audit import AuditEntry
 from portal.database import Database, Document
 from portal.regions.catalogue import Catalogue
 from portal.regions.files import read_region_documents
-from portal.regions.models import CatalogueChange
+from portal.regions.history import CatalogueChange
 from portal.regions.operations import bump_version
 from portal.regions.queries import RegionRecord, load_catalogue
 from portal.staff.regions.desks import DESKS, REGION

@@ -9,8 +9,15 @@ from flask import Flask
 from portal.audit import AuditEntry
 from portal.clock import FixedClock
 from portal.database import Database, DatabaseUnavailable
-from portal.regions.history import ChangedSince, gather, list_differences, spread, undo
-from portal.regions.models import CatalogueChange, Draft
+from portal.regions.history import (
+    CatalogueChange,
+    ChangedSince,
+    Draft,
+    gather,
+    list_differences,
+    spread,
+    undo,
+)
 from portal.regions.queries import CatalogueCache
 from tests.conftest import NOW
 from tests.pages import CheckedClient

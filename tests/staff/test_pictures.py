@@ -13,8 +13,7 @@ from pypdf import PdfReader
 from portal.database import Database
 from portal.receipts.operations import render_receipt
 from portal.receipts.register import Receipt
-from portal.regions.models import Picture
-from portal.regions.pictures import MOST_PIXELS, NotAPicture, TooLarge, make_picture
+from portal.regions.branding import MOST_PIXELS, NotAPicture, Picture, TooLarge, make_picture
 from tests.conftest import NOW
 from tests.pages import CheckedClient
 from tests.staff.conftest import Browser

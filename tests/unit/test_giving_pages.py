@@ -20,7 +20,7 @@ from portal.giving.texts import coded_money, format_rate, short_money
 from portal.i18n import use_locale
 from portal.money import Money
 from portal.paths import PACKAGE, TEMPLATES
-from portal.regions.colours import accent_sheet, contrast, parse_colour
+from portal.regions.branding import accent_sheet, contrast, parse_colour
 from portal.regions.files import read_catalogue
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.regions.catalogue import Catalogue
-from portal.regions.choice import choose_region
+from portal.regions.queries import choose_region
 from tests.unit.samples import CATALOGUE
 
 EURO = ("ie", "de", "fr")

@@ -13,8 +13,8 @@ from portal.database import Document
 from portal.forms import LineField
 from portal.i18n import current_locale, gettext, language
 from portal.plain import drop_hidden
+from portal.regions.branding import Made
 from portal.regions.fields import LANGUAGES
-from portal.regions.pictures import Made
 
 LONGEST = 300
 SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"

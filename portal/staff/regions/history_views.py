@@ -12,6 +12,7 @@ from portal.database import Document
 from portal.i18n import gettext, pick
 from portal.regions.files import RegionError
 from portal.regions.history import (
+    CatalogueChange,
     ChangedSince,
     Difference,
     NothingBefore,
@@ -22,9 +23,13 @@ from portal.regions.history import (
     show_draft,
     undo,
 )
-from portal.regions.issuers import list_homes, save_issuer
-from portal.regions.models import CatalogueChange
-from portal.regions.operations import find_document, lock_catalogue, save_region
+from portal.regions.operations import (
+    find_document,
+    list_homes,
+    lock_catalogue,
+    save_issuer,
+    save_region,
+)
 from portal.regions.queries import RegionRecord
 from portal.regions.workable import means_of
 from portal.services import Act

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext
-from portal.regions.colours import (
+from portal.regions.branding import (
     DARK_SURFACE,
     WHITE,
     contrast,
@@ -18,8 +18,7 @@ from portal.regions.colours import (
     shown_in_light,
     write_colour,
 )
-from portal.regions.issuers import list_homes, parse_issuer, save_issuer
-from portal.regions.operations import is_number_doubtful
+from portal.regions.operations import is_number_doubtful, list_homes, parse_issuer, save_issuer
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.regions.context import Context, list_languages

@@ -4,7 +4,7 @@ from wtforms import FileField, HiddenField
 
 from portal.forms import TickField
 from portal.i18n import gettext
-from portal.regions.pictures import MOST_BYTES, NotAPicture, TooLarge, make_picture
+from portal.regions.branding import MOST_BYTES, NotAPicture, TooLarge, make_picture
 from portal.staff.regions.context import Context, Fields, Rows, Sent
 from portal.staff.regions.parts import Part
 

@@ -6,9 +6,9 @@ from flask.typing import ResponseReturnValue
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext, pick
+from portal.regions.exchange import add_region, list_spare_funds, list_starts, start_region
 from portal.regions.operations import find_document, lock_catalogue, put_entry, save_region
 from portal.regions.queries import RegionRecord
-from portal.regions.starting import add_region, list_spare_funds, list_starts, start_region
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.regions.context import Context, list_languages

@@ -13,10 +13,10 @@ from werkzeug.datastructures import CombinedMultiDict
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext
+from portal.regions.branding import ACCEPTED, keep_picture
 from portal.regions.files import RegionError, parse_region
 from portal.regions.history import add_draft
-from portal.regions.issuers import list_issuers
-from portal.regions.pictures import ACCEPTED, keep_picture
+from portal.regions.operations import list_issuers
 from portal.services import Act
 from portal.staff.regions.context import Context
 from portal.staff.regions.desk import Desk

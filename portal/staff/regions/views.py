@@ -10,6 +10,7 @@ from portal.database import Document
 from portal.i18n import gettext
 from portal.regions.accounts import FIELDS as ACCOUNT_FIELDS
 from portal.regions.accounts import SCHEMES
+from portal.regions.exchange import list_spare_funds, list_spare_modes
 from portal.regions.files import DATA, RegionError, parse_region
 from portal.regions.operations import (
     NoSuchMode,
@@ -23,7 +24,6 @@ from portal.regions.operations import (
     take_out,
 )
 from portal.regions.queries import RegionRecord
-from portal.regions.starting import list_spare_funds, list_spare_modes
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.labels import current_catalogue
