@@ -1,20 +1,199 @@
-"""A receipt as a PDF: tagged (PDF/UA-1), made to be kept (PDF/A-2a), the same bytes each time."""
+"""A receipt as a PDF: tagged (PDF/UA-1), made to be kept (PDF/A-2a), the same bytes each time.
+
+Its fonts are typst's own Libertinus, and Noto for the scripts it lacks. All come from declared
+packages, none from the machine, so that a receipt looks the same wherever it is printed. A name
+must never turn into empty boxes: what no font has is written in Latin letters, and pictures are
+left out.
+"""
 
 import json
 import threading
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, cast
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from portal.database import Document
-from portal.i18n import gettext, language, use_locale
+from portal.i18n import current_locale, gettext, language, pick, use_locale
 from portal.paths import TEMPLATES
+from portal.plain import drop_hidden, is_joiner
 from portal.receipts.composition import Marking
-from portal.receipts.fonts import FAMILIES, drawable, font_folders
+from portal.regions.records import AddressFormat
 
 if TYPE_CHECKING:
     import typst
+
+
+PACKAGES = (
+    "fontpkg_noto_sans",
+    "justmytype_intl_rtl",
+    "justmytype_intl_south_asia",
+    "justmytype_intl_sea",
+    "justmytype_intl_africa",
+    "noto_cjk_sans_jp_regular",
+)
+FAMILIES = (
+    "Libertinus Serif",
+    "Noto Sans",
+    "Noto Sans Arabic",
+    "Noto Sans Hebrew",
+    "Noto Sans Devanagari",
+    "Noto Sans Bengali",
+    "Noto Sans Tamil",
+    "Noto Sans Telugu",
+    "Noto Sans Thai",
+    "Noto Sans Lao",
+    "Noto Sans Khmer",
+    "Noto Sans Myanmar",
+    "Noto Sans Ethiopic",
+    "Noto Sans CJK JP",
+)
+# Latin with its extensions, and its quotes and dashes: the fonts have all of it, so nobody
+# need look.
+PLAIN = ((0x20, 0x24F), (0x2010, 0x2027), (0x2030, 0x203A))
+PICTURES = frozenset(("So", "Sk"))
+_NOUNS_ARE_CAPITAL = frozenset(("de",))
+
+
+def font_folders() -> list[Path]:
+    """Where the packages keep their files; LookupError names a package that is not there."""
+    return [_folder(package) for package in PACKAGES]
+
+
+def _folder(package: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise LookupError(f"The font package {package} is not installed.")
+    return Path(spec.origin).parent
+
+
+@cache
+def _covered() -> frozenset[int]:
+    """Every code point one of the packages' fonts has a glyph for."""
+    # Imported here: most receipts are written in Latin letters and never ask.
+    from fontTools.ttLib import (  # type: ignore[import-untyped]  # it brings no types  # noqa: PLC0415
+        TTFont,
+    )
+
+    found: set[int] = set()
+    for folder in font_folders():
+        for path in sorted((*folder.rglob("*.ttf"), *folder.rglob("*.otf"))):
+            with TTFont(path, lazy=True) as font:
+                found.update(font.getBestCmap())
+    return frozenset(found)
+
+
+# Most texts of a receipt are those of the one before.
+@lru_cache(maxsize=1_000)
+def drawable(text: str) -> str:
+    """`text` as the fonts can draw it: normal form C, nothing hidden, no gaps."""
+    # Once more, since a joiner has lost what it joined where a picture was left out.
+    return drop_hidden("".join(_draw(character) for character in drop_hidden(text)))
+
+
+def list_undrawable(text: str) -> tuple[str, ...]:
+    """The characters of a cleaned text that a receipt would leave out, in order and once each."""
+    return tuple(dict.fromkeys(character for character in text if _is_lost(character)))
+
+
+def _is_lost(character: str) -> bool:
+    """Whether nothing would stand for it; marks and joiners only change their neighbours."""
+    return (
+        unicodedata.category(character)[0] not in "MZ"
+        and not is_joiner(character)
+        and not _draw(character)
+    )
+
+
+def _draw(character: str) -> str:
+    if character.isspace():
+        return " "
+    if _is_plain(character) or is_joiner(character):
+        return character
+    if unicodedata.category(character) == "Cn":
+        return ""
+    if ord(character) in _covered():
+        return character
+    return "" if unicodedata.category(character) in PICTURES else _in_latin(character)
+
+
+def _is_plain(character: str) -> bool:
+    return any(first <= ord(character) <= last for first, last in PLAIN)
+
+
+def _in_latin(character: str) -> str:
+    # Imported here, as above: its tables are rarely wanted.
+    from anyascii import anyascii  # noqa: PLC0415
+
+    return str(anyascii(character))
+
+
+ADDRESS_FIELDS = ("address_line1", "address_line2", "city", "province", "postal_code", "country")
+MOST_CHARACTERS = 5
+
+
+class Typed(Protocol):
+    """A form: fields by name, each with `data` and `errors`."""
+
+    def __contains__(self, name: str) -> bool: ...
+    def __getitem__(self, name: str) -> Any: ...
+    def refuse(self, name: str, sentence: str) -> None:
+        """Put a sentence at a field."""
+
+
+def check_signs(form: Typed, names: Iterable[str]) -> None:
+    """Refuse what a receipt could not show: a name must not lose a part of itself there."""
+    for name in names:
+        lost = list_undrawable(form[name].data or "") if name in form else ()
+        if lost and not form[name].errors:
+            characters = " ".join(lost[:MOST_CHARACTERS])
+            form.refuse(
+                name,
+                gettext(
+                    "Leave out %(characters)s: the document for the gift can’t show it",
+                    characters=characters,
+                ),
+            )
+
+
+def check_postal_code(form: Typed, address: AddressFormat) -> None:
+    """Write a code the one way it is kept, or refuse it."""
+    if "postal_code" not in form or not form["postal_code"].data:
+        return
+    clean = address.clean_postal_code(form["postal_code"].data)
+    if clean is not None:
+        form["postal_code"].data = clean
+    elif not form["postal_code"].errors:
+        form.refuse(
+            "postal_code",
+            gettext(
+                "Enter a %(label)s like %(example)s",
+                label=inside(pick(address.postal_label)),
+                example=address.postal_example,
+            ),
+        )
+
+
+def check_province(form: Typed, address: AddressFormat) -> None:
+    """Write a province by its code, or refuse it; where a region lists none, any will do."""
+    if "province" not in form or not form["province"].data or not address.provinces:
+        return
+    province = address.province(form["province"].data)
+    if province is not None:
+        form["province"].data = province.code
+    else:
+        form.refuse("province", gettext("Choose one from the list"))
+
+
+def inside(label: str) -> str:
+    """A label as it stands inside a sentence: `postal code`, but `ZIP code` and `Ort`."""
+    if language(current_locale()) in _NOUNS_ARE_CAPITAL:
+        return label
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
 
 FOLDER = TEMPLATES / "receipts"
 STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]

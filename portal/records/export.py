@@ -17,9 +17,8 @@ from portal.money import THREE_DECIMAL, ZERO_DECIMAL
 from portal.payments.statements.models import Match, StatementFile, StatementLine
 from portal.payments.statements.queries import LineFilter, select_lines
 from portal.receipts.register import Receipt
-from portal.records.listing.filters import GiftFilters
-from portal.records.listing.page import select_gifts
-from portal.records.listing.search import Search
+from portal.records.filters import GiftFilters, Search
+from portal.records.listing import select_gifts
 
 FORMULA_SIGNS = "=+-@\t\r\n"
 FIRST_SIGN = {"sqlite": sa.func.unicode, "postgresql": sa.func.ascii}

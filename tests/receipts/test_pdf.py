@@ -10,8 +10,7 @@ from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
 from portal.receipts.composition import Marking, compose_snapshot
-from portal.receipts.fonts import FAMILIES, PLAIN, _covered, drawable
-from portal.receipts.pdf import _fonts, render_pdf
+from portal.receipts.pdf import FAMILIES, PLAIN, _covered, _fonts, drawable, render_pdf
 from tests.receipts.samples import NOW, catalogue, make_gift, region
 
 LETTER = (612, 792)

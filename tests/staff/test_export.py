@@ -14,8 +14,7 @@ from portal.gifts.day_sums import sum_received
 from portal.money import Money
 from portal.receipts.register import Receipt
 from portal.records.export import LINES, stream_gifts
-from portal.records.listing.filters import GiftFilters
-from portal.records.listing.search import read_search
+from portal.records.filters import GiftFilters, read_search
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_crowd, add_sample, pay_sample

@@ -15,9 +15,8 @@ from portal.gifts.models import Evidence, Gift
 from portal.gifts.operations import book_claims
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState, LinkKind, StripeLink
-from portal.records.listing.filters import GiftFilters, read_filters
-from portal.records.listing.page import LONGEST_WALK, PAGE, Cursor, GiftPage, list_gifts
-from portal.records.listing.search import read_search
+from portal.records.filters import GiftFilters, read_filters, read_search
+from portal.records.listing import LONGEST_WALK, PAGE, Cursor, GiftPage, list_gifts
 from portal.regions.files import read_catalogue
 from portal.staff.labels import name_shared_modes
 from tests.conftest import NOW

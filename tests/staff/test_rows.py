@@ -14,7 +14,7 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.operations import book_claims
 from portal.money import Money
 from portal.payments.stripe.reading import stripe_claim
-from portal.records.listing.page import PAGE
+from portal.records.listing import PAGE
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_many, add_sample, pay_sample

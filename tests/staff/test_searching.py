@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from portal.gifts.references import make_reference
 from portal.money import Money
-from portal.records.listing.search import Search, name_orders, read_search
+from portal.records.filters import Search, name_orders, read_search
 
 pytestmark = pytest.mark.both_engines
 

@@ -6,10 +6,9 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.gifts.words import MOST_WORDS, fold_word, list_words
 from portal.records.export import stream_gifts
-from portal.records.listing.filters import GiftFilters
-from portal.records.listing.finding import having_words, search_values, shape_of
-from portal.records.listing.page import Cursor, list_gifts
-from portal.records.listing.search import read_search
+from portal.records.filters import GiftFilters, read_search
+from portal.records.finding import having_words, search_values, shape_of
+from portal.records.listing import Cursor, list_gifts
 from tests.staff.samples import add_sample
 
 GIVERS = (

@@ -7,7 +7,7 @@ from portal.payments.statements.decisions import claim_unattributed
 from portal.payments.statements.models import LineState
 from portal.payments.statements.queries import LineFilter
 from portal.records.export import stream_gifts, stream_lines
-from portal.records.listing.filters import GiftFilters
+from portal.records.filters import GiftFilters
 from tests.conftest import NOW
 from tests.statements.clerk import DAY, Clerk, rbc
 from tests.workplace import act_in

@@ -27,7 +27,7 @@ from portal.gifts.evidence import Provider
 from portal.gifts.references import clean_reference
 from portal.gifts.words import ask_words
 from portal.money import AmountError, parse_amount
-from portal.records.listing.search import read_search
+from portal.records.filters import read_search
 
 LENGTHS = (250, 500, 1_000, 2_000, 4_000, 8_000)
 FLOOR_SECONDS = 0.05

@@ -20,7 +20,7 @@ from portal.giving.form.skeleton import Slot
 from portal.giving.form.words import Speaker
 from portal.i18n import DEFAULT_LOCALE, current_locale, gettext, pick
 from portal.money import Money
-from portal.receipts.fonts import (
+from portal.receipts.pdf import (
     ADDRESS_FIELDS,
     check_postal_code,
     check_province,

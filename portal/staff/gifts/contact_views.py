@@ -21,7 +21,7 @@ from portal.mail.outbox import LetterKind
 from portal.mail.smtp import can_reach
 from portal.payments.correcting import Corrected, NothingCorrected, ReceiptUndecided, correct_donor
 from portal.plain import shows_letter
-from portal.receipts.fonts import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
+from portal.receipts.pdf import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.receipts.register import Receipt, find_receipt
 from portal.regions.catalogue import Region
 from portal.services import Act

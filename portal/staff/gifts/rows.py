@@ -13,7 +13,7 @@ from markupsafe import Markup
 from portal.i18n import current_locale, gettext
 from portal.money import Money, format_money
 from portal.plain import full_name
-from portal.records.listing.page import ListedGift
+from portal.records.listing import ListedGift
 from portal.staff.labels import Names
 from portal.staff.pieces import show_status, show_time
 
@@ -37,7 +37,7 @@ class ShownGift(NamedTuple):
 
 
 def show_rows(rows: Sequence[ListedGift], timezone: str, names: Names) -> Iterator[ShownGift]:
-    """Gifts as `portal.records.listing.page` lists them, with their times in a zone."""
+    """Gifts as `portal.records.listing` lists them, with their times in a zone."""
     say_amount = _Amounts(current_locale())
     begin, unknown = _begin_addresses(), gettext("Unknown")
     for row in rows:

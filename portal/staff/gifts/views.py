@@ -14,9 +14,14 @@ from portal.receipts.composition import receipt_mark
 from portal.receipts.operations import render_receipt
 from portal.receipts.register import find_receipt
 from portal.records.export import stream_gifts
-from portal.records.listing.filters import GiftFilters, read_filters
-from portal.records.listing.page import Cursor, list_gifts
-from portal.records.listing.search import Search, read_receipt_label, read_search
+from portal.records.filters import (
+    GiftFilters,
+    Search,
+    read_filters,
+    read_receipt_label,
+    read_search,
+)
+from portal.records.listing import Cursor, list_gifts
 from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
 from portal.staff.audit import Known

@@ -20,18 +20,19 @@ from portal.database import Document
 from portal.driver import Row, ask
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
-from portal.records.listing.filters import (
+from portal.records.filters import (
     EQUALITIES,
     PLACE,
     Condition,
     Equality,
     GiftFilters,
+    Search,
     bind,
     choose_driving,
     list_values,
     remaining,
 )
-from portal.records.listing.finding import (
+from portal.records.finding import (
     MOST_BEGINNINGS,
     Ids,
     SearchShape,
@@ -44,7 +45,6 @@ from portal.records.listing.finding import (
     shape_of,
     united,
 )
-from portal.records.listing.search import Search
 
 # A gift's moment and its number, as the table says them whose index is walked along.
 Columns = tuple[InstrumentedAttribute[Any], InstrumentedAttribute[Any]]

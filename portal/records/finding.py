@@ -14,8 +14,7 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftWord, Subscription
 from portal.payments.models import Checkout, StripeEvent, StripeLink
 from portal.receipts.register import Receipt, ReceiptSeries
-from portal.records.listing.filters import bind
-from portal.records.listing.search import Search
+from portal.records.filters import Search, bind
 
 # How many gifts that only begin like the text one search looks at.
 MOST_BEGINNINGS = 1_000
