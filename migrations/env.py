@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import context
 from alembic.util import load_python_file
 
-import portal.tables  # noqa: F401 - the tables register themselves
+import portal.schema  # noqa: F401 - the tables register themselves
 from portal.database import Base
 
 # Revisions that got another name before the first release, and the name they have now.

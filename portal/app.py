@@ -6,6 +6,7 @@ from functools import partial
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from portal import PACKAGE, TEMPLATES
 from portal.api.stripe import ShortWay
 from portal.api.stripe import blueprint as webhooks
 from portal.clock import Clock
@@ -14,7 +15,6 @@ from portal.giving.blueprint import set_up_giving
 from portal.giving.form.cache import PageCache
 from portal.giving.form.making import preview_form
 from portal.health import blueprint as health
-from portal.paths import PACKAGE, TEMPLATES
 from portal.proxies import REPORTED, watch_for_proxies
 from portal.settings import Settings
 from portal.staff.blueprint import set_up_staff

@@ -19,7 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
-from portal.paths import PACKAGE
+from portal import PACKAGE
 
 TRANSLATIONS = PACKAGE / "translations"
 DEFAULT_LOCALE = "en"

@@ -39,7 +39,7 @@ from flask import (
 )
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from portal.paths import TEMPLATES
+from portal import TEMPLATES
 
 _ID = re.compile(r"[0-9a-f]{64}")
 

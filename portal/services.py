@@ -1,4 +1,8 @@
-"""What everything that is done works with, and one act of it: no page, no Flask."""
+"""What everything that is done works with, and one act of it: no page, no Flask.
+
+An act's line in the audit log, who did what to which thing, is written in the transaction of what
+was done. So is the key of a form that is acted on once.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy.orm import Session
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.audit import add_entry
 from portal.clock import Clock
-from portal.database import Database, Document
+from portal.database import Base, BigId, Database, Document, insert_new
 from portal.jobs.promising import Job, Jobs
 from portal.settings import Settings
 
@@ -19,6 +23,30 @@ if TYPE_CHECKING:
     from portal.payments.providers import Providers
     from portal.regions.catalogue import Catalogue
     from portal.regions.queries import CatalogueCache
+
+
+class AuditEntry(Base):
+    """One act: who did what to which thing. Only ever added; a trigger holds that."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (sa.Index("ix_audit_entries_subject", "subject"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(sa.String(80))
+    act: Mapped[str] = mapped_column(sa.String(40))
+    subject: Mapped[str] = mapped_column(sa.String(80))
+    detail: Mapped[Document]
+
+
+def add_entry(
+    session: Session, actor: str, act: str, subject: str, detail: Document, *, now: datetime
+) -> None:
+    """Add a line: `actor` (`staff:7`) did `act` to `subject` (`gift:12`)."""
+    session.execute(
+        sa.insert(AuditEntry).values(at=now, actor=actor, act=act, subject=subject, detail=detail)
+    )
+
 
 SYSTEM, DONOR = "system", "donor"
 
@@ -77,3 +105,24 @@ class Act:
     def note(self, act: str, subject: str, detail: Document, *, actor: str | None = None) -> None:
         """Put into the audit log that the actor did `act` to `subject` (`gift:12`)."""
         add_entry(self.session, actor or self.actor, act, subject, detail, now=self.now)
+
+
+class FormKey(Base):
+    """`act` was done to `subject` (`gift:12`) by the form that carried `key`."""
+
+    __tablename__ = "form_keys"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own way
+
+    subject: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    act: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    at: Mapped[datetime]
+
+
+def take_key(act: Act, what: str, subject: str, key: str) -> bool:
+    """Whether a form does `what` to `subject` for the first time; its key is kept with the act.
+
+    Of two at once the second waits for the first one's transaction.
+    """
+    row = {"subject": subject, "act": what, "key": key, "at": act.now}
+    return bool(insert_new(act.session, FormKey, row))

@@ -32,6 +32,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import FormDataParser
 
+from portal import PACKAGE
 from portal.database import DatabaseUnavailable
 from portal.i18n import (
     DEFAULT_LOCALE,
@@ -47,7 +48,6 @@ from portal.i18n import (
 from portal.limits import anonymise
 from portal.logs import get_logger
 from portal.money import Money, format_money
-from portal.paths import PACKAGE
 from portal.services import Services
 from portal.settings import Settings
 

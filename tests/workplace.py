@@ -13,7 +13,7 @@ from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
 from portal.commands.installation import make_providers
 from portal.database import Database
-from portal.donors.operations import DonorDetails
+from portal.donors import DonorDetails
 from portal.gifts.day_sums import read_days
 from portal.gifts.models import Gift, LedgerEntry, Plan, SubscriptionState
 from portal.intake.admission import Caller, Sender

@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal import PACKAGE
 from portal.codes.parsing import parse_code
 from portal.codes.queries import CodeRecord, Partner
 from portal.codes.terms import Kind
 from portal.database import Document
-from portal.paths import PACKAGE
 
 SAMPLES = PACKAGE / "codes" / "samples.toml"
 

@@ -26,9 +26,9 @@ import click
 import sqlalchemy as sa
 
 from portal import __version__
-from portal.audit import add_entry
 from portal.clock import SystemClock
 from portal.database import Database
+from portal.services import add_entry
 from portal.settings import Settings, load_settings
 
 MANIFEST = "manifest.json"

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import requests
 import sqlalchemy as sa
 
-from portal.audit import AuditEntry
 from portal.clock import SystemClock
 from portal.commands.backup import BACKUP
 from portal.commands.installation import make_providers
@@ -27,6 +26,7 @@ from portal.proxies import UNKNOWN_PROXY
 from portal.regions.queries import load_catalogue
 from portal.regions.workable import Lack, list_lacks, means_of, narrow
 from portal.schema import is_current
+from portal.services import AuditEntry
 from portal.settings import Settings
 from portal.staff.first_steps import IS_ADMIN
 

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import sqlalchemy as sa
 
-import portal.tables  # noqa: F401 - the tables register themselves
+import portal.schema  # noqa: F401 - the tables register themselves
 from portal import schema
 from portal.database import MOVED, Base, Database
 from portal.payments.books import prove

@@ -15,7 +15,7 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from portal.clock import day_in
 from portal.database import Document, table_of
-from portal.donors.operations import Donor
+from portal.donors import Donor
 from portal.gifts.ledger import Accounts, movements
 from portal.gifts.lifecycle import Fact, FactKind, Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry

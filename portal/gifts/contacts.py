@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Document
-from portal.donors.operations import Consent, find_or_add_donor
+from portal.donors import Consent, find_or_add_donor
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import fold_name, keep_words, record_event

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from portal.database import Base, BigId, Document, enum_column, partial_index
-from portal.donors.operations import Donor
+from portal.donors import Donor
 from portal.gifts.evidence import PROVIDER_LENGTH, Provider
 from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.i18n import Labelled

@@ -12,7 +12,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from portal.clock import day_in
 from portal.codes.terms import Pledge
 from portal.database import Document, table_of
-from portal.donors.operations import DonorDetails
+from portal.donors import DonorDetails
 from portal.driver import Answer, add, ask, hold, pipelined
 from portal.gifts.day_sums import keep_days
 from portal.gifts.evidence import Claim

@@ -9,7 +9,7 @@ from portal.codes.parsing import normalise_code
 from portal.codes.queries import read_code, with_code
 from portal.codes.terms import Code
 from portal.database import table_of
-from portal.donors.operations import Donor, fold_address
+from portal.donors import Donor, fold_address
 from portal.gifts.models import Gift
 from portal.gifts.references import make_reference
 from portal.intake.admission import Sender, list_marks

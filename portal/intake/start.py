@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from portal import limits
 from portal.codes.policy import Refusal, Terms, decide
 from portal.codes.terms import Code, Frequency, Pledge
-from portal.donors.operations import DonorDetails, add_donor, record_news_consent
+from portal.donors import DonorDetails, add_donor, record_news_consent
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, lock_gift

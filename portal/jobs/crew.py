@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 
 from portal.clock import Clock
 from portal.database import Database, DatabaseUnavailable
-from portal.jobs.bell import Bell
-from portal.jobs.promising import HEARTBEAT, beat, find_silent_workers, forget_workers
+from portal.jobs.promising import HEARTBEAT, Bell, beat, find_silent_workers, forget_workers
 from portal.jobs.queue import (
     MOST_ATTEMPTS,
     Taken,

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from portal import TEMPLATES
 from portal.database import (
     Base,
     BigId,
@@ -25,9 +26,7 @@ from portal.database import (
     table_of,
 )
 from portal.i18n import Labelled, direction, gettext, html_lang, ngettext, use_locale
-from portal.mail.mime import Letter, compose
-from portal.mail.smtp import MailNotSent, Post
-from portal.paths import TEMPLATES
+from portal.mail.smtp import Letter, MailNotSent, Post, compose
 from portal.plain import clean_line, drop_hidden
 from portal.settings import Settings
 

@@ -13,8 +13,8 @@ from portal.gifts.operations import record_event
 from portal.gifts.queries import count_received, is_superseded
 from portal.i18n import pick, use_locale
 from portal.logs import get_logger
-from portal.mail.mime import Letter
 from portal.mail.outbox import LetterKind, Outgoing, deliver, mark_sent, render_letter
+from portal.mail.smtp import Letter
 from portal.money import Money, format_money
 from portal.payments.transfers.watching import find_watch, is_wanted
 from portal.regions.catalogue import Region

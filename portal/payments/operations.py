@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
 from portal.database import table_of
-from portal.donors.operations import DonorDetails
+from portal.donors import DonorDetails
 from portal.driver import ask, pipelined
 from portal.gifts.evidence import Claim, Provider
 from portal.gifts.lifecycle import RECEIVED, EventKind, FactKind, Status

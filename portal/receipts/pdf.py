@@ -16,9 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
+from portal import TEMPLATES
 from portal.database import Document
 from portal.i18n import current_locale, gettext, language, pick, use_locale
-from portal.paths import TEMPLATES
 from portal.plain import drop_hidden, is_joiner
 from portal.receipts.composition import Marking
 from portal.regions.records import AddressFormat

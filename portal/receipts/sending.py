@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import record_event
-from portal.mail.mime import Attachment, Letter
 from portal.mail.outbox import LetterKind, Outgoing, deliver, find_noted, mark_sent, render_letter
+from portal.mail.smtp import Attachment, Letter
 from portal.money import Money
 from portal.receipts.composition import receipt_mark, write_money
 from portal.receipts.operations import render_receipt, render_receipts

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from portal import PACKAGE
 from portal.database import Document
-from portal.paths import PACKAGE
 from portal.regions.catalogue import Catalogue, Region
 from portal.regions.documents import RegionTable
 from portal.regions.fields import recorded

@@ -13,9 +13,19 @@ from typing import IO, Any
 from portal.i18n import gettext, use_locale
 from portal.logs import get_logger
 from portal.serving.connections import Connections
-from portal.serving.environ import Scope, announced_bytes, environ_of, visitor_of
-from portal.serving.limits import Limits
-from portal.serving.receiving import READ_ON, Arrival, BodyRefused, Held, Receive, VisitorLeft
+from portal.serving.requests import (
+    READ_ON,
+    Arrival,
+    BodyRefused,
+    Held,
+    Limits,
+    Receive,
+    Scope,
+    VisitorLeft,
+    announced_bytes,
+    environ_of,
+    visitor_of,
+)
 from portal.serving.streaming import Answer, Send, Streams, TooManyWait, Turns, Wsgi
 
 # A server that is only just starting does not hear the first time.

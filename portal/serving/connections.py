@@ -15,8 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from portal.serving.environ import network_of
-from portal.serving.limits import Limits
+from portal.serving.requests import Limits, network_of
 
 Peer = tuple[str, int]
 

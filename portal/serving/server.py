@@ -19,8 +19,7 @@ from portal.giving.gift.transfer_views import ENVELOPE_BYTES
 from portal.logs import set_up_logging
 from portal.services import Services
 from portal.serving.application import WholeRequests
-from portal.serving.environ import Scope
-from portal.serving.limits import Limits
+from portal.serving.requests import Limits, Scope
 from portal.settings import Settings, load_settings
 from portal.staff.access import LARGEST
 

@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from portal.logs import get_logger
-from portal.serving.limits import Limits
-from portal.serving.receiving import Receive, VisitorLeft
+from portal.serving.requests import Limits, Receive, VisitorLeft
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Message = dict[str, Any]

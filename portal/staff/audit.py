@@ -7,11 +7,11 @@ from typing import Any
 
 from flask import url_for
 
-from portal.audit import AuditEntry
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, ngettext
 from portal.money import AmountError, format_money, parse_amount
 from portal.payments.statements.models import LineState
+from portal.services import AuditEntry
 from portal.signin.accounts import Role
 from portal.staff.labels import ACTORS, ACTS, CONTACT_FIELDS, Names, say
 

@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, defer
 
-from portal.audit import AuditEntry
 from portal.driver import ask
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerEntry, Plan
@@ -20,6 +19,7 @@ from portal.payments.statements.queries import Line, list_gift_lines
 from portal.payments.transfers.proofs import list_proofs
 from portal.payments.transfers.watching import ProofFile, TransferWatch, find_watch
 from portal.receipts.register import Receipt, ReceiptSeries, list_receipts
+from portal.services import AuditEntry
 from portal.signin.accounts import StaffUser
 
 PAGE = 50

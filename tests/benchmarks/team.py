@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from flask import Response
 from flask.testing import FlaskClient
 
+from portal import MIGRATIONS, PACKAGE
 from portal.app import create_app
 from portal.commands.installation import add_staff
 from portal.commands.seed import seed_gifts
 from portal.gifts.models import Gift
-from portal.paths import MIGRATIONS, PACKAGE
 from portal.payments.books import recount_days
 from tests.benchmarks.ground import Ground, make_settings, opened
 from tests.benchmarks.multiplying import multiply

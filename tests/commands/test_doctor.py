@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from portal.audit import add_entry
 from portal.clock import SystemClock
 from portal.commands.backup import BACKUP
 from portal.commands.doctor import (
@@ -20,6 +19,7 @@ from portal.database import Database
 from portal.jobs.promising import Worker
 from portal.mailbox import MailStore
 from portal.payments.models import EventState, StripeEvent
+from portal.services import add_entry
 from portal.settings import load_settings
 from portal.signin.accounts import Role, StaffUser
 from tests.conftest import NOW, SECRET

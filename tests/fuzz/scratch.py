@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from portal.app import furnish, make_app
 from portal.codes.operations import load_sample_codes
 from portal.database import Database
-from portal.donors.operations import find_or_add_donor
+from portal.donors import find_or_add_donor
 from portal.gifts.operations import add_plan
 from portal.gifts.references import check_character, group
 from portal.payments.models import Checkout, StripeLink

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
-from portal.donors.operations import DonorDetails
+from portal.donors import DonorDetails
 from portal.gifts.day_sums import (
     MOST_FOLDED,
     Day,

@@ -13,7 +13,7 @@ from flask import Flask
 from portal.clock import FixedClock
 from portal.commands.processes import free_port
 from portal.database import Database
-from portal.donors.operations import Consent
+from portal.donors import Consent
 from portal.gifts.models import Gift
 from portal.giving.form.fields import HONEYPOT
 from portal.intake.start import CARD_GIFTS_AN_HOUR

@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Database
-from portal.jobs.bell import Bell
-from portal.jobs.promising import GATHERED, FetchFee, JobName, Jobs, MatchLines
+from portal.jobs.promising import GATHERED, Bell, FetchFee, JobName, Jobs, MatchLines
 from portal.jobs.queue import (
     FREE_CUTS,
     KEPT,

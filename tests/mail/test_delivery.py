@@ -16,9 +16,8 @@ from aiosmtpd.smtp import SMTP, Envelope
 
 from portal.commands.processes import free_port
 from portal.database import Database, DatabaseUnavailable
-from portal.mail.mime import Letter, wire_address
 from portal.mail.outbox import Email, LetterKind, Outgoing, deliver, has_failing, mark_sent
-from portal.mail.smtp import MailNotSent, can_reach
+from portal.mail.smtp import Letter, MailNotSent, can_reach, wire_address
 from portal.mailbox import Inbox, MailStore
 from portal.settings import Settings, load_settings
 from tests.database_faults import set_connections

@@ -11,11 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal import schema
-from portal.audit import add_entry
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Base, Database, DatabaseUnavailable, table_of
-from portal.donors.operations import Consent, DonorDetails, find_or_add_donor, record_news_consent
-from portal.form_keys import FormKey, take_key
+from portal.donors import Consent, DonorDetails, find_or_add_donor, record_news_consent
 from portal.gifts.day_sums import has_changes, read_days
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import (
@@ -41,6 +39,7 @@ from portal.payments.stripe.event_gifts import keep_subscription
 from portal.payments.stripe.reading import BEGINNINGS, STRIPE, kind_of, link_row, stripe_claim
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers.watching import ProofFile, ReminderSchedule, begin_watch
+from portal.services import FormKey, add_entry, take_key
 from tests.workplace import act_in
 
 SCHEDULE = ReminderSchedule(reminder_days=(3, 10), expires_days=60)

@@ -11,14 +11,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.util import load_python_file
 
-from portal import schema
+from portal import MIGRATIONS, schema
 from portal.database import Database
-from portal.paths import MIGRATIONS
 
 REVISIONS = sorted((MIGRATIONS / "versions").glob("*.py"))
 SOURCES = sorted(MIGRATIONS.rglob("*.py"))
 # Alembic's environment compares the models with the tables; no revision sees them.
-MODELS = {"portal.tables", "portal.database"}
+MODELS = {"portal.schema", "portal.database"}
 GUARDING = re.compile(r"\b(CREATE|DROP)\s+(TRIGGER|FUNCTION)\b", re.IGNORECASE)
 FORMER = {
     "20261128_withdrawn_files": "20261127_withdrawn_files",

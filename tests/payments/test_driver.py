@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from portal.database import Database, DatabaseUnavailable, table_of
 from portal.driver import add, ask, count_up, hold, pipelined
-from portal.form_keys import FormKey
 from portal.payments.models import Comparison
 from portal.receipts.register import ReceiptSeries
+from portal.services import FormKey
 from portal.transaction import Work
 from tests.conftest import NOW
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from portal.audit import AuditEntry
 from portal.codes.terms import Frequency
 from portal.gifts.models import Gift
 from portal.intake.admission import Caller
@@ -21,6 +20,7 @@ from portal.payments.refunds import (
     request_refund,
     settle_unanswered,
 )
+from portal.services import AuditEntry
 from tests.migrations.test_migrations import copy_row
 from tests.payments.stories import Recorder, find
 from tests.sandbox_process import SandboxProcess

@@ -6,9 +6,9 @@ import html5lib
 import pytest
 from jinja2 import UndefinedError
 
+from portal import TEMPLATES
 from portal.i18n import translations
 from portal.mail.outbox import LetterKind, render_letter
-from portal.paths import TEMPLATES
 from portal.receipts.composition import compose_snapshot
 from tests.receipts.samples import NOW, make_gift, region
 

@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from portal.audit import AuditEntry
 from portal.cli import main
 from portal.commands.installation import prepare
 from portal.database import Database
 from portal.regions.branding import find_picture, make_picture
 from portal.regions.files import read_region_files
 from portal.regions.queries import RegionRecord, load_catalogue
+from portal.services import AuditEntry
 from portal.settings import load_settings
 from tests.conftest import SECRET
 

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from portal.serving.connections import YOUNG, Connections
-from portal.serving.environ import network_of, visitor_of
-from portal.serving.limits import Limits
+from portal.serving.requests import Limits, network_of, visitor_of
 
 FEW = Limits(connections=8, all_connections=40)
 

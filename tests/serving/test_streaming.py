@@ -8,8 +8,7 @@ from typing import Any
 
 import structlog
 
-from portal.serving.limits import Limits
-from portal.serving.receiving import VisitorLeft
+from portal.serving.requests import Limits, VisitorLeft
 from portal.serving.streaming import Answer, Streams
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Database
-from portal.donors.operations import DonorDetails
+from portal.donors import DonorDetails
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, book_claims

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from portal.audit import AuditEntry
 from portal.database import Database
-from portal.donors.operations import Consent, Donor, find_or_add_donor, record_news_consent
+from portal.donors import Consent, Donor, find_or_add_donor, record_news_consent
 from portal.gifts.models import Gift, GiftEvent, Plan, PlanStatus
 from portal.gifts.operations import add_plan
 from portal.mail.outbox import Email
 from portal.receipts.register import Receipt
+from portal.services import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

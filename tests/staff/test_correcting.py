@@ -7,9 +7,8 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
-from portal.audit import AuditEntry
 from portal.database import Database
-from portal.donors.operations import find_or_add_donor
+from portal.donors import find_or_add_donor
 from portal.gifts.models import Gift, GiftEvent, GiftWord
 from portal.gifts.operations import add_plan
 from portal.gifts.words import list_words
@@ -17,6 +16,7 @@ from portal.money import Money
 from portal.payments.stripe.event_gifts import find_or_add_renewal
 from portal.payments.stripe.readers import Renewal
 from portal.receipts.register import Receipt
+from portal.services import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

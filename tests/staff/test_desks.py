@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.datastructures import MultiDict
 
-from portal.audit import AuditEntry
 from portal.database import Database, Document
 from portal.regions.catalogue import Catalogue
 from portal.regions.files import read_region_documents
 from portal.regions.history import CatalogueChange
 from portal.regions.operations import bump_version
 from portal.regions.queries import RegionRecord, load_catalogue
+from portal.services import AuditEntry
 from portal.staff.regions.desks import DESKS, REGION
 from portal.staff.regions.region_views import furnish
 from tests.pages import CheckedClient

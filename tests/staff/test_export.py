@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from portal.audit import AuditEntry
 from portal.database import Database
 from portal.gifts.day_sums import sum_received
 from portal.money import Money
 from portal.receipts.register import Receipt
 from portal.records.export import LINES, stream_gifts
 from portal.records.filters import GiftFilters, read_search
+from portal.services import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_crowd, add_sample, pay_sample

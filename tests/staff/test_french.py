@@ -7,12 +7,12 @@ from pathlib import Path
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
+from portal import PACKAGE, TEMPLATES
 from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.gifts.models import PlanStatus
 from portal.i18n import TRANSLATIONS, Labelled
 from portal.jobs.promising import JobName
 from portal.mail.outbox import LetterKind
-from portal.paths import PACKAGE, TEMPLATES
 from portal.payments.models import EventState, Problem
 from portal.payments.statements.models import LineState
 from portal.signin.accounts import Role

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from portal.audit import AuditEntry
 from portal.database import Database
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
@@ -19,6 +18,7 @@ from portal.payments.models import EventState, StripeEvent
 from portal.payments.stripe.reading import STRIPE, stripe_claim
 from portal.receipts.operations import void_receipt
 from portal.receipts.register import Receipt
+from portal.services import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

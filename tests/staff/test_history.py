@@ -6,7 +6,6 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.audit import AuditEntry
 from portal.clock import FixedClock
 from portal.database import Database, DatabaseUnavailable
 from portal.regions.history import (
@@ -19,6 +18,7 @@ from portal.regions.history import (
     undo,
 )
 from portal.regions.queries import CatalogueCache
+from portal.services import AuditEntry
 from tests.conftest import NOW
 from tests.pages import CheckedClient
 from tests.staff.conftest import Browser

@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.audit import AuditEntry
 from portal.clock import FixedClock
 from portal.database import Database
 from portal.regions.catalogue import Region
 from portal.regions.operations import load_region_files
 from portal.regions.queries import load_catalogue
+from portal.services import AuditEntry
 from portal.staff.regions.context import (
     Context,
 )

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from portal.audit import AuditEntry
 from portal.database import Database
-from portal.donors.operations import find_or_add_donor
+from portal.donors import find_or_add_donor
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_plan
+from portal.services import AuditEntry
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

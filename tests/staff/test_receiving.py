@@ -8,13 +8,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.audit import AuditEntry
 from portal.clock import FixedClock
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.payments.books import prove
 from portal.receipts.register import Receipt, verify_register
+from portal.services import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient

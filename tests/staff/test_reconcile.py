@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.audit import AuditEntry
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
@@ -19,6 +18,7 @@ from portal.payments.books import prove
 from portal.payments.statements.loading import MOST_LINES_AT_ONCE
 from portal.payments.statements.models import LineState, StatementLine
 from portal.receipts.register import Receipt, verify_register
+from portal.services import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient

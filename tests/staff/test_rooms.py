@@ -10,13 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from portal import limits
-from portal.audit import AuditEntry, add_entry
 from portal.database import Database
 from portal.intake.admission import CROWD_SECONDS
 from portal.money import Money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.statements.models import StatementFile
 from portal.payments.stripe.reading import STRIPE
+from portal.services import AuditEntry, add_entry
 from portal.settings import Settings
 from portal.signin.accounts import Role, StaffUser
 from portal.staff.queries import PAGE

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.audit import AuditEntry
 from portal.clock import FixedClock
 from portal.database import Database
+from portal.services import AuditEntry
 from portal.signin.accounts import (
     TRIES_BY_ACCOUNT,
     WINDOW_MINUTES,

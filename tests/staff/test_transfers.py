@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from portal.audit import AuditEntry
 from portal.database import Database
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
@@ -20,6 +19,7 @@ from portal.payments.transfers.watching import (
     TransferWatch,
     begin_watch,
 )
+from portal.services import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import text_of
 from tests.staff.conftest import Browser

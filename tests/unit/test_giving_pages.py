@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
+from portal import PACKAGE, TEMPLATES
 from portal.giving.form.address import choose_locale, read_query
 from portal.giving.form.cache import (
     LIFE_SECONDS,
@@ -19,7 +20,6 @@ from portal.giving.form.cache import (
 from portal.giving.texts import coded_money, format_rate, short_money
 from portal.i18n import use_locale
 from portal.money import Money
-from portal.paths import PACKAGE, TEMPLATES
 from portal.regions.branding import accent_sheet, contrast, parse_colour
 from portal.regions.files import read_catalogue
 

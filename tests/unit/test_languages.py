@@ -9,8 +9,8 @@ from babel.core import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
+from portal import PACKAGE
 from portal.i18n import LANGUAGES, TRANSLATIONS, language, pick, reviewer
-from portal.paths import PACKAGE
 from portal.plain import full_name
 from portal.regions import catalogue as catalogue_module
 from portal.regions.accounts import FIELDS

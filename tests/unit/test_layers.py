@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "portal"
 KERNEL = (
-    "audit clock database driver form_keys forms i18n jobs limits logs mail"
-    " money multipart paths plain proof_of_work proxies services"
+    "clock database driver forms i18n jobs limits logs mail"
+    " money multipart plain proof_of_work proxies services"
     " settings transaction web"
 ).split()
 # Each of these may use the kernel, the rooms before its own step, and itself.
@@ -27,11 +27,10 @@ STEPS = (
 )
 PAGES = STEPS[-1]
 # Wiring: may import everything.
-TOP = "__init__ __main__ app cli commands health schema serving tables worker".split()
+TOP = "__init__ __main__ app cli commands health schema serving worker".split()
 # Nothing before the pages knows HTTP, whichever way it would come.
 WEB = {"flask", "wtforms", "flask_wtf", "werkzeug"}
 SANDBOX_MAY = {"money", "clock"}
-MAILBOX_MAY = {"paths"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -87,7 +86,7 @@ def allowed(name: str) -> set[str]:
     if name == "sandbox":
         return {*SANDBOX_MAY, name}
     if name == "mailbox":
-        return {*MAILBOX_MAY, name}
+        return {name}
     before = {*KERNEL}
     for step in STEPS:
         if name in step:

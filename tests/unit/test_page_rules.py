@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.paths import TEMPLATES
+from portal import TEMPLATES
 
 PAGES = sorted(
     path for folder in ("giving", "staff") for path in (TEMPLATES / folder).glob("*.html")

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from portal.paths import PACKAGE, TEMPLATES
+from portal import PACKAGE, TEMPLATES
 from tests.unit.stylesheets import Rule, read_sheet
 
 LAYERS = ("tokens", "base", "components", "public", "staff")

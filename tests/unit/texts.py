@@ -7,9 +7,9 @@ from typing import Any
 
 from babel.messages.extract import extract
 
+from portal import PACKAGE, TEMPLATES
 from portal.forms import UNREACHABLE
 from portal.giving.form.fields import ASK_ADDRESS, GiftForm
-from portal.paths import PACKAGE, TEMPLATES
 from portal.payments.books import CHECKS
 from portal.receipts.composition import TEXTS as MARKS
 from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK

@@ -6,7 +6,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from portal.codes.terms import Frequency, Pledge
-from portal.donors.operations import DonorDetails
+from portal.donors import DonorDetails
 from portal.forms import (
     AmountField,
     ChoiceField,

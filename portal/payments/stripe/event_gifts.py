@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.terms import Frequency, Pledge
 from portal.database import insert_new, table_of
-from portal.donors.operations import DonorDetails
+from portal.donors import DonorDetails
 from portal.driver import ask, hold, pipelined
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Evidence, Gift, Plan, PlanStatus, Subscription, SubscriptionState

@@ -14,7 +14,7 @@ import stripe
 
 from portal.database import Document
 from portal.i18n import html_lang
-from portal.mail.mime import needs_utf8, wire_address
+from portal.mail.smtp import needs_utf8, wire_address
 from portal.money import Money
 from portal.payments.providers import (
     PayOrder,

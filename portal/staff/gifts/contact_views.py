@@ -10,7 +10,6 @@ from babel.core import get_global
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.form_keys import take_key
 from portal.forms import UNREACHABLE, ChoiceField, EmailField, LineField, PortalForm, TickField
 from portal.gifts.contacts import CONTACT_FIELDS, Contact, contact_of
 from portal.gifts.models import Gift, Plan
@@ -24,7 +23,7 @@ from portal.plain import shows_letter
 from portal.receipts.pdf import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.receipts.register import Receipt, find_receipt
 from portal.regions.catalogue import Region
-from portal.services import Act
+from portal.services import Act, take_key
 from portal.settings import Settings
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import LONGEST_REASON, make_once, read_once

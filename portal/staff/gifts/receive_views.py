@@ -8,7 +8,6 @@ from flask import Response, abort, flash, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 
 from portal.clock import read_day
-from portal.form_keys import take_key
 from portal.forms import AmountField, LineField, PortalForm
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
@@ -17,6 +16,7 @@ from portal.payments.seen_money import WordRefused, list_words, receive_by_word,
 from portal.payments.transfers.proofs import EXTENSIONS, find_proof, read_proof
 from portal.payments.transfers.watching import ReminderSchedule, set_expiry
 from portal.receipts.composition import issue_day
+from portal.services import take_key
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import LONGEST_REASON, make_once, read_reason
 from portal.staff.gifts.views import find_gift

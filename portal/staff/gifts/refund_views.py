@@ -3,7 +3,6 @@
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.form_keys import take_key
 from portal.gifts.models import Gift
 from portal.i18n import current_locale, gettext
 from portal.jobs.promising import SendReceipt
@@ -16,6 +15,7 @@ from portal.payments.refunds import (
     request_refund,
 )
 from portal.receipts.register import Receipt, find_receipt
+from portal.services import take_key
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import RefundForm, make_once, read_once
 from portal.staff.gifts.actions import has_left

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from portal.audit import AuditEntry
 from portal.database import Document
 from portal.gifts.evidence import own_id
 from portal.gifts.lifecycle import EventKind
@@ -14,6 +13,7 @@ from portal.mail.outbox import Email
 from portal.money import Money, format_money
 from portal.payments.models import EventState, StripeEvent
 from portal.receipts.register import Receipt
+from portal.services import AuditEntry
 from portal.staff.audit import Known, describe_act, name_actor
 from portal.staff.labels import (
     ACTS,

@@ -1,4 +1,4 @@
-"""What a person said of themself on one form, and recording who gives and agreed to what."""
+"""Who gives: what a person said of themself on one form, donors by e-mail address, and consent."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,1 +1,0 @@
-"""Who gives: what a gift's form says of its donor, donors by e-mail address, and consent."""
