@@ -7,16 +7,11 @@ from portal.staff import dashboard, sign_in  # noqa: F401 - as below
 from portal.staff.access import csrf, staff
 from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its pages
     contact_views,
-    receive_views,
-    refund_views,
+    money_views,
     views,
 )
-from portal.staff.pieces import format_moment, show_status, show_time
-from portal.staff.regions import (  # noqa: F401 - as above
-    history_views,
-    issuer_views,
-    region_views,
-)
+from portal.staff.labels import format_moment, show_status, show_time
+from portal.staff.regions import desk_views, history_views  # noqa: F401 - as above
 from portal.staff.regions import views as _regions  # noqa: F401 - as above
 from portal.staff.statements import line_views  # noqa: F401 - as above
 from portal.staff.statements import views as _statements  # noqa: F401 - as above

@@ -13,7 +13,7 @@ from portal.payments.statements.models import LineState
 from portal.payments.statements.queries import GiftChoice, Line, Matched
 from portal.regions.catalogue import Mode
 from portal.regions.files import read_catalogue
-from portal.staff.gifts.actions import GiftActions, list_actions
+from portal.staff.gifts.page import GiftActions, list_actions
 from portal.staff.statements.line_views import LineActions, list_line_actions
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

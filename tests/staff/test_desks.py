@@ -15,8 +15,8 @@ from portal.regions.history import CatalogueChange
 from portal.regions.operations import bump_version
 from portal.regions.queries import RegionRecord, load_catalogue
 from portal.services import AuditEntry
+from portal.staff.regions.desk_views import furnish
 from portal.staff.regions.desks import DESKS, REGION
-from portal.staff.regions.region_views import furnish
 from tests.pages import CheckedClient
 from tests.staff.conftest import Browser
 from tests.staff.test_modes import fields_of, send

@@ -14,10 +14,8 @@ from portal.regions.catalogue import Region
 from portal.regions.operations import load_region_files
 from portal.regions.queries import load_catalogue
 from portal.services import AuditEntry
-from portal.staff.regions.context import (
-    Context,
-)
 from portal.staff.regions.mode_form import KEPT, SENTENCES, TABLES, make_form, parts_of
+from portal.staff.regions.parts import Context
 from tests.conftest import NOW
 from tests.giving.visits import give
 from tests.pages import CheckedClient

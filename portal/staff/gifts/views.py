@@ -1,15 +1,26 @@
-"""The gift list, one gift explained, its receipt, the export, and ending a monthly gift."""
+"""The gift list, one gift explained, its receipt, the export, and ending a monthly gift.
+
+The list's rows are made ready to be put into their page. Two thirds of the page's time went into
+formatting row by row what most rows have in common, so here each amount, status and address is
+made once.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from portal.gifts.models import Gift, Plan
 from portal.gifts.queries import find_gift_by_reference, find_plan
 from portal.gifts.references import clean_reference
-from portal.i18n import gettext
+from portal.i18n import current_locale, gettext
+from portal.money import Money, format_money
 from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
 from portal.payments.refunds import say_refused
+from portal.plain import full_name
 from portal.receipts.composition import receipt_mark
 from portal.receipts.operations import render_receipt
 from portal.receipts.register import find_receipt
@@ -21,17 +32,80 @@ from portal.records.filters import (
     read_receipt_label,
     read_search,
 )
-from portal.records.listing import Cursor, list_gifts
+from portal.records.listing import Cursor, ListedGift, list_gifts
 from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
 from portal.staff.audit import Known
 from portal.staff.forms import StopForm, make_once
-from portal.staff.gifts.actions import goes_on, list_actions
-from portal.staff.gifts.rows import show_rows
-from portal.staff.gifts.timeline import tell
-from portal.staff.labels import all_currencies, current_catalogue, current_names
+from portal.staff.gifts.page import goes_on, list_actions, tell
+from portal.staff.labels import (
+    Names,
+    all_currencies,
+    current_catalogue,
+    current_names,
+    show_status,
+    show_time,
+)
 from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
 from portal.web import send_csv, services, utc_now
+
+
+class ShownGift(NamedTuple):
+    """One row, in the order that `staff/gifts.html` unpacks it; empty text where there is none."""
+
+    reference: str
+    address: str
+    is_monthly: bool
+    started: Markup
+    name: str
+    email: str
+    region: str
+    fund: str
+    mode: str
+    code: str
+    status: Markup
+    amount: str
+    refunded: str
+
+
+def show_rows(rows: Sequence[ListedGift], timezone: str, names: Names) -> Iterator[ShownGift]:
+    """Gifts as `portal.records.listing` lists them, with their times in a zone."""
+    say_amount = _Amounts(current_locale())
+    begin, unknown = _begin_addresses(), gettext("Unknown")
+    for row in rows:
+        currency = row.currency
+        yield ShownGift(
+            reference=row.reference,
+            address=begin + row.reference,
+            is_monthly=row.frequency == "monthly",
+            started=show_time(row.created_at, timezone),
+            name=full_name(row.first_name, row.last_name) or unknown,
+            email=row.email,
+            region=names.regions.get(row.region, row.region),
+            fund=names.funds.get(row.fund, row.fund),
+            mode=names.mode(row.region, row.mode),
+            code=row.code or "",
+            status=show_status(row.status),
+            amount=say_amount[row.amount_minor, currency],
+            refunded=say_amount[row.refunded_minor, currency] if row.refunded_minor else "",
+        )
+
+
+class _Amounts(dict[tuple[int, str], str]):
+    """Amounts as a reader of the locale writes them, each made when it is first asked for."""
+
+    def __init__(self, locale: str) -> None:
+        super().__init__()
+        self.locale = locale
+
+    def __missing__(self, key: tuple[int, str]) -> str:
+        self[key] = said = format_money(Money(*key), self.locale)
+        return said
+
+
+def _begin_addresses() -> str:
+    """What the address of each gift begins with; references have no sign that addresses escape."""
+    return url_for("staff.gift", reference="_").removesuffix("_")
 
 
 @staff.get("/gifts")

@@ -1,30 +1,134 @@
-"""The parts of forms that issuers, regions and funds have."""
+"""The parts of forms that issuers, regions and funds have; pictures and tables within tables."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
 from babel import Locale
+from wtforms import FileField, HiddenField
 
 from portal.database import Document
 from portal.forms import ChoiceField, EmailField, LineField, TickField
 from portal.i18n import current_locale, gettext, language
+from portal.regions.branding import MOST_BYTES, NotAPicture, TooLarge, make_picture
 from portal.regions.documents import CurrencyTable
 from portal.regions.fields import LANGUAGES
-from portal.staff.regions.context import (
+from portal.staff.regions.parts import (
     LONGEST,
     Context,
     Control,
     Fields,
     LinesField,
+    ListPart,
+    Part,
     Rows,
     Sent,
     split_words,
 )
-from portal.staff.regions.parts import ListPart, Part
+
+
+class Prefixed:
+    """The part of a form whose fields begin with a word."""
+
+    def __init__(self, form: Sent, prefix: str) -> None:
+        self._form, self._prefix = form, prefix
+
+    def __getitem__(self, name: str) -> Any:
+        return self._form[self._prefix + name]
+
+    def __contains__(self, name: str) -> bool:
+        return self._prefix + name in self._form
+
+    def refuse(self, name: str, sentence: str) -> None:
+        self._form.refuse(self._prefix + name, sentence)
+
+
+class TablePart(Part):
+    """A table within the table: its parts' fields begin with its name."""
+
+    def __init__(self, name: str, parts: Iterable[Part]) -> None:
+        super().__init__(name)
+        self.parts = {part.name: part for part in parts}
+
+    def texts(self) -> Iterator[str]:
+        for part in self.parts.values():
+            yield from part.texts()
+
+    def _inner(self, context: Context) -> Context:
+        return replace(context, document=context.document.get(self.name) or {})
+
+    def fields(self, context: Context) -> Fields:
+        inner = self._inner(context)
+        return {
+            f"{self.name}_{name}": found
+            for part in self.parts.values()
+            for name, found in part.fields(inner).items()
+        }
+
+    def rows(self, context: Context) -> Rows:
+        for part in self.parts.values():
+            for row in part.rows(self._inner(context)):
+                yield tuple(replace(one, name=f"{self.name}_{one.name}") for one in row)
+
+    def read(self, form: Sent, context: Context) -> object:
+        inner, own = self._inner(context), Prefixed(form, f"{self.name}_")
+        read = {name: part.read(own, inner) for name, part in self.parts.items()}
+        return {name: said for name, said in {**inner.document, **read}.items() if said is not None}
+
+    def field_at(self, below: str) -> str:
+        found = re.match(r"(\w+)(?:\[\d+\])?\.?(.*)", below)
+        part = self.parts.get(found[1]) if found else None
+        inner = part.field_at(found[2]) if found and part else ""
+        return f"{self.name}_{inner}"
+
+
+class PicturePart(Part):
+    """A picture: a new one, the one that is there, or none any more.
+
+    The name of the one that is there goes along, so that no other mistake loses it.
+    """
+
+    def __init__(self, name: str, label: str, *, box: tuple[int, int], hint: str = "") -> None:
+        super().__init__(name, label, hint=hint)
+        self.box = box
+
+    def fields(self, context: Context) -> Fields:
+        kept = HiddenField(filters=(lambda name: name or "",))
+        return {
+            self.name: (FileField(), None),
+            f"{self.name}_kept": (kept, context.document.get(self.name, "")),
+            f"{self.name}_gone": (TickField(), False),
+        }
+
+    def rows(self, context: Context) -> Rows:
+        yield (self.control(self.name, look="picture"),)
+
+    def read(self, form: Sent, context: Context) -> object:
+        kept, upload = form[f"{self.name}_kept"], form[self.name].data
+        if form[f"{self.name}_gone"].data:
+            kept.data = ""
+        content = upload.read(MOST_BYTES + 1) if hasattr(upload, "read") else b""
+        if content:
+            kept.data = self._make(form, context, content) or kept.data
+        return self.say(kept.data, context)
+
+    def _make(self, form: Sent, context: Context, content: bytes) -> str:
+        try:
+            made = make_picture(content, box=self.box)
+        except TooLarge:
+            form.refuse(self.name, gettext("Choose a smaller picture, of 10 MB at most"))
+        except NotAPicture:
+            form.refuse(
+                self.name, gettext("Choose a picture (PNG, JPEG or WebP); this file is none")
+            )
+        else:
+            context.pictures.append(made)
+            return made.name
+        return ""
+
 
 SPARE_CURRENCIES = 1
 BETWEEN = re.compile(r"[\s;]+")

@@ -10,7 +10,9 @@ from portal.staff.regions.desk_parts import (
     IssuerPart,
     LocalesPart,
     PickPart,
+    PicturePart,
     ProvincesPart,
+    TablePart,
     TicksPart,
     ZonePart,
 )
@@ -23,8 +25,6 @@ from portal.staff.regions.parts import (
     TextsPart,
     TickPart,
 )
-from portal.staff.regions.picture_part import PicturePart
-from portal.staff.regions.table_part import TablePart
 
 FILL, CHOOSE = "Fill this in", "Choose one"
 NUMBER_KINDS = {

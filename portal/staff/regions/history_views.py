@@ -36,11 +36,10 @@ from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.labels import ACTS, say
 from portal.staff.queries import name_actors
-from portal.staff.regions.context import name_language
+from portal.staff.regions.desk import all_issuers
+from portal.staff.regions.desk_parts import TablePart
 from portal.staff.regions.desks import DESKS, ISSUER
-from portal.staff.regions.parts import Part
-from portal.staff.regions.saving import all_issuers
-from portal.staff.regions.table_part import TablePart
+from portal.staff.regions.parts import Part, name_language
 from portal.web import services, utc_now
 
 MOST_SHOWN = 30

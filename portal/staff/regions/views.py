@@ -27,10 +27,16 @@ from portal.regions.queries import RegionRecord
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.labels import current_catalogue
-from portal.staff.regions.context import Context, list_languages, name_language
-from portal.staff.regions.mode_form import PROOFS, ModeForm, lead_to_field, make_form, read_mode
-from portal.staff.regions.mode_parts import account_kind
-from portal.staff.regions.saving import shows_samples, try_out, wants_preview
+from portal.staff.regions.desk import shows_samples, try_out, wants_preview
+from portal.staff.regions.mode_form import (
+    PROOFS,
+    ModeForm,
+    account_kind,
+    lead_to_field,
+    make_form,
+    read_mode,
+)
+from portal.staff.regions.parts import Context, list_languages, name_language
 from portal.web import services
 
 MOVES = {"up": -1, "down": 1}

@@ -1,4 +1,6 @@
-"""Money a staff member has seen themselves: cash, cheques, wallets."""
+"""A gift's money by a staff member's word: seen by themselves, as cash, cheques and wallets are, or
+given back; and its receipt sent again.
+"""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -11,14 +13,25 @@ from portal.clock import read_day
 from portal.forms import AmountField, LineField, PortalForm
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
-from portal.i18n import gettext
+from portal.i18n import current_locale, gettext
+from portal.jobs.promising import SendReceipt
+from portal.money import Money, format_money
+from portal.payments.refunds import (
+    RefundRefused,
+    RefundUnanswered,
+    Wish,
+    refundable,
+    request_refund,
+)
 from portal.payments.seen_money import WordRefused, list_words, receive_by_word, take_word_back
 from portal.payments.transfers.proofs import EXTENSIONS, find_proof, read_proof
 from portal.payments.transfers.watching import ReminderSchedule, set_expiry
 from portal.receipts.composition import issue_day
+from portal.receipts.register import Receipt, find_receipt
 from portal.services import take_key
 from portal.staff.access import current_actor, staff
-from portal.staff.forms import LONGEST_REASON, make_once, read_reason
+from portal.staff.forms import LONGEST_REASON, RefundForm, make_once, read_once, read_reason
+from portal.staff.gifts.page import has_left
 from portal.staff.gifts.views import find_gift
 from portal.staff.labels import current_catalogue
 from portal.web import services, utc_now
@@ -47,20 +60,20 @@ class ReceiveForm(PortalForm):
 
 @staff.get("/gifts/<reference>/receive")
 def receive(reference: str) -> ResponseReturnValue:
-    gift = _load(reference)
+    gift = _find_instructed(reference)
     today = issue_day(current_catalogue().timezone_of(gift.region), utc_now()).date()
     data = {"once": make_once(), "day": today.isoformat()}
-    return _show(gift, ReceiveForm(currency=gift.currency, data=data), 200)
+    return _show_receiving(gift, ReceiveForm(currency=gift.currency, data=data), 200)
 
 
 @staff.post("/gifts/<reference>/receive")
 def send_receive(reference: str) -> ResponseReturnValue:
-    gift = _load(reference)
+    gift = _find_instructed(reference)
     form = ReceiveForm(request.form, currency=gift.currency)
     if form.validate() and (day := form.read_day()) and _book(gift, form, day):
         flash(gettext("The payment is recorded."))
         return redirect(url_for("staff.gift", reference=gift.reference), 303)
-    return _show(gift, form, 422)
+    return _show_receiving(gift, form, 422)
 
 
 def _book(gift: Gift, form: ReceiveForm, day: date) -> bool:
@@ -81,7 +94,7 @@ def _book(gift: Gift, form: ReceiveForm, day: date) -> bool:
 @staff.post("/gifts/<reference>/unreceive")
 def unreceive(reference: str) -> ResponseReturnValue:
     """Take a word back."""
-    gift = _load(reference)
+    gift = _find_instructed(reference)
     subject, why = request.form.get("subject", ""), read_reason(request.form)
     if not why:
         flash(gettext("Enter a reason."))
@@ -97,7 +110,7 @@ def unreceive(reference: str) -> ResponseReturnValue:
     return redirect(url_for("staff.gift", reference=gift.reference), 303)
 
 
-def _load(reference: str) -> Gift:
+def _find_instructed(reference: str) -> Gift:
     """The gift; 404 for one that a provider takes care of."""
     with services().database.read() as session:
         gift = find_gift(session, reference)
@@ -108,7 +121,7 @@ def _load(reference: str) -> Gift:
     return gift
 
 
-def _show(gift: Gift, form: ReceiveForm, status: int) -> ResponseReturnValue:
+def _show_receiving(gift: Gift, form: ReceiveForm, status: int) -> ResponseReturnValue:
     with services().database.read() as session:
         words = list_words(session, gift.id)
     shown = render_template("staff/receive.html", gift=gift, form=form, words=words)
@@ -166,3 +179,111 @@ def _end_of(day: date, gift: Gift) -> datetime:
     return datetime.combine(
         day, time(23, 59, 59), ZoneInfo(current_catalogue().timezone_of(gift.region))
     )
+
+
+@staff.get("/gifts/<reference>/refund")
+def refund(reference: str) -> ResponseReturnValue:
+    gift = _find(reference)
+    form = RefundForm(currency=gift.currency, data={"once": make_once()})
+    return _show_refund(gift, form)
+
+
+@staff.post("/gifts/<reference>/refund")
+def send_refund(reference: str) -> ResponseReturnValue:
+    gift = _find(reference)
+    form = RefundForm(request.form, currency=gift.currency)
+    if form.validate() and _refund(gift, form):
+        return redirect(url_for("staff.gift", reference=gift.reference), 303)
+    return _show_refund(gift, form), 422
+
+
+@staff.post("/gifts/<reference>/resend-receipt")
+def resend_receipt(reference: str) -> ResponseReturnValue:
+    gift = _find(reference)
+    with services().database.read() as session:
+        receipt = find_receipt(session, gift.id)
+    if receipt is None or not gift.email:
+        flash(gettext("This gift has no receipt to send."))
+    else:
+        _promise_again(gift, receipt, read_once(request.form))
+        flash(
+            gettext(
+                "Receipt %(label)s is on its way to %(email)s.",
+                label=receipt.label,
+                email=gift.email,
+            )
+        )
+    return redirect(url_for("staff.gift", reference=gift.reference), 303)
+
+
+def _promise_again(gift: Gift, receipt: Receipt, once: str) -> None:
+    """Put the wish on record and promise the letter; a button pressed twice sends one."""
+    subject = f"gift:{gift.id}"
+    with services().write(current_actor()) as act:
+        if take_key(act, "receipt_resend", subject, once):
+            act.note("receipt_resend", subject, {"receipt": receipt.label, "once": once})
+            act.promise(SendReceipt(receipt.id, once, act.actor))
+
+
+def _find(reference: str) -> Gift:
+    with services().database.read() as session:
+        return find_gift(session, reference)
+
+
+def _show_refund(gift: Gift, form: RefundForm) -> str:
+    mode = current_catalogue().home_of(gift).mode
+    provider = services().providers.find(mode.provider) if mode else None
+    return render_template(
+        "staff/refund.html",
+        gift=gift,
+        form=form,
+        left=refundable(gift),
+        has_left=has_left(gift),
+        provider=provider.title if provider else gettext("Who took it"),
+    )
+
+
+def _refund(gift: Gift, form: RefundForm) -> bool:
+    """Whether the refund is under way; else the form says why not.
+
+    A form that was not answered keeps its `once`: sent again, it is the same wish.
+    """
+    money: Money = form.amount.data
+    _note_wish(gift, money, form)
+    try:
+        _request(gift, money, form)
+    except RefundUnanswered as error:
+        _note_sentence(gift, "refund_unanswered", str(error))
+        form.refuse("amount", str(error))
+        return False
+    except RefundRefused as error:
+        _note_sentence(gift, "refund_refused", str(error))
+        form.once.data = make_once()
+        form.refuse("amount", str(error))
+        return False
+    flash(gettext("%(amount)s is being refunded.", amount=format_money(money, current_locale())))
+    return True
+
+
+def _request(gift: Gift, money: Money, form: RefundForm) -> None:
+    wish = Wish(
+        money=money,
+        once=form.once.data,
+        reason=form.reason.data,
+        actor=current_actor(),
+    )
+    request_refund(services(), gift.id, wish)
+
+
+def _note_wish(gift: Gift, money: Money, form: RefundForm) -> None:
+    """Put the wish on record before anybody is asked, once a form."""
+    subject = f"gift:{gift.id}"
+    detail = {"amount": str(money), "reason": form.reason.data, "once": form.once.data}
+    with services().write(current_actor()) as act:
+        if take_key(act, "refund_request", subject, form.once.data):
+            act.note("refund_request", subject, detail)
+
+
+def _note_sentence(gift: Gift, what: str, sentence: str) -> None:
+    with services().write(current_actor()) as act:
+        act.note(what, f"gift:{gift.id}", {"sentence": sentence})
