@@ -21,8 +21,8 @@ from portal.jobs import promising as jobs
 from portal.jobs import queue
 from portal.mail import outbox as mail
 from portal.payments import models as payments
+from portal.payments import transfers
 from portal.payments.statements import models as statements
-from portal.payments.transfers import watching as transfers
 from portal.receipts import register as receipts
 from portal.regions import branding
 from portal.regions import history as catalogue

@@ -36,7 +36,7 @@ from portal.payments.refunds import settle_unanswered
 from portal.payments.statements.match_run import match_open_lines
 from portal.payments.stripe.comparison import FeeWanted, fetch_fees, retry_event
 from portal.payments.stripe.subscriptions import settle_plan
-from portal.payments.transfers.watching import follow_transfers
+from portal.payments.transfers import follow_transfers
 from portal.receipts.sending import Wish, send_receipts
 from portal.services import Services
 

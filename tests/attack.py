@@ -25,7 +25,7 @@ from urllib.parse import urlencode, urlsplit
 import sqlalchemy as sa
 
 from portal.gifts.models import Gift
-from portal.proof_of_work import HARDEST, derive
+from portal.limits import HARDEST, derive
 from tests.demo_process import DemoProcess, running_demo
 from tests.sandbox_process import wait_until
 from tests.serving.slow_visitors import KINDS, crowd

@@ -23,8 +23,7 @@ from portal.mail.smtp import MailNotSent, try_sender
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.stripe.gateway import Gateway, StripeBusy, StripeRefused, StripeUnavailable
 from portal.proxies import UNKNOWN_PROXY
-from portal.regions.queries import load_catalogue
-from portal.regions.workable import Lack, list_lacks, means_of, narrow
+from portal.regions.queries import Lack, list_lacks, load_catalogue, means_of, narrow
 from portal.schema import is_current
 from portal.services import AuditEntry
 from portal.settings import Settings

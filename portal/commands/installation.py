@@ -10,8 +10,7 @@ from portal.payments.providers import Providers
 from portal.payments.stripe.gateway import Gateway
 from portal.payments.stripe.provider import Stripe
 from portal.regions.operations import load_region_files
-from portal.regions.queries import CatalogueCache
-from portal.regions.workable import means_of
+from portal.regions.queries import CatalogueCache, means_of
 from portal.schema import upgrade
 from portal.services import Services
 from portal.settings import Settings

@@ -80,7 +80,7 @@ def check(folder: Path) -> None:
     from portal.commands.installation import make_providers
     from portal.regions.catalogue import Catalogue
     from portal.regions.files import parse_region
-    from portal.regions.workable import list_lacks, means_of
+    from portal.regions.queries import list_lacks, means_of
 
     files = _read(folder)
     found = [parse_region(file.document, name) for name, file in files.items()]

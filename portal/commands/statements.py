@@ -14,7 +14,7 @@ from portal.settings import Settings, load_settings
 if TYPE_CHECKING:
     from portal.payments.statements.formats.csv_table import Column, ColumnMapping
     from portal.payments.statements.formats.entries import StatementDocument
-    from portal.payments.statements.interac.notices import KeptNotices
+    from portal.payments.statements.interac_notices import KeptNotices
     from portal.payments.statements.operations import Imported
 
 DATE_ORDERS = {"year": "ymd", "day": "dmy", "month": "mdy"}
@@ -201,7 +201,7 @@ def _plain_errors() -> Iterator[None]:
     """Whatever a file, a mailbox or the database refuses, in one sentence."""
     from portal.database import DatabaseUnavailable
     from portal.payments.statements.formats.entries import StatementError
-    from portal.payments.statements.interac.notices import ImapError
+    from portal.payments.statements.interac_notices import ImapError
 
     try:
         yield
@@ -335,7 +335,7 @@ def notices(path: Path | None, *, imap: bool) -> None:
 
 
 def _keep_notices(services: Services, path: Path | None) -> "KeptNotices":
-    from portal.payments.statements.interac.notices import (
+    from portal.payments.statements.interac_notices import (
         fetch_notices,
         keep_notices,
         read_account,

@@ -17,9 +17,8 @@ from portal.i18n import DEFAULT_LOCALE, LANGUAGES, language
 from portal.intake.admission import Caller, Sender, hear_browser, tell_browser
 from portal.intake.knowledge import DUPLICATE_WINDOW
 from portal.intake.start import Started
-from portal.limits import anonymise
+from portal.limits import anonymise, make_puzzle
 from portal.logs import get_logger
-from portal.proof_of_work import make_puzzle
 from portal.proxies import read_unknown_proxy
 from portal.regions.catalogue import Catalogue
 from portal.web import client_key, services, utc_now

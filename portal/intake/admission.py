@@ -19,8 +19,7 @@ from itsdangerous import BadSignature, Signer
 from sqlalchemy.orm import Session
 
 from portal import limits
-from portal.limits import Limit
-from portal.proof_of_work import spend_answer
+from portal.limits import Limit, spend_answer
 from portal.services import Act
 from portal.settings import Settings
 

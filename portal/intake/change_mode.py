@@ -35,7 +35,7 @@ from portal.logs import get_logger
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState
 from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
-from portal.payments.transfers.watching import end_watch, reopen
+from portal.payments.transfers import end_watch, reopen
 from portal.regions.catalogue import Catalogue, Mode, Region
 from portal.services import DONOR, Act, Services
 

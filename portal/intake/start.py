@@ -25,7 +25,7 @@ from portal.logs import get_logger
 from portal.mail.outbox import LetterKind
 from portal.payments.models import Checkout
 from portal.payments.providers import ProviderBusy
-from portal.payments.transfers.watching import ReminderSchedule, begin_watch
+from portal.payments.transfers import ReminderSchedule, begin_watch
 from portal.regions.catalogue import Mode, Region
 from portal.services import DONOR, Act, Services
 

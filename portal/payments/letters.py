@@ -16,7 +16,7 @@ from portal.logs import get_logger
 from portal.mail.outbox import LetterKind, Outgoing, deliver, mark_sent, render_letter
 from portal.mail.smtp import Letter
 from portal.money import Money, format_money
-from portal.payments.transfers.watching import find_watch, is_wanted
+from portal.payments.transfers import find_watch, is_wanted
 from portal.regions.catalogue import Region
 from portal.services import Services
 from portal.settings import Settings

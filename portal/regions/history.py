@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from portal.database import Base, BigId, Document
 from portal.regions.catalogue import Catalogue, Region
 from portal.regions.files import parse_region
-from portal.regions.workable import Means, narrow
+from portal.regions.queries import Means, narrow
 from portal.services import Act
 
 

@@ -14,10 +14,10 @@ from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerE
 from portal.gifts.queries import list_gift_events, list_ledger_entries
 from portal.mail.outbox import WORRYING_TRIES, Email, LetterKind
 from portal.payments.models import EventState, StripeEvent
+from portal.payments.proofs import list_proofs
 from portal.payments.statements.models import StatementFile
 from portal.payments.statements.queries import Line, list_gift_lines
-from portal.payments.transfers.proofs import list_proofs
-from portal.payments.transfers.watching import ProofFile, TransferWatch, find_watch
+from portal.payments.transfers import ProofFile, TransferWatch, find_watch
 from portal.receipts.register import Receipt, ReceiptSeries, list_receipts
 from portal.services import AuditEntry
 from portal.signin.accounts import StaffUser

@@ -24,7 +24,7 @@ async function find({ salt, target, most, rounds }, progress) {
   return null;
 }
 
-// As `derive` of portal/proof_of_work.py.
+// As `derive` of portal/limits.py.
 async function derive(number, salt, iterations, bits) {
   const bytes = (text) => new TextEncoder().encode(text);
   const key = await crypto.subtle.importKey("raw", bytes(number), "PBKDF2", false, ["deriveBits"]);

@@ -9,11 +9,7 @@ from hypothesis import strategies as st
 from portal.payments.statements.formats.csv_table import ColumnMapping
 from portal.payments.statements.formats.entries import StatementError
 from portal.payments.statements.formats.reading import read_statement
-from portal.payments.statements.interac.mail import (
-    NoTransferMail,
-    UntrustedMail,
-    read_interac_mail,
-)
+from portal.payments.statements.interac_mail import NoTransferMail, UntrustedMail, read_interac_mail
 from tests.fuzz import bank_samples
 from tests.fuzz.mutation import damaged
 from tests.fuzz.requests import REQUESTS

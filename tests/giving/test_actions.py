@@ -13,7 +13,7 @@ from portal.giving.gift.transfer import Transfer
 from portal.giving.gift.words import Arrival, tell_receipt, tell_status
 from portal.intake.change_mode import OtherWay
 from portal.money import Money
-from portal.payments.transfers.watching import TransferWatch
+from portal.payments.transfers import TransferWatch
 from portal.regions.catalogue import Proof
 from portal.regions.files import read_catalogue
 

@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from portal.database import Database
 from portal.gifts.models import Gift
-from portal.payments.transfers.proofs import MOST_PROOFS, NotAProof, read_media_type, read_proof
-from portal.payments.transfers.watching import ProofFile
+from portal.payments.proofs import MOST_PROOFS, NotAProof, read_media_type, read_proof
+from portal.payments.transfers import ProofFile
 from tests.giving.visits import begin, text_of
 from tests.pages import CheckedClient
 

@@ -17,9 +17,8 @@ from portal.gifts.models import Gift, GiftEvent
 from portal.giving.visitors import GUESSES_IN_A_CROWD, GUESSES_OF_ALL
 from portal.intake.admission import Caller, admit
 from portal.intake.start import LETTERS_AN_HOUR
-from portal.limits import hit
+from portal.limits import HARDEST, LIFE, derive, hit
 from portal.payments.models import Checkout
-from portal.proof_of_work import HARDEST, LIFE, derive
 from tests.conftest import NOW
 from tests.giving.visits import begin, give, text_of
 from tests.pages import CheckedClient

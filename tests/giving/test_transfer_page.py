@@ -17,7 +17,7 @@ from portal.gifts.operations import book_claims, lock_gift
 from portal.giving.gift.transfer import Transfer, make_sheet
 from portal.i18n import use_locale
 from portal.money import Money
-from portal.payments.transfers.watching import TransferWatch
+from portal.payments.transfers import TransferWatch
 from tests.conftest import NOW
 from tests.giving.visits import begin, tag_of, text_of
 from tests.pages import CheckedClient

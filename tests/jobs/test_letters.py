@@ -20,7 +20,7 @@ from portal.payments.letters import send_letter
 from portal.payments.operations import accept
 from portal.payments.stripe.reading import stripe_claim
 from portal.payments.stripe.subscriptions import supersede
-from portal.payments.transfers.watching import ReminderSchedule, begin_watch, take_word
+from portal.payments.transfers import ReminderSchedule, begin_watch, take_word
 from tests.workplace import Workplace, act_in, make_settings, make_workplace, promised_jobs
 
 

@@ -9,7 +9,7 @@ import pytest
 from portal.payments.matching.matcher import Decision, Kind, Matcher, match_all
 from portal.payments.matching.pool import Notice
 from portal.payments.statements.formats.reading import read_statement
-from portal.payments.statements.interac.mail import read_interac_mail
+from portal.payments.statements.interac_mail import read_interac_mail
 from tests.matching.bank_files import FORMATS, BankFormat, write_mail
 from tests.matching.corpus import Sample, World, make_corpus
 

@@ -38,7 +38,7 @@ from portal.payments.statements.models import Match, StatementFile, StatementLin
 from portal.payments.stripe.event_gifts import keep_subscription
 from portal.payments.stripe.reading import BEGINNINGS, STRIPE, kind_of, link_row, stripe_claim
 from portal.payments.stripe.subscriptions import supersede
-from portal.payments.transfers.watching import ProofFile, ReminderSchedule, begin_watch
+from portal.payments.transfers import ProofFile, ReminderSchedule, begin_watch
 from portal.services import FormKey, add_entry, take_key
 from tests.workplace import act_in
 

@@ -23,8 +23,7 @@ from portal.payments.stripe.reading import STRIPE, stripe_claim
 from portal.receipts.register import find_receipt
 from portal.regions.files import RegionError, parse_region
 from portal.regions.operations import find_document, find_mode, put_mode, save_region
-from portal.regions.queries import CatalogueCache
-from portal.regions.workable import Lack, find_lack, means_of
+from portal.regions.queries import CatalogueCache, Lack, find_lack, means_of
 from portal.services import Services
 from tests.conftest import NOW
 from tests.giving.visits import begin, give, text_of

@@ -21,7 +21,7 @@ from portal.payments.operations import accept
 from portal.payments.providers import Providers
 from portal.payments.stripe.gateway import Gateway
 from portal.payments.stripe.provider import Stripe
-from portal.payments.transfers.watching import (
+from portal.payments.transfers import (
     BATCH,
     ReminderSchedule,
     TransferWatch,

@@ -14,8 +14,7 @@ from portal.commands.installation import prepare
 from portal.database import Database
 from portal.regions.files import DATA, RegionError, read_catalogue
 from portal.regions.operations import load_region_files
-from portal.regions.queries import RegionRecord
-from portal.regions.workable import Lack, Means, find_lack, list_lacks, narrow
+from portal.regions.queries import Lack, Means, RegionRecord, find_lack, list_lacks, narrow
 from portal.settings import load_settings
 from tests.conftest import NOW, SECRET
 from tests.pages import CheckedClient

@@ -12,13 +12,8 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import book_claims
-from portal.payments.transfers.proofs import keep_proof
-from portal.payments.transfers.watching import (
-    ProofFile,
-    ReminderSchedule,
-    TransferWatch,
-    begin_watch,
-)
+from portal.payments.proofs import keep_proof
+from portal.payments.transfers import ProofFile, ReminderSchedule, TransferWatch, begin_watch
 from portal.services import AuditEntry
 from tests.conftest import NOW
 from tests.giving.visits import text_of

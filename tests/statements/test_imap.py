@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import trustme
 
-from portal.payments.statements.interac.mail import MAIL_LIMIT
-from portal.payments.statements.interac.notices import (
+from portal.payments.statements.interac_mail import MAIL_LIMIT
+from portal.payments.statements.interac_notices import (
     Fetched,
     ImapAccount,
     ImapError,

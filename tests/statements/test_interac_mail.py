@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from portal.money import Money
 from portal.payments.statements.formats.entries import StatementError
-from portal.payments.statements.interac.mail import (
+from portal.payments.statements.interac_mail import (
     MAIL_LIMIT,
     Authentication,
     NoTransferMail,
     UntrustedMail,
     read_interac_mail,
 )
-from portal.payments.statements.interac.notices import MBOX_LIMIT, read_mails, read_notices
+from portal.payments.statements.interac_notices import MBOX_LIMIT, read_mails, read_notices
 from tests.statements.samples import sample
 
 SERVER = "mail.example.org"

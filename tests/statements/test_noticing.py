@@ -10,7 +10,7 @@ import trustme
 
 from portal.gifts.lifecycle import Status
 from portal.money import Money
-from portal.payments.statements.interac.notices import (
+from portal.payments.statements.interac_notices import (
     ImapAccount,
     ImapError,
     KeptMail,

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "portal"
 KERNEL = (
     "clock database driver forms i18n jobs limits logs mail"
-    " money multipart plain proof_of_work proxies services"
+    " money multipart plain proxies services"
     " settings transaction web"
 ).split()
 # Each of these may use the kernel, the rooms before its own step, and itself.

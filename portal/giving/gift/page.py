@@ -30,8 +30,8 @@ from portal.intake.change_mode import OtherWay, list_other_ways
 from portal.intake.checkout import page_url
 from portal.mail.outbox import has_failing
 from portal.money import Money
-from portal.payments.transfers.proofs import ACCEPTED, list_proofs
-from portal.payments.transfers.watching import find_watch
+from portal.payments.proofs import ACCEPTED, list_proofs
+from portal.payments.transfers import find_watch
 from portal.receipts.register import find_receipt
 from portal.regions.catalogue import Mode, Region
 from portal.web import services, utc_now

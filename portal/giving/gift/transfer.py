@@ -10,8 +10,8 @@ from portal.gifts.models import Gift
 from portal.giving.texts import StatusMessage, coded_money, copied_money
 from portal.i18n import gettext, pick
 from portal.money import Money
-from portal.payments.transfers.proofs import MOST_PROOFS
-from portal.payments.transfers.watching import ProofFile, TransferWatch
+from portal.payments.proofs import MOST_PROOFS
+from portal.payments.transfers import ProofFile, TransferWatch
 from portal.regions.catalogue import (
     QUESTION,
     QUESTION_IF_ASKED,

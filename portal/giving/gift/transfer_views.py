@@ -15,7 +15,7 @@ from portal.intake.admission import TooManyTries
 from portal.intake.change_mode import ModeNotOffered, change_mode
 from portal.intake.checkout import page_url
 from portal.logs import get_logger
-from portal.payments.transfers.proofs import (
+from portal.payments.proofs import (
     EmptyProof,
     ProofNotKept,
     ProofRefused,
@@ -23,12 +23,7 @@ from portal.payments.transfers.proofs import (
     WrongKindOfProof,
     keep_proof,
 )
-from portal.payments.transfers.watching import (
-    ReminderSchedule,
-    find_watch,
-    stop_reminders,
-    take_word,
-)
+from portal.payments.transfers import ReminderSchedule, find_watch, stop_reminders, take_word
 from portal.regions.catalogue import Mode, Proof
 from portal.services import DONOR
 from portal.web import guard_public_post, services

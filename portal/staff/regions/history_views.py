@@ -30,8 +30,7 @@ from portal.regions.operations import (
     save_issuer,
     save_region,
 )
-from portal.regions.queries import RegionRecord
-from portal.regions.workable import means_of
+from portal.regions.queries import RegionRecord, means_of
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.labels import ACTS, say

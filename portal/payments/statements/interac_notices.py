@@ -24,7 +24,7 @@ from portal.database import Database, Document, insert_new
 from portal.i18n import gettext
 from portal.payments.statements.formats.entries import StatementError
 from portal.payments.statements.formats.texts import check_size
-from portal.payments.statements.interac.mail import (
+from portal.payments.statements.interac_mail import (
     DOMAIN,
     MAIL_LIMIT,
     Authentication,

@@ -1,6 +1,6 @@
-"""Looking after a transfer: begun with the instructions, quiet once its donor says so.
+"""Gifts paid by instructions: looked after from then on, quiet once the donor says they paid.
 
-What is kept of it stands here, beside the gift itself.
+What is kept of such a transfer stands here, beside the gift itself; reminders, and its expiry.
 """
 
 from dataclasses import dataclass

@@ -18,11 +18,12 @@ from sqlalchemy.orm import Session
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift, record_event
-from portal.payments.transfers.watching import ProofFile
+from portal.payments.transfers import ProofFile
 from portal.services import Services
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
+
 
 # By Pillow's name where Pillow reads them. SVG and HTML can carry scripts and are not here.
 PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}

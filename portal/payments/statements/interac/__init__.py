@@ -1,1 +1,0 @@
-"""Interac's notices: mails that tell of transfers, as evidence only."""

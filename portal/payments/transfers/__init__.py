@@ -1,1 +1,0 @@
-"""Gifts paid by instructions: reminders, expiry, the donor's word and their proofs."""
