@@ -7,8 +7,6 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import PACKAGE, TEMPLATES
-from portal.api.stripe import ShortWay
-from portal.api.stripe import blueprint as webhooks
 from portal.clock import Clock
 from portal.commands.installation import make_services, prove_outside
 from portal.giving.blueprint import set_up_giving
@@ -19,6 +17,8 @@ from portal.proxies import REPORTED, watch_for_proxies
 from portal.settings import Settings
 from portal.staff.blueprint import set_up_staff
 from portal.web import set_up_web
+from portal.webhooks import ShortWay
+from portal.webhooks import blueprint as webhooks
 
 LARGEST_REQUEST_BYTES = 1_000_000
 

@@ -199,7 +199,7 @@ function writeMoney(minor, { exponent, decimal, group, step, money }) {
   return fill(money, { number: digits ? whole + decimal + figures.slice(cut) : whole });
 }
 
-// The one formula of portal/regions/fees.py, in whole minor units.
+// The one formula of portal/regions/records.py, in whole minor units.
 function coverOf(minor, mode) {
   if (!mode?.dataset.rate) return 0;
   const rate = Number(mode.dataset.rate);

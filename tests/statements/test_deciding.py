@@ -11,8 +11,8 @@ from portal.gifts.models import Gift, GiftEvent
 from portal.gifts.operations import lock_gift
 from portal.mail.outbox import LetterKind
 from portal.money import Money
-from portal.payments.correcting import correct_donor
 from portal.payments.letters import send_letter
+from portal.payments.manual_entries import correct_donor
 from portal.payments.operations import accept
 from portal.payments.statements.booking import MatchRefused, Share
 from portal.payments.statements.decisions import claim_unattributed, confirm_many, settle_gift

@@ -23,7 +23,7 @@ STEPS = (
     {"receipts"},
     {"payments"},
     {"intake", "records", "signin"},
-    {"giving", "account", "partners", "staff", "api"},
+    {"giving", "account", "partners", "staff", "api", "webhooks"},
 )
 PAGES = STEPS[-1]
 # Wiring: may import everything.

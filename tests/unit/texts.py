@@ -21,10 +21,9 @@ NOT_TRANSLATED = {"staff", "sandbox", "mailbox"}
 FOR_STAFF = NOT_TRANSLATED | {
     "books",
     "commands",
-    "correcting",
+    "manual_entries",
     "matching",
     "refunds",
-    "seen_money",
     "signin",
     "statements",
 }

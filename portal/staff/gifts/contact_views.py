@@ -18,7 +18,12 @@ from portal.i18n import current_locale, gettext, ngettext, pick
 from portal.jobs.promising import SendLetter, SendReceipt
 from portal.mail.outbox import LetterKind
 from portal.mail.smtp import can_reach
-from portal.payments.correcting import Corrected, NothingCorrected, ReceiptUndecided, correct_donor
+from portal.payments.manual_entries import (
+    Corrected,
+    NothingCorrected,
+    ReceiptUndecided,
+    correct_donor,
+)
 from portal.plain import shows_letter
 from portal.receipts.pdf import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.receipts.register import Receipt, find_receipt

@@ -16,6 +16,7 @@ from portal.gifts.operations import lock_gift
 from portal.i18n import current_locale, gettext
 from portal.jobs.promising import SendReceipt
 from portal.money import Money, format_money
+from portal.payments.manual_entries import WordRefused, list_words, receive_by_word, take_word_back
 from portal.payments.proofs import EXTENSIONS, find_proof, read_proof
 from portal.payments.refunds import (
     RefundRefused,
@@ -24,7 +25,6 @@ from portal.payments.refunds import (
     refundable,
     request_refund,
 )
-from portal.payments.seen_money import WordRefused, list_words, receive_by_word, take_word_back
 from portal.payments.transfers import ReminderSchedule, set_expiry
 from portal.receipts.composition import issue_day
 from portal.receipts.register import Receipt, find_receipt

@@ -1,1 +1,0 @@
-"""Wires: what other machines send us over HTTP."""
