@@ -31,9 +31,10 @@ def squeeze(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).split())
 
 
-def open_mail(visitor: Visitor, donor: Donor) -> dict[str, Any]:
-    """Open the donor's one mail in the mailbox, once it has come."""
-    (message,) = visitor.demo.await_messages(donor.email, 1)
+def open_mail(visitor: Visitor, donor: Donor, count: int = 1) -> dict[str, Any]:
+    """Open the newest of the donor's mails in the mailbox, once so many have come, and no more."""
+    message, *older = visitor.demo.await_messages(donor.email, count)
+    assert len(older) == count - 1
     visitor.open(f"{visitor.demo.mailbox}{message['url']}")
     return message
 
