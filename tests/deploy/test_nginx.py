@@ -2,25 +2,17 @@
 
 import http.client
 import os
-import re
-import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import pytest
-import trustme
 
-from portal.commands.processes import free_port
 from tests.demo_process import DemoProcess, running_demo
-from tests.deploy.test_files import DEPLOY
-from tests.sandbox_process import wait_until
+from tests.deploy.nginx import HOST, NGINX, Nginx, running_nginx
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx here")
-HOST = "give.example.org"
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +27,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
 
 @pytest.fixture(scope="module")
 def proxy(demo: DemoProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Proxy"]:
-    with running_nginx(demo, tmp_path_factory.mktemp("conf")) as proxy:
-        yield proxy
+    port = urlsplit(demo.portal).port or 0
+    with running_nginx(port, tmp_path_factory.mktemp("conf")) as nginx:
+        yield Proxy(nginx)
 
 
 class Proxy:
-    def __init__(self, port: int, authority: trustme.CA) -> None:
-        self.port = port
+    def __init__(self, nginx: Nginx) -> None:
+        self.port = nginx.port
         self.context = ssl.create_default_context()
-        authority.configure_trust(self.context)
+        nginx.authority.configure_trust(self.context)
 
     def ask(
         self, path: str, body: bytes | None = None, **headers: str
@@ -62,46 +55,6 @@ class Proxy:
     def _connect(self, connection: http.client.HTTPSConnection) -> None:
         http.client.HTTPConnection.connect(connection)
         connection.sock = self.context.wrap_socket(connection.sock, server_hostname=HOST)
-
-
-@contextmanager
-def running_nginx(demo: DemoProcess, folder: Path) -> Iterator[Proxy]:
-    """With the file as it ships, but for the ports and where certificates lie."""
-    port, authority = free_port(), trustme.CA()
-    certificate = authority.issue_cert(HOST)
-    certificate.private_key_pem.write_to_path(folder / "privkey.pem")
-    for part in certificate.cert_chain_pems:
-        part.write_to_path(folder / "fullchain.pem", append=True)
-    text = (DEPLOY / "nginx.conf").read_text()
-    text = text.replace("127.0.0.1:8000", demo.portal.removeprefix("http://"))
-    text = text.replace("/etc/letsencrypt/live/give.example.org", str(folder))
-    text = re.sub(r"listen \[::\].*;", "", text)
-    text = text.replace("listen 443 ", f"listen 127.0.0.1:{port} ")
-    text = text.replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
-    temporary = "".join(
-        f"{name}_temp_path {folder}/{name};\n"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "all.conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{}}\nhttp {{ access_log off;\n{temporary}{text}\n}}\n"
-    )
-    command = [str(NGINX), "-c", str(folder / "all.conf"), "-e", str(folder / "error.log")]
-    assert subprocess.run([*command, "-t"], check=False).returncode == 0
-    process = subprocess.Popen(command)
-    proxy = Proxy(port, authority)
-    try:
-        wait_until(lambda: _answers(proxy), 20)
-        yield proxy
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _answers(proxy: Proxy) -> bool:
-    with suppress(OSError):
-        return proxy.ask("/healthz")[0] == 200
-    return False
 
 
 def test_a_form_comes_by_tls_with_its_headers(proxy: Proxy) -> None:

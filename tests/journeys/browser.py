@@ -130,11 +130,12 @@ class Visitor:
 
 
 @contextmanager
-def visiting(browser: Browser, demo: DemoProcess, **options: Any) -> Iterator[Visitor]:
+def visiting(
+    browser: Browser, demo: DemoProcess, kind: type[Visitor] = Visitor, **options: Any
+) -> Iterator[Visitor]:
     """A visitor with a fresh browser profile; `options` are Playwright's of a context."""
     with _context(browser, **options) as context:
-        visitor = Visitor(demo, context.new_page())
-        yield visitor
+        yield kind(demo, context.new_page())
 
 
 @contextmanager

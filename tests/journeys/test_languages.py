@@ -1,23 +1,16 @@
 """Donors who read neither English nor French: from the form to the receipt in their language."""
 
-import io
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser
-from pypdf import PdfReader
 
-from portal.i18n import gettext, use_locale
 from tests.demo_process import DemoProcess
 from tests.journeys.browser import PHONE, Visitor
 from tests.journeys.giving import Donor, pay_by_card
-from tests.journeys.test_main_journey import read_pdf
+from tests.journeys.letters import CLAIM, TITLE, check_language, read_pdf, said, squeeze
 from tests.journeys.test_pages import audit, with_axe
-
-TITLE = "Acknowledgement of your gift"
-CLAIM = "This letter acknowledges that we received your gift."
 
 
 @pytest.fixture
@@ -34,9 +27,9 @@ def test_gives_in_korean_from_korea(phone: Visitor, donor: Donor, demo: DemoProc
     for text in (mail, receipt):
         assert "홍길동" in text
         assert "50,000" in text
-    assert _said("ko", "Given to") in mail
-    assert _squeeze(_said("ko", TITLE)) in _squeeze(receipt)
-    assert _squeeze(_said("ko", CLAIM)) in _squeeze(receipt)
+    assert said("ko", "Given to") in mail
+    for text in (TITLE, CLAIM):
+        assert squeeze(said("ko", text)) in squeeze(receipt)
 
 
 def test_gives_in_arabic_from_right_to_left(
@@ -52,11 +45,11 @@ def test_gives_in_arabic_from_right_to_left(
     assert "ليلى" in phone.heading()
     mail, receipt = _read_mail(phone, demo, donor)
     assert "ليلى حداد" in mail
-    assert _said("ar", "Given to") in mail
+    assert said("ar", "Given to") in mail
     for text in (mail, receipt):
         assert "75.50 USD" in text.replace("\N{NO-BREAK SPACE}", " ")
     # Out of a PDF its words come shaped, with letters doubled and a dot lost.
-    assert {*_said("ar", CLAIM)} - {*receipt} <= {"ذ", "."}
+    assert {*said("ar", CLAIM)} - {*receipt} <= {"ذ", "."}
     assert "حداد" in receipt or "دادح" in receipt
 
 
@@ -78,19 +71,6 @@ def _read_mail(phone: Visitor, demo: DemoProcess, donor: Donor) -> tuple[str, st
     (attachment,) = message["attachments"]
     pdf = phone.fetch(f"{demo.mailbox}{attachment['url']}")
     lang = str(phone.page.locator("html").get_attribute("lang"))
-    reader = PdfReader(io.BytesIO(pdf))
-    assert reader.trailer["/Root"]["/Lang"] == lang  # type: ignore[index]  # a PDF dictionary
-    assert reader.metadata
-    assert str(reader.metadata.title).startswith(_said(lang, TITLE))
-    assert _said(lang, TITLE) in message["subject"]
+    check_language(pdf, lang, said(lang, TITLE))
+    assert said(lang, TITLE) in message["subject"]
     return message["text"], read_pdf(pdf)
-
-
-def _said(lang: str, text: str) -> str:
-    with use_locale(lang):
-        return gettext(text)
-
-
-def _squeeze(text: str) -> str:
-    """Without spaces, which a PDF sets where its lines end."""
-    return "".join(unicodedata.normalize("NFKC", text).split())

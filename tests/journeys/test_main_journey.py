@@ -1,20 +1,12 @@
 """The main job: from a code's address to a receipt in the mailbox and a line in the books."""
 
-import io
 from collections.abc import Callable
-
-from pypdf import PdfReader
 
 from tests.demo_process import DemoProcess
 from tests.journeys.browser import PHONE, Visitor
 from tests.journeys.giving import Donor, fill_form, gift_path, pay_by_card
+from tests.journeys.letters import read_pdf
 from tests.journeys.staff import find_gifts
-
-
-def read_pdf(pdf: bytes) -> str:
-    """All text of a PDF on one line."""
-    pages = PdfReader(io.BytesIO(pdf)).pages
-    return " ".join(" ".join(page.extract_text() for page in pages).split())
 
 
 def test_gives_with_a_code_from_its_address_to_the_receipt_and_the_staff_list(

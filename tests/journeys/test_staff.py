@@ -4,8 +4,8 @@ from tests.demo_process import DemoProcess
 from tests.journeys.books import charges, newest_path, statuses
 from tests.journeys.browser import Visitor
 from tests.journeys.giving import Donor, give
+from tests.journeys.letters import read_pdf
 from tests.journeys.staff import find_gifts
-from tests.journeys.test_main_journey import read_pdf
 
 
 def refund(clerk: Visitor, donor: Donor, amount: str) -> None:
