@@ -1,7 +1,7 @@
 """Every table of the product, so that whoever needs them all imports one module."""
 
 from portal import form_keys, limits
-from portal.codes import queries as codes
+from portal.codes import models as codes
 from portal.donors import operations as donors
 from portal.gifts import models as gifts
 from portal.jobs import promising as jobs

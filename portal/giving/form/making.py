@@ -52,7 +52,7 @@ class Link:
 
     @cached_property
     def kind(self) -> tuple[FormQuery, str]:
-        terms = repr(replace(self.code, code="", display="")) if self.code else ""
+        terms = repr(self.code.like()) if self.code else ""
         return replace(self.query, amount="", code=""), terms
 
     def mark(self, *, has_own_amount: bool) -> "Link":
@@ -74,15 +74,15 @@ class Link:
 def make_page(region: Region, query: FormQuery, version: int) -> Page:
     """The page of a link, put together from its frame where there is one by now."""
     set_locale(query.locale)
-    link = find_link(query)
+    link = find_link(region, query)
     if not link.is_common:
         return make_alone(region, link, version)
     frame = _find_frame(link, version) or _keep_frame(region, link, version)
     return frame.make_page(link.values())
 
 
-def find_link(query: FormQuery) -> Link:
-    return Link(query, look_up(query.code) if query.code else None)
+def find_link(region: Region, query: FormQuery) -> Link:
+    return Link(query, look_up(query.code, region) if query.code else None)
 
 
 def make_alone(region: Region, link: Link, version: int) -> Page:
@@ -138,7 +138,7 @@ def form_actions() -> tuple[str, ...]:
 
 def make_offers(region: Region, query: FormQuery) -> tuple[Code | None, Offer]:
     """The code that was asked for, if there is one, and what may be given with it."""
-    link = find_link(query)
+    link = find_link(region, query)
     return link.code, _make_offer(region, link)
 
 
@@ -184,7 +184,7 @@ def preview_form(region: Region, note: str) -> Response:
     the `note` above it.
     """
     query = read_query(region, request.args)
-    page = make_alone(region, find_link(query), 0)
+    page = make_alone(region, find_link(region, query), 0)
     banner = f'<p class="column notice" role="status"><strong>{escape(note)}</strong></p>'
     body = page.plain.body.replace(POST, b'method="get"')
     body = body.replace(f'"/give/{region.slug}'.encode(), f'"{request.path}'.encode())
