@@ -75,7 +75,7 @@ def code(code: str) -> AnyResponse:
     if choice.region is None:
         return _show_regions(homes or list(regions.open), code=found.display)
     location = _form_address(choice.region, found.code)
-    if key is not None:
+    if key is not None and not found.is_secret:
         kept.keep_way(key, location, regions.version)
     return _lead_to(location)
 

@@ -87,7 +87,8 @@ def look_up(text: str, region: Region | None = None) -> Code | None:
         if code is None or is_hidden(code, region, utc_now(), catalogue()):
             count_guess()
             return None
-        kept.keep_code(name, code)
+        if not code.is_secret:
+            kept.keep_code(name, code)
     return code
 
 
