@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from portal import MIGRATIONS, donors, limits, services
-from portal.codes import queries as codes
+from portal.codes import models as codes
 from portal.database import Database
 from portal.gifts import models as gifts
 from portal.jobs import promising as jobs

@@ -1,23 +1,31 @@
-"""Reading a code's terms from its document, as a data file or the database holds them.
+"""Reading a code's spelling, and what one level sets, as a file or the database holds it.
 
-The document has, all optional: `regions` (slugs), `fund`, `currency`, `modes` (keys in
-order), `message` (texts), and by currency `presets` (lists), `amount` and `minimum`, as
-texts in major units ("75.50").
+A document has, all optional: `regions`, `funds`, `modes` (in order), `currencies` and
+`frequencies` that are allowed, `not_regions`, `not_funds` and `not_modes` that aren't; by currency
+`presets` (lists), `amount`, `minimum` and `goal`, as texts in major units ("75.50"); how often it
+may be used; texts, a picture and an address to go on to; `hosts` that may show its panel.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from portal.codes.terms import Code, Kind
+from portal.codes.terms import Frequency, Renewals
+from portal.database import Document
 from portal.regions.documents import ModeKey
 from portal.regions.fields import (
     CurrencyCode,
+    Flag,
     OptionalTexts,
+    PictureName,
     Table,
+    Timezone,
+    Whole,
     holding,
     list_minor,
     map_minor,
@@ -60,86 +68,104 @@ def _is_silent(character: str) -> bool:
 
 
 MODE_KEYS = get_args(ModeKey)
+LONGEST_NAME = 80
+# A name of the web, perhaps of all below it; a port where a test or an office has one.
+HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}(:\d{1,5})?")
+
+
+def is_host(name: str) -> bool:
+    return len(name) <= 253 and HOST.fullmatch(name) is not None
+
+
+def is_web_address(address: str) -> bool:
+    """Whether it is a page of the web, or nothing."""
+    if not address:
+        return True
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    is_clean = not any(sign.isspace() or sign in "\"'<>\\" for sign in address)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and is_clean
 
 
 class CodeError(ValueError):
     """A code's data is wrong; the text names code and field, and what it should be."""
 
 
-class TermsTable(Table):
-    """What a code sets, as its document says it."""
+Keys = tuple[str, ...]
+Count = Annotated[Whole, holding(lambda count: count > 0, "is a number from 1")]
+ModeKeys = Annotated[
+    Keys, holding(lambda keys: {*keys} <= {*MODE_KEYS}, f"has some of {', '.join(MODE_KEYS)}")
+]
+SomeModes = Annotated[ModeKeys, holding(bool, f"has some of {', '.join(MODE_KEYS)}")]
+WebAddress = Annotated[str, holding(is_web_address, "is an address such as https://example.org/")]
+Name = Annotated[str, holding(lambda name: len(name) <= LONGEST_NAME, "is at most 80 characters")]
+Hosts = Annotated[
+    Keys,
+    holding(lambda names: all(map(is_host, names)), "has hosts such as example.org, *.example.org"),
+]
+SomeKeys = Annotated[Keys, holding(bool, "has at least one")]
 
-    regions: tuple[str, ...] = ()
-    fund: str | None = None
-    currency: CurrencyCode | None = None
-    modes: (
-        Annotated[
-            tuple[str, ...],
-            holding(
-                lambda keys: keys and {*keys} <= {*MODE_KEYS},
-                f"has some of {', '.join(MODE_KEYS)}",
-            ),
-        ]
-        | None
-    ) = None
+
+# What a level leaves open.
+NOTHING: tuple[Any, ...] = (None, (), {}, "", False)
+
+
+class TermsTable(Table):
+    """What one level sets, as its document says it."""
+
+    regions: SomeKeys | None = None
+    not_regions: Keys = ()
+    funds: SomeKeys | None = None
+    not_funds: Keys = ()
+    modes: SomeModes | None = None
+    not_modes: ModeKeys = ()
+    currencies: Annotated[tuple[CurrencyCode, ...], holding(bool, "has at least one")] | None = None
+    frequencies: Annotated[tuple[Frequency, ...], holding(bool, "has at least one")] | None = None
     presets: Mapping[str, tuple[str, ...]] = {}
     amount: Mapping[str, str] = {}
     minimum: Mapping[str, str] = {}
+    goal: Mapping[str, str] = {}
+    max_uses: Count | None = None
+    max_uses_in_all: Count | None = None
+    max_uses_a_donor: Count | None = None
+    first_gift_only: Flag = False
     message: OptionalTexts = Field(default_factory=dict)
+    headline: OptionalTexts = Field(default_factory=dict)
+    picture: PictureName = ""
+    landing: WebAddress = ""
+    campaign: Name = ""
+    renewals: Renewals | None = None
+    hosts: Hosts = ()
+    zone: Timezone = "UTC"
 
-    def record(self) -> dict[str, Any]:
-        """The part of a `Code` that its document says."""
+    def record(self) -> Document:
+        """The part of a level's terms that its document says, without what it leaves open."""
+        read = {
+            name: getattr(self, name)
+            for name in self.model_fields_set - {"presets", "amount", "minimum", "goal", "zone"}
+        }
+        read |= {
+            f"{name}_minor": map_minor(getattr(self, name), name)
+            for name in ("amount", "minimum", "goal")
+        }
+        read["presets_minor"] = {
+            code: list_minor(texts, code, f"presets.{code}") for code, texts in self.presets.items()
+        }
         return {
-            "regions": frozenset(self.regions),
-            "fund": self.fund,
-            "currency": self.currency,
-            "modes": self.modes,
-            "presets_minor": {
-                code: list_minor(texts, code, f"presets.{code}")
-                for code, texts in self.presets.items()
-            },
-            "amount_minor": map_minor(self.amount, "amount"),
-            "minimum_minor": map_minor(self.minimum, "minimum"),
-            "message": self.message,
+            name: value for name, value in read.items() if value not in (None, (), {}, "", False)
         }
 
 
-ADAPTER: TypeAdapter[dict[str, Any]] = TypeAdapter(Annotated[dict[str, Any], recorded(TermsTable)])
+ADAPTER: TypeAdapter[Document] = TypeAdapter(Annotated[Document, recorded(TermsTable)])
 
 
-def parse_code(
-    display: str,
-    document: Mapping[str, Any],
-    *,
-    kind: Kind,
-    partner: str | None = None,
-    partner_name: str = "",
-    starts_at: datetime | None = None,
-    ends_at: datetime | None = None,
-    active: bool = True,
-) -> Code:
-    """The code its columns and its document describe."""
-    code = normalise_code(display)
-    if not 0 < len(code) <= LONGEST_CODE:
-        raise CodeError(f"{display}: code: has 1 to {LONGEST_CODE} characters")
-    if starts_at and ends_at and starts_at >= ends_at:
-        raise CodeError(f"{display}: ends_at: is after starts_at")
-    terms = _read_terms(display, document)
-    return Code(
-        code=code,
-        display=display,
-        kind=kind,
-        partner=partner,
-        partner_name=partner_name,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        active=active,
-        **terms,
-    )
+def read_terms(name: str, document: Mapping[str, Any]) -> Document:
+    """The terms that a document sets, by their names in `Code`; `CodeError` names the field.
 
-
-def _read_terms(display: str, document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a document says. A campaign's codes, one a person, say the same: it is read once."""
+    A campaign's codes, one a person, say the same: it is read once.
+    """
     said = repr(document)
     terms = _READ.get(said)
     if terms is None:
@@ -147,7 +173,7 @@ def _read_terms(display: str, document: Mapping[str, Any]) -> dict[str, Any]:
             terms = ADAPTER.validate_python(document)
         except ValidationError as error:
             fault = next(list_faults(error, document))
-            raise CodeError(fault.tell(display)) from error
+            raise CodeError(fault.tell(name)) from error
         if len(_READ) >= MOST_READ:
             _READ.clear()
         _READ[said] = terms
@@ -155,4 +181,19 @@ def _read_terms(display: str, document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 MOST_READ = 256
-_READ: dict[str, dict[str, Any]] = {}
+_READ: dict[str, Document] = {}
+
+
+def check_spelling(display: str) -> str:
+    """The one spelling of a new code; raises `CodeError` where it has none that can be typed."""
+    code = normalise_code(display)
+    if not 0 < len(code) <= LONGEST_CODE:
+        raise CodeError(f"{display}: code: has 1 to {LONGEST_CODE} characters")
+    if not code.isalnum():
+        raise CodeError(f"{display}: code: has letters and digits only")
+    return code
+
+
+def check_window(name: str, starts_at: datetime | None, ends_at: datetime | None) -> None:
+    if starts_at and ends_at and starts_at >= ends_at:
+        raise CodeError(f"{name}: ends_at: is after starts_at")

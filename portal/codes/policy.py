@@ -1,7 +1,9 @@
 """What a code decides about a gift: terms, or a refusal with the next way to give. Pure."""
 
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from portal.codes.parsing import normalise_code
 from portal.codes.refusals import (
@@ -11,7 +13,7 @@ from portal.codes.refusals import (
     refuse_unknown_code,
     refuse_unknown_region,
 )
-from portal.codes.terms import Code, Kind, Pledge, Terms
+from portal.codes.terms import Code, CodeState, Frequency, Kind, Pledge, Terms
 from portal.regions.catalogue import Catalogue, CurrencyOption, Mode, Region
 
 __all__ = ["Code", "Kind", "Reason", "Refusal", "Terms", "decide", "open_terms"]
@@ -24,7 +26,30 @@ def open_terms(
     if code is None:
         return _region_terms(region)
     refuser = Refuser(code.display, region, catalogue)
-    return _refuse_code(code, region, now, refuser) or _code_terms(code, region, refuser)
+    verdict = _refuse_code(code, region, now, refuser) or _code_terms(code, region, refuser)
+    return _keep_secret(verdict, code, region) if isinstance(verdict, Refusal) else verdict
+
+
+def is_hidden(code: Code, region: Region | None, now: datetime, catalogue: Catalogue) -> bool:
+    """Whether a code must look like one that nobody has: secret, and refused here.
+
+    Without a region, where it is refused everywhere.
+    """
+    if not code.is_secret:
+        return False
+    places = [region] if region else list(catalogue.regions.values())
+    return all(isinstance(open_terms(code, one, now, catalogue), Refusal) for one in places)
+
+
+def refuse_use(code: Code, region: Region, catalogue: Catalogue, reason: Reason) -> Refusal:
+    """Why a code that holds can't be used by this donor now (`USED_UP`, `FIRST_GIFT_ONLY`)."""
+    refuser = Refuser(code.display, region, catalogue)
+    by_reason = {
+        Reason.USED_UP: refuser.used_up,
+        Reason.USED_BY_DONOR: refuser.used_by_donor,
+        Reason.FIRST_GIFT_ONLY: refuser.first_gift_only,
+    }
+    return _keep_secret(by_reason[reason](), code, region)
 
 
 def decide(
@@ -66,15 +91,35 @@ def _region_terms(region: Region) -> Terms:
 
 
 def _refuse_code(code: Code, region: Region, now: datetime, refuser: Refuser) -> Refusal | None:
-    if not code.active:
-        return refuser.inactive()
-    if code.starts_at and now < code.starts_at:
-        return refuser.not_yet(code.starts_at)
-    if code.ends_at and now >= code.ends_at:
-        return refuser.ended(code.ends_at)
-    if code.regions and region.slug not in code.regions:
-        return refuser.wrong_region(code.regions)
-    return None
+    """The first reason, from the most lasting on, why a code doesn't hold here and now."""
+    starts_at, ends_at = code.starts_at, code.ends_at
+    is_paused = code.state is CodeState.PAUSED or not code.is_live
+    is_elsewhere = region.slug in code.not_regions or not _is_in(region.slug, code.regions)
+    reasons: tuple[tuple[bool, Callable[[], Refusal]], ...] = (
+        (code.state is CodeState.RETIRED, refuser.inactive),
+        (is_paused, refuser.paused),
+        (starts_at is not None and now < starts_at, partial(refuser.not_yet, starts_at or now)),
+        (ends_at is not None and now >= ends_at, partial(refuser.ended, ends_at or now)),
+        (code.is_spent, refuser.used_up),
+        (is_elsewhere, lambda: refuser.wrong_region(_list_homes(code, refuser.catalogue))),
+    )
+    return next((refuse() for holds, refuse in reasons if holds), None)
+
+
+def _is_in(one: str, allowed: Container[str] | None) -> bool:
+    return allowed is None or one in allowed
+
+
+def _list_homes(code: Code, catalogue: Catalogue) -> list[str]:
+    """The regions where a code holds, where it names some."""
+    if code.regions is None:
+        return []
+    return [slug for slug in catalogue.regions if slug in code.regions - code.not_regions]
+
+
+def _keep_secret(refusal: Refusal, code: Code, region: Region) -> Refusal:
+    """A secret code's refusals all say what is said of one that nobody has."""
+    return refuse_unknown_code(code.code, region) if code.is_secret else refusal
 
 
 def _code_terms(code: Code, region: Region, refuser: Refuser) -> Terms | Refusal:
@@ -82,30 +127,50 @@ def _code_terms(code: Code, region: Region, refuser: Refuser) -> Terms | Refusal
     base = _region_terms(region)
     currencies = _narrow_currencies(code, region)
     if not currencies:
-        return refuser.currency_not_here(code.currency)
+        return refuser.currency_not_here(code.currencies)
     modes = _narrow_modes(code, region, currencies)
-    funds = _modes_by_fund(region, modes, in_order=code.modes is not None)
-    if not funds or (code.fund and code.fund not in funds):
+    funds = _narrow_funds(code, _modes_by_fund(region, modes, in_order=code.modes is not None))
+    if not funds:
         return refuser.not_possible_here()
-    return replace(
+    terms = replace(
         base,
         code=code.code,
         display=code.display,
         partner=code.partner,
         partner_name=code.partner_name,
-        fund=code.fund or next(iter(funds)),
-        fund_fixed=code.fund is not None,
+        fund=next(iter(funds)),
+        fund_fixed=code.funds is not None and len(funds) == 1,
         currencies=currencies,
         modes=modes,
         funds=funds,
         amount_minor=_suggested_amounts(code, currencies),
         message=code.message,
+        frequencies=code.frequencies,
+        headline=code.headline,
+        picture=code.picture,
+    )
+    return terms if _can_be_given(terms) else refuser.not_possible_here()
+
+
+def _narrow_funds(code: Code, funds: Mapping[str, tuple[Mode, ...]]) -> dict[str, tuple[Mode, ...]]:
+    """The code's funds in the code's order, as far as the region has them."""
+    wanted = code.funds if code.funds is not None else funds
+    return {key: funds[key] for key in wanted if key in funds and key not in code.not_funds}
+
+
+def _can_be_given(terms: Terms) -> bool:
+    """Whether there is a mode for some fund, currency and frequency of the terms."""
+    return any(
+        terms.modes_for(fund, option.currency, frequency)
+        for fund in terms.funds
+        for option in terms.currencies
+        for frequency in Frequency
     )
 
 
 def _narrow_currencies(code: Code, region: Region) -> tuple[CurrencyOption, ...]:
-    """The code's own currency or all of the region, with the code's amounts in their limits."""
-    wanted = [one for one in region.currencies if code.currency in (None, one.currency)]
+    """The code's currencies or all of the region, with the code's amounts in their limits."""
+    wanted = [one for one in region.currencies if _is_in(one.currency, code.currencies)]
     options = [_narrow_option(code, option) for option in wanted]
     return tuple(one for one in options if one.minimum_minor <= one.maximum_minor)
 
@@ -131,7 +196,8 @@ def _narrow_modes(
     """The code's modes in the code's order, as far as the region has them."""
     offered = {mode.key: mode for mode in region.offered}
     keys = offered if code.modes is None else code.modes
-    found = [offered[key] for key in dict.fromkeys(keys) if key in offered]
+    wanted = [key for key in dict.fromkeys(keys) if key not in code.not_modes]
+    found = [offered[key] for key in wanted if key in offered]
     taken = {option.currency for option in currencies}
     return tuple(mode for mode in found if not mode.currencies or taken & {*mode.currencies})
 
@@ -192,4 +258,6 @@ def _refuse_mode(pledge: Pledge, terms: Terms, region: Region, refuser: Refuser)
     if mode is None or (mode.currencies and currency not in mode.currencies):
         offered = terms.modes_for(pledge.fund, currency, pledge.frequency) or of_fund
         return refuser.wrong_mode(region.mode(pledge.mode), offered)
+    if not _is_in(pledge.frequency, terms.frequencies):
+        return refuser.frequency_not_with_code(terms.frequencies or ())
     return None if pledge.frequency in mode.frequencies else refuser.wrong_frequency(mode)

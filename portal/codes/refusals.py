@@ -13,7 +13,7 @@ from babel.numbers import get_currency_name
 from portal.codes.parsing import normalise_code
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_money
-from portal.regions.catalogue import Catalogue, CurrencyOption, Mode, Region
+from portal.regions.catalogue import Catalogue, CurrencyOption, Frequency, Mode, Region
 
 
 class Reason(StrEnum):
@@ -22,6 +22,10 @@ class Reason(StrEnum):
     UNKNOWN_REGION = "unknown_region"
     UNKNOWN_CODE = "unknown_code"
     INACTIVE = "inactive"
+    PAUSED = "paused"
+    USED_UP = "used_up"
+    USED_BY_DONOR = "used_by_donor"
+    FIRST_GIFT_ONLY = "first_gift_only"
     NOT_YET = "not_yet"
     ENDED = "ended"
     WRONG_REGION = "wrong_region"
@@ -122,6 +126,25 @@ class Refuser:
         sentence = gettext("%(code)s is no longer in use.", code=self.display)
         return self._refuse_code(Reason.INACTIVE, sentence)
 
+    def paused(self) -> Refusal:
+        sentence = gettext("%(code)s is paused for now.", code=self.display)
+        return self._refuse_code(Reason.PAUSED, sentence)
+
+    def used_up(self) -> Refusal:
+        sentence = gettext("%(code)s was used as often as it may be.", code=self.display)
+        return self._refuse_code(Reason.USED_UP, sentence)
+
+    def used_by_donor(self) -> Refusal:
+        sentence = gettext("You have used %(code)s as often as one person may.", code=self.display)
+        return self._refuse_code(Reason.USED_BY_DONOR, sentence)
+
+    def first_gift_only(self) -> Refusal:
+        sentence = gettext(
+            "%(code)s is for a first gift, and you have given before. Thank you!",
+            code=self.display,
+        )
+        return self._refuse_code(Reason.FIRST_GIFT_ONLY, sentence)
+
     def not_yet(self, starts_at: datetime) -> Refusal:
         sentence = gettext(
             "%(code)s starts on %(date)s.", code=self.display, date=self._day(starts_at)
@@ -153,13 +176,13 @@ class Refuser:
         )
         return self._refuse_code(Reason.NOT_POSSIBLE_HERE, sentence)
 
-    def currency_not_here(self, currency: str | None) -> Refusal:
-        if currency is None:
+    def currency_not_here(self, currencies: Iterable[str] | None) -> Refusal:
+        if not currencies:
             return self.not_possible_here()
         sentence = gettext(
             "%(code)s is for gifts in %(currency)s, which can’t be given from %(place)s.",
             code=self.display,
-            currency=_currency_name(currency),
+            currency=_any_of(map(_currency_name, currencies)),
             place=pick(self.region.place),
         )
         return self._refuse_code(Reason.NOT_POSSIBLE_HERE, sentence)
@@ -219,6 +242,13 @@ class Refuser:
             "payment.",
             mode=pick(mode.label),
         )
+        return self._refuse(Reason.WRONG_FREQUENCY, sentence)
+
+    def frequency_not_with_code(self, allowed: Iterable[Frequency]) -> Refusal:
+        if Frequency.ONCE in {*allowed}:
+            sentence = gettext("With %(code)s, a gift is made one time.", code=self.display)
+        else:
+            sentence = gettext("With %(code)s, a gift is made every month.", code=self.display)
         return self._refuse(Reason.WRONG_FREQUENCY, sentence)
 
     def _day(self, at: datetime) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.clock import day_in
+from portal.codes import uses
 from portal.codes.terms import Pledge
 from portal.database import Document, table_of
 from portal.donors import DonorDetails
@@ -58,6 +59,7 @@ def add_gift(
     is_unattributed: bool = False,
     reference: str | None = None,
     applied: str | None = None,
+    is_counted: bool = False,
 ) -> Gift:
     """Keep a promise to give: a pending gift with its first events.
 
@@ -69,6 +71,7 @@ def add_gift(
         reference=reference or free_reference(act.session),
         origin=origin,
         is_unattributed=is_unattributed,
+        is_counted=is_counted,
         plan_id=plan_id,
         donor_id=donor_id,
         region=pledge.region,
@@ -320,10 +323,22 @@ def _update(
             changed["fee_minor"] = claim.money.minor
             changed["fee_currency"] = claim.money.currency
     ask(session, _SET_STANDING, {"wanted": gift.id, **changed})
+    if gift.is_counted and standing.status is not gift.status:
+        _follow_use(session, gift, standing.status)
     for name, value in changed.items():
         set_committed_value(gift, name, value)
 
 
+def _follow_use(session: Session, gift: Gift, after: Status) -> None:
+    """Give the use of the gift's code back, or hold it again, by where the gift stands now."""
+    if after in WITHOUT_USE:
+        uses.give_back(session, gift.id)
+    elif after.is_received or after is Status.PARTLY_PAID:
+        uses.hold_again(session, gift.id)
+
+
+# What a gift never takes a use of its code for, or gives it back.
+WITHOUT_USE = frozenset({Status.FAILED, Status.EXPIRED, Status.REFUNDED, Status.CHARGED_BACK})
 _STANDING = (
     "status",
     "paid_minor",

@@ -103,6 +103,12 @@ def list_ledger_entries(session: Session, gift_id: int) -> Sequence[LedgerEntry]
     ).all()
 
 
+def has_given(session: Session, donor_id: int) -> bool:
+    """Whether a gift of this donor was ever received."""
+    received = sa.exists().where(Gift.donor_id == donor_id, Gift.received_at.is_not(None))
+    return bool(session.scalar(sa.select(received)))
+
+
 def list_regions(session: Session) -> Iterator[str]:
     """The regions that gifts name, in order; one look into an index for each."""
     found = session.scalar(sa.select(sa.func.min(Gift.region)))

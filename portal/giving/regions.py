@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from portal.codes.parsing import normalise_code
 from portal.codes.policy import Refusal
 from portal.codes.refusals import refuse_unknown_code, refuse_unknown_region
-from portal.giving.form.address import FormQuery, choose_locale
+from portal.giving.form.address import LINKS, FormQuery, choose_locale
 from portal.giving.form.page import Language, list_regions, name_region
 from portal.giving.texts import language_name
 from portal.giving.visitors import (
@@ -63,17 +63,18 @@ def code(code: str) -> AnyResponse:
     if found is None:
         refusal, typed = refuse_unknown_code(code), normalise_code(code)
         return _show_regions(list(regions.open), typed=typed, refusal=refusal, status=404)
-    homes = [one for one in regions.open if one.slug in found.regions]
+    own = (found.regions or frozenset()) - found.not_regions
+    homes = [one for one in regions.open if one.slug in own]
     choice = choose_region(
         regions,
-        code_regions=found.regions,
+        code_regions=own,
         country=visitor_country(),
         languages=visitor_languages(),
     )
     if choice.region is None:
         return _show_regions(homes or list(regions.open), code=found.display)
     location = _form_address(choice.region, found.code)
-    if key is not None:
+    if key is not None and not found.is_secret:
         kept.keep_way(key, location, regions.version)
     return _lead_to(location)
 
@@ -85,6 +86,7 @@ def _who_asks(code: str) -> Hashable | None:
         visitor_country() or "",
         request.headers.get("Accept-Language", ""),
         request.args.get("lang", ""),
+        request.args.get("via", ""),
     )
     return asked if sum(map(len, asked)) <= LONGEST else None
 
@@ -92,7 +94,9 @@ def _who_asks(code: str) -> Hashable | None:
 def _form_address(region: Region, code: str) -> str:
     """The region's form with the code, in a language that the region has."""
     locale = choose_locale(region, visitor_language())
-    return FormQuery(region=region.slug, locale=locale, code=code).address()
+    said = request.args.get("via", "")
+    via = said if said in LINKS else ""
+    return FormQuery(region=region.slug, locale=locale, code=code, via=via).address()
 
 
 def _lead_to(location: str) -> Response:

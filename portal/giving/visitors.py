@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from portal import limits
 from portal.codes.parsing import normalise_code
+from portal.codes.policy import is_hidden
 from portal.codes.queries import fetch_code
 from portal.codes.terms import Code
 from portal.giving.form.cache import PageCache
@@ -20,7 +21,7 @@ from portal.intake.start import Started
 from portal.limits import anonymise, make_puzzle
 from portal.logs import get_logger
 from portal.proxies import read_unknown_proxy
-from portal.regions.catalogue import Catalogue
+from portal.regions.catalogue import Catalogue, Region
 from portal.web import client_key, services, utc_now
 
 log = get_logger()
@@ -70,8 +71,10 @@ def page_cache() -> PageCache:
     return found
 
 
-def look_up(text: str) -> Code | None:
+def look_up(text: str, region: Region | None = None) -> Code | None:
     """The code that is written so, as it stood a second ago; one that is not there is a guess.
+
+    A secret code that is refused (in this region, or everywhere) is as one that is not there.
 
     However many bring a campaign's code, it is read once a second; what a form that is sent makes
     of it is decided afresh.
@@ -80,9 +83,10 @@ def look_up(text: str) -> Code | None:
     code = kept.find_code(name)
     if code is None:
         code = fetch_code(services().database, name)
-        if code is None:
+        if code is None or is_hidden(code, region, utc_now(), catalogue()):
             count_guess()
-        else:
+            return None
+        if not code.is_secret:
             kept.keep_code(name, code)
     return code
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from portal import limits
 from portal.codes.policy import Terms, decide
 from portal.codes.queries import find_code
-from portal.codes.terms import Frequency, Pledge
+from portal.codes.terms import Code, Frequency, Pledge
 from portal.gifts.evidence import Provider, name_of
 from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Gift, Plan
@@ -60,7 +60,7 @@ def list_other_ways(
     """The modes a gift that is still open may change to, in the order its terms show them."""
     if not gift.status.is_open:
         return []
-    code = find_code(session, gift.code) if gift.code else None
+    code = _find_code(session, gift)
     is_part = gift.status is Status.PARTLY_PAID
     ways = []
     fund = region.fund(gift.fund)
@@ -71,6 +71,12 @@ def list_other_ways(
         if mode.key != gift.mode and isinstance(terms, Terms) and is_possible:
             ways.append(OtherWay(mode, _total(session, gift, mode)))
     return ways
+
+
+def _find_code(session: Session, gift: Gift) -> Code | None:
+    """The code of a gift, which has its use already: what became of it since matters not."""
+    code = find_code(session, gift.code) if gift.code else None
+    return code.as_promised() if code else None
 
 
 def _in_order(region: Region, keys: Sequence[str]) -> list[Mode]:

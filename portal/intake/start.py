@@ -5,17 +5,21 @@ resumed, a paid one asks first. The same form of anybody else is a gift of their
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import sqlalchemy as sa
 
 from portal import limits
-from portal.codes.policy import Refusal, Terms, decide
+from portal.codes import uses
+from portal.codes.policy import Refusal, Terms, decide, refuse_use
+from portal.codes.refusals import Reason
 from portal.codes.terms import Code, Frequency, Pledge
+from portal.codes.uses import Attribution
 from portal.donors import DonorDetails, add_donor, record_news_consent
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, lock_gift
+from portal.gifts.queries import has_given
 from portal.intake.admission import Caller, Sender, TooManyTries, content_number, mark_form
 from portal.intake.checkout import end_earlier, find_checkout, hand_off, open_checkout, page_url
 from portal.intake.knowledge import Known, look_around
@@ -46,7 +50,7 @@ class GiftOrder:
 
     `news_wording` is the sentence the donor ticked, or None. `again` means that they were
     asked and want to give the same once more. `sender` is by whom a duplicate is known, `caller` by
-    whom tries are counted.
+    whom tries are counted; `how` tells how they came by the code.
     """
 
     region: Region
@@ -56,6 +60,7 @@ class GiftOrder:
     again: bool
     caller: Caller
     sender: Sender
+    how: Attribution = field(default_factory=Attribution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,7 @@ def _decide(act: Act, code: Code | None, pledge: Pledge) -> Terms:
 
 def _keep_gift(act: Act, order: GiftOrder, known: Known, mark: str) -> Gift:
     terms = _decide(act, known.code, order.pledge)
+    claims = _take_use(act, order, known) if terms.code else []
     donor_id = known.donor_id or add_donor(act, order.donor.email)
     is_monthly = order.pledge.frequency is Frequency.MONTHLY
     plan = add_plan(act, donor_id, order.pledge.total) if is_monthly else None
@@ -188,7 +194,10 @@ def _keep_gift(act: Act, order: GiftOrder, known: Known, mark: str) -> Gift:
         fingerprint=mark,
         reference=known.reference,
         applied=terms.code,
+        is_counted=bool(claims),
     )
+    if known.code is not None and terms.code:
+        uses.keep(act, gift.id, known.code, order.how, claims)
     if order.news_wording is not None:
         record_news_consent(
             act,
@@ -202,6 +211,20 @@ def _keep_gift(act: Act, order: GiftOrder, known: Known, mark: str) -> Gift:
     if mode is not None and mode.is_instructed:
         instruct(act, gift, mode)
     return gift
+
+
+def _take_use(act: Act, order: GiftOrder, known: Known) -> list[uses.Claim]:
+    """Take a use of the code before anything is kept; `NotAllowed` where none is left."""
+    code = known.code
+    if code is None:
+        return []
+    try:
+        if code.first_gift_only and known.donor_id and has_given(act.session, known.donor_id):
+            raise uses.NoUseLeft(Reason.FIRST_GIFT_ONLY)
+        return uses.take(act, code, order.donor.email)
+    except uses.NoUseLeft as left:
+        refusal = refuse_use(code, order.region, act.catalogue, left.reason)
+        raise NotAllowed(refusal) from left
 
 
 def instruct(act: Act, gift: Gift, mode: Mode) -> None:

@@ -13,7 +13,7 @@ from itertools import count
 
 import sqlalchemy as sa
 
-from portal.codes.queries import CodeRecord
+from portal.codes.models import CodeRecord
 from tests.benchmarks import table
 from tests.benchmarks.ground import Ground, make_settings, opened
 from tests.benchmarks.serving import Serving, serving
@@ -80,8 +80,8 @@ def add_persons(url: str) -> None:
     """A code for each person of a mailing, all of the same terms."""
     with opened(url) as database, database.write() as session:
         whole = session.scalars(sa.select(CodeRecord).where(CodeRecord.code == "LWCAN")).one()
-        shared = {"kind": whole.kind, "partner_id": whole.partner_id, "document": whole.document}
-        shared |= {"active": True, "created_at": datetime.now(UTC)}
+        shared = {"kind": whole.kind, "scope_id": whole.scope_id, "policy_id": whole.policy_id}
+        shared |= {"state": whole.state, "created_at": datetime.now(UTC)}
         names = (f"P{number}" for number in range(10_000, 10_000 + PERSONS))
         session.execute(
             sa.insert(CodeRecord), [{"code": name, "display": name, **shared} for name in names]

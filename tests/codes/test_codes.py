@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portal.codes.operations import add_code, find_or_add_partner, load_sample_codes
+from portal.codes.operations import Draft, add_code, add_scope, load_sample_codes
 from portal.codes.parsing import CodeError
 from portal.codes.policy import Kind, Terms, open_terms
 from portal.codes.queries import find_code, list_codes
+from portal.codes.terms import CodeState, LevelKind
 from portal.database import Database
 from portal.regions.files import read_catalogue
 
@@ -59,8 +60,15 @@ def test_the_samples_show_every_kind_and_every_feature(sampled):
     assert {code.kind for code in codes} == {*Kind}
     assert any(code.starts_at and code.starts_at > NOW for code in codes)
     assert any(code.ends_at and code.ends_at < NOW for code in codes)
-    assert any(not code.active for code in codes)
-    for feature in ("presets_minor", "amount_minor", "minimum_minor", "modes", "currency", "fund"):
+    assert any(code.state is CodeState.RETIRED for code in codes)
+    for feature in (
+        "presets_minor",
+        "amount_minor",
+        "minimum_minor",
+        "modes",
+        "currencies",
+        "funds",
+    ):
         assert any(getattr(code, feature) for code in codes), feature
 
 
@@ -68,7 +76,7 @@ def test_every_sample_that_holds_has_terms_in_each_of_its_regions(sampled):
     with sampled.read() as session:
         codes = list_codes(session)
     for code in codes:
-        if code.active and code.code not in {"JUBILEE2050", "EASTER2026"}:
+        if code.state is CodeState.ACTIVE and code.code not in {"JUBILEE2050", "EASTER2026"}:
             for slug in code.regions or CATALOGUE.regions:
                 terms = open_terms(code, CATALOGUE.by_slug(slug), NOW, CATALOGUE)
                 assert isinstance(terms, Terms), (code.code, slug)
@@ -76,13 +84,12 @@ def test_every_sample_that_holds_has_terms_in_each_of_its_regions(sampled):
 
 def test_a_partner_is_kept_once_under_its_key(database):
     with database.write() as session:
-        first = find_or_add_partner(session, "loveworld-canada", "Loveworld Canada", NOW)
-        again = find_or_add_partner(session, "loveworld-canada", "Another name", NOW)
-        assert first.id == again.id
-        assert again.name == "Loveworld Canada"
+        add_scope(session, LevelKind.PARTNER, "loveworld-canada", "Loveworld Canada", NOW)
+    with pytest.raises(CodeError, match="another one has it"), database.write() as session:
+        add_scope(session, LevelKind.PARTNER, "loveworld-canada", "Another name", NOW)
 
 
 def test_a_code_that_makes_no_terms_is_not_kept(database):
     with pytest.raises(CodeError), database.write() as session:
-        add_code(session, "X", {"modes": ["gold"]}, NOW, kind=Kind.PARTNER)
+        add_code(session, "X", Draft(document={"modes": ["gold"]}), NOW, kind=Kind.PARTNER)
     assert find(database, "X") is None

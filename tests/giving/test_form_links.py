@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from flask import Flask, template_rendered
 from flask.testing import FlaskClient
 
+from portal.codes.models import CodeRecord
 from portal.codes.parsing import normalise_code
-from portal.codes.queries import CodeRecord
 from portal.database import Database
 from portal.giving.form import making
 from portal.giving.form.address import read_query
@@ -31,12 +31,12 @@ def campaign(catalogued: Database) -> None:
         whole = session.scalars(sa.select(CodeRecord).where(CodeRecord.code == "LWCAN")).one()
         for display in PERSONS:
             session.add(copy_code(whole, display))
-        session.add(copy_code(whole, "OVER-1", active=False))
-        session.add(copy_code(whole, "OVER-2", active=False))
+        session.add(copy_code(whole, "OVER-1", state="retired"))
+        session.add(copy_code(whole, "OVER-2", state="retired"))
 
 
 def copy_code(whole: CodeRecord, display: str, **more: Any) -> CodeRecord:
-    kept = ("kind", "partner_id", "document", "starts_at", "ends_at", "active", "created_at")
+    kept = ("kind", "scope_id", "policy_id", "state", "created_at")
     values = {name: getattr(whole, name) for name in kept}
     code = normalise_code(display)
     return CodeRecord(code=code, display=display, **{**values, **more})
@@ -73,7 +73,7 @@ def render_alone(app: Flask, link: str) -> bytes:
         assert place is not None
         query = read_query(place, context.request.args)
         set_locale(query.locale)
-        return making.make_alone(place, making.find_link(query), 1).plain.body
+        return making.make_alone(place, making.find_link(place, query), 1).plain.body
 
 
 @pytest.mark.usefixtures("campaign")

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal.codes.queries import CodeRecord
+from portal.codes.models import CodeRecord
 from portal.database import Database
 from portal.giving.form.cache import PageCache
 from portal.i18n import direction
@@ -117,7 +117,7 @@ def test_an_edit_of_a_code_is_seen_within_a_pages_life(
     app.extensions["giving_pages"] = PageCache(lambda: seconds[0])
     assert "is applied to your gift" in client.get("/give/ca?code=LWCAN").text
     with catalogued.write() as session:
-        session.query(CodeRecord).filter_by(code="LWCAN").update({"active": False})
+        session.query(CodeRecord).filter_by(code="LWCAN").update({"state": "retired"})
     assert "is applied to your gift" in client.get("/give/ca?code=LWCAN").text
     seconds[0] = 31.0
     assert "is no longer in use" in client.get("/give/ca?code=LWCAN").text

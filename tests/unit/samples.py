@@ -26,7 +26,7 @@ def make_code(**changes: Any) -> Code:
         "kind": Kind.PARTNER,
         "partner": "loveworld-canada",
         "regions": frozenset({"ca"}),
-        "fund": "partnership",
+        "funds": ("partnership",),
     }
     return Code(**{**values, **changes})
 

@@ -6,6 +6,7 @@ import pytest
 
 from portal.codes.policy import Reason, Refusal, Terms, decide, open_terms
 from portal.codes.refusals import NextWay
+from portal.codes.terms import CodeState
 from portal.i18n import use_locale
 from portal.money import Money
 from tests.unit.samples import CATALOGUE, NOW, make_code, make_pledge, region
@@ -111,7 +112,7 @@ def test_dates_are_told_in_the_regions_own_zone_and_the_end_as_its_last_day():
 
 
 def test_a_withdrawn_code_is_refused_before_anything_else():
-    code = make_code(active=False, ends_at=NOW - HOUR)
+    code = make_code(state=CodeState.RETIRED, ends_at=NOW - HOUR)
     assert refused(Reason.INACTIVE, code).sentence.startswith("LWCAN is no longer in use.")
 
 
@@ -124,16 +125,16 @@ def test_a_code_orders_and_narrows_the_modes():
 
 
 def test_a_code_never_brings_a_mode_that_the_region_lacks():
-    everywhere = make_code(regions=frozenset(), modes=("interac", "card"))
+    everywhere = make_code(regions=None, modes=("interac", "card"))
     terms = allowed(everywhere, **FROM_BRITAIN)
     assert [mode.key for mode in terms.modes] == ["card"]
-    only_interac = make_code(regions=frozenset(), modes=("interac",))
+    only_interac = make_code(regions=None, modes=("interac",))
     refusal = refused(Reason.NOT_POSSIBLE_HERE, only_interac, **FROM_BRITAIN)
     assert refusal.sentence.startswith("LWCAN can’t be used for gifts from the United Kingdom.")
 
 
 def test_a_fund_that_the_region_lacks_is_never_booked():
-    refused(Reason.NOT_POSSIBLE_HERE, make_code(fund="rockets"), fund="rockets")
+    refused(Reason.NOT_POSSIBLE_HERE, make_code(funds=("rockets",)), fund="rockets")
 
 
 def keys_of(modes):
@@ -154,27 +155,27 @@ def test_a_fund_orders_and_narrows_the_modes():
 
 
 def test_a_codes_order_comes_before_the_funds():
-    terms = allowed(make_code(fund="media", modes=("cheque", "card", "interac")), fund="media")
+    terms = allowed(make_code(funds=("media",), modes=("cheque", "card", "interac")), fund="media")
     assert keys_of(terms.funds["media"]) == ["card", "interac"]
 
 
 def test_a_fund_that_no_mode_of_a_code_can_pay_is_not_offered():
-    free = make_code(fund=None, modes=("cheque",))
+    free = make_code(funds=None, modes=("cheque",))
     assert "media" not in allowed(free, mode="cheque").funds
     refused(Reason.WRONG_FUND, free, fund="media", mode="cheque")
-    fixed = make_code(fund="media", modes=("cheque",))
+    fixed = make_code(funds=("media",), modes=("cheque",))
     refused(Reason.NOT_POSSIBLE_HERE, fixed, fund="media", mode="cheque")
 
 
 def test_a_codes_fund_is_the_only_one():
     refusal = refused(Reason.WRONG_FUND, make_code(), fund="media")
     assert refusal.sentence == "Gifts with LWCAN go to Partnership."
-    allowed(make_code(fund=None), fund="media")
-    refused(Reason.WRONG_FUND, make_code(fund=None), fund="rockets")
+    allowed(make_code(funds=None), fund="media")
+    refused(Reason.WRONG_FUND, make_code(funds=None), fund="rockets")
 
 
 def test_a_codes_currency_is_the_only_one():
-    code = make_code(regions=frozenset(), currency="EUR")
+    code = make_code(regions=None, currencies=("EUR",))
     terms = allowed(code, region="world", money=Money(7550, "EUR"))
     assert [option.currency for option in terms.currencies] == ["EUR"]
     refusal = refused(Reason.WRONG_CURRENCY, code, region="world", money=Money(7550, "USD"))

@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 from werkzeug.datastructures import MultiDict
 
 from portal.codes.parsing import normalise_code
+from portal.codes.terms import Via
+from portal.codes.uses import Attribution
 from portal.i18n import language
 from portal.regions.catalogue import Frequency, Region
 
@@ -15,7 +17,10 @@ LONGEST = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormQuery:
-    """The meaning of `/give/<region>?…`; empty text where nothing was asked."""
+    """The meaning of `/give/<region>?…`; empty text where nothing was asked.
+
+    `via` and `first_code` are no choices: they tell how the donor came.
+    """
 
     region: str
     locale: str
@@ -25,10 +30,12 @@ class FormQuery:
     fund: str = ""
     frequency: str = ""
     mode: str = ""
+    via: str = ""
+    first_code: str = ""
 
     def form_data(self) -> MultiDict[str, str]:
         """The choices as the form's own fields; what was not asked is left to defaults."""
-        names = ("code", "amount", "currency", "fund", "frequency", "mode")
+        names = ("code", "amount", "currency", "fund", "frequency", "mode", "via")
         return MultiDict([(name, getattr(self, name)) for name in names if getattr(self, name)])
 
     def address(self, **changes: str) -> str:
@@ -69,4 +76,21 @@ def read_query(region: Region, args: MultiDict[str, str]) -> FormQuery:
         fund=choice(text("fund"), (one.key for one in region.funds)),
         frequency=choice(text("frequency"), Frequency),
         mode=choice(text("mode"), (one.key for one in region.modes)),
+        via=choice(text("via"), LINKS),
     )
+
+
+# How a link may say that its code came.
+LINKS = (Via.EMBED, Via.QR)
+
+
+def read_attribution(sent: MultiDict[str, str], code: str) -> Attribution:
+    """How a donor came by a form's code: as they first came, unless they typed another since.
+
+    The form carries both with it, so that no trip to a pay page loses them.
+    """
+    first = normalise_code(sent.get("first_code", "")[:LONGEST])
+    if not code or code != first:
+        return Attribution(Via.TYPED, first or code)
+    said = sent.get("via", "")
+    return Attribution(Via(said) if said in (*LINKS, Via.TYPED) else Via.LINK, first)

@@ -99,9 +99,10 @@ def make_frame(
     now: float,
     cards: frozenset[str] = frozenset(),
     say: Sayer | None = None,
+    life: float = LIFE_SECONDS,
 ) -> Frame:
     """The frame of a rendered text, whose pages go out with `headers`."""
-    return Frame(make_skeleton(text), headers, cards, say, version, now + LIFE_SECONDS)
+    return Frame(make_skeleton(text), headers, cards, say, version, now + life)
 
 
 def _encode(body: bytes, headers: Mapping[str, str], own: Mapping[str, str]) -> Encoded:

@@ -80,7 +80,8 @@ class GiftForm(PortalForm):
         modes = [card.mode.key for card in offer.modes]
         self.currency.options = offer.currencies
         self.frequency.options = tuple(Frequency)
-        self.fund.options = [fund.key for fund in offer.funds]
+        # A fund that the code doesn't leave is refused by the policy, which says why.
+        self.fund.options = [fund.key for fund in offer.region.open_funds]
         self.mode.options = modes
         self.frequency.anchor = f"frequency-{offer.frequency}"
         self.mode.anchor = f"mode-{modes[0]}" if modes else "modes"

@@ -17,7 +17,7 @@ from portal.codes.policy import Code, Refusal, Terms, open_terms
 from portal.codes.refusals import refuse_unknown_code
 from portal.forms import OTHER
 from portal.giving.form.address import FormQuery, read_query
-from portal.giving.form.cache import Frame, Page, make_frame
+from portal.giving.form.cache import LIFE_SECONDS, Frame, Page, make_frame
 from portal.giving.form.fields import GiftForm
 from portal.giving.form.offer import Offer, make_offer
 from portal.giving.form.page import show_form
@@ -28,6 +28,7 @@ from portal.regions.catalogue import Region
 from portal.web import content_policy, make_ticket, services, utc_now
 
 PUBLIC = "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
+PRIVATE = "private, no-store"
 # Codes of other signs may be shown otherwise than they are found.
 PLAIN_CODE = re.compile("[0-9A-Z]+")
 OWN = "own"
@@ -48,11 +49,13 @@ class Link:
         """Whether others may ask for the same page but for their values."""
         if self.code is None:
             return not self.query.code
+        if self.code.is_secret:
+            return False
         return bool(PLAIN_CODE.fullmatch(self.code.code))
 
     @cached_property
     def kind(self) -> tuple[FormQuery, str]:
-        terms = repr(replace(self.code, code="", display="")) if self.code else ""
+        terms = repr(self.code.like()) if self.code else ""
         return replace(self.query, amount="", code=""), terms
 
     def mark(self, *, has_own_amount: bool) -> "Link":
@@ -74,15 +77,15 @@ class Link:
 def make_page(region: Region, query: FormQuery, version: int) -> Page:
     """The page of a link, put together from its frame where there is one by now."""
     set_locale(query.locale)
-    link = find_link(query)
+    link = find_link(region, query)
     if not link.is_common:
         return make_alone(region, link, version)
     frame = _find_frame(link, version) or _keep_frame(region, link, version)
     return frame.make_page(link.values())
 
 
-def find_link(query: FormQuery) -> Link:
-    return Link(query, look_up(query.code) if query.code else None)
+def find_link(region: Region, query: FormQuery) -> Link:
+    return Link(query, look_up(query.code, region) if query.code else None)
 
 
 def make_alone(region: Region, link: Link, version: int) -> Page:
@@ -117,10 +120,12 @@ def _make_frame(region: Region, link: Link, version: int) -> Frame:
     """Render a link as it is, marks or values."""
     offer = _make_offer(region, link)
     query = link.query
+    # What a secret code opens is nobody else's, and over once it is used up.
+    is_secret = link.code is not None and link.code.is_secret
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": content_policy(form_actions(), "'none'"),
-        "Cache-Control": PUBLIC,
+        "Cache-Control": PRIVATE if is_secret else PUBLIC,
         "Content-Language": query.locale.replace("_", "-"),
     }
     form = GiftForm(query.form_data(), offer)
@@ -128,7 +133,15 @@ def _make_frame(region: Region, link: Link, version: int) -> Frame:
     speaker, now = form.speaker, page_cache().clock()
     is_own = query.amount == MARKS[Slot.AMOUNT]
     say = partial(speaker.say_typed, locale=query.locale) if is_own else None
-    return make_frame(text, headers, version=version, now=now, cards=_list_cards(offer), say=say)
+    return make_frame(
+        text,
+        headers,
+        version=version,
+        now=now,
+        cards=_list_cards(offer),
+        say=say,
+        life=0 if is_secret else LIFE_SECONDS,
+    )
 
 
 def form_actions() -> tuple[str, ...]:
@@ -138,7 +151,7 @@ def form_actions() -> tuple[str, ...]:
 
 def make_offers(region: Region, query: FormQuery) -> tuple[Code | None, Offer]:
     """The code that was asked for, if there is one, and what may be given with it."""
-    link = find_link(query)
+    link = find_link(region, query)
     return link.code, _make_offer(region, link)
 
 
@@ -184,7 +197,7 @@ def preview_form(region: Region, note: str) -> Response:
     the `note` above it.
     """
     query = read_query(region, request.args)
-    page = make_alone(region, find_link(query), 0)
+    page = make_alone(region, find_link(region, query), 0)
     banner = f'<p class="column notice" role="status"><strong>{escape(note)}</strong></p>'
     body = page.plain.body.replace(POST, b'method="get"')
     body = body.replace(f'"/give/{region.slug}'.encode(), f'"{request.path}'.encode())

@@ -6,8 +6,10 @@ from flask import Response, current_app, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.codes.policy import Code, Refusal, decide
+from portal.codes.terms import Via
+from portal.codes.uses import Attribution
 from portal.forms import UNREACHABLE
-from portal.giving.form.address import FormQuery, read_query
+from portal.giving.form.address import FormQuery, read_attribution, read_query
 from portal.giving.form.cache import Page
 from portal.giving.form.fields import HONEYPOT, GiftForm
 from portal.giving.form.making import form_actions, make_offers, make_page, render_form
@@ -76,6 +78,8 @@ def give(region: str) -> AnyResponse:
     query = read_query(place, request.form)
     if "remove_code" in request.form:
         query = replace(query, code="")
+    how = read_attribution(request.form, query.code)
+    query = replace(query, via=how.via, first_code=how.first_code)
     set_locale(query.locale)
     code, offer = make_offers(place, query)
     form = GiftForm(request.form, offer)
@@ -134,7 +138,7 @@ def _check_address(form: GiftForm) -> None:
 
 def _start(form: GiftForm, query: FormQuery) -> AnyResponse:
     try:
-        started = start_gift(services(), _make_order(form))
+        started = start_gift(services(), _make_order(form, query))
     except NotAllowed as error:
         _refuse(form, error.refusal)
         return _show_again(form, query, 422)
@@ -151,7 +155,7 @@ def _start(form: GiftForm, query: FormQuery) -> AnyResponse:
     return keep_private(remember_start(redirect(started.url, 303), started))
 
 
-def _make_order(form: GiftForm) -> GiftOrder:
+def _make_order(form: GiftForm, query: FormQuery) -> GiftOrder:
     region = form.offer.region
     return GiftOrder(
         region=region,
@@ -161,6 +165,7 @@ def _make_order(form: GiftForm) -> GiftOrder:
         again="again" in request.form,
         caller=read_caller(),
         sender=read_sender(),
+        how=Attribution(Via(query.via), query.first_code),
     )
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.codes import uses
+from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
 from portal.database import insert_new, table_of
 from portal.donors import DonorDetails
@@ -256,15 +258,20 @@ def find_or_add_renewal(act: Act, first: Gift, renewal: Renewal) -> Gift:
         frequency=Frequency.MONTHLY,
         code=first.code,
     )
-    return add_gift(
+    code = find_code(act.session, first.code) if first.code else None
+    use = uses.renew(act, code, first.id) if code else None
+    gift = add_gift(
         act,
         pledge,
         donor_of(first),
         donor_id=first.donor_id,
-        partner=first.partner,
+        partner=first.partner if use else None,
         plan_id=first.plan_id,
         origin=renewal.invoice_id,
     )
+    if use:
+        uses.keep_renewal(act, gift.id, use)
+    return gift
 
 
 def donor_of(gift: Gift) -> DonorDetails:
