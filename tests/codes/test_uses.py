@@ -24,6 +24,7 @@ from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import WITHOUT_USE
 from portal.intake.start import GiftOrder, NotAllowed, Started, start_gift
+from portal.payments.books import prove
 from portal.payments.operations import accept
 from tests.conftest import NOW
 from tests.workplace import Workplace, make_order, make_workplace
@@ -93,6 +94,7 @@ def check_counters(database: Database) -> None:
             .group_by(CodeClaim.kind, CodeClaim.owner_id, CodeClaim.who)
         )
         counted = {(kind, owner, who): many for kind, owner, who, many in held}
+        assert prove(session) == []
     assert {key: used for key, used in kept.items() if used} == counted
 
 
@@ -239,6 +241,19 @@ def test_sixty_four_at_once_on_the_last_three_uses_are_three(place):
 
 
 NUMBERS = count(100)
+
+
+def test_the_books_say_where_a_counter_or_a_use_is_wrong(place):
+    held = place.gift(start(place, 1).token)
+    book(place, held.token, FactKind.PAID)
+    with place.database.write() as session:
+        session.execute(sa.update(UseCounter).values(used=2))
+        assert "the counter is not what its gifts hold" in " ".join(prove(session))
+        session.execute(sa.update(UseCounter).values(used=1))
+        session.execute(sa.update(CodeUse).values(holds=False))
+        assert f"Gift {held.reference} holds a use" in " ".join(prove(session))
+
+
 FACTS = st.lists(
     st.tuples(
         st.integers(0, 3),
