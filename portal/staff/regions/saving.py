@@ -20,6 +20,7 @@ from portal.regions.pictures import ACCEPTED, keep_picture
 from portal.services import Act
 from portal.staff.regions.context import Context
 from portal.staff.regions.desk import Desk
+from portal.staff.regions.live import ShownNow, is_live
 from portal.staff.regions.picture_part import PicturePart
 from portal.web import services
 
@@ -48,8 +49,13 @@ def wants_preview() -> bool:
 
 
 def try_out(act: Act, document: Document) -> ResponseReturnValue:
-    """Keep a region's document as a draft and lead to it; `RegionError` where it is wrong."""
+    """Keep a region's document as a draft and lead to it; `RegionError` where it is wrong.
+
+    One that a script asks for as somebody types is shown and not kept.
+    """
     parse_region(document, "")
+    if is_live():
+        raise ShownNow(document)
     return redirect(url_for("staff.preview", draft_id=add_draft(act, document)), 303)
 
 
