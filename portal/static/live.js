@@ -28,9 +28,9 @@ async function look(state) {
   try {
     const answer = await fetch(address(state.form), { method: "POST", body: read(state.form), signal });
     const text = await answer.text();
-    if (answer.redirected || (!answer.ok && answer.status !== 422)) say(state, state.said.dataset.away);
-    else if (answer.ok) show(state, text);
-    else say(state, state.said.dataset.wrong, list(text));
+    if (answer.redirected || !answer.ok) say(state, state.said.dataset.away);
+    else if (answer.headers.has("X-Not-Shown")) say(state, state.said.dataset.wrong, list(text));
+    else show(state, text);
   } catch {
     if (!signal.aborted) say(state, state.said.dataset.away);
   }

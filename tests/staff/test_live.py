@@ -11,6 +11,7 @@ from flask import Flask
 from portal.database import Database
 from portal.regions.models import CatalogueChange, Draft
 from portal.regions.pictures import Picture
+from portal.staff.regions.live import NOT_SHOWN
 from tests.pages import CheckedClient
 from tests.staff.conftest import Browser
 from tests.staff.test_modes import CANADA, canada, fields_of, send
@@ -51,7 +52,7 @@ def test_what_is_typed_is_shown_at_once_and_kept_nowhere(
 ) -> None:
     browser, before, kept = signed_in("admin"), canada(catalogued), count_kept(catalogued)
     page = send(browser, desk, **typed, preview="live")
-    assert page.status_code == 200
+    assert (page.status_code, NOT_SHOWN in page.headers) == (200, False)
     assert seen in text_of(page.text)
     assert "donors don’t see it yet" in text_of(page.text)
     assert "<script" not in page.text
@@ -88,7 +89,7 @@ def test_a_fund_is_the_chosen_one(signed_in: SignedIn, key: str) -> None:
     names |= {"descriptions_en": "Clean", "descriptions_fr": "Propre"}
     texts = {"heading_en": "Water for Adum", "heading_fr": "De l’eau pour Adum"}
     page = send(signed_in("admin"), f"{CANADA}/funds/{key}", **names, **texts, preview="live")
-    assert page.status_code == 200, page.text
+    assert NOT_SHOWN not in page.headers, page.text
     assert "<h1>Water for Adum</h1>" in page.text
 
 
@@ -105,9 +106,13 @@ def test_what_is_wrong_is_said_as_by_the_button(
     signed_in: SignedIn, catalogued: Database, desk: str, typed: dict[str, str]
 ) -> None:
     before = count_kept(catalogued)
-    page = send(signed_in("admin"), desk, **typed, preview="live")
-    assert page.status_code == 422
-    assert "error-summary" in page.text
+    browser = signed_in("admin")
+    page = send(browser, desk, **typed, preview="live")
+    assert (page.status_code, page.headers[NOT_SHOWN]) == (200, "1")
+    pressed = send(browser, desk, **typed, preview="yes")
+    assert (pressed.status_code, NOT_SHOWN in pressed.headers) == (422, False)
+    told = [one.text.partition("error-summary")[2].partition("</ul>")[0] for one in (page, pressed)]
+    assert told[0] == told[1] != ""
     assert count_kept(catalogued) == before
 
 
@@ -117,7 +122,8 @@ def test_an_issuer_without_a_region_is_not_kept_by_a_preview(
 ) -> None:
     browser = signed_in("admin")
     page = send(browser, "/staff/issuers/new", legal_name="Grace Chapel", preview=button)
-    assert page.status_code == 422
+    assert page.status_code == (200 if button == "live" else 422)
+    assert "error-summary" in page.text
     assert "Grace Chapel" not in browser.get("/staff/issuers").text
 
 

@@ -7,6 +7,7 @@ once, and the act that it was read in is undone, so that no draft and no lock st
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 
 from flask import Response, current_app, request
 
@@ -19,6 +20,8 @@ from portal.staff.access import staff
 from portal.web import services
 
 LIVE = "live"
+# Marks an answer that is the desk with its problems, as nothing can be shown.
+NOT_SHOWN = "X-Not-Shown"
 SCRIPT = re.compile(rb"<script\b[^>]*>.*?</script>", re.DOTALL)
 # The choices that a link to the form may bring.
 Choices = dict[str, str]
@@ -49,6 +52,15 @@ def show_now(shown: ShownNow) -> Response:
     page: Response = current_app.extensions["preview"](region, note, **choices)
     page.set_data(SCRIPT.sub(b"", page.get_data()))
     return page
+
+
+@staff.after_request
+def say_what_is_wrong(response: Response) -> Response:
+    """Half of a word is no fault for a browser to report: the desk's page says what is lacking."""
+    if response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and is_live():
+        response.status_code = HTTPStatus.OK
+        response.headers[NOT_SHOWN] = "1"
+    return response
 
 
 def show_mode(region: Region, key: str) -> tuple[Region, Choices]:
