@@ -7,9 +7,12 @@ from contextlib import contextmanager
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rrset
 
+# Among the records of a server that knows nothing but them.
+PRIVATE = "private"
 Records = Mapping[str, list[str]]
 
 
@@ -39,7 +42,9 @@ def _answer(query: dns.message.Message, records: Records, refuses: frozenset[str
     answer.flags |= dns.flags.RA
     name = query.question[0].name
     texts = records.get(name.to_text(omit_final_dot=True))
-    if name.to_text(omit_final_dot=True) in refuses:
+    if name == dns.name.root and PRIVATE not in records:
+        answer.answer.append(dns.rrset.from_text(name, 60, "IN", "NS", "a.root-servers.net."))
+    elif name.to_text(omit_final_dot=True) in refuses:
         answer.set_rcode(dns.rcode.SERVFAIL)
     elif texts is None:
         answer.set_rcode(dns.rcode.NXDOMAIN)

@@ -6,6 +6,7 @@ Receivers put letters of a domain that does not into spam, or refuse them
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import dns.exception
 import dns.rdatatype
@@ -26,7 +27,8 @@ class CouldNotAsk(Exception):
 class Resolver:
     """Name servers: this machine's own, or one by its `address[:port]`.
 
-    One that did not answer is not asked again, so that nobody waits for it twice.
+    One that did not answer is not asked again, so that nobody waits for it twice. That a name is
+    missing counts by one alone that knows the world's: a network of its own has its own names.
     """
 
     def __init__(self, address: str = "", seconds: float = ASK_SECONDS) -> None:
@@ -34,10 +36,17 @@ class Resolver:
 
     def list_texts(self, name: str) -> list[str]:
         """The TXT records of a name, each with its parts joined; `CouldNotAsk` without answer."""
+        found = self._ask(name, dns.rdatatype.TXT)
+        if not found and not self._ask(".", dns.rdatatype.NS):
+            self._away = "the name server knows a network of its own alone"
+            raise CouldNotAsk(self._away)
+        return [b"".join(record.strings).decode(errors="replace") for record in found]
+
+    def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> list[Any]:
         if self._away:
             raise CouldNotAsk(self._away)
         try:
-            found = self._open().resolve(name, dns.rdatatype.TXT, search=False)
+            return list(self._open().resolve(name, kind, search=False))
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except (dns.resolver.LifetimeTimeout, dns.resolver.NoResolverConfiguration) as error:
@@ -45,7 +54,6 @@ class Resolver:
             raise CouldNotAsk(self._away) from error
         except (dns.exception.DNSException, OSError, ValueError, OverflowError) as error:
             raise CouldNotAsk(type(error).__name__) from error
-        return [b"".join(record.strings).decode(errors="replace") for record in found]
 
     def _open(self) -> dns.resolver.Resolver:
         opened = dns.resolver.Resolver(configure=not self._address)

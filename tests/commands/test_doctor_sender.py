@@ -8,7 +8,7 @@ from portal.commands.doctor_sender import Resolver, examine_sender, split_addres
 from portal.commands.findings import Finding
 from portal.settings import Settings, SettingsError, load_settings
 from tests.conftest import SECRET
-from tests.dns_server import Records, running_dns
+from tests.dns_server import PRIVATE, Records, running_dns
 
 SPF = "v=spf1 include:mail.example -all"
 KEY = "v=DKIM1; k=rsa; p=" + "MIIBIjANBgkqhkiG" * 20
@@ -108,6 +108,14 @@ def test_without_a_network_nothing_is_found_wrong() -> None:
         found = list(examine_sender(make_settings(), resolver))
     text = "could not ask about give.example (LifetimeTimeout)"
     assert found == [Finding(what, True, text) for what in ("spf", "dkim", "dmarc")]
+
+
+def test_a_network_of_its_own_says_nothing_of_the_world() -> None:
+    found = ask({PRIVATE: []}, make_settings())
+    assert [one.is_well for one in found.values()] == [True, True, True]
+    assert "knows a network of its own alone" in found["spf"].text
+    inside = ask({PRIVATE: [], **GOOD}, make_settings())
+    assert "says who may send" in inside["spf"].text
 
 
 def test_where_no_letter_leaves_nobody_is_asked() -> None:
