@@ -186,7 +186,12 @@ def init(email: str, password: str | None) -> None:
 
 
 @main.command()
-def doctor() -> None:
+@click.option(
+    "--resolver",
+    default="",
+    help="ADDRESS[:PORT] of a name server to ask in place of this machine's.",
+)
+def doctor(resolver: str) -> None:
     """Check the settings and everything they lead to, and say what is wrong.
 
     \b
@@ -195,7 +200,7 @@ def doctor() -> None:
     """
     from portal.commands.doctor import examine
 
-    findings = examine(load_settings())
+    findings = examine(load_settings(), resolver)
     for finding in findings:
         click.echo(f"{'ok  ' if finding.is_well else 'FAIL'} {finding.what}: {finding.text}")
     sys.exit(0 if all(finding.is_well for finding in findings) else 1)

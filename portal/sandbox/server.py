@@ -15,6 +15,7 @@ from granian.constants import Interfaces
 
 from portal.sandbox.api import make_api
 from portal.sandbox.billing_pages import make_billing_pages
+from portal.sandbox.billing_settings import ensure_configuration
 from portal.sandbox.control import make_control, make_control_page
 from portal.sandbox.deliveries import Senders
 from portal.sandbox.events import ensure_own_endpoint
@@ -85,6 +86,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
     """The web application alone: nothing is sent and no time passes by itself."""
     world = World(config)
     ensure_own_endpoint(world)
+    ensure_configuration(world)
     app = Flask(__name__, template_folder=str(_templates()), static_folder="static")
     app.extensions["sandbox"] = world
     install_guard(app)
