@@ -14,6 +14,7 @@ from portal.payments.books import CHECKS
 from portal.receipts.composition import TEXTS as MARKS
 from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK
 from portal.serving.refusing import TEXTS as REFUSALS
+from portal.staff.regions.stripe_types import TYPES
 from portal.web import ERROR_TEXTS
 
 KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
@@ -64,6 +65,7 @@ def table_texts() -> Iterator[str]:
 def staff_texts() -> Iterator[str]:
     """The same for staff."""
     yield from (sentence for _, sentence in CHECKS)
+    yield from TYPES.values()
 
 
 def english_of(document: Any) -> Iterator[str]:
