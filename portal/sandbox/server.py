@@ -30,17 +30,20 @@ _TICK_SECONDS = 0.25
 
 
 def main(
+    *,
     port: int,
     data: Path,
     webhook_url: str | None,
     webhook_secret: str,
     secret_key: str = "sk_test_sandbox",  # noqa: S107 - opens nothing but this sandbox
+    webhook_listed_as: str = "",
 ) -> None:
     """Serve until told to stop. Raises `SandboxRefused` with what to do when it can't start."""
     config = SandboxConfig(
         port=port,
         data=data,
         webhook_url=webhook_url,
+        webhook_listed_as=webhook_listed_as,
         webhook_secret=webhook_secret,
         secret_key=secret_key,
     )
