@@ -49,6 +49,8 @@ class NoUseLeft(Exception):
         self.reason = reason
 
 
+# What a gift's status is while it takes no use of its code, or has given it back.
+WITHOUT_USE = frozenset({"failed", "expired", "refunded", "charged_back"})
 _USES, _CLAIMS, _COUNTERS = table_of(CodeUse), table_of(CodeClaim), table_of(UseCounter)
 
 

@@ -14,6 +14,7 @@ from tests.benchmarks.ground import Ground, log_to_nowhere
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 NAMES = (
+    "codes",
     "form_page",
     "webhooks",
     "rows",
