@@ -1,6 +1,6 @@
 """What a code decides about a gift: terms, or a refusal with the next way to give. Pure."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
