@@ -142,6 +142,15 @@ ACTS = {
     "region_restore": "Returned a region to its file",
     "region_remove": "Took a region out of the catalogue",
     "region_readmit": "Put a region back into the catalogue",
+    "code_add": "Made a code",
+    "code_state": "Changed whether a code may be used",
+    "codes_generate": "Began to make codes in bulk",
+    "codes_import": "Imported codes",
+    "codes_export": "Exported codes",
+    "scope_add": "Added a network, region, zone or partner",
+    "scope_move": "Moved a network, region, zone or partner",
+    "scope_pause": "Paused all codes of a network, region, zone or partner",
+    "scope_resume": "Let the codes of a network, region, zone or partner hold again",
 }
 CONTACT_FIELDS = {
     "first_name": "First name",
