@@ -240,3 +240,55 @@ def test_the_tree_is_made_moved_paused_and_shown(run, database):
     assert "is below it" in cycle.stderr
     assert run("scope move loveworld-canada --parent -").exit_code == 0
     assert known(database, "LWCAN").path.count("/") == 2
+
+
+SIMULATED = "code simulate LWCAN --region ca --mode interac --amount 20 --on 2026-03-03"
+
+
+def test_a_gift_is_tried_out_by_the_real_policy(run):
+    done = run(SIMULATED)
+    assert done.exit_code == 0, done.output
+    assert "Allowed." in done.stdout
+    assert "CAD 20.00 once by interac to partnership, 2026-03-03 12:00" in done.stdout
+    assert "regions            ca  (the code)" in done.stdout
+    said = json.loads(run(f"{SIMULATED} --json").stdout)
+    assert said["allowed"]
+    assert said["pledge"]["mode"] == "interac"
+
+
+def test_a_refused_gift_says_why_and_which_term_it_is(run):
+    assert run("scope add network world --minimum CAD=50").exit_code == 0
+    assert run("scope move loveworld-canada --parent world").exit_code == 0
+    done = run(f"{SIMULATED} --json")
+    assert done.exit_code == 1
+    said = json.loads(done.stdout)
+    assert said["reason"] == "under_minimum"
+    assert "$50" in said["sentence"]
+    assert [(one["term"], one["from"]) for one in said["terms"] if one["decides"]] == [
+        ("minimum", "world")
+    ]
+    plain = run("code simulate LWCAN --region gb").stdout
+    assert "Refused (wrong_region)" in plain
+    assert "or: Give from Canada with LWCAN" in plain
+
+
+def test_what_donors_of_a_secret_code_are_told_is_said_apart(run):
+    assert run("code add HIDDEN --secret --region ca").exit_code == 0
+    done = run("code simulate HIDDEN --region gb")
+    assert "Refused (wrong_region)" in done.stdout
+    assert "Donors are told: We don’t know the code HIDDEN" in done.stdout
+    assert "Refused (unknown_code)" in run("code simulate NOBODY --region ca").stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("--region zz", "--region: there is no zz; there are"),
+        ("--region ca --amount twenty", "--amount: it is written like 20"),
+        ("--region ca --on 2026-13-01", "2026-13-01"),
+    ],
+)
+def test_what_can_not_be_tried_out_is_a_usage_error(run, more, says):
+    done = run(f"code simulate LWCAN {more}")
+    assert done.exit_code == 2
+    assert says in done.stderr
