@@ -7,6 +7,7 @@ import click
 
 from portal import __version__
 from portal.commands.backup import backup, restore
+from portal.commands.code_files import batches, generate
 from portal.commands.code_simulator import simulate_gift
 from portal.commands.codes import code
 from portal.commands.regions import regions
@@ -37,7 +38,8 @@ def main() -> None:
 
 
 main.add_command(backup)
-code.add_command(simulate_gift)
+for one in (simulate_gift, generate, batches):
+    code.add_command(one)
 main.add_command(code)
 main.add_command(regions)
 main.add_command(restore)

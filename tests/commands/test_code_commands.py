@@ -292,3 +292,20 @@ def test_what_can_not_be_tried_out_is_a_usage_error(run, more, says):
     done = run(f"code simulate LWCAN {more}")
     assert done.exit_code == 2
     assert says in done.stderr
+
+
+def test_codes_are_made_in_bulk_and_share_a_policy(run, database):
+    done = run("code generate --count 1200 --policy-from LWCAN --prefix P --tag posters")
+    assert done.exit_code == 0, done.output
+    assert "1200 codes are there, tagged posters." in done.stdout
+    listed = run("code list --tag posters --json").stdout.splitlines()
+    assert len(listed) == 1200
+    one = known(database, json.loads(listed[0])["code"])
+    assert (one.policy_id, one.partner) == (known(database, "LWCAN").policy_id, "loveworld-canada")
+    assert "done     1200 of 1200  posters" in run("code batches").stdout
+    assert ("codes_generate", "batch") in acts(database)
+    assert "is promised" in run("code generate --count 5 --max-uses 1 --background").stdout
+    assert "making   0 of 5  batch-2" in run("code batches").stdout
+    wrong = run("code generate --count 5 --policy-from LWCAN --max-uses 1")
+    assert (wrong.exit_code, "not both" in wrong.stderr) == (2, True)
+    assert run("code generate --count 5 --policy-from NOBODY").exit_code == 1
