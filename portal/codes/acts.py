@@ -17,7 +17,7 @@ UNAMBIGUOUS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 SECRET_LENGTH = 12
 GROUP = 4
 # A scope's name on gifts and in addresses.
-KEY = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,38}[a-z0-9]")
 LONGEST_SCOPE, LONGEST_TAG = 200, 60
 
 
@@ -107,14 +107,14 @@ def make_scope(
 ) -> Scope:
     """A new network, region, zone or partner; with terms where it sets some."""
     if not KEY.fullmatch(key):
-        raise CodeError(f"{key}: key: has small letters, digits and hyphens, 40 at most")
+        raise CodeError(f"{key}: key: is 2 to 40 small letters, digits and hyphens")
     if not 0 < len(name) <= LONGEST_SCOPE:
         raise CodeError(f"{key}: name: has 1 to {LONGEST_SCOPE} characters")
     policy = None
     if terms is not None:
         policy = add_policy(act.session, key, terms, act.now, actor=act.actor)
     scope = add_scope(act.session, kind, key, name, act.now, parent=parent, policy=policy)
-    act.note("scope_add", f"scope:{scope.key}", {"parent": parent.key if parent else ""})
+    act.note("scope_add", f"scope:{scope.id}", {"parent": parent.key if parent else ""})
     return scope
 
 
@@ -123,7 +123,7 @@ def move_scope(act: Act, scope: Scope, parent: Scope | None) -> None:
     before = act.session.get(Scope, scope.parent_id) if scope.parent_id else None
     _change(act, scope, parent=parent, active=scope.active)
     detail = {"from": before.key if before else "", "to": parent.key if parent else ""}
-    act.note("scope_move", f"scope:{scope.key}", detail)
+    act.note("scope_move", f"scope:{scope.id}", detail)
 
 
 def activate_scope(act: Act, scope: Scope, *, active: bool) -> bool:
@@ -132,7 +132,7 @@ def activate_scope(act: Act, scope: Scope, *, active: bool) -> bool:
         return False
     parent = act.session.get(Scope, scope.parent_id) if scope.parent_id else None
     _change(act, scope, parent=parent, active=active)
-    act.note("scope_resume" if active else "scope_pause", f"scope:{scope.key}", {})
+    act.note("scope_resume" if active else "scope_pause", f"scope:{scope.id}", {})
     return True
 
 
