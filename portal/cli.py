@@ -7,7 +7,11 @@ import click
 
 from portal import __version__
 from portal.commands.backup import backup, restore
+from portal.commands.code_files import batches, generate
+from portal.commands.code_simulator import simulate_gift
+from portal.commands.codes import code
 from portal.commands.regions import regions
+from portal.commands.scopes import scope
 from portal.commands.statements import check_books, recount_books, statements
 from portal.settings import Settings, SettingsError, load_settings
 
@@ -34,8 +38,12 @@ def main() -> None:
 
 
 main.add_command(backup)
+for one in (simulate_gift, generate, batches):
+    code.add_command(one)
+main.add_command(code)
 main.add_command(regions)
 main.add_command(restore)
+main.add_command(scope)
 main.add_command(statements)
 
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from portal import limits
+from portal.codes.batches import fill_batch
 from portal.database import DatabaseUnavailable
 from portal.gifts.day_sums import fold_changes, has_changes
 from portal.jobs.crew import Crew, Failures, Work
@@ -21,6 +22,7 @@ from portal.jobs.promising import (
     HEARTBEAT,
     FetchFee,
     JobName,
+    MakeCodes,
     MatchLines,
     RetryEvent,
     SendLetter,
@@ -79,11 +81,16 @@ def _match_lines(services: Services, _job: MatchLines) -> None:
     match_open_lines(services)
 
 
+def _make_codes(services: Services, job: MakeCodes) -> None:
+    fill_batch(services, job.batch_id)
+
+
 TASKS: dict[JobName, Callable[[Services, Any], None]] = {
     JobName.SEND_LETTER: _send_notice,
     JobName.RETRY_EVENT: _retry_event,
     JobName.SETTLE_PLAN: _settle_plan,
     JobName.MATCH_LINES: _match_lines,
+    JobName.MAKE_CODES: _make_codes,
 }
 # What is done for many at once, and for how many.
 SWEEPS: dict[JobName, tuple[Callable[[Services, Any], Failures], int]] = {

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.codes.parsing import LONGEST_CODE
-from portal.codes.terms import CodeState, Kind, LevelKind, Via
+from portal.codes.terms import BatchState, CodeState, Kind, LevelKind, Via
 from portal.database import Base, BigId, Document, JSONDocument, enum_column
 
 
@@ -83,6 +83,32 @@ class CodeRecord(Base):
     is_secret: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     tag: Mapped[str] = mapped_column(sa.String(60), default="", server_default="")
     created_at: Mapped[datetime]
+
+
+class CodeBatch(Base):
+    """Codes that are made together and share a policy, and how far that is.
+
+    `wanted` are to be there in the end, `made` are there. One that comes of a file has its
+    `sha256`, so that an import that broke off goes on under the same policy.
+    """
+
+    __tablename__ = "code_batches"
+    __table_args__ = (sa.Index("ix_code_batches_sha256", "sha256"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    wanted: Mapped[int]
+    made: Mapped[int] = mapped_column(default=0)
+    state: Mapped[BatchState] = enum_column(BatchState, 10)
+    prefix: Mapped[str] = mapped_column(sa.String(LONGEST_CODE), default="")
+    tag: Mapped[str] = mapped_column(sa.String(60), default="")
+    kind: Mapped[Kind] = enum_column(Kind, 20)
+    is_secret: Mapped[bool]
+    policy_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("policies.id"))
+    scope_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("scopes.id"))
+    sha256: Mapped[str] = mapped_column(sa.String(64), default="")
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    actor: Mapped[str] = mapped_column(sa.String(80))
 
 
 class CodeUse(Base):

@@ -35,6 +35,8 @@ from portal.regions.files import list_faults
 
 LONGEST_INPUT = 40
 LONGEST_CODE = 32
+# As it is printed, with spaces and dashes.
+LONGEST_DISPLAY = 60
 
 # Dashes, spaces and controls, by Unicode category; dots and middle dots by name.
 _SILENT_CATEGORIES = frozenset("Pd Zs Zl Zp Cc Cf Cs Co Cn".split())
@@ -191,6 +193,8 @@ def check_spelling(display: str) -> str:
         raise CodeError(f"{display}: code: has 1 to {LONGEST_CODE} characters")
     if not is_spelling(code):
         raise CodeError(f"{display}: code: has letters and digits only")
+    if len(display) > LONGEST_DISPLAY:
+        raise CodeError(f"{code}: code: is written with at most {LONGEST_DISPLAY} signs")
     return code
 
 

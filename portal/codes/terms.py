@@ -50,6 +50,13 @@ class CodeState(Labelled):
     RETIRED = "retired", "Retired"
 
 
+class BatchState(StrEnum):
+    """Whether all codes of a batch are there."""
+
+    MAKING = "making"
+    DONE = "done"
+
+
 class Via(Labelled):
     """How a gift came by its code."""
 

@@ -44,6 +44,7 @@ class JobName(Labelled):
     RETRY_EVENT = "retry_event", "Try an event again"
     SETTLE_PLAN = "settle_plan", "Decide which subscription continues"
     MATCH_LINES = "match_lines", "Match bank lines again"
+    MAKE_CODES = "make_codes", "Make codes in bulk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,17 @@ class MatchLines(Job):
     asked_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class MakeCodes(Job):
+    """Make the codes of a batch that are wanting yet."""
+
+    name: ClassVar[JobName] = JobName.MAKE_CODES
+    batch_id: int
+
+
 KINDS: dict[JobName, type[Job]] = {
-    one.name: one for one in (SendReceipt, SendLetter, FetchFee, RetryEvent, SettlePlan, MatchLines)
+    one.name: one
+    for one in (SendReceipt, SendLetter, FetchFee, RetryEvent, SettlePlan, MatchLines, MakeCodes)
 }
 
 

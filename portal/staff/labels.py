@@ -142,6 +142,15 @@ ACTS = {
     "region_restore": "Returned a region to its file",
     "region_remove": "Took a region out of the catalogue",
     "region_readmit": "Put a region back into the catalogue",
+    "code_add": "Made a code",
+    "code_state": "Changed a code’s state",
+    "codes_generate": "Began to make codes in bulk",
+    "codes_import": "Imported codes",
+    "codes_export": "Exported codes",
+    "scope_add": "Added a network or partner",
+    "scope_move": "Moved a network or partner",
+    "scope_pause": "Paused all codes of a network or partner",
+    "scope_resume": "Let the codes of a network or partner hold again",
 }
 CONTACT_FIELDS = {
     "first_name": "First name",

@@ -1,0 +1,257 @@
+"""`portal code`: making codes, looking at them, and whether they may be used."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from portal.commands.code_terms import read_draft, tell_fault, tell_terms, terms_options
+from portal.settings import load_settings
+
+if TYPE_CHECKING:
+    from portal.codes.models import Scope
+    from portal.codes.terms import Code, CodeState
+    from portal.services import Act, Services
+
+KINDS = ("partner", "campaign", "promotion")
+STATES = ("active", "paused", "retired")
+DOUBTS = {
+    "over": "is over already: its last day is past.",
+    "nowhere": "allows nothing in any region: its terms leave no currency, fund or mode.",
+    "guessable": "can be guessed: leave its name out, and a secret one is made up.",
+}
+
+
+@click.group()
+def code() -> None:
+    """Codes: who may give where, how and to what, and who is thanked for it.
+
+    \b
+    Example:
+      portal code add SPRING --region ca --max-uses 3 --fund missions
+      portal code show SPRING
+      portal code pause SPRING
+    """
+
+
+@contextmanager
+def working() -> Iterator["Services"]:
+    """What a command works with; what is wrong with a code is said in a sentence."""
+    from portal.codes.parsing import CodeError
+    from portal.commands.installation import make_services
+
+    services = make_services(load_settings())
+    try:
+        yield services
+    except CodeError as error:
+        raise click.ClickException(tell_fault(error)) from None
+    finally:
+        services.close()
+
+
+@code.command()
+@click.argument("name", default="")
+@terms_options
+@click.option("--partner", default="", help="The key of the partner, or another scope, it is of.")
+@click.option("--partner-name", default="", help="The name of a partner that isn’t there yet.")
+@click.option("--kind", type=click.Choice(KINDS), help="Whose code it is.")
+@click.option("--tag", default="", help="A word to find it by.")
+@click.option("--secret", is_flag=True, help="Nobody is told why it is refused.")
+@click.option("--prefix", default="", help="What a made-up code begins with.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+def add(name: str, prefix: str, *, secret: bool, as_json: bool, **given: Any) -> None:
+    """Make the code NAME, in use at once; without a name and with --secret, one nobody guesses.
+
+    \b
+    Example:
+      portal code add SPRING --region ca --max-uses 3 --fund missions
+      portal code add LWCAN --partner loveworld-canada --partner-name "Loveworld Canada"
+      portal code add EASTER --from 2027-03-01 --until 2027-03-31 --zone America/Toronto
+      portal code add --secret --preset CAD=50,100 --minimum CAD=10
+    """
+    from portal.codes.acts import check_prefix, make_code, make_secret_display
+    from portal.codes.terms import Kind
+
+    if not name and not secret:
+        raise click.UsageError("Name the code, or say --secret and one is made up.")
+    with working() as services:
+        draft = read_draft(given, services.catalogue)
+        display = name or make_secret_display(check_prefix(prefix))
+        with services.write() as act:
+            scope = find_or_make_partner(act, given["partner"], given["partner_name"])
+            kind = Kind(given["kind"] or _guess_kind(given))
+            make_code(
+                act, display, draft, kind=kind, scope=scope, is_secret=secret, tag=given["tag"]
+            )
+        _tell_added(services, display, as_json=as_json)
+
+
+def _guess_kind(given: dict[str, Any]) -> str:
+    if given["partner"]:
+        return "partner"
+    return "campaign" if given["campaign"] else "promotion"
+
+
+def find_or_make_partner(act: "Act", key: str, name: str) -> "Scope | None":
+    """The scope of this key; a partner is made of a key that nobody has, where it has a name."""
+    from portal.codes.acts import make_scope
+    from portal.codes.operations import find_scope
+    from portal.codes.terms import LevelKind
+
+    if not key:
+        if name:
+            raise click.UsageError("--partner-name goes with --partner KEY.")
+        return None
+    scope = find_scope(act.session, key)
+    if scope is None and not name:
+        raise click.ClickException(
+            f'There is no partner {key}; add --partner-name "Its name" to make it.'
+        )
+    return scope or make_scope(act, LevelKind.PARTNER, key, name)
+
+
+def _tell_added(services: "Services", display: str, *, as_json: bool) -> None:
+    found, _levels = _find(services, display)
+    link = f"{services.settings.base_url}/c/{found.code}"
+    if as_json:
+        click.echo(json.dumps({"code": found.display, "link": link}))
+    else:
+        click.echo(f"{found.display} is in use: {link}")
+    _warn(services, found)
+
+
+def _warn(services: "Services", found: "Code") -> None:
+    """Say on the side what is allowed by a code's terms, and hardly meant."""
+    from portal.codes.checks import list_doubts
+
+    for doubt in list_doubts(found, services.now(), services.catalogue):
+        click.echo(f"Warning: {found.display} {DOUBTS[doubt]}", err=True)
+
+
+def _find(services: "Services", text: str) -> tuple["Code", list[Any]]:
+    from portal.codes.queries import find_code, find_levels
+
+    with services.database.read() as session:
+        found, levels = find_code(session, text), find_levels(session, text)
+    if found is None:
+        raise click.ClickException(f"There is no code {text}; `portal code list` has all.")
+    return found, levels
+
+
+@code.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+def show(name: str, *, as_json: bool) -> None:
+    """Say all that holds for the code NAME, and from which level each term is.
+
+    \b
+    Example:
+      portal code show SPRING
+    """
+    from portal.codes.rows import Wanted, list_rows
+    from portal.codes.simulator import list_held
+
+    with working() as services:
+        found, levels = _find(services, name)
+        with services.database.read() as session:
+            [row] = list_rows(session, Wanted(code=found.code))
+        terms = list(tell_terms(list_held(found, levels)))
+        if as_json:
+            said = [{"term": term, "value": text, "from": of} for term, text, of in terms]
+            click.echo(json.dumps({**row.document(), "terms": said}, ensure_ascii=False))
+            return
+        click.echo(row.tell())
+        click.echo(f"policy {found.policy_id}, version {found.policy_version}")
+        echo_terms(terms)
+        _warn(services, found)
+
+
+def echo_terms(terms: list[tuple[str, str, str]]) -> None:
+    """A line a term: what it is called, what it is, and where it is from."""
+    for name, text, source in terms:
+        click.echo(f"  {name:18} {text}  ({source})")
+    if not terms:
+        click.echo("  No term: it holds wherever the form does.")
+
+
+@code.command("list")
+@click.argument("begins", default="")
+@click.option("--state", type=click.Choice(STATES), help="Only those that stand so.")
+@click.option("--tag", default="", help="Only those with this tag.")
+@click.option("--partner", default="", help="Only those of this partner or scope.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each.")
+def list_all(begins: str, state: str | None, tag: str, partner: str, *, as_json: bool) -> None:
+    """List codes, or those that begin with BEGINS: how they stand, whose, how often used.
+
+    \b
+    Example:
+      portal code list
+      portal code list LW --state active
+    """
+    from portal.codes.rows import Wanted, list_rows
+    from portal.codes.terms import CodeState
+
+    wanted = Wanted(
+        begins=begins, state=CodeState(state) if state else None, tag=tag, scope=partner
+    )
+    with working() as services, services.database.read() as session:
+        rows = list_rows(session, wanted)
+        for row in rows:
+            text = json.dumps(row.document(), ensure_ascii=False) if as_json else row.tell()
+            click.echo(text)
+
+
+def _change(names: tuple[str, ...], state: "CodeState") -> None:
+    from portal.codes.acts import find_record, set_state
+
+    with working() as services, services.write() as act:
+        records = [find_record(act, name) for name in names]
+        changed = {record.id for record in set_state(act, records, state)}
+        said = [(record.display, record.id in changed) for record in records]
+    for display, is_new in said:
+        was = "is now" if is_new else "was already"
+        click.echo(f"{display} {was} {state.said.lower()}.")
+
+
+@code.command()
+@click.argument("names", nargs=-1, required=True)
+def pause(names: tuple[str, ...]) -> None:
+    """Let the codes NAMES hold for nobody for a while; gifts under way keep theirs.
+
+    \b
+    Example:
+      portal code pause SPRING
+    """
+    from portal.codes.terms import CodeState
+
+    _change(names, CodeState.PAUSED)
+
+
+@code.command()
+@click.argument("names", nargs=-1, required=True)
+def resume(names: tuple[str, ...]) -> None:
+    """Let codes that were paused hold again.
+
+    \b
+    Example:
+      portal code resume SPRING
+    """
+    from portal.codes.terms import CodeState
+
+    _change(names, CodeState.ACTIVE)
+
+
+@code.command()
+@click.argument("names", nargs=-1, required=True)
+def retire(names: tuple[str, ...]) -> None:
+    """End codes for good; their names are never given again.
+
+    \b
+    Example:
+      portal code retire SPRING
+    """
+    from portal.codes.terms import CodeState
+
+    _change(names, CodeState.RETIRED)
