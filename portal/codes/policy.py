@@ -16,7 +16,7 @@ from portal.codes.refusals import (
 from portal.codes.terms import Code, CodeState, Frequency, Kind, Pledge, Terms
 from portal.regions.catalogue import Catalogue, CurrencyOption, Mode, Region
 
-__all__ = ["Code", "Kind", "Reason", "Refusal", "Terms", "decide", "open_terms"]
+__all__ = ["Code", "Kind", "Reason", "Refusal", "Terms", "decide", "open_terms", "region_terms"]
 
 
 def open_terms(
@@ -24,7 +24,7 @@ def open_terms(
 ) -> Terms | Refusal:
     """What a form may offer before there is an amount: the code's rules in this region."""
     if code is None:
-        return _region_terms(region)
+        return region_terms(region)
     refuser = Refuser(code.display, region, catalogue)
     verdict = _refuse_code(code, region, now, refuser) or _code_terms(code, region, refuser)
     return _keep_secret(verdict, code, region) if isinstance(verdict, Refusal) else verdict
@@ -72,7 +72,8 @@ def decide(
     return _refuse_pledge(pledge, terms, region, refuser) or terms
 
 
-def _region_terms(region: Region) -> Terms:
+def region_terms(region: Region) -> Terms:
+    """What a region offers without a code."""
     funds = _modes_by_fund(region, region.offered)
     return Terms(
         region=region.slug,
@@ -124,7 +125,7 @@ def _keep_secret(refusal: Refusal, code: Code, region: Region) -> Refusal:
 
 def _code_terms(code: Code, region: Region, refuser: Refuser) -> Terms | Refusal:
     """The region's terms narrowed by the code; a refusal where nothing would be left."""
-    base = _region_terms(region)
+    base = region_terms(region)
     currencies = _narrow_currencies(code, region)
     if not currencies:
         return refuser.currency_not_here(code.currencies)
