@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from portal.codes.terms import CodeState
 from portal.gifts.ledger import CLEARING, DISPUTES, FEES
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick
@@ -142,6 +143,13 @@ ACTS = {
     "region_restore": "Returned a region to its file",
     "region_remove": "Took a region out of the catalogue",
     "region_readmit": "Put a region back into the catalogue",
+    "code_add": "Made a code",
+    "code_edit": "Changed a code",
+    "code_state": "Changed a code’s state",
+    "code_return": "Returned a code to earlier terms",
+    "scope_add": "Added a network or partner",
+    "scope_edit": "Changed a network or partner",
+    "scope_return": "Returned a network or partner to earlier terms",
 }
 CONTACT_FIELDS = {
     "first_name": "First name",
@@ -201,6 +209,13 @@ REASONS = {
     Reason.TAKEN_BACK: "undone before",
     Reason.REPORTED_TWICE: "possible duplicate",
     Reason.CORRECTED: "corrected by the bank",
+}
+CODE_KINDS = {"partner": "Partner’s", "campaign": "Campaign’s", "promotion": "Promotion’s"}
+CODE_TONES = {CodeState.ACTIVE: "good", CodeState.PAUSED: "wait", CodeState.RETIRED: "quiet"}
+CODE_ACTIONS = {
+    CodeState.ACTIVE: "Use again",
+    CodeState.PAUSED: "Pause",
+    CodeState.RETIRED: "Retire",
 }
 FREQUENCIES = {"once": "One-off", "monthly": "Monthly"}
 
