@@ -3,6 +3,7 @@
 Newest first by their ids; those of a beginning by their spelling, as the index has them.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from portal.codes.terms import CodeState, Kind, LevelKind
 from portal.database import table_of
 
 PAGE = 50
+ID = re.compile("[0-9]{1,18}")
 # No text goes beyond this character.
 LAST = "\U0010ffff"
 # A list of so many scopes is put together from each one's newest; of more, it is looked through.
@@ -81,13 +83,13 @@ def find_listed(session: Session, code_id: int) -> ListedCode:
 def _select(filters: CodeFilters, after: str) -> sa.Select[Any]:
     if filters.beginning:
         return _by_spelling(filters, after)
-    before = int(after) if after.isdecimal() else None
+    before = int(after) if ID.fullmatch(after) else None
     scopes: Sequence[int | None] = sorted(filters.scopes) if filters.scopes is not None else [None]
     if len(scopes) > MOST_BRANCHES:
         wanted = _narrow(filters, before).where(_CODES.c.scope_id.in_(scopes))
         return _ROWS.where(_CODES.c.id.in_(_newest(wanted))).order_by(_CODES.c.id.desc())
     branches = [_newest(_of(_narrow(filters, before), one)) for one in scopes]
-    ids = sa.union_all(*branches) if branches else sa.select(sa.null())
+    ids = sa.union_all(*branches) if branches else sa.select(_CODES.c.id).where(sa.false())
     return _ROWS.where(_CODES.c.id.in_(ids)).order_by(_CODES.c.id.desc()).limit(PAGE + 1)
 
 

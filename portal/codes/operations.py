@@ -93,7 +93,7 @@ def add_scope(
     scope.policy_id = policy.id if policy else None
     _check_place(scope, parent)
     session.add(scope)
-    session.flush()
+    _keep_unique(session, CodeError(key, "key", "another one has it"))
     _write_lineage(session, scope)
     return scope
 
@@ -248,8 +248,16 @@ def add_code(
         created_at=now,
     )
     session.add(record)
-    session.flush()
+    _keep_unique(session, CodeError(display, "code", "there is one already"))
     return record
+
+
+def _keep_unique(session: Session, error: CodeError) -> None:
+    """Somebody else may keep the same at this very moment: then it is the second that fails."""
+    try:
+        session.flush()
+    except sa.exc.IntegrityError as found:
+        raise error from found
 
 
 def _add_sample(

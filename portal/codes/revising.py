@@ -24,6 +24,12 @@ def hold_policy(session: Session, policy_id: int) -> Policy:
     return session.scalars(found).one()
 
 
+def hold_tree(session: Session) -> None:
+    """Let nobody else change the tree until this transaction ends: two moves at once could close a
+    circle. Call before a scope is read."""
+    session.execute(sa.select(Scope.id).order_by(Scope.id).with_for_update()).all()
+
+
 def change_code(record: CodeRecord, *, kind: Kind, scope: Scope | None, tag: str) -> list[str]:
     """Change what stands on a code itself; returns the names of what was another. Its gifts keep
     the scope that was then."""

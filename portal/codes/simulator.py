@@ -122,13 +122,14 @@ def complete_pledge(
     often = frequency or next(iter(terms.frequencies or (Frequency.ONCE,)))
     chosen = fund or terms.fund
     modes = terms.modes_for(chosen, money.currency, often) if chosen in terms.funds else ()
-    first = next(iter(modes or terms.modes))
+    # Where nothing can be given, as before a payment's provider is set up, there is no mode at all.
+    first = next((one.key for one in modes or terms.modes), "")
     return Pledge(
         given=money,
         cover=Money(0, money.currency),
         region=region.slug,
         fund=chosen,
-        mode=mode or first.key,
+        mode=mode or first,
         frequency=often,
         code=code.code if code else typed,
     )

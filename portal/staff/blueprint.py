@@ -7,6 +7,7 @@ from portal.staff import dashboard, sign_in  # noqa: F401 - as below
 from portal.staff.access import csrf, staff
 from portal.staff.codes import (  # noqa: F401 - as below
     code_views,
+    edit_views,
     scope_views,
     simulate_views,
 )

@@ -16,6 +16,7 @@ from tests.conftest import NOW
 from tests.pages import CheckedClient
 from tests.staff.conftest import Browser
 from tests.staff.test_modes import fields_of, send
+from tests.staff.test_pictures import draw, upload
 
 SignedIn = Callable[[str], Browser]
 NEW, LIST = "/staff/codes/new", "/staff/codes"
@@ -41,15 +42,43 @@ def make(browser: Browser, **typed: Any) -> Any:
     return send(browser, NEW, **{"display": "Spring-27", "kind": "promotion", **typed})
 
 
-def test_all_pages_stand(signed_in: SignedIn, catalogued: Database) -> None:
+def test_the_list_finds_codes_by_beginning_state_place_and_tag(
+    signed_in: SignedIn, catalogued: Database
+) -> None:
     browser = signed_in("admin")
-    for page in (LIST, NEW, address(catalogued, "LWCAN"), address(catalogued, "LWCAN") + "/edit"):
-        assert browser.get(page).status_code == 200, page
-    for page in ("/staff/scopes", "/staff/scopes/new", "/staff/scopes/1", "/staff/scopes/1/edit"):
-        assert browser.get(page).status_code == 200, page
-    assert browser.get("/staff/codes/simulate").status_code == 200
-    tried = browser.get("/staff/codes/simulate?code=lw-can&region=ca&amount=20&mode=interac")
-    assert tried.status_code == 200
+    make(browser, tag="bag", scope="sample-uk", max_uses="3")
+    every = browser.get(LIST).text
+    assert "LWCAN" in every
+    assert every.index("Spring-27") < every.index("LWCAN")
+    for query in ("q=spr-ing", "tag=bag", "q=s&state=active&scope=sample-uk"):
+        found = browser.get(f"{LIST}?{query}").text
+        assert "Spring-27" in found, query
+        assert "LWCAN" not in found, query
+    assert "0 of 3" in browser.get(f"{LIST}?q=spring").text
+    for query in ("q=nobody", "state=retired&tag=bag", "scope=nobody", "tag=Bag"):
+        assert "No codes match" in browser.get(f"{LIST}?{query}").text, query
+    for query in ("state=odd", "after=99999999999999999999", "after=x", "q=-"):
+        assert "LWCAN" in browser.get(f"{LIST}?{query}").text, query
+
+
+def test_the_log_names_codes(signed_in: SignedIn, catalogued: Database) -> None:
+    browser, page = signed_in("admin"), address(catalogued, "LWCAN")
+    browser.post(page + "/state", page=page, state="paused")
+    send(browser, page + "/edit", tag="x")
+    log = browser.get("/staff/audit").text
+    assert f'<a href="{page}">LWCAN</a>' in log
+    assert "Changed a code" in log
+    assert "Paused" in log
+
+
+def test_a_picture_is_kept_with_the_terms(signed_in: SignedIn, catalogued: Database) -> None:
+    browser, edit = signed_in("admin"), address(catalogued, "LWCAN") + "/edit"
+    assert upload(browser, edit, "picture", draw()).status_code == 303
+    name = find(catalogued, "LWCAN").picture
+    assert browser.get(f"/pictures/{name}").status_code == 200
+    assert upload(browser, edit, "picture", b"none").status_code == 422
+    assert send(browser, edit, picture_gone="y").status_code == 303
+    assert find(catalogued, "LWCAN").picture == ""
 
 
 def test_a_code_is_made_with_its_terms(signed_in: SignedIn, catalogued: Database) -> None:

@@ -8,10 +8,11 @@ from flask import abort, flash, request
 from flask.typing import ResponseReturnValue
 
 from portal.codes.merging import Level, make_code
-from portal.codes.models import Policy
+from portal.codes.models import CodeRecord, Policy
 from portal.codes.operations import Draft, make_draft
 from portal.codes.parsing import CodeError, TermsTable
 from portal.codes.policy import Refusal, open_terms
+from portal.codes.queries import find_code
 from portal.codes.revising import return_to, with_days
 from portal.codes.terms import Code, CodeState, Frequency, Kind
 from portal.database import Document
@@ -21,6 +22,7 @@ from portal.regions.catalogue import Catalogue
 from portal.services import Act
 from portal.staff.codes.desk import CODE, TermsDesk
 from portal.staff.codes.parts import BY_CURRENCY, list_amounts, map_amounts
+from portal.staff.codes.views import read_number
 from portal.staff.labels import all_currencies, current_names
 from portal.staff.regions.parts import Context, list_languages
 from portal.web import utc_now
@@ -89,23 +91,28 @@ def settle(
         return None
 
 
-def warn_of_terms(code: Code, catalogue: Catalogue) -> None:
-    """Say what may be meant otherwise: what allows nothing, and what a printed code shows."""
-    for sentence in list_warnings(code, catalogue):
-        flash(sentence)
+def warn_of_code(act: Act, record: CodeRecord, *, is_placed: bool = False) -> None:
+    """Say what may be meant otherwise: terms that allow nothing, and what a public code gives away.
 
-
-def list_warnings(code: Code, catalogue: Catalogue) -> Iterator[str]:
-    if allows_nothing(code, catalogue):
-        yield say_nothing_allowed()
-    if code.is_secret:
+    `is_placed` where it is new what the code belongs to.
+    """
+    code = find_code(act.session, record.code)
+    if code is None:
         return
+    if allows_nothing(code, act.catalogue):
+        flash(say_nothing_allowed())
+    if not code.is_secret:
+        for sentence in _list_given_away(code, is_placed=is_placed):
+            flash(sentence)
+
+
+def _list_given_away(code: Code, *, is_placed: bool) -> Iterator[str]:
     if code.minimum_minor:
         yield gettext(
             "This code isn’t secret, and its terms set an amount of their own: whoever guesses it"
             " can use it."
         )
-    if code.partner_name:
+    if code.partner_name and is_placed:
         yield gettext(
             "This code isn’t secret: whoever guesses it sees the name %(name)s. If that is a"
             " private person, make a secret code instead.",
@@ -118,7 +125,7 @@ def say_nothing_allowed() -> str:
 
 
 def allows_nothing(code: Code, catalogue: Catalogue) -> bool:
-    """Whether terms leave no way to give in any region, whatever the day and the state."""
+    """Whether terms leave no way to give in any region that has one, whatever the day and state."""
     open_code = replace(
         code,
         state=CodeState.ACTIVE,
@@ -128,8 +135,7 @@ def allows_nothing(code: Code, catalogue: Catalogue) -> bool:
         starts_at=None,
         ends_at=None,
     )
-    now, places = utc_now(), catalogue.regions.values()
-    found = [open_terms(open_code, place, now, catalogue) for place in places]
+    found = [open_terms(open_code, place, utc_now(), catalogue) for place in catalogue.open]
     return bool(found) and all(isinstance(one, Refusal) for one in found)
 
 
@@ -140,7 +146,7 @@ def code_of_levels(levels: Sequence[Level]) -> Code:
 
 def return_policy(act: Act, policy: Policy) -> bool:
     """Return a policy to the version that the form names, and say so; whether that is new."""
-    version = request.form.get("version", default=0, type=int)
+    version = read_number(request.form.get("version"))
     try:
         is_new = return_to(act.session, policy, version, act.now, actor=act.actor)
     except LookupError:

@@ -61,8 +61,11 @@ class ChoicesPart(TicksPart):
         return {**known, **{key: key for key in said if key not in known}}
 
     def rows(self, context: Context) -> Rows:
+        legend = gettext(self.label)
+        if not self.name.startswith("not_"):
+            legend = gettext("%(term)s (none: all)", term=legend)
         for row in super().rows(context):
-            yield (replace(row[0], legend=gettext(self.label)), *row[1:])
+            yield (replace(row[0], legend=legend), *row[1:])
 
 
 class OrderPart(ChoicesPart):

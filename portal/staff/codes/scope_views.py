@@ -18,7 +18,7 @@ from portal.codes.operations import (
     find_scope,
 )
 from portal.codes.queries import read_lineage
-from portal.codes.revising import hold_policy, list_versions
+from portal.codes.revising import hold_policy, hold_tree, list_versions
 from portal.codes.simulator import list_terms
 from portal.codes.terms import LevelKind
 from portal.database import Document
@@ -83,6 +83,7 @@ def new_scope() -> ResponseReturnValue:
 @staff.post("/scopes/new")
 def send_new_scope() -> ResponseReturnValue:
     with services().write(current_actor()) as act:
+        hold_tree(act.session)
         context = _open_new(act.session)
         form = NEW_SCOPE.make_form(context, everything_sent())
         read = NEW_SCOPE.read(form, context)
@@ -158,7 +159,8 @@ def edit_scope(scope_id: int) -> ResponseReturnValue:
 @staff.post("/scopes/<int:scope_id>/edit")
 def send_scope(scope_id: int) -> ResponseReturnValue:
     with services().write(current_actor()) as act:
-        found = act.session.get(Scope, scope_id, with_for_update=True) or abort(404)
+        hold_tree(act.session)
+        found = act.session.get(Scope, scope_id) or abort(404)
         policy = hold_policy(act.session, found.policy_id) if found.policy_id else None
         context = _open(act.session, found)
         form = EDIT_SCOPE.make_form(context, everything_sent())
@@ -220,6 +222,7 @@ def _show(found: Scope, context: Context, form: PortalForm) -> ResponseReturnVal
 def return_scope(scope_id: int) -> ResponseReturnValue:
     """Give a scope's policy the terms of an earlier version again."""
     with services().write(current_actor()) as act:
+        hold_tree(act.session)
         found = act.session.get(Scope, scope_id) or abort(404)
         policy = hold_policy(act.session, found.policy_id or abort(404))
         if return_policy(act, policy):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from portal.codes.listing import CodeFilters, ListedScope, list_below, list_page, list_scopes
+from portal.codes.listing import ID, CodeFilters, ListedScope, list_below, list_page, list_scopes
 from portal.codes.parsing import normalise_code
 from portal.codes.terms import CodeState
 from portal.plain import clean_line
@@ -25,9 +25,15 @@ def codes() -> ResponseReturnValue:
         "staff/codes.html",
         page=page,
         asked=asked,
+        is_first="after" not in request.args,
         args={name: text for name, text in asked.items() if text},
         scopes=label_scopes(scopes),
     )
+
+
+def read_number(text: str | None) -> int:
+    """A number that an address or a hidden field carries; 0 for anything else."""
+    return int(text) if text and ID.fullmatch(text) else 0
 
 
 NAMES = ("q", "state", "scope", "tag")
