@@ -75,6 +75,11 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UTCDateTime(), Document: JSONDocument}  # noqa: RUF012 - SQLAlchemy's own way
 
 
+def by_prefix(length: int) -> sa.String:
+    """Text that an index finds by its beginning: compared by character on both engines."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 def enum_column(kind: type[StrEnum], length: int, **options: Any) -> MappedColumn[Any]:
     """A column that holds one of an enum's values as text: the one way to map one."""
     values = sa.Enum(

@@ -1,7 +1,6 @@
 """What staff and commands do to codes and scopes, each with its line in the audit log."""
 
 import re
-import secrets
 from collections.abc import Iterable
 
 import sqlalchemy as sa
@@ -9,13 +8,10 @@ import sqlalchemy as sa
 from portal.codes.models import CodeRecord, Policy, Scope
 from portal.codes.operations import Draft, add_code, add_policy, add_scope, change_scope
 from portal.codes.parsing import LONGEST_CODE, CodeError, normalise_code
+from portal.codes.spelling import SECRET_LENGTH, make_secret
 from portal.codes.terms import CodeState, Kind, LevelKind
 from portal.services import Act
 
-# Letters and digits that nobody takes for one another: twelve of them are 59 bits.
-UNAMBIGUOUS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
-SECRET_LENGTH = 12
-GROUP = 4
 # A scope's name on gifts and in addresses.
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,38}[a-z0-9]")
 LONGEST_SCOPE, LONGEST_TAG = 200, 60
@@ -50,21 +46,20 @@ def make_code(
 
 def check_tag(name: str, tag: str) -> None:
     if len(tag) > LONGEST_TAG or not tag.isprintable():
-        raise CodeError(f"{name}: tag: has {LONGEST_TAG} characters at most")
+        raise CodeError(name, "tag", f"has {LONGEST_TAG} characters at most")
 
 
 def make_secret_display(prefix: str = "") -> str:
     """A code that can't be guessed, in groups that can be read out: `X-7KQM-WD4T-9HRC`."""
-    letters = "".join(secrets.choice(UNAMBIGUOUS) for _ in range(SECRET_LENGTH))
-    groups = (letters[at : at + GROUP] for at in range(0, SECRET_LENGTH, GROUP))
-    return "-".join([prefix, *groups] if prefix else groups)
+    drawn = make_secret()
+    return f"{prefix}-{drawn}" if prefix else drawn
 
 
 def check_prefix(prefix: str) -> str:
     """What stands before made-up codes, or nothing; `CodeError` where it can't."""
     spelling, longest = normalise_code(prefix), LONGEST_CODE - SECRET_LENGTH
     if prefix and not (spelling.isalnum() and spelling.isascii() and len(spelling) <= longest):
-        raise CodeError(f"{prefix}: prefix: has 1 to {longest} letters and digits")
+        raise CodeError(prefix, "prefix", f"has 1 to {longest} letters and digits")
     return spelling
 
 
@@ -73,7 +68,7 @@ def find_record(act: Act, text: str) -> CodeRecord:
     wanted = normalise_code(text)
     record = act.session.scalar(sa.select(CodeRecord).where(CodeRecord.code == wanted))
     if record is None or not wanted:
-        raise CodeError(f"{text}: code: there is none of this name")
+        raise CodeError(text, "code", "there is none of this name")
     return record
 
 
@@ -88,7 +83,7 @@ def set_state(act: Act, records: Iterable[CodeRecord], state: CodeState) -> list
         if before is state:
             continue
         if before is CodeState.RETIRED:
-            raise CodeError(f"{record.display}: state: it was retired, which is for good")
+            raise CodeError(record.display, "state", "it was retired, which is for good")
         record.state = state
         act.note("code_state", f"code:{record.id}", {"from": before, "to": state})
         changed.append(record)
@@ -107,9 +102,9 @@ def make_scope(
 ) -> Scope:
     """A new network, region, zone or partner; with terms where it sets some."""
     if not KEY.fullmatch(key):
-        raise CodeError(f"{key}: key: is 2 to 40 small letters, digits and hyphens")
+        raise CodeError(key, "key", "is 2 to 40 small letters, digits and hyphens")
     if not 0 < len(name) <= LONGEST_SCOPE:
-        raise CodeError(f"{key}: name: has 1 to {LONGEST_SCOPE} characters")
+        raise CodeError(key, "name", f"has 1 to {LONGEST_SCOPE} characters")
     policy = None
     if terms is not None:
         policy = add_policy(act.session, key, terms, act.now, actor=act.actor)

@@ -46,7 +46,7 @@ def order_codes(act: Act, order: Order) -> CodeBatch:
     One without a tag is found again by `batch-7`.
     """
     if not 0 < order.count <= MOST:
-        raise CodeError(f"{order.count}: count: is a number from 1 to {MOST}")
+        raise CodeError(str(order.count), "count", f"is a number from 1 to {MOST}")
     check_tag("batch", order.tag)
     batch = open_batch(act, order, prefix=check_prefix(order.prefix))
     act.promise(MakeCodes(batch.id))

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.codes.parsing import LONGEST_CODE
 from portal.codes.terms import BatchState, CodeState, Kind, LevelKind, Via
-from portal.database import Base, BigId, Document, JSONDocument, enum_column
+from portal.database import Base, BigId, Document, JSONDocument, by_prefix, enum_column
 
 
 class Policy(Base):
@@ -71,10 +71,12 @@ class CodeRecord(Base):
     __table_args__ = (
         sa.Index("ix_codes_policy_id_id", "policy_id", "id"),
         sa.Index("ix_codes_scope_id_id", "scope_id", "id"),
+        sa.Index("ix_codes_state_id", "state", "id"),
+        sa.Index("ix_codes_tag_id", "tag", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    code: Mapped[str] = mapped_column(sa.String(LONGEST_CODE), unique=True)
+    code: Mapped[str] = mapped_column(by_prefix(LONGEST_CODE), unique=True)
     display: Mapped[str] = mapped_column(sa.String(60))
     kind: Mapped[Kind] = enum_column(Kind, 20)
     policy_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("policies.id"))

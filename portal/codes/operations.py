@@ -1,5 +1,6 @@
 """Writing scopes, policies and codes."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ SAMPLES = PACKAGE / "codes" / "samples.toml"
 SYSTEM = "system"
 # Scopes above a code, itself not counted; a deeper tree is refused.
 DEEPEST = 8
+SCOPE_KEY = re.compile("[a-z0-9-]{2,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +85,16 @@ def add_scope(
     policy: Policy | None = None,
 ) -> Scope:
     """A new network, region, zone or partner below its parent."""
+    if not SCOPE_KEY.fullmatch(key):
+        raise CodeError(key, "key", "is 2 to 40 small letters, digits and hyphens")
     if find_scope(session, key) is not None:
-        raise CodeError(f"{key}: key: another one has it")
+        raise CodeError(key, "key", "another one has it")
     scope = Scope(kind=kind, key=key, name=name, active=True, lineage=[], created_at=now)
     scope.parent_id = parent.id if parent else None
     scope.policy_id = policy.id if policy else None
     _check_place(scope, parent)
     session.add(scope)
-    session.flush()
+    _keep_unique(session, CodeError(key, "key", "another one has it"))
     _write_lineage(session, scope)
     return scope
 
@@ -104,11 +108,11 @@ def _check_place(scope: Scope, parent: Scope | None) -> None:
         return
     above = {level["id"] for level in parent.lineage}
     if scope.id is not None and scope.id in above:
-        raise CodeError(f"{scope.key}: parent: is below it")
+        raise CodeError(scope.key, "parent", "is below it")
     if ORDER.index(parent.kind) > ORDER.index(scope.kind):
-        raise CodeError(f"{scope.key}: parent: a {scope.kind} can't stand below a {parent.kind}")
+        raise CodeError(scope.key, "parent", f"a {scope.kind} can't stand below a {parent.kind}")
     if len(above) >= DEEPEST:
-        raise CodeError(f"{scope.key}: parent: the tree is at most {DEEPEST} deep")
+        raise CodeError(scope.key, "parent", f"the tree is at most {DEEPEST} deep")
 
 
 def change_scope(
@@ -210,7 +214,7 @@ def _check_uses(session: Session, policy: Policy, draft: Draft) -> None:
         used = sa.select(sa.func.max(UseCounter.used)).where(UseCounter.kind == kind, owned)
         most, taken = terms.get(name), session.scalar(used) or 0
         if most is not None and most < taken:
-            raise CodeError(f"{policy.name}: {name}: is at least {taken}, which were used")
+            raise CodeError(policy.name, name, f"is at least {taken}, which were used")
 
 
 def add_code(
@@ -232,7 +236,7 @@ def add_code(
     """
     code = check_spelling(display)
     if session.scalar(sa.select(CodeRecord.id).where(CodeRecord.code == code)):
-        raise CodeError(f"{display}: code: there is one already")
+        raise CodeError(display, "code", "there is one already")
     if isinstance(draft, Draft):
         policy = add_policy(session, display, draft, now, actor=actor)
     else:
@@ -249,8 +253,16 @@ def add_code(
         created_at=now,
     )
     session.add(record)
-    session.flush()
+    _keep_unique(session, CodeError(display, "code", "there is one already"))
     return record
+
+
+def _keep_unique(session: Session, error: CodeError) -> None:
+    """Somebody else may keep the same at this very moment: then it is the second that fails."""
+    try:
+        session.flush()
+    except sa.exc.IntegrityError as found:
+        raise error from found
 
 
 def _add_sample(

@@ -92,7 +92,14 @@ def is_web_address(address: str) -> bool:
 
 
 class CodeError(ValueError):
-    """A code's data is wrong; the text names code and field, and what it should be."""
+    """A code's data is wrong; the text names code and field, and what it should be.
+
+    `place` is the field's path (`presets.CAD[1]`), empty where it is the whole; `what` the rest.
+    """
+
+    def __init__(self, name: str, place: str = "", what: str = "") -> None:
+        super().__init__(": ".join(part for part in (name, place, what) if part))
+        self.place, self.what = place, what or name
 
 
 Keys = tuple[str, ...]
@@ -175,7 +182,7 @@ def read_terms(name: str, document: Mapping[str, Any]) -> Document:
             terms = ADAPTER.validate_python(document)
         except ValidationError as error:
             fault = next(list_faults(error, document))
-            raise CodeError(fault.tell(name)) from error
+            raise CodeError(name, fault.place, fault.what) from error
         if len(_READ) >= MOST_READ:
             _READ.clear()
         _READ[said] = terms
@@ -190,11 +197,11 @@ def check_spelling(display: str) -> str:
     """The one spelling of a new code; raises `CodeError` where it has none that can be typed."""
     code = normalise_code(display)
     if not 0 < len(code) <= LONGEST_CODE:
-        raise CodeError(f"{display}: code: has 1 to {LONGEST_CODE} characters")
+        raise CodeError(display, "code", f"has 1 to {LONGEST_CODE} characters")
     if not is_spelling(code):
-        raise CodeError(f"{display}: code: has letters and digits only")
+        raise CodeError(display, "code", "has letters and digits only")
     if len(display) > LONGEST_DISPLAY:
-        raise CodeError(f"{code}: code: is written with at most {LONGEST_DISPLAY} signs")
+        raise CodeError(code, "code", f"is written with at most {LONGEST_DISPLAY} signs")
     return code
 
 
@@ -205,4 +212,4 @@ def is_spelling(code: str) -> bool:
 
 def check_window(name: str, starts_at: datetime | None, ends_at: datetime | None) -> None:
     if starts_at and ends_at and starts_at >= ends_at:
-        raise CodeError(f"{name}: ends_at: is after starts_at")
+        raise CodeError(name, "ends_at", "is after starts_at")

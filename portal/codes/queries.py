@@ -62,7 +62,7 @@ _CODES, _POLICIES, _SCOPES = table_of(CodeRecord), table_of(Policy), table_of(Sc
 _COUNTERS = table_of(UseCounter)
 
 
-def _used(kind: str, owner: sa.ColumnElement[int], label: str) -> sa.Label[int]:
+def used_by(kind: str, owner: sa.ColumnElement[int], label: str) -> sa.Label[int]:
     counter = _COUNTERS.alias(label + "_counter")
     return (
         sa.select(counter.c.used)
@@ -86,8 +86,8 @@ _COLUMNS = (
     _POLICIES.c.starts_at,
     _POLICIES.c.ends_at,
     _SCOPES.c.lineage,
-    _used(BY_CODE, _CODES.c.id, "used_by_code"),
-    _used(BY_POLICY, _CODES.c.policy_id, "used_by_policy"),
+    used_by(BY_CODE, _CODES.c.id, "used_by_code"),
+    used_by(BY_POLICY, _CODES.c.policy_id, "used_by_policy"),
 )
 _ALL = sa.select(*_COLUMNS).select_from(
     _CODES.join(_POLICIES, _CODES.c.policy_id == _POLICIES.c.id).outerjoin(

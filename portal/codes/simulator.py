@@ -122,13 +122,14 @@ def complete_pledge(
     often = frequency or next(iter(terms.frequencies or (Frequency.ONCE,)))
     chosen = fund or terms.fund
     modes = terms.modes_for(chosen, money.currency, often) if chosen in terms.funds else ()
-    first = next(iter(modes or terms.modes))
+    # Where nothing can be given, as before a payment's provider is set up, there is no mode at all.
+    first = next((one.key for one in modes or terms.modes), "")
     return Pledge(
         given=money,
         cover=Money(0, money.currency),
         region=region.slug,
         fund=chosen,
-        mode=mode or first.key,
+        mode=mode or first,
         frequency=often,
         code=code.code if code else typed,
     )
@@ -175,11 +176,11 @@ def list_held(code: Code, levels: Sequence[Level]) -> tuple[Held, ...]:
 
 def _list_held(code: Code, levels: Sequence[Level], refusal: Refusal | None) -> Iterator[Held]:
     deciding = DECIDING.get(refusal.reason, ()) if refusal else ()
-    for name, value, level in _list_terms(code, levels):
+    for name, value, level in _list_held(code, levels):
         yield Held(name=name, value=value, level=level, decides=name in deciding)
 
 
-def _list_terms(code: Code, levels: Sequence[Level]) -> Iterator[tuple[str, Any, Level]]:
+def _list_held(code: Code, levels: Sequence[Level]) -> Iterator[tuple[str, Any, Level]]:
     """What stands on the code, what was merged, and what each level counts by itself."""
     own = levels[-1] if levels else Level(kind=LevelKind.CODE, name="")
     if code.state is not CodeState.ACTIVE:

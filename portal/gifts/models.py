@@ -10,18 +10,13 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from portal.database import Base, BigId, Document, enum_column, partial_index
+from portal.database import Base, BigId, Document, by_prefix, enum_column, partial_index
 from portal.donors import Donor
 from portal.gifts.evidence import PROVIDER_LENGTH, Provider
 from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.i18n import Labelled
 from portal.money import Money
 from portal.plain import full_name
-
-
-def _by_prefix(length: int) -> sa.String:
-    """Text that an index finds by its beginning: compared by character on both engines."""
-    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
 class SubscriptionState(StrEnum):
@@ -164,9 +159,9 @@ class Gift(Base):
 
     first_name: Mapped[str] = mapped_column(sa.String(100), default="")
     last_name: Mapped[str] = mapped_column(sa.String(100), default="")
-    email: Mapped[str] = mapped_column(_by_prefix(254), default="")
-    search_name: Mapped[str] = mapped_column(_by_prefix(210), default="")
-    given_name: Mapped[str] = mapped_column(_by_prefix(110), default="")
+    email: Mapped[str] = mapped_column(by_prefix(254), default="")
+    search_name: Mapped[str] = mapped_column(by_prefix(210), default="")
+    given_name: Mapped[str] = mapped_column(by_prefix(110), default="")
     address_line1: Mapped[str] = mapped_column(sa.String(200), default="")
     address_line2: Mapped[str] = mapped_column(sa.String(200), default="")
     city: Mapped[str] = mapped_column(sa.String(100), default="")
@@ -243,7 +238,7 @@ class GiftWord(Base):
         {"sqlite_with_rowid": False},
     )
 
-    word: Mapped[str] = mapped_column(_by_prefix(60), primary_key=True)
+    word: Mapped[str] = mapped_column(by_prefix(60), primary_key=True)
     gift_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("gifts.id"), primary_key=True)
 
 

@@ -18,6 +18,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
 
+from portal.codes.terms import CodeState
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick, set_locale
 from portal.payments.statements.formats.texts import FILE_LIMIT
@@ -76,6 +77,22 @@ NEEDED = {
     "staff.retry_event": Role.FINANCE,
     "staff.claim_event": Role.FINANCE,
     "staff.retry_job": Role.FINANCE,
+    "staff.codes": Role.VIEWER,
+    "staff.code": Role.VIEWER,
+    "staff.simulate_code": Role.VIEWER,
+    "staff.new_code": Role.ADMIN,
+    "staff.send_new_code": Role.ADMIN,
+    "staff.edit_code": Role.ADMIN,
+    "staff.send_code": Role.ADMIN,
+    "staff.send_code_state": Role.ADMIN,
+    "staff.return_code": Role.ADMIN,
+    "staff.scopes": Role.VIEWER,
+    "staff.scope": Role.VIEWER,
+    "staff.new_scope": Role.ADMIN,
+    "staff.send_new_scope": Role.ADMIN,
+    "staff.edit_scope": Role.ADMIN,
+    "staff.send_scope": Role.ADMIN,
+    "staff.return_scope": Role.ADMIN,
     "staff.audit_log": Role.ADMIN,
     "staff.regions": Role.ADMIN,
     "staff.region": Role.ADMIN,
@@ -110,6 +127,10 @@ LARGEST = {
     "staff.preview_statement": FILE_LIMIT + 100_000,
     "staff.send_issuer": 2 * MOST_BYTES + 500_000,
     "staff.send_fund": MOST_BYTES + 500_000,
+    "staff.send_new_code": MOST_BYTES + 500_000,
+    "staff.send_code": MOST_BYTES + 500_000,
+    "staff.send_new_scope": MOST_BYTES + 500_000,
+    "staff.send_scope": MOST_BYTES + 500_000,
 }
 
 
@@ -183,6 +204,7 @@ def _labelled(_locale: str) -> dict[str, tuple[tuple[str, str], ...]]:
     return {
         "labelled_statuses": tuple((one.value, one.label) for one in Status),
         "labelled_account_kinds": tuple((kind, gettext(text)) for kind, text in kinds),
+        "labelled_code_states": tuple((one.value, one.label) for one in CodeState),
         "labelled_roles": tuple((one.value, one.label) for one in Role),
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import url_for
 
+from portal.codes.terms import CodeState
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, ngettext
 from portal.money import AmountError, format_money, parse_amount
@@ -77,6 +78,17 @@ def _name_line(which: str, _known: Known) -> Named:
     return gettext("Bank line %(number)s", number=which), page
 
 
+def _name_code(which: str, known: Known) -> Named:
+    name = known.called.get(f"code:{which}")
+    page = url_for("staff.code", code_id=int(which)) if name else ""
+    return name or gettext("Code %(code)s", code=which), page
+
+
+def _name_scope(which: str, known: Known) -> Named:
+    name = known.called.get(f"scope:{which}")
+    return name or which, url_for("staff.scope", scope_id=int(which)) if name else ""
+
+
 def _name_event(_which: str, _known: Known) -> Named:
     return gettext("Stripe’s event"), url_for("staff.events")
 
@@ -89,6 +101,8 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "issuer": _name_issuer,
     "file": _name_file,
     "line": _name_line,
+    "code": _name_code,
+    "scope": _name_scope,
     "event": _name_event,
     "installation": lambda _which, _known: (gettext("The installation"), ""),
     "gifts": lambda _which, _known: (gettext("Gifts"), url_for("staff.gifts")),
@@ -123,6 +137,7 @@ DETAIL_LABELS = {
     "currency": "Currency",
     "lines": "Lines",
     "new": "New lines",
+    "version": "Version",
 }
 # What an act means by a word that others use otherwise.
 OWN_LABELS = {
@@ -243,8 +258,10 @@ def _say_money(text: str) -> str:
         return text
 
 
-def _say_role(value: str) -> str:
-    """A role's name; days, which other acts carry by the same words, stay as they are."""
+def _say_step(value: str) -> str:
+    """A role's name, or a code's state; days, which stand so as well, stay as they are."""
+    if value in {*CodeState}:
+        return CodeState(value).label
     return Role(value).label if value in {*Role} else value
 
 
@@ -254,9 +271,9 @@ def _say_state(value: str) -> str:
 
 TEXTS: dict[str, Callable[[Any], str]] = {
     "amount": _say_money,
-    "role": _say_role,
-    "from": _say_role,
-    "to": _say_role,
+    "role": _say_step,
+    "from": _say_step,
+    "to": _say_step,
     "state": _say_state,
 }
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from portal.codes.terms import CodeState
 from portal.gifts.ledger import CLEARING, DISPUTES, FEES
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick
@@ -151,6 +152,10 @@ ACTS = {
     "scope_move": "Moved a network or partner",
     "scope_pause": "Paused all codes of a network or partner",
     "scope_resume": "Let the codes of a network or partner hold again",
+    "code_edit": "Changed a code",
+    "code_return": "Returned a code to earlier terms",
+    "scope_edit": "Changed a network or partner",
+    "scope_return": "Returned a network or partner to earlier terms",
 }
 CONTACT_FIELDS = {
     "first_name": "First name",
@@ -210,6 +215,13 @@ REASONS = {
     Reason.TAKEN_BACK: "undone before",
     Reason.REPORTED_TWICE: "possible duplicate",
     Reason.CORRECTED: "corrected by the bank",
+}
+CODE_KINDS = {"partner": "Partner’s", "campaign": "Campaign’s", "promotion": "Promotion’s"}
+CODE_TONES = {CodeState.ACTIVE: "good", CodeState.PAUSED: "wait", CodeState.RETIRED: "quiet"}
+CODE_ACTIONS = {
+    CodeState.ACTIVE: "Use again",
+    CodeState.PAUSED: "Pause",
+    CodeState.RETIRED: "Retire",
 }
 FREQUENCIES = {"once": "One-off", "monthly": "Monthly"}
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, defer
 
+from portal.codes.models import CodeRecord, Scope
 from portal.driver import ask
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerEntry, Plan
@@ -161,6 +162,18 @@ def name_files(session: Session, subjects: Collection[str]) -> dict[str, str]:
         )
     )
     return {f"file:{file_id}": filename for file_id, filename in rows}
+
+
+def name_codes(session: Session, subjects: Collection[str]) -> dict[str, str]:
+    """Codes and scopes by subject, for the subjects that are such (`code:12`, `scope:3`)."""
+    named = (("code", CodeRecord, CodeRecord.display), ("scope", Scope, Scope.name))
+    return {
+        f"{kind}:{row_id}": name
+        for kind, model, called in named
+        for row_id, name in session.execute(
+            sa.select(model.id, called).where(model.id.in_(_ids(subjects, kind)))
+        )
+    }
 
 
 def _ids(subjects: Collection[str], kind: str) -> set[int]:

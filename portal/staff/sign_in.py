@@ -34,6 +34,7 @@ from portal.staff.queries import (
     list_audit,
     list_users,
     name_actors,
+    name_codes,
     name_files,
     name_gifts,
 )
@@ -139,7 +140,8 @@ def audit_log() -> ResponseReturnValue:
     with services().database.read() as session:
         entries = list_audit(session, subject, request.args.get("before", type=int))
         mentioned = list_mentioned(entries)
-        called = {**name_gifts(session, mentioned), **name_files(session, mentioned)}
+        called = name_gifts(session, mentioned) | name_files(session, mentioned)
+        called |= name_codes(session, mentioned)
         known = Known({**called, **name_actors(session)}, current_names())
     return render_template(
         "staff/audit.html",

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 
-from portal.codes.operations import Draft, add_code, add_scope, load_sample_codes
+from portal.codes.models import CodeRecord
+from portal.codes.operations import Draft, add_code, add_policy, add_scope, load_sample_codes
 from portal.codes.parsing import CodeError
 from portal.codes.policy import Kind, Terms, open_terms
 from portal.codes.queries import find_code, list_codes
@@ -93,3 +95,27 @@ def test_a_code_that_makes_no_terms_is_not_kept(database):
     with pytest.raises(CodeError), database.write() as session:
         add_code(session, "X", Draft(document={"modes": ["gold"]}), NOW, kind=Kind.PARTNER)
     assert find(database, "X") is None
+
+
+def keep_second(database):
+    """Keep a code that somebody else kept between the look and the write."""
+    with database.write() as session:
+        policy = add_policy(session, "shared", Draft(), NOW)
+        row = {
+            "code": "TWIN",
+            "display": "Twin",
+            "kind": Kind.CAMPAIGN,
+            "policy_id": policy.id,
+            "state": CodeState.ACTIVE,
+            "created_at": NOW,
+        }
+        statement = sa.insert(CodeRecord).values(row)
+        sa.event.listen(
+            session, "before_flush", lambda *_: session.connection().execute(statement), once=True
+        )
+        add_code(session, "T-W-I-N", policy, NOW, kind=Kind.CAMPAIGN)
+
+
+def test_of_two_at_the_same_moment_the_second_is_told(database):
+    with pytest.raises(CodeError, match="there is one already"):
+        keep_second(database)

@@ -330,6 +330,14 @@ def test_signing_in_with_a_wrong_password(auditor: Visitor, demo: DemoProcess) -
         "/staff/regions/new?like=jp",
         "/staff/issuers/sample-ca",
         "/staff/history/region/ca",
+        "/staff/codes",
+        "/staff/codes/new",
+        "/staff/codes/1",
+        "/staff/codes/1/edit",
+        "/staff/codes/simulate?code=LWCAN&region=gb&amount=20",
+        "/staff/scopes",
+        "/staff/scopes/new",
+        "/staff/scopes/1",
     ],
 )
 def test_the_desks_of_the_catalogue(staff_auditor: Visitor, path: str) -> None:

@@ -8,6 +8,7 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
 from portal import PACKAGE, TEMPLATES
+from portal.codes.terms import CodeState, LevelKind, Renewals
 from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.gifts.models import PlanStatus
 from portal.i18n import TRANSLATIONS, Labelled
@@ -18,6 +19,8 @@ from portal.payments.statements.models import LineState
 from portal.signin.accounts import Role
 from portal.staff import forms, labels
 from portal.staff.audit import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, SUBJECTS, UNSAID
+from portal.staff.codes.desk import CODE_DESKS, CODE_SENTENCES
+from portal.staff.codes.telling import TERM_WORDS
 from portal.staff.first_steps import ADVICE, FirstStep
 from portal.staff.gifts.contact_views import ContactForm
 from portal.staff.gifts.money_views import ReceiveForm
@@ -36,6 +39,10 @@ TABLES = (
     labels.FREQUENCIES,
     labels.ACCOUNT_KINDS,
     labels.REASONS,
+    labels.CODE_KINDS,
+    labels.CODE_ACTIONS,
+    CODE_SENTENCES,
+    TERM_WORDS,
     BANKS,
     COLUMNS,
     MARKS,
@@ -52,14 +59,17 @@ TABLES = (
 )
 
 ENUMS: tuple[type[Labelled], ...] = (
+    CodeState,
     EventKind,
     EventState,
     FirstStep,
     JobName,
     LetterKind,
+    LevelKind,
     LineState,
     PlanStatus,
     Problem,
+    Renewals,
     Role,
     Status,
 )
@@ -94,7 +104,7 @@ def texts() -> Iterator[str]:
             yield from (str(text[0] if isinstance(text, tuple) else text) for _l, text, *_ in found)
     for table in TABLES:
         yield from table.values()
-    for one_desk in DESKS:
+    for one_desk in (*DESKS, *CODE_DESKS):
         yield from one_desk.texts()
     for part in parts_of({"kind": "instructions"}).values():
         yield from part.texts()

@@ -1,5 +1,6 @@
 """Trying a code out: the real verdict, the true reason, and the level of each term."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -125,3 +126,12 @@ def test_the_form_as_it_opens_is_allowed_everywhere(slug):
 
 def test_a_day_is_its_noon_in_the_region():
     assert moment_of(date(2026, 3, 3), region("ca")).isoformat() == "2026-03-03T12:00:00-05:00"
+
+
+def test_where_no_mode_is_set_up_yet_a_gift_is_refused_and_nothing_breaks():
+    canada = region("ca")
+    closed = replace(canada, modes=tuple(replace(mode, offered=False) for mode in canada.modes))
+    bare = replace(CATALOGUE, regions={"ca": closed})
+    pledge = complete_pledge(None, closed, NOW, bare)
+    assert pledge.mode == ""
+    assert not simulate(None, [], pledge, NOW, bare).is_allowed

@@ -5,7 +5,7 @@ desks share who is there, what is shown, and what a button asked for.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, get_args, get_type_hints
 
@@ -66,8 +66,36 @@ class Section:
     rows: tuple[tuple[Control, ...], ...]
 
 
+# What the tables say of a fault, by how it begins, as what to do about it.
+SENTENCES = {
+    "is missing": "Fill this in",
+    "is a colour": "Enter a colour as # and six digits or letters a to f, like #1d4f91",
+    "is an address with": "Enter an address that begins with https://",
+    "is 2 to 20": "Use 2 to 20 small letters, digits and hyphens, a letter first",
+    "is no other": "Another region has this address already: choose another one",
+    "is a list of ISO": "Enter countries by their two letters, like GB, with commas between",
+    "offers English": "Name English and French at least, like en_CA, fr_CA",
+    "is a list of locales": "Enter languages as in en_CA, fr_CA, with commas between",
+    "is three capital": "Enter a currency by its three letters, like CAD",
+    "has at least one": "At least one is needed, and one that is open or offered",
+    "has each only": "Enter each only once",
+    "is an amount": "Enter an amount in figures that this currency can express, like 75.50",
+    "is above the minimum": "Enter a limit above the smallest gift",
+    "has amounts": "Enter amounts between the smallest and the largest gift",
+    "names fields": "Ask only for fields that have a name above",
+    "is a regular": "This pattern can’t be read: correct it, or leave it empty",
+    "is a code of the pattern": "Enter an example that the pattern takes, as it is to be written",
+    "is a rising list": "Enter days in rising order, each 1 or more",
+    "is after the last": "Enter a day after the last reminder, at most 730",
+    "names modes": "Choose among the region’s modes of payment",
+}
+
+
 class Desk:
     """The groups of one table's form; `kept` are its fields that are changed elsewhere."""
+
+    # What is said of a fault, by how it begins.
+    sentences: Mapping[str, str] = SENTENCES
 
     def __init__(self, record: Any, groups: Iterable[Group], kept: Iterable[str]) -> None:
         """Parts of fields that the table doesn't have are left out."""
@@ -125,6 +153,16 @@ class Desk:
             for group in self.groups
         ]
 
+    def tell(self, fault: Fault, place: str) -> str:
+        """What to do about it; where no field shows it, with its place."""
+        known = (text for begin, text in self.sentences.items() if fault.what.startswith(begin))
+        sentence = next(known, None)
+        if place:
+            return gettext("This can’t be saved: %(what)s", what=f"{place} {fault.what}".strip())
+        return (
+            gettext(sentence) if sentence else gettext("Check this: it %(what)s", what=fault.what)
+        )
+
     def lead(self, form: PortalForm, error: RegionError, below: str = "") -> None:
         """Add what the table found, each to the field it is about; `below` is cut off places."""
         for fault in error.faults or (Fault("", str(error)),):
@@ -137,9 +175,9 @@ class Desk:
                 (field.name for field in form if name and field.name.startswith(name)), None
             )
             if shown is None:
-                form.form_errors.append(_tell(fault, place))
+                form.form_errors.append(self.tell(fault, place))
             elif not form[shown].errors:
-                form.refuse(shown, _tell(fault, ""))
+                form.refuse(shown, self.tell(fault, ""))
 
 
 def _make_parts(record: Any, named: set[str]) -> Iterator[Part]:
@@ -157,39 +195,6 @@ def _make_parts(record: Any, named: set[str]) -> Iterator[Part]:
             if is_flag
             else made(one.name, label)
         )
-
-
-# What the tables say of a fault, by how it begins, as what to do about it.
-SENTENCES = {
-    "is missing": "Fill this in",
-    "is a colour": "Enter a colour as # and six digits or letters a to f, like #1d4f91",
-    "is an address with": "Enter an address that begins with https://",
-    "is 2 to 20": "Use 2 to 20 small letters, digits and hyphens, a letter first",
-    "is no other": "Another region has this address already: choose another one",
-    "is a list of ISO": "Enter countries by their two letters, like GB, with commas between",
-    "offers English": "Name English and French at least, like en_CA, fr_CA",
-    "is a list of locales": "Enter languages as in en_CA, fr_CA, with commas between",
-    "is three capital": "Enter a currency by its three letters, like CAD",
-    "has at least one": "At least one is needed, and one that is open or offered",
-    "has each only": "Enter each only once",
-    "is an amount": "Enter an amount in figures that this currency can express, like 75.50",
-    "is above the minimum": "Enter a limit above the smallest gift",
-    "has amounts": "Enter amounts between the smallest and the largest gift",
-    "names fields": "Ask only for fields that have a name above",
-    "is a regular": "This pattern can’t be read: correct it, or leave it empty",
-    "is a code of the pattern": "Enter an example that the pattern takes, as it is to be written",
-    "is a rising list": "Enter days in rising order, each 1 or more",
-    "is after the last": "Enter a day after the last reminder, at most 730",
-    "names modes": "Choose among the region’s modes of payment",
-}
-
-
-def _tell(fault: Fault, place: str) -> str:
-    """What to do about it; where no field shows it, with its place."""
-    known = next((text for begin, text in SENTENCES.items() if fault.what.startswith(begin)), None)
-    if place:
-        return gettext("This can’t be saved: %(what)s", what=f"{place} {fault.what}".strip())
-    return gettext(known) if known else gettext("Check this: it %(what)s", what=fault.what)
 
 
 NEW = "new"

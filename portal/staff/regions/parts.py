@@ -97,13 +97,17 @@ class Sent(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """How a page shows one field: by `look`, a macro of the template."""
+    """How a page shows one field: by `look`, a macro of the template.
+
+    The first of a row may have a `legend`, which is over all of the row.
+    """
 
     name: str
     label: str
     hint: str = ""
     look: str = "line"
     options: tuple[tuple[str, str], ...] = ()
+    legend: str = ""
 
 
 # Controls that belong on one line stand together.
