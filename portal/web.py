@@ -130,7 +130,8 @@ def format_date(at: datetime, timezone: str = "UTC", style: str = "long") -> str
 
 
 @cache
-def _static_version(path: str) -> str:
+def static_version(path: str) -> str:
+    """What changes with a static file's content; nothing where there is no such file."""
     with contextlib.suppress(OSError):
         return hashlib.sha256((PACKAGE / "static" / path).read_bytes()).hexdigest()[:12]
     return ""
@@ -138,7 +139,7 @@ def _static_version(path: str) -> str:
 
 def static_url(path: str) -> str:
     """A static file's address, which changes with its content, so that caches may keep it."""
-    return _keep_address("static", filename=path, v=_static_version(path))
+    return _keep_address("static", filename=path, v=static_version(path))
 
 
 def address_of(endpoint: str, **values: Any) -> str:

@@ -40,8 +40,19 @@ FORMS = (
     "/give/world?lang=fr",
     "/c/LWCAN",
     "/c/HARVEST",
+    "/embed/LWCAN",
+    "/embed/LWCAN?lang=fr&accent=%23ffcc00",
+    "/embed/LWEURO?lang=de",
+    "/embed/EASTER2026",
 )
-NOT_HTML = {"health.alive", "health.ready", "health.metrics", "staff.export", "staff.export_lines"}
+NOT_HTML = {
+    "giving.embed_script",
+    "health.alive",
+    "health.ready",
+    "health.metrics",
+    "staff.export",
+    "staff.export_lines",
+}
 
 
 def simple_addresses() -> dict[str, str]:
