@@ -81,10 +81,10 @@ class Panel:
 
 
 def read_panel_query(code: str, args: MultiDict[str, str]) -> PanelQuery:
-    region = args.get("region", "").strip()[:LONGEST]
+    place = catalogue().by_slug(args.get("region", "").strip()[:LONGEST])
     return PanelQuery(
         code=normalise_code(code[: 2 * LONGEST]),
-        region=region if catalogue().by_slug(region) else "",
+        region=place.slug if place and place.offered else "",
         lang=args.get("lang", "").strip()[:LONGEST],
         theme=read_theme(args.get("accent", "")[:LONGEST], args.get("scheme", "")),
         host=args.get("host", ""),

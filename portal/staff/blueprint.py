@@ -3,7 +3,7 @@
 from flask import Flask
 
 from portal.signin.accounts import LIFETIME
-from portal.staff import dashboard, sign_in  # noqa: F401 - as below
+from portal.staff import dashboard, share, sign_in  # noqa: F401 - as below
 from portal.staff.access import csrf, staff
 from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its pages
     contact_views,
