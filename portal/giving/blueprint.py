@@ -37,7 +37,7 @@ def set_up_giving(app: Flask) -> None:
     blueprint.get("/c/<code>")(regions.code)
     blueprint.get("/embed.js")(element.embed_script)
     blueprint.get("/embed/v1.<mark>.js")(element.embed_version)
-    blueprint.get("/embed/style/<scheme>.css")(embed.embed_style)
+    blueprint.get("/embed/style/<scheme>.css")(element.embed_style)
     blueprint.get("/embed/<code>")(embed.embed_panel)
     blueprint.get("/gift/<token>")(gift_views.gift)
     blueprint.post("/gift/<token>/pay")(gift_views.pay)

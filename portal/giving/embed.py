@@ -6,15 +6,15 @@ are the code's hosts, by `frame-ancestors` alone: `X-Frame-Options` knows no lis
 read both would refuse what the list allows.
 """
 
+import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from flask import Response, current_app, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from portal import PACKAGE
 from portal.codes.parsing import normalise_code
-from portal.codes.refusals import refuse_unknown_code
+from portal.codes.policy import open_terms
+from portal.codes.refusals import Refusal, refuse_unknown_code
 from portal.codes.terms import Code, Via
 from portal.giving.form.address import FormQuery, choose_locale
 from portal.giving.form.cache import LIFE_SECONDS, Page, make_frame
@@ -32,11 +32,9 @@ from portal.i18n import (
     pick,
     set_locale,
 )
-from portal.regions.branding import accent_sheet
 from portal.regions.catalogue import Region
 from portal.sharing.panel import (
     Theme,
-    force_scheme,
     list_ancestors,
     list_homes,
     match_host,
@@ -47,14 +45,20 @@ from portal.web import content_policy, static_version, utc_now
 
 LONGEST_ADDRESS = 600
 LONGEST = 40
-TOKENS = PACKAGE / "static" / "tokens.css"
-FOREVER = "public, max-age=31536000, immutable"
-CROSS_ORIGIN = ("Cross-Origin-Resource-Policy", "cross-origin")
+LANGUAGE_TAG = re.compile("[A-Za-z]{2}([-_][A-Za-z]{2})?")
+# Pages that isolate themselves may frame it, too: it loads nothing of others.
+ISOLATED = {
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelQuery:
-    """What the address of a panel asks; `region` is a slug or nothing, `host` as sent."""
+    """What the address of a panel asks; `region` is a slug or nothing.
+
+    `host` is the origin as sent, and nothing once it is known not to be the code's.
+    """
 
     code: str
     region: str
@@ -67,7 +71,7 @@ class PanelQuery:
 class Panel:
     """What the frame shows: an `offer` to choose from, or a `sentence` and `ways` to go on.
 
-    `address` is the form's with the code; `places` says where the code holds.
+    `asked` is the form with the code; `places` says where the code holds.
     """
 
     heading: str
@@ -82,10 +86,11 @@ class Panel:
 
 def read_panel_query(code: str, args: MultiDict[str, str]) -> PanelQuery:
     place = catalogue().by_slug(args.get("region", "").strip()[:LONGEST])
+    lang = args.get("lang", "").strip()
     return PanelQuery(
         code=normalise_code(code[: 2 * LONGEST]),
         region=place.slug if place and place.offered else "",
-        lang=args.get("lang", "").strip()[:LONGEST],
+        lang=lang if LANGUAGE_TAG.fullmatch(lang) else "",
         theme=read_theme(args.get("accent", "")[:LONGEST], args.get("scheme", "")),
         host=args.get("host", ""),
     )
@@ -103,8 +108,11 @@ def embed_panel(code: str) -> Response:
         found = look_up(query.code, place)
         if found is None:
             return _explain_unknown(query)
-        page = _make_page(query, found, place, version)
-        kept.keep(address, query, page)
+        query = replace(query, host=match_host(found.hosts, query.host))
+        page = kept.find_meaning(address, query, version)
+        if page is None:
+            page = _make_page(query, found, place, version)
+            kept.keep(address, query, page)
     return send_page(page)
 
 
@@ -113,8 +121,9 @@ def _explain_unknown(query: PanelQuery) -> Response:
     _speak(query, None)
     refusal = refuse_unknown_code(query.code)
     panel = Panel(heading=gettext("Give"), sentence=refusal.sentence, ways=(_all_regions(),))
-    response: Response = current_app.make_response((_render(query, panel), 404))
-    response.headers.extend([("Cache-Control", PRIVATE), CROSS_ORIGIN])
+    text = _render(replace(query, host=""), panel)
+    response: Response = current_app.make_response((text, 404))
+    response.headers.update({"Cache-Control": PRIVATE, **ISOLATED})
     response.headers["Content-Security-Policy"] = content_policy(("'self'",), list_ancestors(()))
     return response
 
@@ -127,27 +136,38 @@ def _all_regions() -> Way:
 
 def _make_page(query: PanelQuery, code: Code, place: Region | None, version: int) -> Page:
     homes = list_homes(code, catalogue(), utc_now())
-    region = place or (homes[0] if len(homes) == 1 else None) or _first_refusing(code, homes)
+    region = place or _only(homes or [one for one in catalogue().open if _is_of(code, one)])
     _speak(query, region)
-    panel = _offer(code, region) if region else _list_homes(code, homes)
+    if region is not None:
+        panel = _offer(code, region)
+    else:
+        panel = _list_homes(code, homes) if homes else _explain_refused(code)
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": content_policy(("'self'",), list_ancestors(code.hosts)),
         "Cache-Control": PRIVATE if code.is_secret else PUBLIC,
         "Content-Language": current_locale().replace("_", "-"),
-        **dict([CROSS_ORIGIN]),
+        **ISOLATED,
     }
-    text = _render(query, panel, match_host(code.hosts, query.host))
+    text = _render(query, panel)
     life, now = (0 if code.is_secret else LIFE_SECONDS), page_cache().clock()
     return make_frame(text, headers, version=version, now=now, life=life).make_page({})
 
 
-def _first_refusing(code: Code, homes: list[Region]) -> Region | None:
-    """Where a code holds nowhere, the region that says why: its own before others."""
-    if homes:
-        return None
-    own = code.regions or frozenset()
-    return next(iter(sorted(catalogue().open, key=lambda one: one.slug not in own)), None)
+def _is_of(code: Code, region: Region) -> bool:
+    return code.regions is not None and region.slug in code.regions
+
+
+def _only(regions: list[Region]) -> Region | None:
+    return regions[0] if len(regions) == 1 else None
+
+
+def _explain_refused(code: Code) -> Panel:
+    """Why a code can't be given with anywhere, for a page that knows no region."""
+    verdicts = (open_terms(code, one, utc_now(), catalogue()) for one in catalogue().open)
+    refusal = next((one for one in verdicts if isinstance(one, Refusal)), None)
+    sentence = refusal.why if refusal else ""
+    return Panel(heading=gettext("Give"), sentence=sentence, ways=(_all_regions(),))
 
 
 def _speak(query: PanelQuery, region: Region | None) -> None:
@@ -183,8 +203,9 @@ def _offer(code: Code, region: Region) -> Panel:
 
 def _list_homes(code: Code, homes: list[Region]) -> Panel:
     """Where the code holds, to choose from; everywhere is a choice of the form's own."""
+    heading = gettext("Where do you give from?")
     if code.regions is None:
-        lang = language(current_locale())
+        heading, lang = gettext("Give"), language(current_locale())
         address = url_for("giving.code", code=code.code, via=Via.EMBED.value, lang=lang)
         ways = [Way(gettext("Give with %(code)s", code=code.display), address)]
     else:
@@ -194,7 +215,7 @@ def _list_homes(code: Code, homes: list[Region]) -> Panel:
             for region, card in zip(homes, cards, strict=True)
         ]
     return Panel(
-        heading=pick(code.headline) or gettext("Where do you give from?"),
+        heading=pick(code.headline) or heading,
         partner=code.partner_name,
         code=code.display,
         places=say_places(code, catalogue()),
@@ -202,7 +223,7 @@ def _list_homes(code: Code, homes: list[Region]) -> Panel:
     )
 
 
-def _render(query: PanelQuery, panel: Panel, host: str = "") -> str:
+def _render(query: PanelQuery, panel: Panel) -> str:
     offer = panel.offer
     return render_template(
         "giving/embed.html",
@@ -211,7 +232,7 @@ def _render(query: PanelQuery, panel: Panel, host: str = "") -> str:
         modes=list_payable(offer) if offer else (),
         chosen=(offer.suggested or offer.marked) if offer else None,
         region=offer.region if offer else None,
-        host=host,
+        host=query.host,
         style=_style_address(query.theme, offer.region if offer else None),
     )
 
@@ -229,18 +250,3 @@ def _style_address(theme: Theme, region: Region | None) -> str:
     return url_for(
         "giving.embed_style", scheme=theme.scheme, accent=accent, v=static_version("tokens.css")
     )
-
-
-def embed_style(scheme: str) -> Response:
-    """The colours of a panel: the product's tokens with a host's accent, light, dark or both."""
-    theme = read_theme(request.args.get("accent", "")[:LONGEST], scheme)
-    response: Response = current_app.response_class(make_style(theme), mimetype="text/css")
-    response.headers.extend([("Cache-Control", FOREVER), CROSS_ORIGIN])
-    return response
-
-
-@lru_cache(maxsize=64)
-def make_style(theme: Theme) -> str:
-    """The sheet of a theme; any accent becomes one that can be read."""
-    accent = accent_sheet(f"#{theme.accent}") if theme.accent else ""
-    return force_scheme(f"{TOKENS.read_text()}\n{accent}", theme.scheme)

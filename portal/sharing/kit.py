@@ -11,9 +11,9 @@ from markupsafe import Markup, escape
 
 from portal.codes.policy import open_terms
 from portal.codes.refusals import Refusal
-from portal.codes.terms import Code, Via
+from portal.codes.terms import Code, Frequency, Terms, Via
 from portal.i18n import current_locale, gettext, language, pick
-from portal.regions.catalogue import Catalogue, Region
+from portal.regions.catalogue import Catalogue, Mode, Region
 from portal.sharing.element import Element
 from portal.sharing.panel import list_homes, say_places
 
@@ -111,8 +111,8 @@ def make_plain_panel(code: Code, catalogue: Catalogue, now: datetime, base_url: 
     It says what holds as it is copied, and the form what holds as it is opened.
     """
     homes = list_homes(code, catalogue, now)
-    heading = gettext("Please select your preferred mode of payment")
     if len(homes) == 1:
+        heading = homes[0].modes_heading.label
         items = _list_modes(code, homes[0], catalogue, now, base_url)
     else:
         heading = pick(code.headline) or code.partner_name or gettext("Where do you give from?")
@@ -135,14 +135,24 @@ def _list_modes(
     terms = open_terms(code, region, now, catalogue)
     if isinstance(terms, Refusal):
         return []
+    frequency, modes = first_payable(terms)
+    often = {} if frequency is Frequency.ONCE else {"frequency": frequency.value}
     return [
         _item(
-            _form_address(base_url, region, code, mode=mode.key),
+            _form_address(base_url, region, code, mode=mode.key, **often),
             pick(mode.label),
             mode.recipient if " " not in mode.recipient else "",
         )
-        for mode in terms.modes
+        for mode in modes
     ]
+
+
+def first_payable(terms: Terms) -> tuple[Frequency, tuple[Mode, ...]]:
+    """How often the form gives at first, and the modes that take it."""
+    for frequency in Frequency:
+        if modes := terms.modes_for(terms.fund, terms.currency, frequency):
+            return frequency, modes
+    return Frequency.ONCE, ()
 
 
 def _list_regions(code: Code, homes: Iterable[Region], base_url: str) -> list[str]:

@@ -24,6 +24,8 @@ DEFAULT_ACCENT = "#0f5f57"
 # Characters of a code or a headline in one size; longer ones are set smaller.
 SIZES = ((8, 76), (14, 50), (24, 34), (40, 24), (80, 18))
 LEAST_SIZE = 14
+# What is left of longer words, so that a poster is one page.
+LONGEST_HEADING, LONGEST_TEXT = 120, 320
 
 # A typst compiler serves one thread only.
 _own = threading.local()
@@ -48,8 +50,8 @@ def plan_poster(code: Code, kit: Kit, catalogue: Catalogue) -> Poster:
     named = code.regions or frozenset()
     issuer = next((one.issuer for one in catalogue.open if one.slug in named), None)
     return Poster(
-        heading=pick(code.headline) or code.partner_name or gettext("Give"),
-        text=pick(code.message),
+        heading=_cut(pick(code.headline) or code.partner_name or gettext("Give"), LONGEST_HEADING),
+        text=_cut(pick(code.message), LONGEST_TEXT),
         code=code.display,
         places=say_places(code, catalogue),
         address=kit.shown,
@@ -57,6 +59,10 @@ def plan_poster(code: Code, kit: Kit, catalogue: Catalogue) -> Poster:
         accent=(issuer.accent if issuer else "") or DEFAULT_ACCENT,
         issuer=issuer.legal_name if issuer else "",
     )
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
 
 
 def fit(text: str) -> int:

@@ -136,7 +136,8 @@ def test_a_code_for_everywhere_leads_to_its_short_address(client: CheckedClient)
         ("NOBODYS", 404, "We don’t know the code NOBODYS"),
         ("HIDDEN", 404, "We don’t know the code HIDDEN"),
         ("REST", 200, "REST is paused for now."),
-        ("EASTER2026", 200, "EASTER2026 ended on"),
+        ("EASTER2026", 200, "EASTER2026 ended on April 12, 2026."),
+        ("EASTER2026?region=gb", 200, "You can still give from the United Kingdom here"),
         ("LWUK?region=ca", 200, "LWUK is for gifts from the United Kingdom"),
     ],
 )
@@ -148,6 +149,12 @@ def test_a_code_that_does_not_hold_says_so_with_a_link(
     assert sentence in text_of(page)
     assert re.search(r'<a class="button" href="/[^"]*" target="_top">', page.text)
     assert "<form" not in page.text
+
+
+def test_a_code_that_holds_nowhere_names_no_region_by_chance(client: CheckedClient) -> None:
+    page = client.get("/embed/EASTER2026?lang=de")
+    assert "You can still" not in text_of(page)
+    assert 'href="/?lang=de&amp;choose=1"' in page.text
 
 
 def test_a_refused_secret_code_looks_like_none(client: CheckedClient) -> None:

@@ -14,11 +14,15 @@ PAGE = """<!doctype html>
 
 @dataclass(frozen=True)
 class Host:
-    """A running site: `name` as a code lists it; `pages` by their paths."""
+    """A running site: `name` as a code lists it; `pages` by their paths.
+
+    Those in `isolated` let nothing in that does not say it may be there (COEP).
+    """
 
     name: str
     portal: str
     pages: dict[str, str]
+    isolated: set[str]
 
     def address(self, path: str) -> str:
         return f"http://{self.name}{path}"
@@ -41,6 +45,7 @@ class Host:
 def hosting(portal: str) -> Iterator[Host]:
     """A site for one test: on `localhost`, which is no part of the portal's own."""
     pages: dict[str, str] = {}
+    isolated: set[str] = set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -49,6 +54,8 @@ def hosting(portal: str) -> Iterator[Host]:
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Security-Policy", host.policy)
             self.send_header("Referrer-Policy", "no-referrer")
+            if self.path in isolated:
+                self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -57,7 +64,7 @@ def hosting(portal: str) -> Iterator[Host]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    host = Host(f"localhost:{server.server_port}", portal, pages)
+    host = Host(f"localhost:{server.server_port}", portal, pages, isolated)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield host

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from io import BytesIO
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import Browser
 
 from portal.codes.models import CodeUse
@@ -230,3 +233,52 @@ def test_it_is_whole_in_a_column_of_200_pixels(reader: Callable[..., Visitor], h
     visitor.page.locator(f"text={OWN}").wait_for(state="hidden")
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert visitor.page.frames[1].evaluate(wide) <= 0
+
+
+def test_a_host_that_changes_the_element_is_followed(
+    reader: Callable[..., Visitor], host: Host
+) -> None:
+    visitor = reader()
+    visitor.open(show(host, "/changing", mode="button"))
+    visitor.page.locator("portal-give a:visible").get_by_text("Give with HOSTED").wait_for()
+    visitor.page.evaluate("document.querySelector('portal-give').setAttribute('code', 'LWCAN')")
+    visitor.page.get_by_text("Give with LWCAN").wait_for()
+    visitor.page.evaluate("document.querySelector('portal-give').removeAttribute('code')")
+    visitor.page.get_by_text(OWN).wait_for()
+
+
+def test_a_hosts_colour_is_taken_however_it_is_named(
+    reader: Callable[..., Visitor], host: Host
+) -> None:
+    visitor = reader(bypass_csp=True)
+    address = show(host, "/colours")
+    sheet = "<style>portal-give { --portal-accent: teal; --portal-scheme: dark; }</style></head>"
+    host.pages["/colours"] = host.pages["/colours"].replace("</head>", sheet)
+    visitor.open(address)
+    visitor.page.locator(f"text={OWN}").wait_for(state="hidden")
+    frame = visitor.page.frames[1]
+    assert "accent=008080&scheme=dark" in frame.url
+    paper = frame.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == "rgb(25, 31, 29)"
+
+
+def test_a_printed_code_is_read_and_given_through(
+    clerk: Visitor, visitor: Visitor, demo: DemoProcess, donor: Donor
+) -> None:
+    clerk.open("/staff/codes/LWCAN/share")
+    clerk.page.frame_locator("iframe").get_by_text("Interac e-Transfer").wait_for()
+    picture = clerk.fetch("/staff/codes/LWCAN/share/qr.png")
+    (found,) = zxingcpp.read_barcodes(Image.open(BytesIO(picture)).convert("L"))
+    visitor.open(found.text)
+    finish_by_transfer(visitor, donor)
+    assert ways_of(demo, donor) == [("LWCAN", Via.QR)]
+
+
+def test_a_page_that_isolates_itself_has_the_panel(
+    reader: Callable[..., Visitor], host: Host
+) -> None:
+    visitor = reader()
+    host.isolated.add("/isolated")
+    visitor.open(show(host, "/isolated"))
+    visitor.page.locator(f"text={OWN}").wait_for(state="hidden")
+    assert visitor.page.frame_locator(FRAME).get_by_text("Code: HOSTED").is_visible()

@@ -11,7 +11,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from portal.codes.terms import Code, Kind
+from portal.codes.terms import Code, Frequency, Kind
 from portal.i18n import LANGUAGES, use_locale
 from portal.sharing.element import make_element
 from portal.sharing.kit import Kit, make_kit, write_png
@@ -88,6 +88,13 @@ def test_a_plain_panel_of_several_regions_and_of_everywhere() -> None:
     assert "<ul>" not in kit_of(replace(LWCAN, regions=frozenset(["zz"]))).plain
 
 
+def test_a_plain_panel_links_only_to_what_can_be_paid() -> None:
+    monthly = replace(LWCAN, frequencies=(Frequency.MONTHLY,))
+    plain = kit_of(monthly).plain
+    assert "mode=card&amp;frequency=monthly" in plain
+    assert "interac" not in plain
+
+
 def test_what_a_partner_is_called_stays_text() -> None:
     named = replace(LWCAN, display='A"><script>', regions=frozenset(["ca"]))
     kit = kit_of(named)
@@ -111,6 +118,18 @@ def test_its_poster_is_one_page_and_its_code_is_read(lang: str, name: str) -> No
         poster = plan_poster(code, kit, CATALOGUE)
         drawn = render_poster(poster, "png")
     assert read(drawn) == kit.scanned
+
+
+@pytest.mark.parametrize("lang", ["ar", "ja", "de"])
+def test_a_poster_of_very_many_words_is_one_page(lang: str) -> None:
+    words = {"ar": "شكرا لكم ", "ja": "ご支援ありがとうございます", "de": "Herzlichen Dank "}[
+        lang
+    ] * 60
+    code = replace(LWCAN, headline={lang: words}, message={lang: words}, display=LONG["ja"])
+    with use_locale(lang):
+        kit = kit_of(code)
+        pdf = render_poster(plan_poster(code, kit, CATALOGUE))
+    assert len(pypdf.PdfReader(io.BytesIO(pdf)).pages) == 1
 
 
 def test_a_poster_is_an_accessible_file_of_one_a4_page() -> None:
