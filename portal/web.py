@@ -130,7 +130,8 @@ def format_date(at: datetime, timezone: str = "UTC", style: str = "long") -> str
 
 
 @cache
-def _static_version(path: str) -> str:
+def static_version(path: str) -> str:
+    """What changes with a static file's content; nothing where there is no such file."""
     with contextlib.suppress(OSError):
         return hashlib.sha256((PACKAGE / "static" / path).read_bytes()).hexdigest()[:12]
     return ""
@@ -138,7 +139,7 @@ def _static_version(path: str) -> str:
 
 def static_url(path: str) -> str:
     """A static file's address, which changes with its content, so that caches may keep it."""
-    return _keep_address("static", filename=path, v=_static_version(path))
+    return _keep_address("static", filename=path, v=static_version(path))
 
 
 def address_of(endpoint: str, **values: Any) -> str:
@@ -177,14 +178,18 @@ def begin_request() -> str:
 BASE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors {ancestors}; "
-    "form-action {actions}"
+    "form-action {actions}{frames}"
 )
 
 
 @cache
-def content_policy(actions: tuple[str, ...], ancestors: str) -> str:
-    """The Content-Security-Policy of a page: nothing inline, nothing from elsewhere."""
-    return BASE_POLICY.format(actions=" ".join(actions), ancestors=ancestors)
+def content_policy(actions: tuple[str, ...], ancestors: str, frames: str = "") -> str:
+    """The Content-Security-Policy of a page: nothing inline, nothing from elsewhere.
+
+    `frames` are the origins of the frames in it, nothing for a page that has none.
+    """
+    framed = f"; frame-src {frames}" if frames else ""
+    return BASE_POLICY.format(actions=" ".join(actions), ancestors=ancestors, frames=framed)
 
 
 @cache
@@ -205,9 +210,9 @@ def lasting_headers(is_secure: bool) -> tuple[tuple[str, str], ...]:
 def _finish(response: Response) -> Response:
     headers = response.headers
     headers["X-Request-Id"] = g.get("request_id", "")
-    if "csp_form_action" in g or "csp_ancestors" in g:
-        actions, ancestors = g.get("csp_form_action", ("'self'",)), g.get("csp_ancestors", "'none'")
-        headers.setdefault("Content-Security-Policy", content_policy(actions, ancestors))
+    if "csp_form_action" in g or "csp_frames" in g:
+        actions, frames = g.get("csp_form_action", ("'self'",)), g.get("csp_frames", "")
+        headers.setdefault("Content-Security-Policy", content_policy(actions, "'none'", frames))
     for name, value in lasting_headers(services().settings.is_secure):
         headers.setdefault(name, value)
     if request.endpoint == "static" and response.status_code == 200:

@@ -61,10 +61,14 @@ class NextWay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why not, as a sentence in the reader's language, and where to go on."""
+    """Why not, as a sentence in the reader's language, and where to go on.
+
+    `why` is the same without the way on, for where no region is known.
+    """
 
     reason: Reason
     sentence: str
+    why: str
     next_ways: tuple[NextWay, ...] = ()
 
     @property
@@ -75,23 +79,19 @@ class Refusal:
 
 def refuse_unknown_region(catalogue: Catalogue) -> Refusal:
     """There is no such region: offer all that there are."""
-    return Refusal(
-        reason=Reason.UNKNOWN_REGION,
-        sentence=gettext("We don’t know this region. Choose where you give from."),
-        next_ways=tuple(_way(region) for region in catalogue.regions.values()),
-    )
+    sentence = gettext("We don’t know this region. Choose where you give from.")
+    ways = tuple(_way(region) for region in catalogue.regions.values())
+    return Refusal(reason=Reason.UNKNOWN_REGION, sentence=sentence, why=sentence, next_ways=ways)
 
 
 def refuse_unknown_code(text: str, region: Region | None = None) -> Refusal:
     """Nobody has this code; it is shown back in its one spelling."""
-    return Refusal(
-        reason=Reason.UNKNOWN_CODE,
-        sentence=gettext(
-            "We don’t know the code %(code)s. Check the spelling, or give without it.",
-            code=normalise_code(text),
-        ),
-        next_ways=(_way(region),) if region else (),
+    sentence = gettext(
+        "We don’t know the code %(code)s. Check the spelling, or give without it.",
+        code=normalise_code(text),
     )
+    ways = (_way(region),) if region else ()
+    return Refusal(reason=Reason.UNKNOWN_CODE, sentence=sentence, why=sentence, next_ways=ways)
 
 
 def _way(region: Region, code: str | None = None) -> NextWay:
@@ -112,7 +112,8 @@ class Refuser:
     catalogue: Catalogue
 
     def _refuse(self, reason: Reason, *sentences: str, ways: Iterable[NextWay] = ()) -> Refusal:
-        return Refusal(reason=reason, sentence=" ".join(sentences), next_ways=tuple(ways))
+        said = " ".join(sentences)
+        return Refusal(reason=reason, sentence=said, why=sentences[0], next_ways=tuple(ways))
 
     def _refuse_code(self, reason: Reason, sentence: str, ways: Iterable[NextWay] = ()) -> Refusal:
         """A refused code always leaves the way without it."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.codes.models import CodeUse
 from portal.database import table_of
 from portal.driver import ask
 from portal.gifts.lifecycle import Fact, FactKind, weigh
@@ -101,6 +102,26 @@ def list_ledger_entries(session: Session, gift_id: int) -> Sequence[LedgerEntry]
     return session.scalars(
         sa.select(LedgerEntry).where(LedgerEntry.gift_id == gift_id).order_by(LedgerEntry.id)
     ).all()
+
+
+def sum_with_code(session: Session, code_id: int) -> dict[str, int]:
+    """What gifts by a code brought, in minor units by currency: received, less what went back.
+
+    It is the ledger's income, so that promises count for nothing and a refund or a lost dispute
+    counts at once.
+    """
+    is_in = LedgerEntry.credit_account.startswith("income:", autoescape=True)
+    is_out = LedgerEntry.debit_account.startswith("income:", autoescape=True)
+    moved = sa.case((is_in, LedgerEntry.amount_minor), else_=0) - sa.case(
+        (is_out, LedgerEntry.amount_minor), else_=0
+    )
+    rows = session.execute(
+        sa.select(LedgerEntry.currency, sa.func.sum(moved))
+        .join(CodeUse, CodeUse.gift_id == LedgerEntry.gift_id)
+        .where(CodeUse.code_id == code_id)
+        .group_by(LedgerEntry.currency)
+    )
+    return {currency: int(minor) for currency, minor in rows}
 
 
 def has_given(session: Session, donor_id: int) -> bool:

@@ -3,7 +3,7 @@
 from babel.lists import format_list
 from flask import Blueprint, Flask, url_for
 
-from portal.giving import regions
+from portal.giving import element, embed, regions
 from portal.giving import regions as pictures
 from portal.giving.form import views
 from portal.giving.gift import transfer_views
@@ -35,6 +35,10 @@ def set_up_giving(app: Flask) -> None:
     blueprint.post("/give/<region>")(views.give)
     blueprint.get("/c/")(regions.find_code)
     blueprint.get("/c/<code>")(regions.code)
+    blueprint.get("/embed.js")(element.embed_script)
+    blueprint.get("/embed/v1.<mark>.js")(element.embed_version)
+    blueprint.get("/embed/style/<scheme>.css")(element.embed_style)
+    blueprint.get("/embed/<code>")(embed.embed_panel)
     blueprint.get("/gift/<token>")(gift_views.gift)
     blueprint.post("/gift/<token>/pay")(gift_views.pay)
     blueprint.get("/gift/<token>/pay")(gift_views.go_to_pay)

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from portal.codes.parsing import normalise_code
 from portal.codes.policy import Refusal
 from portal.codes.refusals import refuse_unknown_code, refuse_unknown_region
+from portal.giving.campaign import has_page, show_campaign
 from portal.giving.form.address import LINKS, FormQuery, choose_locale
 from portal.giving.form.page import Language, list_regions, name_region
 from portal.giving.texts import language_name
@@ -48,7 +49,7 @@ def find_code() -> AnyResponse:
 
 
 def code(code: str) -> AnyResponse:
-    """A code's short address: to its region's form, or a page that explains.
+    """A code's short address: to its region's form, its own page, or one that explains.
 
     Where it leads is kept for those of the same country and languages, as pages are.
     """
@@ -70,6 +71,10 @@ def code(code: str) -> AnyResponse:
         country=visitor_country(),
         languages=accepted_languages(),
     )
+    if has_page(found):
+        if choice.region is not None:
+            set_locale(choose_locale(choice.region, visitor_language()))
+        return show_campaign(found, choice.region, homes, _asked_via())
     if choice.region is None:
         return _show_regions(homes or list(regions.open), code=found.display)
     location = _form_address(choice.region, found.code)
@@ -93,9 +98,12 @@ def _who_asks(code: str) -> Hashable | None:
 def _form_address(region: Region, code: str) -> str:
     """The region's form with the code, in a language that the region has."""
     locale = choose_locale(region, visitor_language())
+    return FormQuery(region=region.slug, locale=locale, code=code, via=_asked_via()).address()
+
+
+def _asked_via() -> str:
     said = request.args.get("via", "")
-    via = said if said in LINKS else ""
-    return FormQuery(region=region.slug, locale=locale, code=code, via=via).address()
+    return said if said in LINKS else ""
 
 
 def _lead_to(location: str) -> Response:

@@ -262,7 +262,8 @@ def _drawable(value: Any) -> Any:
 
 
 @cache
-def _fonts() -> "typst.Fonts":
+def fonts() -> "typst.Fonts":
+    """The fonts of all that is printed here, read once."""
     import typst  # noqa: PLC0415 - 7 MiB that a web process needs only once it renders
 
     return typst.Fonts(
@@ -278,7 +279,7 @@ def _compiler() -> "typst.Compiler":
         compiler = typst.Compiler(
             FOLDER / "acknowledgement.typ",
             root=FOLDER,
-            font_paths=_fonts(),
+            font_paths=fonts(),
             ignore_system_fonts=True,
             sys_inputs={"data": "{}"},
         )

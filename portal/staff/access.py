@@ -114,6 +114,8 @@ NEEDED = {
     "staff.history": Role.ADMIN,
     "staff.undo_change": Role.ADMIN,
     "staff.preview": Role.VIEWER,
+    "staff.share": Role.VIEWER,
+    "staff.share_file": Role.VIEWER,
     "staff.users": Role.ADMIN,
     "staff.send_user": Role.ADMIN,
     "staff.send_role": Role.ADMIN,

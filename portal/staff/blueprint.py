@@ -3,7 +3,7 @@
 from flask import Flask
 
 from portal.signin.accounts import LIFETIME
-from portal.staff import dashboard, sign_in  # noqa: F401 - as below
+from portal.staff import dashboard, share, sign_in  # noqa: F401 - as below
 from portal.staff.access import csrf, staff
 from portal.staff.codes import (  # noqa: F401 - as below
     code_views,

@@ -112,6 +112,8 @@ def test_every_address_is_known(app: Flask) -> None:
 ROOMS = {
     "",
     "c",
+    "embed",
+    "embed.js",
     "gift",
     "give",
     "healthz",

@@ -13,8 +13,11 @@ from axe_playwright_python.sync_playwright import (  # type: ignore[import-untyp
 from playwright.sync_api import Browser
 
 from portal.app import create_app
+from portal.codes.operations import Draft, add_code, add_policy
+from portal.codes.terms import Kind
 from portal.gifts.lifecycle import Status
 from portal.regions.files import read_catalogue
+from tests.conftest import NOW
 from tests.demo_process import DemoProcess
 from tests.journeys.browser import DESKTOP, PHONE, Visitor, visiting
 from tests.journeys.giving import Donor, fill_form, give, new_donor, start
@@ -40,8 +43,19 @@ FORMS = (
     "/give/world?lang=fr",
     "/c/LWCAN",
     "/c/HARVEST",
+    "/embed/LWCAN",
+    "/embed/LWCAN?lang=fr&accent=%23ffcc00",
+    "/embed/LWEURO?lang=de",
+    "/embed/EASTER2026",
 )
-NOT_HTML = {"health.alive", "health.ready", "health.metrics", "staff.export", "staff.export_lines"}
+NOT_HTML = {
+    "giving.embed_script",
+    "health.alive",
+    "health.ready",
+    "health.metrics",
+    "staff.export",
+    "staff.export_lines",
+}
 
 
 def simple_addresses() -> dict[str, str]:
@@ -131,6 +145,22 @@ def start_anew(window: Visitor) -> Visitor:
 def test_public_pages(auditor: Visitor, address: str) -> None:
     auditor.open(address)
     audit(auditor)
+
+
+def test_a_codes_own_page(auditor: Visitor, demo: DemoProcess) -> None:
+    words = {"headline": {"en": "Wells for Adum"}, "message": {"en": "Three wells by the summer."}}
+    document = {"regions": ["ca"], "goal": {"CAD": "1000"}, **words}
+    with demo.database.write() as session:
+        policy = add_policy(session, "Wells", Draft(document=document), NOW)
+        add_code(session, "WELLS", policy, NOW, kind=Kind.CAMPAIGN)
+    auditor.open("/c/WELLS")
+    assert auditor.heading() == "Wells for Adum"
+    audit(auditor)
+
+
+def test_a_codes_share_kit(staff_auditor: Visitor) -> None:
+    staff_auditor.open("/staff/codes/LWCAN/share")
+    audit(staff_auditor)
 
 
 def test_every_regions_form_has_room_for_an_own_amount(visit: Callable[..., Visitor]) -> None:

@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
 from portal.receipts.composition import Marking, compose_snapshot
-from portal.receipts.pdf import FAMILIES, PLAIN, _covered, _fonts, drawable, render_pdf
+from portal.receipts.pdf import FAMILIES, PLAIN, _covered, drawable, fonts, render_pdf
 from tests.receipts.samples import NOW, catalogue, make_gift, region
 
 LETTER = (612, 792)
@@ -181,5 +181,5 @@ def test_whatever_was_typed_makes_a_receipt(name: str, dedication: str):
 
 
 def test_every_family_comes_from_a_declared_package():
-    known = {font.family for font in _fonts().fonts()}
+    known = {font.family for font in fonts().fonts()}
     assert set(FAMILIES) <= known

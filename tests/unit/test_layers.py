@@ -22,7 +22,7 @@ STEPS = (
     {"gifts"},
     {"receipts"},
     {"payments"},
-    {"intake", "records", "signin"},
+    {"intake", "records", "sharing", "signin"},
     {"giving", "account", "partners", "staff", "api", "webhooks"},
 )
 PAGES = STEPS[-1]

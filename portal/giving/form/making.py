@@ -187,6 +187,15 @@ def render_form(form: GiftForm, query: FormQuery, duplicate: str = "") -> str:
     )
 
 
+def send_page(page: Page) -> Response:
+    """A kept page in the encoding that is taken; that it has not changed, where it is known."""
+    environ = request.environ
+    encoded = page.packed if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") else page.plain
+    if page.tag in environ.get("HTTP_IF_NONE_MATCH", ""):
+        return Response(status=304, headers=encoded.unchanged)
+    return Response(encoded.body, headers=encoded.headers)
+
+
 POST = b'method="post"'
 MAIN = b'<main id="main">'
 

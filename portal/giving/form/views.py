@@ -10,9 +10,8 @@ from portal.codes.terms import Via
 from portal.codes.uses import Attribution
 from portal.forms import UNREACHABLE
 from portal.giving.form.address import FormQuery, read_attribution, read_query
-from portal.giving.form.cache import Page
 from portal.giving.form.fields import HONEYPOT, GiftForm
-from portal.giving.form.making import form_actions, make_offers, make_page, render_form
+from portal.giving.form.making import form_actions, make_offers, make_page, render_form, send_page
 from portal.giving.form.page import news_wording
 from portal.giving.regions import refuse_closed_region, refuse_region
 from portal.giving.visitors import (
@@ -55,15 +54,7 @@ def form(region: str) -> Response:
         if page is None:
             page = make_page(place, query, version)
             kept.keep(address, query, page)
-    return _answer(page)
-
-
-def _answer(page: Page) -> Response:
-    environ = request.environ
-    encoded = page.packed if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") else page.plain
-    if page.tag in environ.get("HTTP_IF_NONE_MATCH", ""):
-        return Response(status=304, headers=encoded.unchanged)
-    return Response(encoded.body, headers=encoded.headers)
+    return send_page(page)
 
 
 def give(region: str) -> AnyResponse:

@@ -1,0 +1,1 @@
+"""Bringing a code to other people's pages, screens and walls."""
