@@ -92,9 +92,18 @@ def worker(name: str) -> None:
 @click.option("--port", default=12111, show_default=True)
 @click.option("--data", type=click.Path(path_type=Path), default=Path(".data/sandbox"))
 @click.option("--webhook-url", default="http://127.0.0.1:8000/webhooks/stripe", show_default=True)
+@click.option("--webhook-listed-as", default="", help="The address that a proxy has for it.")
 @click.option("--webhook-secret", envvar="PORTAL_SANDBOX_WEBHOOK_SECRET", required=True)
 @click.option("--secret-key", envvar="PORTAL_SANDBOX_SECRET_KEY", default="sk_test_sandbox")
-def sandbox(port: int, data: Path, webhook_url: str, webhook_secret: str, secret_key: str) -> None:
+def sandbox(
+    *,
+    port: int,
+    data: Path,
+    webhook_url: str,
+    webhook_listed_as: str,
+    webhook_secret: str,
+    secret_key: str,
+) -> None:
     """Run a local server that speaks Stripe's protocol. No real money, loopback only.
 
     \b
@@ -105,7 +114,14 @@ def sandbox(port: int, data: Path, webhook_url: str, webhook_secret: str, secret
     from portal.sandbox.store import SandboxRefused
 
     try:
-        run(port, data, webhook_url, webhook_secret, secret_key)
+        run(
+            port=port,
+            data=data,
+            webhook_url=webhook_url,
+            webhook_listed_as=webhook_listed_as,
+            webhook_secret=webhook_secret,
+            secret_key=secret_key,
+        )
     except SandboxRefused as error:
         raise click.ClickException(str(error)) from None
 
@@ -186,7 +202,12 @@ def init(email: str, password: str | None) -> None:
 
 
 @main.command()
-def doctor() -> None:
+@click.option(
+    "--resolver",
+    default="",
+    help="ADDRESS[:PORT] of a name server to ask in place of this machine's.",
+)
+def doctor(resolver: str) -> None:
     """Check the settings and everything they lead to, and say what is wrong.
 
     \b
@@ -195,7 +216,7 @@ def doctor() -> None:
     """
     from portal.commands.doctor import examine
 
-    findings = examine(load_settings())
+    findings = examine(load_settings(), resolver)
     for finding in findings:
         click.echo(f"{'ok  ' if finding.is_well else 'FAIL'} {finding.what}: {finding.text}")
     sys.exit(0 if all(finding.is_well for finding in findings) else 1)

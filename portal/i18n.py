@@ -7,7 +7,7 @@ more catalogue; its header `X-Reviewed-By` names who read it as a native, once s
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -27,7 +27,7 @@ DEFAULT_LOCALE = "en"
 LANGUAGES = (DEFAULT_LOCALE, *sorted(path.name for path in TRANSLATIONS.iterdir() if path.is_dir()))
 
 _REVIEWED = re.compile(r'^"X-Reviewed-By:(.*)\\n"$', re.MULTILINE)
-_current: ContextVar[str] = ContextVar("locale", default=DEFAULT_LOCALE)
+_current: ContextVar[str] = ContextVar("locale", default="")
 
 
 @lru_cache(maxsize=256)
@@ -38,7 +38,26 @@ def language(locale: str) -> str:
 
 def current_locale() -> str:
     """The locale texts are being made for, such as `fr_CA`."""
-    return _current.get()
+    return _current.get() or DEFAULT_LOCALE
+
+
+def is_locale_set() -> bool:
+    """Whether somebody has said in this request what it speaks."""
+    return bool(_current.get())
+
+
+def choose_language(asked: str, accepted: Iterable[str], own: str = "") -> str:
+    """What to speak: `asked` for in an address, else a page's `own` locale, else what is accepted.
+
+    `accepted` has the best first. What the product does not speak counts for nothing.
+    """
+    if language(asked) in LANGUAGES:
+        return own if language(own) == language(asked) else language(asked)
+    if own:
+        return own
+    return next(
+        (found for tag in accepted if (found := language(tag)) in LANGUAGES), DEFAULT_LOCALE
+    )
 
 
 @contextlib.contextmanager
@@ -52,7 +71,7 @@ def use_locale(locale: str) -> Iterator[None]:
 
 
 def set_locale(locale: str) -> None:
-    """Make texts for `locale` for the rest of this request."""
+    """Make texts for `locale` for the rest of this request; an empty one is not said yet."""
     _current.set(locale)
 
 
@@ -72,13 +91,13 @@ def translations(lang: str) -> NullTranslations:
 
 def gettext(message: str, /, **values: object) -> str:
     """`message` in the current language, with `%(name)s` filled in."""
-    text = translations(language(_current.get())).gettext(message)
+    text = translations(language(current_locale())).gettext(message)
     return text % _set_apart(values) if values else text
 
 
 def ngettext(singular: str, plural: str, n: int, /, **values: object) -> str:
     """One of the two for the number `n`, which is also there as `%(num)s`."""
-    text = translations(language(_current.get())).ngettext(singular, plural, n)
+    text = translations(language(current_locale())).ngettext(singular, plural, n)
     return text % {"num": n, **_set_apart(values)}
 
 
@@ -89,7 +108,7 @@ _APART = "\N{LEFT-TO-RIGHT ISOLATE}{}\N{POP DIRECTIONAL ISOLATE}"
 
 def _set_apart(values: Mapping[str, object]) -> Mapping[str, object]:
     """Values for a sentence, their numbers as they are read wherever lines run to the left."""
-    if direction(_current.get()) == "ltr":
+    if direction(current_locale()) == "ltr":
         return values
     return {key: _set_one_apart(value) for key, value in values.items()}
 
@@ -104,7 +123,7 @@ def pick(texts: Mapping[str, str], locale: str | None = None) -> str:
 
     English that the product itself came with, as a sample's, is said by the catalogue.
     """
-    wanted = locale or _current.get()
+    wanted = locale or current_locale()
     lang = language(wanted)
     for key in (wanted, lang):
         if key in texts:

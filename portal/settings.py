@@ -1,5 +1,6 @@
 """Settings: read once from the environment, typed, frozen; wrong ones stop the start."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -8,6 +9,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 STRIPE_API = "https://api.stripe.com"
+# RFC 6376, 3.1; some providers' have a low line.
+SELECTOR = r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -59,6 +62,11 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         default="giving@localhost.localdomain", description="The sender of receipts."
     )
+    dkim_selectors: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="The selectors your mail server signs with (DKIM), comma-separated, for "
+        "`portal doctor` to look for.",
+    )
     country_header: str = Field(
         default="", description="A header your proxy sets with the visitor's country, or empty."
     )
@@ -106,11 +114,18 @@ class Settings(BaseSettings):
         default=10, ge=1, le=50, description="The largest proof a donor may send, in MB."
     )
 
-    @field_validator("stripe_webhook_secrets", mode="before")
+    @field_validator("stripe_webhook_secrets", "dkim_selectors", mode="before")
     @classmethod
-    def _split_secrets(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("dkim_selectors")
+    @classmethod
+    def _are_selectors(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(SELECTOR, one) for one in value):
+            raise ValueError("are names as in s= of a letter's DKIM-Signature, comma-separated")
         return value
 
     @field_validator("secret_key")

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -35,13 +36,12 @@ from werkzeug.formparser import FormDataParser
 from portal import PACKAGE
 from portal.database import DatabaseUnavailable
 from portal.i18n import (
-    DEFAULT_LOCALE,
-    LANGUAGES,
+    choose_language,
     current_locale,
     direction,
     gettext,
     html_lang,
-    language,
+    is_locale_set,
     ngettext,
     set_locale,
 )
@@ -170,7 +170,7 @@ def begin_request() -> str:
     request_id = secrets.token_hex(8)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
-    set_locale("en")
+    set_locale("")
     return request_id
 
 
@@ -340,8 +340,29 @@ def _show_crash(error: Exception) -> Response:
 
 
 def _locale_of_request() -> None:
-    wanted = request.args.get("lang") or request.accept_languages.best_match(LANGUAGES) or ""
-    set_locale(wanted if language(wanted) in LANGUAGES else DEFAULT_LOCALE)
+    """Let an error speak as its page would have, which may have said so already."""
+    if not is_locale_set():
+        own = own_locale(services(), request.path)
+        set_locale(choose_language(request.args.get("lang", ""), accepted_languages(), own))
+
+
+def accepted_languages() -> list[str]:
+    """The languages the browser asks for, best first."""
+    return [tag for tag, quality in request.accept_languages if tag != "*" and quality > 0]
+
+
+FORM = re.compile(r"/give/([^/]+)")
+
+
+def own_locale(installation: Services, path: str) -> str:
+    """What the page of a path speaks where its address asks for nothing; empty where that varies.
+
+    A region's form speaks its first locale. By the catalogue as it was last seen: the server's
+    loop waits for no database.
+    """
+    matched, kept = FORM.fullmatch(path), installation.regions.kept
+    region = kept.by_slug(matched[1]) if matched and kept else None
+    return region.locales[0] if region else ""
 
 
 def utc_now() -> datetime:

@@ -124,7 +124,10 @@ def running_installation(
     try:
         hook = hook or f"http://127.0.0.1:{port}/webhooks/stripe"
         data = ("--data", str(folder / "sandbox"))
-        made.start("sandbox", "sandbox", "--port", str(sandbox), *data, "--webhook-url", hook)
+        # Stripe knows the address that everybody does.
+        listed = f"{made.settings['PORTAL_BASE_URL']}/webhooks/stripe"
+        hooks = ("--webhook-url", hook, "--webhook-listed-as", listed)
+        made.start("sandbox", "sandbox", "--port", str(sandbox), *data, *hooks)
         data = ("--data", str(folder / "mailbox"))
         words = ("--port", str(mailbox), "--smtp-port", str(smtp), *data)
         made.start("mailbox", "mailbox", *words)

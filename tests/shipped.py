@@ -5,9 +5,8 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from portal.regions.starting import PARTICULARS
-
 from portal.codes.operations import SAMPLES
+from portal.regions.exchange import PARTICULARS
 from portal.regions.files import DATA, read_region_documents
 
 # What an operator's own issuer and account have alike.

@@ -15,6 +15,7 @@ from portal import PACKAGE
 from portal.codes.models import CodeRecord, Policy, PolicyVersion, Scope, UseCounter
 from portal.codes.parsing import CodeError, check_spelling, check_window, read_terms
 from portal.codes.queries import BY_CODE, BY_DONOR, BY_POLICY, write_level
+from portal.codes.recounting import LIMITS, count_earlier
 from portal.codes.terms import CodeState, Kind, LevelKind
 from portal.database import Document
 
@@ -199,6 +200,10 @@ def _keep_version(session: Session, policy: Policy, actor: str) -> None:
 
 def _check_uses(session: Session, policy: Policy, draft: Draft) -> None:
     terms = read_terms(policy.name, draft.document)
+    before = read_terms(policy.name, policy.document)
+    for name, kind in LIMITS.items():
+        if name in terms and name not in before:
+            count_earlier(session, policy.id, kind, terms[name])
     own = sa.select(CodeRecord.id).where(CodeRecord.policy_id == policy.id)
     where = {
         "max_uses": (BY_CODE, UseCounter.owner_id.in_(own)),

@@ -196,9 +196,14 @@ def check_spelling(display: str) -> str:
     code = normalise_code(display)
     if not 0 < len(code) <= LONGEST_CODE:
         raise CodeError(display, "code", f"has 1 to {LONGEST_CODE} characters")
-    if not code.isalnum():
+    if not is_spelling(code):
         raise CodeError(display, "code", "has letters and digits only")
     return code
+
+
+def is_spelling(code: str) -> bool:
+    """Whether a normalised text can be a code at all."""
+    return 0 < len(code) <= LONGEST_CODE and code.isalnum()
 
 
 def check_window(name: str, starts_at: datetime | None, ends_at: datetime | None) -> None:

@@ -1,6 +1,6 @@
 """What a code decides about a gift: terms, or a refusal with the next way to give. Pure."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -125,16 +125,15 @@ def _keep_secret(refusal: Refusal, code: Code, region: Region) -> Refusal:
 
 def _code_terms(code: Code, region: Region, refuser: Refuser) -> Terms | Refusal:
     """The region's terms narrowed by the code; a refusal where nothing would be left."""
-    base = region_terms(region)
     currencies = _narrow_currencies(code, region)
     if not currencies:
         return refuser.currency_not_here(code.currencies)
     modes = _narrow_modes(code, region, currencies)
-    funds = _narrow_funds(code, _modes_by_fund(region, modes, in_order=code.modes is not None))
+    funds = _narrow_funds(code, region, modes)
     if not funds:
         return refuser.not_possible_here()
-    terms = replace(
-        base,
+    terms = Terms(
+        region=region.slug,
         code=code.code,
         display=code.display,
         partner=code.partner,
@@ -153,10 +152,15 @@ def _code_terms(code: Code, region: Region, refuser: Refuser) -> Terms | Refusal
     return terms if _can_be_given(terms) else refuser.not_possible_here()
 
 
-def _narrow_funds(code: Code, funds: Mapping[str, tuple[Mode, ...]]) -> dict[str, tuple[Mode, ...]]:
-    """The code's funds in the code's order, as far as the region has them."""
-    wanted = code.funds if code.funds is not None else funds
-    return {key: funds[key] for key in wanted if key in funds and key not in code.not_funds}
+def _narrow_funds(
+    code: Code, region: Region, modes: tuple[Mode, ...]
+) -> dict[str, tuple[Mode, ...]]:
+    """The code's funds in the code's order, as far as the region has them and they take a mode."""
+    found = _modes_by_fund(region, modes, in_order=code.modes is not None)
+    if code.funds is None and not code.not_funds:
+        return found
+    wanted = code.funds if code.funds is not None else found
+    return {key: found[key] for key in wanted if key in found and key not in code.not_funds}
 
 
 def _can_be_given(terms: Terms) -> bool:

@@ -8,6 +8,7 @@ use marked as over the limit. Codes without a limit touch no counter.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -48,6 +49,8 @@ class NoUseLeft(Exception):
         self.reason = reason
 
 
+# What a gift's status is while it takes no use of its code, or has given it back.
+WITHOUT_USE = frozenset({"failed", "expired", "refunded", "charged_back"})
 _USES, _CLAIMS, _COUNTERS = table_of(CodeUse), table_of(CodeClaim), table_of(UseCounter)
 
 
@@ -204,3 +207,21 @@ def _counts(act: Act, code: Code) -> bool:
 
 def keep_renewal(act: Act, gift_id: int, row: Document) -> None:
     add(act.session, CodeUse, {**row, "gift_id": gift_id})
+
+
+def select_wrong_counters() -> sa.Select[Any]:
+    """Counters that are not what the gifts hold, by kind and owner."""
+    same = (
+        _CLAIMS.c.kind == _COUNTERS.c.kind,
+        _CLAIMS.c.owner_id == _COUNTERS.c.owner_id,
+        _CLAIMS.c.who == _COUNTERS.c.who,
+    )
+    held = (
+        sa.select(sa.func.count())
+        .select_from(_CLAIMS.join(_USES, _USES.c.gift_id == _CLAIMS.c.gift_id))
+        .where(*same, _USES.c.holds)
+        .correlate(_COUNTERS)
+        .scalar_subquery()
+    )
+    subject = _COUNTERS.c.kind + sa.literal(" ") + sa.cast(_COUNTERS.c.owner_id, sa.String)
+    return sa.select(subject).where(held != _COUNTERS.c.used).order_by(subject)

@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -13,6 +12,9 @@ import sqlalchemy as sa
 
 from portal.clock import SystemClock
 from portal.commands.backup import BACKUP
+from portal.commands.doctor_sender import Resolver, examine_sender
+from portal.commands.doctor_stripe import examine_endpoints, examine_portal
+from portal.commands.findings import Finding
 from portal.commands.installation import make_providers
 from portal.database import Database, DatabaseUnavailable
 from portal.gifts.queries import list_regions
@@ -32,15 +34,6 @@ from portal.staff.first_steps import IS_ADMIN
 CLOCK_MAY_DIFFER = timedelta(seconds=60)
 # One a night, and one may fail.
 BACKUP_EVERY = timedelta(days=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at, and what was found."""
-
-    what: str
-    is_well: bool
-    text: str
 
 
 def ago(at: datetime) -> str:
@@ -116,24 +109,27 @@ LATE_AFTER = timedelta(minutes=5)
 MOST_READ = 2000
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Every finding, the good ones too."""
+def examine(settings: Settings, resolver: str = "") -> list[Finding]:
+    """Every finding, the good ones too; a `resolver` is asked in place of the machine's own."""
     database = Database(settings.database_url)
     findings = [_examine_database(database)]
     if findings[-1].is_well:
         findings += [look(database) for look in (_examine_workers, _examine_jobs, _examine_events)]
-        findings += _examine_regions(database, settings)
+        for look_in in (_examine_regions, examine_portal):
+            findings += look_in(database, settings)
         further = (examine_staff, examine_clock, examine_backups, examine_languages)
         findings += [look(database) for look in further]
     database.close()
     beside = (_examine_disk, _examine_uploads)
-    return [*ask_outside(settings), *findings, *(look(settings) for look in beside)]
+    outside = [*ask_outside(settings), *examine_sender(settings, Resolver(resolver))]
+    return [*outside, *findings, *(look(settings) for look in beside)]
 
 
 def ask_outside(settings: Settings) -> list[Finding]:
     """What only others can tell: the address that donors see, Stripe, the mail server."""
     outside = (_examine_base_address, _examine_stripe, _examine_mail)
-    return [*_examine_settings(settings), *(look(settings) for look in outside)]
+    asked = [look(settings) for look in outside]
+    return [*_examine_settings(settings), *asked, *examine_endpoints(settings)]
 
 
 def _examine_settings(settings: Settings) -> Iterator[Finding]:

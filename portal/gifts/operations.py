@@ -338,7 +338,7 @@ def _follow_use(session: Session, gift: Gift, after: Status) -> None:
 
 
 # What a gift never takes a use of its code for, or gives it back.
-WITHOUT_USE = frozenset({Status.FAILED, Status.EXPIRED, Status.REFUNDED, Status.CHARGED_BACK})
+WITHOUT_USE = frozenset(map(Status, uses.WITHOUT_USE))
 _STANDING = (
     "status",
     "paid_minor",

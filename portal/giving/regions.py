@@ -19,13 +19,12 @@ from portal.giving.visitors import (
     page_cache,
     visitor_country,
     visitor_language,
-    visitor_languages,
 )
 from portal.i18n import LANGUAGES, current_locale, language, pick, set_locale
 from portal.regions.branding import accent_sheet, find_picture
 from portal.regions.catalogue import Issuer, Region
 from portal.regions.queries import choose_region
-from portal.web import services
+from portal.web import accepted_languages, services
 
 LONGEST = 300
 # As many are seen at a glance.
@@ -69,7 +68,7 @@ def code(code: str) -> AnyResponse:
         regions,
         code_regions=own,
         country=visitor_country(),
-        languages=visitor_languages(),
+        languages=accepted_languages(),
     )
     if choice.region is None:
         return _show_regions(homes or list(regions.open), code=found.display)
@@ -135,7 +134,7 @@ def _show_regions(
     """
     if not catalogue().open:
         return refuse_closed_region()
-    countries, languages = visitor_country(), visitor_languages()
+    countries, languages = visitor_country(), accepted_languages()
     likely = choose_region(catalogue(), country=countries, languages=languages).region
     yours = [likely] if likely in regions else []
     rest, searched = catalogue().rest, request.args.get("region", "").strip()[:LONGEST]

@@ -14,7 +14,7 @@ from portal.codes.policy import is_hidden
 from portal.codes.queries import fetch_code
 from portal.codes.terms import Code
 from portal.giving.form.cache import PageCache
-from portal.i18n import DEFAULT_LOCALE, LANGUAGES, language
+from portal.i18n import choose_language
 from portal.intake.admission import Caller, Sender, hear_browser, tell_browser
 from portal.intake.knowledge import DUPLICATE_WINDOW
 from portal.intake.start import Started
@@ -22,7 +22,7 @@ from portal.limits import anonymise, make_puzzle
 from portal.logs import get_logger
 from portal.proxies import read_unknown_proxy
 from portal.regions.catalogue import Catalogue, Region
-from portal.web import client_key, services, utc_now
+from portal.web import accepted_languages, client_key, services, utc_now
 
 log = get_logger()
 
@@ -48,7 +48,7 @@ def ask_for_work(_needed: Exception) -> Response:
         sent=[pair for pair in request.form.items(multi=True) if pair[0] != ANSWER],
         region=catalogue().by_slug(place.get("region", "")),
         back=url_for("giving.gift", token=place["token"]) if "token" in place else "",
-        action=request.path,
+        action=request.full_path.rstrip("?"),
         answer=ANSWER,
         change=CHANGE,
     )
@@ -97,18 +97,9 @@ def visitor_country() -> str | None:
     return request.headers.get(header) if header else None
 
 
-def visitor_languages() -> list[str]:
-    """The languages the browser asks for, best first."""
-    return [tag for tag, _quality in request.accept_languages if tag != "*"]
-
-
 def visitor_language() -> str:
     """The product's language that suits the visitor: asked for in the address, else browser's."""
-    asked = language(request.args.get("lang", ""))
-    if asked in LANGUAGES:
-        return asked
-    wanted = (language(tag) for tag in visitor_languages())
-    return next((lang for lang in wanted if lang in LANGUAGES), DEFAULT_LOCALE)
+    return choose_language(request.args.get("lang", ""), accepted_languages())
 
 
 def keep_private(response: Answer) -> Answer:

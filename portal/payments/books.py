@@ -8,11 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from portal.codes.models import CodeUse
+from portal.codes.uses import select_wrong_counters
 from portal.gifts.day_sums import count_ledger, read_days, recount
 from portal.gifts.evidence import Source
 from portal.gifts.ledger import CLEARING
-from portal.gifts.lifecycle import FactKind
+from portal.gifts.lifecycle import RECEIVED, FactKind
 from portal.gifts.models import Evidence, Gift, LedgerEntry
+from portal.gifts.operations import WITHOUT_USE
 from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.statements.models import LineState, Match, StatementFile, StatementLine
@@ -289,6 +292,20 @@ def _wrong_receipts() -> sa.Select[Any]:
     )
 
 
+def _wrong_uses() -> sa.Select[Any]:
+    """Gifts that hold a counted use though no money is to come, or lack it though it came."""
+    differs = sa.or_(
+        sa.and_(CodeUse.holds, Gift.status.in_(WITHOUT_USE)),
+        sa.and_(~CodeUse.holds, Gift.status.in_(RECEIVED - WITHOUT_USE)),
+    )
+    return (
+        sa.select(Gift.reference)
+        .join(CodeUse, CodeUse.gift_id == Gift.id)
+        .where(Gift.is_counted, differs)
+        .order_by(Gift.id)
+    )
+
+
 # Each question, and the sentence for each answer there should not be.
 CHECKS: tuple[tuple[Callable[[], sa.Select[Any]], str], ...] = (
     (_wrong_lines, "Line %(subject)s: its matches do not come to what they should."),
@@ -305,4 +322,6 @@ CHECKS: tuple[tuple[Callable[[], sa.Select[Any]], str], ...] = (
     (_stray_payments, "Payment %(subject)s was booked without a match."),
     (_wrong_gifts, "Gift %(subject)s: what was received is not the sum of its payments."),
     (_wrong_receipts, "Gift %(subject)s: its receipt is for another amount than was received."),
+    (select_wrong_counters, "Uses of %(subject)s: the counter is not what its gifts hold."),
+    (_wrong_uses, "Gift %(subject)s holds a use of its code that it should not, or lacks one."),
 )

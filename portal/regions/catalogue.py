@@ -240,8 +240,10 @@ class Fund:
 
     def narrow(self, modes: tuple["Mode", ...], *, in_order: bool) -> tuple["Mode", ...]:
         """Those of the modes that this fund can be given by, in their order or in its own."""
-        kept = [mode for mode in modes if not self.modes or mode.key in self.modes]
-        if self.modes and not in_order:
+        if not self.modes:
+            return modes
+        kept = [mode for mode in modes if mode.key in self.modes]
+        if not in_order:
             kept.sort(key=lambda mode: self.modes.index(mode.key))
         return tuple(kept)
 

@@ -188,6 +188,11 @@ class CatalogueCache:
         self._look_again_at = 0.0
         self._turn = threading.Lock()
 
+    @property
+    def kept(self) -> Catalogue | None:
+        """The catalogue as it was last seen, without asking anybody; None before the first look."""
+        return self._kept
+
     def get(self) -> Catalogue:
         """The catalogue. While one thread looks for a newer one, the others take the kept one.
 

@@ -6,6 +6,7 @@ from babel.dates import format_date
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from portal.sandbox.billing_settings import DEFAULT, is_enabled
 from portal.sandbox.customers import (
     MESSAGES,
     add_card_method,
@@ -13,7 +14,7 @@ from portal.sandbox.customers import (
     billing_details,
     read_card,
 )
-from portal.sandbox.fields import Choice, Field, Group, Many, Text, WebAddress
+from portal.sandbox.fields import Choice, Field, Group, Many, StripeError, Text, WebAddress
 from portal.sandbox.pages import KEPT_FIELDS, Trouble, written
 from portal.sandbox.session_params import LOCALES
 from portal.sandbox.store import Json
@@ -44,7 +45,7 @@ def create_portal_session(world: World, params: Json) -> Json:
         "id": session_id,
         "object": "billing_portal.session",
         "after_expiration": None,
-        "configuration": "bpc_sandbox",
+        "configuration": DEFAULT,
         "created": world.now(),
         "customer": params["customer"],
         "customer_account": None,
@@ -76,6 +77,16 @@ def make_billing_pages(world: World) -> Blueprint:
     return pages
 
 
+OFFERS = ("payment_method_update", "subscription_cancel")
+
+
+def _ask_for(world: World, session_id: str, offer: str) -> Json:
+    """The session of somebody who wants what the page offers; else a refusal."""
+    if not is_enabled(world, offer):
+        raise StripeError(400, "The Customer Portal's configuration does not offer this.")
+    return world.get("billing_portal.session", session_id)
+
+
 def _show(world: World, session_id: str, trouble: Trouble | None = None) -> Response:
     session = world.get("billing_portal.session", session_id)
     locale = session["locale"]
@@ -83,6 +94,7 @@ def _show(world: World, session_id: str, trouble: Trouble | None = None) -> Resp
     page = render_template(
         "sandbox/billing.html",
         session=session,
+        offers={name: is_enabled(world, name) for name in OFFERS},
         subscriptions=[_line(world, one, locale) for one in _living(world, session)],
         language=language_of(locale),
         t=words,
@@ -117,7 +129,7 @@ def _line(world: World, subscription: Json, locale: str | None) -> Json:
 def _cancel(world: World, session_id: str) -> Response:
     """End it with its period: `cancel_at`, as flexible billing does, not `cancel_at_period_end`."""
     with world.store.transaction():
-        session = world.get("billing_portal.session", session_id)
+        session = _ask_for(world, session_id, "subscription_cancel")
         subscription = world.get("subscription", request.form.get("subscription", ""))
         if subscription["customer"] == session["customer"] and not subscription["cancel_at"]:
             end = subscription["items"]["data"][0]["current_period_end"]
@@ -135,7 +147,7 @@ def _cancel(world: World, session_id: str) -> Response:
 def _change_card(world: World, session_id: str) -> Response:
     """Let every subscription be charged to another card from now on."""
     with world.store.transaction():
-        session = world.get("billing_portal.session", session_id)
+        session = _ask_for(world, session_id, "payment_method_update")
         words = TEXTS[language_of(session["locale"])]
         card, wrong = read_card(request.form.to_dict(), world.clock.now())
         if card is None:

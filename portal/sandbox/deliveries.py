@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from portal.sandbox.events import address_of
 from portal.sandbox.store import Json
 from portal.sandbox.world import World
 
@@ -70,7 +71,9 @@ def send(world: World, seq: int) -> Outcome:
         outcome = Outcome(None, "endpoint deleted")
     else:
         payload = json.dumps(event, indent=2).encode()
-        outcome = post(endpoint["url"], payload, sign(payload, secret, int(time.time())))
+        outcome = post(
+            address_of(world, endpoint), payload, sign(payload, secret, int(time.time()))
+        )
     _note(world, seq, outcome)
     return outcome
 

@@ -59,17 +59,23 @@ def _endpoint(world: World, endpoint_id: str, url: str, enabled: list[str]) -> J
 
 def ensure_own_endpoint(world: World) -> None:
     """The endpoint of the start-up options, kept up to date when they change."""
-    url = world.config.webhook_url
+    listed = world.config.webhook_listed_as or world.config.webhook_url
     known = world.find(_OWN)
-    if url is None:
+    if listed is None:
         if known:
             world.save(known | {"status": "disabled"})
         return
     if known:
-        world.save(known | {"url": url, "status": "enabled"})
+        world.save(known | {"url": listed, "status": "enabled"})
     else:
-        world.add(_endpoint(world, _OWN, url, ["*"]))
+        world.add(_endpoint(world, _OWN, listed, ["*"]))
     world.set_private(_OWN, secret=world.config.webhook_secret)
+
+
+def address_of(world: World, endpoint: Json) -> str:
+    """Where an endpoint's events go; its own may be listed by the name that a proxy has."""
+    is_own = endpoint["id"] == _OWN and world.config.webhook_url
+    return str(world.config.webhook_url if is_own else endpoint["url"])
 
 
 def create_endpoint(world: World, params: Json) -> Json:

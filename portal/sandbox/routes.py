@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from portal.sandbox import (
     balance,
     billing_pages,
+    billing_settings,
     checkout,
     customers,
     events,
@@ -44,6 +45,19 @@ ROUTES = (
     Route("GET", "balance", balance.retrieve_balance),
     Route("GET", "balance_transactions", balance.list_transactions, balance.LIST_TRANSACTIONS),
     Route("GET", "balance_transactions/<id>", balance.retrieve_transaction),
+    Route(
+        "GET",
+        "billing_portal/configurations",
+        billing_settings.list_configurations,
+        billing_settings.LIST_CONFIGURATIONS,
+    ),
+    Route("GET", "billing_portal/configurations/<id>", billing_settings.retrieve_configuration),
+    Route(
+        "POST",
+        "billing_portal/configurations/<id>",
+        billing_settings.update_configuration,
+        billing_settings.UPDATE_CONFIGURATION,
+    ),
     Route(
         "POST",
         "billing_portal/sessions",

@@ -15,6 +15,7 @@ from granian.constants import Interfaces
 
 from portal.sandbox.api import make_api
 from portal.sandbox.billing_pages import make_billing_pages
+from portal.sandbox.billing_settings import ensure_configuration
 from portal.sandbox.control import make_control, make_control_page
 from portal.sandbox.deliveries import Senders
 from portal.sandbox.events import ensure_own_endpoint
@@ -29,17 +30,20 @@ _TICK_SECONDS = 0.25
 
 
 def main(
+    *,
     port: int,
     data: Path,
     webhook_url: str | None,
     webhook_secret: str,
     secret_key: str = "sk_test_sandbox",  # noqa: S107 - opens nothing but this sandbox
+    webhook_listed_as: str = "",
 ) -> None:
     """Serve until told to stop. Raises `SandboxRefused` with what to do when it can't start."""
     config = SandboxConfig(
         port=port,
         data=data,
         webhook_url=webhook_url,
+        webhook_listed_as=webhook_listed_as,
         webhook_secret=webhook_secret,
         secret_key=secret_key,
     )
@@ -85,6 +89,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
     """The web application alone: nothing is sent and no time passes by itself."""
     world = World(config)
     ensure_own_endpoint(world)
+    ensure_configuration(world)
     app = Flask(__name__, template_folder=str(_templates()), static_folder="static")
     app.extensions["sandbox"] = world
     install_guard(app)

@@ -34,13 +34,15 @@ class SandboxConfig:
 
     `webhook_wait` is how long the pay page waits for the webhook's answer, as Checkout
     does (Stripe: up to 10 s); `settle_after` is how long a charge stays without its
-    balance transaction; `retry_after` are the pauses between delivery attempts.
+    balance transaction; `retry_after` are the pauses between delivery attempts. Events go to
+    `webhook_url`, which may be listed as another where a proxy leads from that one to it.
     """
 
     port: int
     data: Path
     webhook_secret: str
     webhook_url: str | None = None
+    webhook_listed_as: str = ""
     secret_key: str = "sk_test_sandbox"  # noqa: S105 - a sample that opens nothing but this sandbox
     host: str = "127.0.0.1"
     threads: int = 64

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
-from portal.i18n import gettext, use_locale
 from portal.logs import get_logger
 from portal.serving.connections import Connections
+from portal.serving.refusing import read_reader, refusal
 from portal.serving.requests import (
     READ_ON,
     Arrival,
@@ -65,48 +65,9 @@ async def live(
     await send({"type": "lifespan.shutdown.complete"})
 
 
-LANGUAGES = ("en", "fr")
-
-
 def make_id() -> str:
     """A request's id, as the app makes them."""
     return secrets.token_hex(8)
-
-
-def refusal(status: int, request_id: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Headers and body of an answer in plain text; the connection is closed behind it.
-
-    It names its request as all answers do, by an id that stands in the log.
-    """
-    text = "\n".join((*_sentences(status, request_id), "")).encode()
-    headers = [
-        (b"x-request-id", request_id.encode()),
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(text)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"connection", b"close"),
-    ]
-    if status in {429, 503}:
-        headers.append((b"retry-after", b"60"))
-    return headers, text
-
-
-def _sentences(status: int, request_id: str) -> Iterator[str]:
-    for language in LANGUAGES:
-        with use_locale(language):
-            yield _sentence(status)
-            yield gettext("If you write to us about this, quote %(number)s.", number=request_id)
-
-
-def _sentence(status: int) -> str:
-    if status == 408:
-        return gettext("The request took too long to arrive. Please send it again.")
-    if status == 429:
-        return gettext("Too many requests come from your network at once. Try again in a minute.")
-    if status == 503:
-        return gettext("We can’t take this just now. Please try again in a minute.")
-    return gettext("Something went wrong on our side. Please try again in a minute.")
 
 
 log = get_logger()
@@ -130,7 +91,7 @@ class WholeRequest:
 class WholeRequests:
     """Serves `app`; `most_bytes` says how long the body of a request may be.
 
-    `hops` are the trusted proxies that stand in front.
+    `hops` are the trusted proxies that stand in front, `own_locale` is what a path's page speaks.
     """
 
     def __init__(
@@ -141,11 +102,13 @@ class WholeRequests:
         limits: Limits,
         most_bytes: Callable[[Scope], int],
         hops: int = 0,
+        own_locale: Callable[[str], str] = lambda _path: "",
     ) -> None:
         self.app = app
         self.limits = limits
         self.most_bytes = most_bytes
         self.hops = hops
+        self.own_locale = own_locale
         self.turns = Turns(threads, limits.waiting, "request")
         self.health = Turns(HEALTH_THREADS, limits.waiting, "health")
         self.held = Held(limits)
@@ -209,9 +172,9 @@ class WholeRequests:
                 body.seek(0)
                 await self._answer(WholeRequest(scope, visitor, body, length), receive, send)
         except BodyRefused as refused:
-            await self._refuse(send, refused.status)
+            await self._refuse(scope, send, refused.status)
         except TooManyWait:
-            await self._refuse(send, 429)
+            await self._refuse(scope, send, 429)
 
     @contextmanager
     def _received(self, scope: Scope, visitor: str) -> Iterator[tuple[Arrival, IO[bytes]]]:
@@ -239,7 +202,7 @@ class WholeRequests:
         except Exception as error:
             request_id = make_id()
             log.error("request_failed", request_id=request_id, exc_info=error)
-            await self._refuse(send, 500, request_id)
+            await self._refuse(request.scope, send, 500, request_id)
             return
         if answer.whole is None:
             await self._stream(request, answer, receive, send)
@@ -257,14 +220,15 @@ class WholeRequests:
 
         if self.streams.is_full:
             await work(answer.close)
-            await self._refuse(send, 503, answer.request_id)
+            await self._refuse(request.scope, send, 503, answer.request_id)
             return
         await self.streams.send(answer, work, receive, send)
 
-    async def _refuse(self, send: Send, status: int, request_id: str = "") -> None:
+    async def _refuse(self, scope: Scope, send: Send, status: int, request_id: str = "") -> None:
         """Answer by ourselves, and log it: of most of these the app never heard."""
         request_id = request_id or make_id()
         log.warning("request_refused", status=status, request_id=request_id)
-        headers, text = refusal(status, request_id)
+        reader = read_reader(scope, self.own_locale)
+        headers, text = refusal(status, request_id, reader.locale, as_page=reader.wants_page)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text})

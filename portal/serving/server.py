@@ -5,6 +5,7 @@ import resource
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from flask import Flask
 from granian import Granian
@@ -22,6 +23,7 @@ from portal.serving.application import WholeRequests
 from portal.serving.requests import Limits, Scope
 from portal.settings import Settings, load_settings
 from portal.staff.access import LARGEST
+from portal.web import own_locale
 
 # Files that are no visitor's: the database's, the log's, the libraries'.
 OWN = 200
@@ -96,6 +98,7 @@ def load_around(create: Callable[[Settings], Flask]) -> WholeRequests:
             limits=limits_for(settings.threads),
             most_bytes=BodySizes(app).of,
             hops=settings.trusted_proxies,
+            own_locale=partial(own_locale, app.extensions["portal"]),
         )
     finally:
         gc.freeze()

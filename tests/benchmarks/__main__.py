@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.benchmarks.ground import Ground, log_to_nowhere
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 NAMES = (
+    "codes",
     "form_page",
     "webhooks",
     "rows",
@@ -39,7 +41,9 @@ def main() -> int:
     try:
         for name in asked.names or NAMES:
             click.echo(f"{name} …", err=True)
+            started = time.monotonic()
             lines += run_one(name)(ground)
+            click.echo(f"  {time.monotonic() - started:.0f} s", err=True)
     finally:
         ground.close()
         # What was measured before a fault is worth its minutes.

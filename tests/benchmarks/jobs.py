@@ -17,6 +17,7 @@ from portal.commands.processes import free_port
 from portal.database import Database
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
+from portal.intake.admission import Caller
 from portal.jobs.queue import JobStatus, QueuedJob, add_job
 from portal.payments.operations import accept
 from tests.benchmarks import table
@@ -72,8 +73,11 @@ def drain_receipts(ground: Ground, engine: str, receipts: int, workers: int) -> 
 
 def promise_receipt(place: Workplace) -> None:
     """A gift that is paid and receipted."""
-    order_of = {"email": f"donor{time.time_ns()}@example.org"}
-    gift = place.gift(place.start(mode="interac", donor=order_of).token)
+    number = time.time_ns()
+    order_of = {"email": f"donor{number}@example.org"}
+    # Each from another visitor, as the limits count them.
+    started = place.start(mode="interac", donor=order_of, caller=Caller(f"visitor{number}"))
+    gift = place.gift(started.token)
     now = datetime.now(UTC)
     claim = Claim(
         fact=FactKind.PAID,

@@ -12,11 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.codes.models import CodeClaim, CodeUse, Policy, UseCounter
-from portal.codes.operations import Draft, add_code, add_policy, change_policy
+from portal.codes.operations import (
+    Draft,
+    add_code,
+    add_policy,
+    add_scope,
+    change_policy,
+    change_scope,
+    find_scope,
+)
 from portal.codes.parsing import CodeError
 from portal.codes.policy import Reason
 from portal.codes.queries import find_code
-from portal.codes.terms import Kind, Via
+from portal.codes.terms import Kind, LevelKind, Via
 from portal.codes.uses import Attribution, plain_address
 from portal.database import Database
 from portal.gifts.evidence import Claim, Source
@@ -24,6 +32,7 @@ from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import WITHOUT_USE
 from portal.intake.start import GiftOrder, NotAllowed, Started, start_gift
+from portal.payments.books import prove
 from portal.payments.operations import accept
 from tests.conftest import NOW
 from tests.workplace import Workplace, make_order, make_workplace
@@ -93,6 +102,7 @@ def check_counters(database: Database) -> None:
             .group_by(CodeClaim.kind, CodeClaim.owner_id, CodeClaim.who)
         )
         counted = {(kind, owner, who): many for kind, owner, who, many in held}
+        assert prove(session) == []
     assert {key: used for key, used in kept.items() if used} == counted
 
 
@@ -218,9 +228,7 @@ def test_a_limit_is_not_lowered_under_its_use(place):
 
 
 def change_spring(place: Workplace, document: dict[str, Any]) -> None:
-    with place.services.write() as act:
-        policy = act.session.scalars(sa.select(Policy).where(Policy.name == "Spring")).one()
-        change_policy(act.session, policy, Draft(document=document), NOW)
+    change_named(place, "Spring", document)
 
 
 def test_sixty_four_at_once_on_the_last_three_uses_are_three(place):
@@ -239,6 +247,49 @@ def test_sixty_four_at_once_on_the_last_three_uses_are_three(place):
 
 
 NUMBERS = count(100)
+
+
+def test_a_first_limit_counts_what_was_used_before(place):
+    """Also of codes that hang below what gets it; what was given back is none."""
+    with place.database.write() as session:
+        partner = add_scope(session, LevelKind.PARTNER, "choir", "Choir", NOW)
+        add_code(session, "SONGS", Draft(), NOW, kind=Kind.PARTNER, scope=partner)
+    tokens = [start(place, number, "SONGS").token for number in range(4)]
+    book(place, tokens[0], FactKind.PAID)
+    book(place, tokens[1], FactKind.EXPIRED)
+    with place.services.write() as act:
+        scope = find_scope(act.session, "choir")
+        assert scope is not None
+        policy = add_policy(act.session, "Choir", Draft(), NOW)
+        values = {"name": "Choir", "parent": None, "policy": policy, "active": True}
+        change_scope(act.session, scope, **values)
+    with pytest.raises(CodeError, match="is at least 3, which were used"):
+        change_named(place, "Choir", {"max_uses_in_all": 2})
+    change_named(place, "Choir", {"max_uses_in_all": 4, "max_uses": 4})
+    assert (used(place, "policy"), used(place, "code")) == (3, 3)
+    check_counters(place.database)
+    book(place, tokens[2], FactKind.FAILED)
+    assert (used(place, "policy"), used(place, "code")) == (2, 2)
+    check_counters(place.database)
+
+
+def change_named(place: Workplace, name: str, document: dict[str, Any]) -> None:
+    with place.services.write() as act:
+        policy = act.session.scalars(sa.select(Policy).where(Policy.name == name)).one()
+        change_policy(act.session, policy, Draft(document=document), NOW)
+
+
+def test_the_books_say_where_a_counter_or_a_use_is_wrong(place):
+    held = place.gift(start(place, 1).token)
+    book(place, held.token, FactKind.PAID)
+    with place.database.write() as session:
+        session.execute(sa.update(UseCounter).values(used=2))
+        assert "the counter is not what its gifts hold" in " ".join(prove(session))
+        session.execute(sa.update(UseCounter).values(used=1))
+        session.execute(sa.update(CodeUse).values(holds=False))
+        assert f"Gift {held.reference} holds a use" in " ".join(prove(session))
+
+
 FACTS = st.lists(
     st.tuples(
         st.integers(0, 3),

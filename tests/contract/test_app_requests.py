@@ -33,6 +33,8 @@ ASKED = {
     ("GET", "/v1/subscriptions/*"),
     ("DELETE", "/v1/subscriptions/*"),
     ("POST", "/v1/billing_portal/sessions"),
+    ("GET", "/v1/billing_portal/configurations"),
+    ("GET", "/v1/webhook_endpoints"),
 }
 
 
@@ -112,6 +114,8 @@ def ask_the_rest(place: Workplace, sandbox: SandboxProcess, gift_id: int) -> Non
             gateway.retrieve_invoice(invoice)
     assert list(gateway.list_events(("invoice.paid",), datetime.now(UTC) - timedelta(days=1)))
     assert gateway.check_account()
+    assert gateway.find_portal_configuration()
+    assert gateway.list_webhook_endpoints()
     subscription = gateway.retrieve_subscription(find(sandbox, "subscriptions")[0]["id"])
     back = "https://give.example.org/gift/1/monthly"
     assert gateway.open_billing_page(subscription["customer"], locale="fr_CA", return_url=back)

@@ -23,8 +23,8 @@ from tests.sandbox_process import SECRET, Receiver, SandboxProcess
 
 # Every list the API has; each is walked with what its scenario left there.
 LISTS = (
-    "balance_transactions charges checkout/sessions customers disputes events invoice_payments"
-    " invoices payment_intents payouts refunds webhook_endpoints"
+    "balance_transactions billing_portal/configurations charges checkout/sessions customers"
+    " disputes events invoice_payments invoices payment_intents payouts refunds webhook_endpoints"
 ).split()
 EXPANSIONS = {
     "charges": ("balance_transaction", "customer", "payment_intent.payment_method", "refunds"),

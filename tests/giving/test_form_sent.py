@@ -11,6 +11,7 @@ from aiosmtpd.controller import Controller
 from flask import Flask
 
 from portal.clock import FixedClock
+from portal.codes.models import CodeUse
 from portal.commands.processes import free_port
 from portal.database import Database
 from portal.donors import Consent
@@ -463,3 +464,28 @@ class TestMailServerWithoutUtf8:
         assert 'aria-invalid="true"' in tag_of(page, "email")
         assert give(client, email="donor@münchen.de").status_code == 303
         assert only_gift(catalogued).email == "donor@münchen.de"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"code": "LWCAN", "first_code": "LWCAN"}, ("link", "LWCAN")),
+        ({"code": "lw-can", "first_code": "LWCAN", "via": "qr"}, ("qr", "LWCAN")),
+        ({"code": "LWCAN", "first_code": "LWCAN", "via": "embed"}, ("embed", "LWCAN")),
+        ({"code": "LWCAN", "first_code": "HARVEST", "via": "qr"}, ("typed", "HARVEST")),
+        ({"code": "LWCAN"}, ("typed", "LWCAN")),
+        # What no page of ours sends.
+        ({"code": "LWCAN", "first_code": "LWCAN", "via": "staff"}, ("link", "LWCAN")),
+        ({"code": "LWCAN", "first_code": "X" * 40}, ("typed", "LWCAN")),
+        ({"code": "LWCAN", "first_code": "<b>&"}, ("typed", "LWCAN")),
+    ],
+)
+def test_a_gift_keeps_how_its_donor_came_by_the_code(
+    client: CheckedClient, catalogued: Database, sent: dict[str, str], kept: tuple[str, str]
+) -> None:
+    assert give(client, fund="partnership", **sent).status_code == 303
+    gift = only_gift(catalogued)
+    with catalogued.read() as session:
+        use = session.get_one(CodeUse, gift.id)
+    assert (use.via, use.first_code) == kept
+    assert use.path.count("/") == 2

@@ -2,6 +2,8 @@
 
 import pytest
 
+from portal.codes.operations import Draft, add_code
+from portal.codes.terms import Kind
 from portal.database import Database
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
@@ -232,3 +234,16 @@ def test_the_page_speaks_the_gifts_language(client: CheckedClient, catalogued: D
     assert '<html lang="fr-CA"' in page.text
     assert "<h1>Merci, Ada</h1>" in page.text
     assert "75,50 CAD" in page.text
+
+
+def test_a_code_leads_on_once_its_gift_has_come(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    draft = Draft(document={"landing": "https://partner.example/thanks?from=portal"})
+    with catalogued.write() as session:
+        add_code(session, "ONWARD", draft, NOW, kind=Kind.PARTNER)
+    gift = begin(client, catalogued, code="onward")
+    assert "partner.example" not in client.get(f"/gift/{gift.token}").text
+    page = client.get(put(catalogued, gift, Status.PAID))
+    assert 'href="https://partner.example/thanks?from=portal"' in page.text
+    assert "Go on to partner.example" in text_of(page)

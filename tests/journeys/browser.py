@@ -34,6 +34,9 @@ def find_chromium() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
+GIVEN_UP = "net::ERR_ABORTED"
+
+
 @dataclass
 class Visitor:
     """One person's browser window on the demo.
@@ -66,7 +69,9 @@ class Visitor:
             self.problems.append(f"a request to a third party: {request.url}")
 
     def _on_failure(self, request: Request) -> None:
-        self.problems.append(f"failed: {request.method} {request.url} ({request.failure})")
+        # A page that is left, or asks anew, gives up what its own script still waits for.
+        if request.resource_type != "fetch" or request.failure != GIVEN_UP:
+            self.problems.append(f"failed: {request.method} {request.url} ({request.failure})")
 
     def _on_response(self, response: Response) -> None:
         if response.status >= 400:

@@ -82,6 +82,8 @@ def test_the_bar_lets_go_while_there_is_something_to_mend(form: Visitor) -> None
 
 def _is_at_the_edge(form: Visitor) -> bool:
     form.page.evaluate("scrollTo(0, 0)")
+    # A window that was only just made smaller is laid out with its next picture.
+    form.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
     boxes = form.page.evaluate(STICKING)
     return any(abs(box["bottom"]) < 1 for box in boxes)
 

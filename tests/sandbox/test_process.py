@@ -128,7 +128,8 @@ def _listens(port: int) -> bool:
 def test_two_of_them_do_not_share_a_folder(sandbox: SandboxProcess) -> None:
     code = (
         "from pathlib import Path; from portal.sandbox.server import main;"
-        f"main({free_port()}, Path({str(sandbox.data)!r}), None, 'whsec_1')"
+        f"main(port={free_port()}, data=Path({str(sandbox.data)!r}), webhook_url=None,"
+        " webhook_secret='whsec_1')"
     )
     second = subprocess.run(
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=30

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from portal.i18n import LANGUAGES, direction, gettext, use_locale
+from portal.serving.refusing import TEXTS
 from tests.benchmarks.ground import make_settings
 from tests.benchmarks.serving import Serving, serving
 from tests.sandbox_process import wait_until
@@ -195,6 +197,35 @@ def test_slow_bodies_are_told_so(server: Serving, wanted: str) -> None:
             except TimeoutError:
                 continue
     assert text.startswith(b"HTTP/1.1 408")
-    assert b"trop de temps" in text
+    assert b"That took too long\n" in text
     (request_id,) = re.findall(rb"x-request-id: ([0-9a-f]{16})\r\n", text)
-    assert text.count(request_id) == 3
+    assert text.count(request_id) == 2
+
+
+@pytest.mark.parametrize("status", [408, 503])
+def test_a_browser_is_refused_in_its_language(server: Serving, status: int) -> None:
+    """By real requests: too slow a body, and one long answer too many."""
+    with ExitStack() as stack:
+        if status == 503:
+            for _ in range(odd_app.THREADS // 2):
+                visitor = stack.enter_context(begun(server, get("/stream?lines=100000")))
+                assert visitor.recv(1)
+        for lang, text in refuse_all(server, stack, status).items():
+            assert text.startswith(f"HTTP/1.1 {status}")
+            assert f'<html lang="{lang}" dir="{direction(lang)}">' in text
+            with use_locale(lang):
+                assert f"<h1>{gettext(TEXTS[status][0])}</h1>" in text
+
+
+def refuse_all(server: Serving, stack: ExitStack, status: int) -> dict[str, str]:
+    """What one browser of each language reads, all at once."""
+    method, length = ("POST /echo", 1000) if status == 408 else ("GET /large", 0)
+    head = (
+        "{} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\nAccept: text/html,*/*;q=0.8\r\n"
+        "Accept-Language: zh-TW,{};q=0.8,en;q=0.5\r\nConnection: close\r\n\r\n"
+    )
+    asked = {
+        lang: stack.enter_context(begun(server, head.format(method, length, lang).encode()))
+        for lang in LANGUAGES
+    }
+    return {lang: one.makefile("rb").read().decode() for lang, one in asked.items()}

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from portal.paths import PACKAGE, TEMPLATES
-
+from portal import PACKAGE, TEMPLATES
 from tests.shipped import SHIPPED, find_shipped
 
 PLACES = (TEMPLATES, PACKAGE / "static", PACKAGE / "translations")

@@ -13,6 +13,8 @@ from portal.giving.form.fields import ASK_ADDRESS, GiftForm
 from portal.payments.books import CHECKS
 from portal.receipts.composition import TEXTS as MARKS
 from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK
+from portal.serving.refusing import TEXTS as REFUSALS
+from portal.staff.regions.stripe_types import TYPES
 from portal.web import ERROR_TEXTS
 
 KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
@@ -50,7 +52,7 @@ def written_texts(without: set[str] = NOT_TRANSLATED) -> Iterator[str]:
 
 def table_texts() -> Iterator[str]:
     """The texts for donors that stand in tables and are translated where they are shown."""
-    for pair in (*ERROR_TEXTS.values(), *MARKS.values()):
+    for pair in (*ERROR_TEXTS.values(), *REFUSALS.values(), *MARKS.values()):
         yield from pair
     yield from ASK_ADDRESS.values()
     yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, "One time", "Every month")
@@ -63,6 +65,7 @@ def table_texts() -> Iterator[str]:
 def staff_texts() -> Iterator[str]:
     """The same for staff."""
     yield from (sentence for _, sentence in CHECKS)
+    yield from TYPES.values()
 
 
 def english_of(document: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
-from portal.codes.parsing import normalise_code
+from portal.codes.parsing import is_spelling, normalise_code
 from portal.codes.terms import Via
 from portal.codes.uses import Attribution
 from portal.i18n import language
@@ -90,6 +90,8 @@ def read_attribution(sent: MultiDict[str, str], code: str) -> Attribution:
     The form carries both with it, so that no trip to a pay page loses them.
     """
     first = normalise_code(sent.get("first_code", "")[:LONGEST])
+    if not is_spelling(first):
+        first = ""
     if not code or code != first:
         return Attribution(Via.TYPED, first or code)
     said = sent.get("via", "")

@@ -12,6 +12,7 @@ from functools import cached_property, partial
 
 from flask import Response, current_app, render_template, request
 from markupsafe import escape
+from werkzeug.datastructures import MultiDict
 
 from portal.codes.policy import Code, Refusal, Terms, open_terms
 from portal.codes.refusals import refuse_unknown_code
@@ -190,13 +191,13 @@ POST = b'method="post"'
 MAIN = b'<main id="main">'
 
 
-def preview_form(region: Region, note: str) -> Response:
+def preview_form(region: Region, note: str, **choices: str) -> Response:
     """The donor's page, kept nowhere; what it would send leads back to the same page.
 
     Its page is made as every visitor's is, so that nothing about it differs but
-    the `note` above it.
+    the `note` above it. `choices` are as in a link, and count before those of the address.
     """
-    query = read_query(region, request.args)
+    query = read_query(region, MultiDict({**request.args.to_dict(), **choices}))
     page = make_alone(region, find_link(region, query), 0)
     banner = f'<p class="column notice" role="status"><strong>{escape(note)}</strong></p>'
     body = page.plain.body.replace(POST, b'method="get"')

@@ -4,11 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from flask import abort, current_app, g, render_template
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from portal.codes.queries import find_code
 from portal.forms import Problem
 from portal.gifts.lifecycle import FactKind, Status, weigh
 from portal.gifts.models import Gift, Plan
@@ -143,6 +145,7 @@ def show_gift(
         transfer = _transfer(session, found, mode, received, was_taken_back=was_taken_back)
         ways = list_other_ways(session, catalogue(), region, found) if region else []
         plan = find_plan(session, found)
+        landing = _find_landing(session, found)
         is_mail_failing = has_failing(session, found.id)
     page = f"{services().settings.base_url}{page_url(found)}"
     message = tell_status(found, arrival, transfer, received)
@@ -179,6 +182,8 @@ def show_gift(
         plan_message=_tell_plan(plan, region),
         day=_day_of(found),
         reload_url=page_url(found),
+        landing=landing,
+        landing_host=urlsplit(landing).hostname,
         form_url=form_url(found, region) if region else "",
     )
 
@@ -226,6 +231,13 @@ def _transfer(
 
 def support_email(region: Region | None) -> str:
     return services().settings.support_email or (region.issuer.email if region else "")
+
+
+def _find_landing(session: Session, found: Gift) -> str:
+    """Where the code of a gift that has come leads its donor on to; nowhere without one."""
+    is_come = found.code and found.status.is_received
+    code = find_code(session, found.code) if is_come and found.code else None
+    return code.landing if code else ""
 
 
 def _tell_plan(plan: Plan | None, region: Region | None) -> StatusMessage | None:

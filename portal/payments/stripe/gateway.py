@@ -211,6 +211,20 @@ class Gateway:
         with _plain_errors():
             return str(self._client.v1.accounts.retrieve_current().id)
 
+    def list_webhook_endpoints(self) -> list[Document]:
+        """Where Stripe sends this account's events, in the mode of our key."""
+        with _plain_errors():
+            found = self._client.v1.webhook_endpoints.list({"limit": PAGE})
+            return [_plain(one) for one in found.auto_paging_iter()]
+
+    def find_portal_configuration(self) -> Document | None:
+        """What `open_billing_page` goes by: the default, which is there once it was saved."""
+        with _plain_errors():
+            found = self._client.v1.billing_portal.configurations.list(
+                {"active": True, "is_default": True, "limit": 1}
+            )
+        return next((_plain(one) for one in found.data), None)
+
     def verify_webhook(self, payload: bytes, header: str) -> str:
         """The text of a signed delivery, an event or not, or `ForgedWebhook`."""
         text = payload.decode("utf-8", "replace")

@@ -25,6 +25,7 @@ from portal.regions.history import add_draft, version_of
 from portal.regions.operations import list_issuers
 from portal.services import Act
 from portal.staff.regions.desk_parts import PicturePart
+from portal.staff.regions.live import ShownNow, is_live
 from portal.staff.regions.parts import (
     Context,
     Control,
@@ -221,8 +222,13 @@ def wants_preview() -> bool:
 
 
 def try_out(act: Act, document: Document) -> ResponseReturnValue:
-    """Keep a region's document as a draft and lead to it; `RegionError` where it is wrong."""
+    """Keep a region's document as a draft and lead to it; `RegionError` where it is wrong.
+
+    One that a script asks for as somebody types is shown and not kept.
+    """
     parse_region(document, "")
+    if is_live():
+        raise ShownNow(document)
     return redirect(url_for("staff.preview", draft_id=add_draft(act, document)), 303)
 
 

@@ -99,6 +99,11 @@ def _save_issuer(act: Act, key: str, form: PortalForm, document: Document) -> Re
     homes = list_homes(act.session, its_key)
     if wants_preview() and homes:
         return try_out(act, {**homes[0].document, "issuer": document})
+    if wants_preview():
+        form.form_errors.append(
+            gettext("No region has this issuer yet, so there is no page to preview: keep it first")
+        )
+        return _show_issuer(key, Context(document), form)
     what = "issuer_add" if key == NEW else "issuer_edit"
     save_issuer(act, document, what=what)
     act.note(what, f"issuer:{its_key}", {})

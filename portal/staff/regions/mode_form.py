@@ -21,13 +21,13 @@ from portal.staff.regions.parts import (
     Context,
     DaysPart,
     Fields,
-    ListPart,
     Part,
     Sent,
     StepsPart,
     TextsPart,
     WordsField,
 )
+from portal.staff.regions.stripe_types import TypesPart
 
 SPARE_ROWS = 2
 PERCENT = re.compile(r"\d{1,2}(?:[.,]\d{1,2})?")
@@ -238,8 +238,8 @@ PARTS: dict[str, Part] = {
     "pace": TextsPart("pace"),
     "currencies": CurrenciesPart("currencies"),
     "fee": FeePart("fee"),
-    "stripe_allowed": ListPart("stripe_allowed"),
-    "stripe_excluded": ListPart("stripe_excluded"),
+    "stripe_allowed": TypesPart("stripe_allowed"),
+    "stripe_excluded": TypesPart("stripe_excluded"),
     "recipient": Part("recipient"),
     "unit": TextsPart("unit"),
     "link": Part("link"),

@@ -37,6 +37,7 @@ from portal.staff.regions.mode_form import (
     read_mode,
 )
 from portal.staff.regions.parts import Context, list_languages, name_language
+from portal.staff.regions.stripe_types import TYPES
 from portal.web import services
 
 MOVES = {"up": -1, "down": 1}
@@ -191,6 +192,8 @@ def _show(
         tongues=[
             (code, name_language(code)) for code in _furnish(record.document, found).languages
         ],
+        stripe_types=TYPES,
+        left_out=bool(found.get("stripe_excluded")),
         account_kind=account_kind(found),
         account_fields=ACCOUNT_FIELDS,
         proofs=[(key, gettext(text)) for key, text in PROOFS.items()],
