@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from portal.codes.models import Policy, Scope
 from portal.codes.operations import Draft, add_code, find_scope
 from portal.codes.queries import find_code
-from portal.codes.terms import Code, Kind
+from portal.codes.terms import Code, Kind, LevelKind
 from portal.database import Database
 from tests.conftest import NOW
 from tests.staff.conftest import Browser
@@ -173,3 +173,30 @@ def test_viewers_see_the_tree_and_change_nothing(tree: Browser, signed_in: Signe
     assert "West" in browser.get(LIST).text
     assert "Add below" not in browser.get(LIST).text
     assert browser.get(NEW).status_code == 403
+
+
+def test_very_many_are_searched_and_named(signed_in: SignedIn, catalogued: Database) -> None:
+    browser = signed_in("admin")
+    rows = [
+        {
+            "kind": LevelKind.PARTNER,
+            "key": f"p{number}",
+            "name": f"Partner {number:04}",
+            "lineage": [],
+            "created_at": NOW,
+        }
+        for number in range(600)
+    ]
+    with catalogued.write() as session:
+        session.execute(sa.insert(Scope), rows)
+    assert "more" in browser.get(LIST).text.partition("</table>")[2]
+    found = browser.get(f"{LIST}?q=partner 0599").text
+    assert "Partner 0599" in found
+    assert "Partner 0598" not in found
+    assert "Nothing found" in browser.get(f"{LIST}?q=zzz").text
+    assert "as “Networks and partners” lists it" in browser.get("/staff/codes/new").text
+    made = send(browser, "/staff/codes/new", display="MANY", scope="p599")
+    assert made.status_code == 303
+    assert "MANY" in browser.get("/staff/codes?scope=p599").text
+    wrong = send(browser, "/staff/codes/new", display="MANY2", scope="p600")
+    assert "Choose one" in wrong.text.partition('id="scope-error"')[2][:200]

@@ -14,6 +14,7 @@ from portal.staff.codes.parts import (
     ChoicesPart,
     DayPart,
     OrderPart,
+    ScopePart,
     ShortPart,
 )
 from portal.staff.codes.telling import TERM_WORDS
@@ -84,9 +85,9 @@ TERMS = (
 )
 TAG = ShortPart("tag", "Tag", longest=60, hint="A word of yours, to find it by.")
 KIND = PickPart("kind", "Kind", options=CODE_KINDS, ask=CHOOSE)
-SCOPE = PickPart("scope", "Belongs to", ask=CHOOSE)
+SCOPE = ScopePart("scope", "Belongs to", ask=CHOOSE)
 NAME = ShortPart("name", "Name", longest=200, ask=FILL, hint="Donors see a partner’s name.")
-PARENT = PickPart("parent", "Stands below", ask=CHOOSE)
+PARENT = ScopePart("parent", "Stands below", ask=CHOOSE)
 ACTIVE = TickPart("active", "In use", default=True)
 
 # What the rules of codes say of a fault, by how it begins, as what to do about it.

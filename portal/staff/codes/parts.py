@@ -10,7 +10,7 @@ from portal.database import Document
 from portal.forms import LineField, explain_amount
 from portal.i18n import current_locale, gettext
 from portal.money import AmountError, parse_amount
-from portal.staff.regions.desk_parts import TicksPart
+from portal.staff.regions.desk_parts import PickPart, TicksPart
 from portal.staff.regions.parts import Context, Control, Fields, Part, Rows, Sent, WordsField
 
 SPARE_ROWS = 2
@@ -94,6 +94,25 @@ class OrderPart(ChoicesPart):
             elif typed:
                 places.append((int(typed), at, key))
         return [key for _place, _at, key in sorted(places)]
+
+
+# So many are chosen from a list; of more, one is named.
+MOST_CHOSEN = 300
+NAME_IT = "Its name in addresses, as “Networks and partners” lists it."
+
+
+class ScopePart(PickPart):
+    """One of the tree, or nothing."""
+
+    def texts(self) -> Iterator[str]:
+        yield from super().texts()
+        yield NAME_IT
+
+    def rows(self, context: Context) -> Rows:
+        for row in super().rows(context):
+            [control] = row
+            is_long = len(control.options) > MOST_CHOSEN
+            yield (replace(control, look="line", hint=gettext(NAME_IT)) if is_long else control,)
 
 
 # A currency's column, and where the document has it.

@@ -24,6 +24,7 @@ from portal.codes.terms import LevelKind
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext
+from portal.plain import clean_line
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.codes.desk import EDIT_SCOPE, NEW_SCOPE
@@ -37,7 +38,7 @@ from portal.staff.codes.drafting import (
     settle,
 )
 from portal.staff.codes.telling import tell_terms, tell_versions
-from portal.staff.codes.views import label_scopes
+from portal.staff.codes.views import LONGEST, label_scopes
 from portal.staff.queries import name_actors
 from portal.staff.regions.desk import (
     everything_sent,
@@ -51,8 +52,19 @@ from portal.web import services
 
 @staff.get("/scopes")
 def scopes() -> ResponseReturnValue:
+    asked = clean_line(request.args.get("q"))[:LONGEST]
     with services().database.read() as session:
-        return render_template("staff/scopes.html", scopes=list_scopes(session))
+        listed = list_scopes(session)
+    found = [one for one in listed if asked.casefold() in one.name.casefold()]
+    return render_template(
+        "staff/scopes.html",
+        scopes=found[:MOST_SHOWN],
+        more=max(len(found) - MOST_SHOWN, 0),
+        asked=asked,
+    )
+
+
+MOST_SHOWN = 500
 
 
 @staff.get("/scopes/<int:scope_id>")

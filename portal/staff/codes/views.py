@@ -10,6 +10,7 @@ from portal.codes.parsing import normalise_code
 from portal.codes.terms import CodeState
 from portal.plain import clean_line
 from portal.staff.access import staff
+from portal.staff.codes.parts import MOST_CHOSEN
 from portal.web import services
 
 LONGEST = 60
@@ -27,7 +28,7 @@ def codes() -> ResponseReturnValue:
         asked=asked,
         is_first="after" not in request.args,
         args={name: text for name, text in asked.items() if text},
-        scopes=label_scopes(scopes),
+        scopes=label_scopes(scopes) if len(scopes) <= MOST_CHOSEN else None,
     )
 
 
