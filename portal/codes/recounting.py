@@ -42,7 +42,7 @@ def count_earlier(session: Session, policy_id: int, kind: str, most: int) -> Non
     _sum_up(session, kind, codes if kind == BY_CODE else [policy_id])
 
 
-def _list_codes(session: Session, policy_id: int) -> sa.Select[tuple[int]]:
+def _list_codes(session: Session, policy_id: int) -> sa.Select[int]:
     """The codes of a policy, and of all scopes that hang on it or stand below one that does."""
     hanging = session.scalars(sa.select(Scope.id).where(Scope.policy_id == policy_id)).all()
     scopes = _with_all_below(session, hanging)
@@ -60,7 +60,7 @@ def _with_all_below(session: Session, tops: Sequence[int]) -> set[int]:
     return found
 
 
-def _settle_holds(session: Session, earlier: sa.Select[tuple[int]]) -> None:
+def _settle_holds(session: Session, earlier: sa.Select[int]) -> None:
     """Whether each holds its use, which nobody kept while nothing was counted."""
     uncounted = sa.select(_GIFTS.c.id).where(
         _GIFTS.c.id == _USES.c.gift_id, sa.not_(_GIFTS.c.is_counted)
@@ -75,7 +75,7 @@ def _settle_holds(session: Session, earlier: sa.Select[tuple[int]]) -> None:
     )
 
 
-def _sum_up(session: Session, kind: str, owners: Iterable[int] | sa.Select[tuple[int]]) -> None:
+def _sum_up(session: Session, kind: str, owners: Iterable[int] | sa.Select[int]) -> None:
     held = (
         sa.select(
             _CLAIMS.c.kind,

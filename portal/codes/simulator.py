@@ -176,11 +176,11 @@ def list_held(code: Code, levels: Sequence[Level]) -> tuple[Held, ...]:
 
 def _list_held(code: Code, levels: Sequence[Level], refusal: Refusal | None) -> Iterator[Held]:
     deciding = DECIDING.get(refusal.reason, ()) if refusal else ()
-    for name, value, level in _list_held(code, levels):
+    for name, value, level in _list_terms(code, levels):
         yield Held(name=name, value=value, level=level, decides=name in deciding)
 
 
-def _list_held(code: Code, levels: Sequence[Level]) -> Iterator[tuple[str, Any, Level]]:
+def _list_terms(code: Code, levels: Sequence[Level]) -> Iterator[tuple[str, Any, Level]]:
     """What stands on the code, what was merged, and what each level counts by itself."""
     own = levels[-1] if levels else Level(kind=LevelKind.CODE, name="")
     if code.state is not CodeState.ACTIVE:
