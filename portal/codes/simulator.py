@@ -169,16 +169,15 @@ DECIDING: Mapping[Reason, tuple[str, ...]] = {
 BUDGETS = {"most": "max_uses_in_all", "most_a_donor": "max_uses_a_donor"}
 
 
+def list_held(code: Code, levels: Sequence[Level]) -> tuple[Held, ...]:
+    """Every term that holds for a code, with the level it is from."""
+    return tuple(_list_held(code, levels, None))
+
+
 def _list_held(code: Code, levels: Sequence[Level], refusal: Refusal | None) -> Iterator[Held]:
     deciding = DECIDING.get(refusal.reason, ()) if refusal else ()
-    for held in list_terms(code, levels):
-        yield replace(held, decides=held.name in deciding)
-
-
-def list_terms(code: Code, levels: Sequence[Level]) -> Iterator[Held]:
-    """Every term that holds for a code, with the level that sets it."""
     for name, value, level in _list_terms(code, levels):
-        yield Held(name=name, value=value, level=level)
+        yield Held(name=name, value=value, level=level, decides=name in deciding)
 
 
 def _list_terms(code: Code, levels: Sequence[Level]) -> Iterator[tuple[str, Any, Level]]:

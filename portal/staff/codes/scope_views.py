@@ -19,7 +19,7 @@ from portal.codes.operations import (
 )
 from portal.codes.queries import read_lineage
 from portal.codes.revising import hold_policy, hold_tree, list_versions
-from portal.codes.simulator import list_terms
+from portal.codes.simulator import list_held
 from portal.codes.terms import LevelKind
 from portal.database import Document
 from portal.forms import PortalForm
@@ -80,7 +80,7 @@ def scope(scope_id: int) -> ResponseReturnValue:
         "staff/scope.html",
         scope=found,
         levels=levels[:-1],
-        terms=tell_terms(list_terms(code_of_levels(levels), levels), zone or "UTC"),
+        terms=tell_terms(list_held(code_of_levels(levels), levels), zone or "UTC"),
         versions=versions,
     )
 
