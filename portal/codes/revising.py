@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.models import CodeRecord, Policy, PolicyVersion, Scope
 from portal.codes.operations import SYSTEM, Draft, change_policy
+from portal.codes.parsing import CodeError
 from portal.codes.terms import CodeState, Kind
 from portal.database import Document
 
@@ -41,8 +42,11 @@ def change_code(record: CodeRecord, *, kind: Kind, scope: Scope | None, tag: str
 
 
 def set_state(record: CodeRecord, state: CodeState) -> bool:
-    """Pause, retire or use a code again; whether that is new."""
+    """Pause, retire or use a code again; whether that is new. `CodeError` for one that was retired,
+    which is for good."""
     is_new = record.state is not state
+    if is_new and record.state is CodeState.RETIRED:
+        raise CodeError(record.display, "state", "it was retired, which is for good")
     record.state = state
     return is_new
 

@@ -84,6 +84,8 @@ def test_what_stands_on_a_code_is_changed_by_name(database: Database) -> None:
         assert change_code(record, kind=Kind.PARTNER, scope=None, tag="b") == ["kind", "tag"]
         assert set_state(record, CodeState.RETIRED)
         assert not set_state(record, CodeState.RETIRED)
+        with pytest.raises(CodeError, match="for good"):
+            set_state(record, CodeState.ACTIVE)
     with database.read() as session:
         kept = session.scalars(sa.select(CodeRecord)).one()
     assert (kept.kind, kept.tag, kept.state) == (Kind.PARTNER, "b", CodeState.RETIRED)

@@ -297,16 +297,21 @@ def test_a_change_of_somebody_else_meanwhile_is_told(
     assert 'value="mine"' in page.text
 
 
-def test_a_code_is_paused_retired_and_used_again(
+def test_a_code_is_paused_and_used_again_and_retired_for_good(
     signed_in: SignedIn, client: CheckedClient, catalogued: Database
 ) -> None:
     browser, page = signed_in("admin"), address(catalogued, "LWCAN")
-    for state in ("paused", "retired", "active", "paused"):
-        browser.post(page + "/state", page=page, state=state)
+    for state in ("paused", "active", "retired"):
+        browser.post(page + "/state", page=LIST + "/new", state=state)
         assert find(catalogued, "LWCAN").state == state
-    assert "is paused for now" in client.get("/give/ca?code=LWCAN").text
-    assert acts(catalogued) == ["code_state"] * 4
-    assert browser.post(page + "/state", page=page, state="gone").status_code == 400
+    assert "no longer in use" in client.get("/give/ca?code=LWCAN").text
+    assert "Use again" not in browser.get(page).text
+    browser.post(page + "/state", page=LIST + "/new", state="active")
+    assert "which is for good" in browser.get(page).text
+    assert find(catalogued, "LWCAN").state == "retired"
+    assert acts(catalogued) == ["code_state"] * 3
+    strange = browser.post(page + "/state", page=LIST + "/new", state="gone")
+    assert strange.status_code == 400
 
 
 def test_another_one_is_made_like_it(signed_in: SignedIn, catalogued: Database) -> None:

@@ -5,11 +5,13 @@ from flask.typing import ResponseReturnValue
 
 from portal.codes.listing import count_codes_of, count_gifts, find_listed
 from portal.codes.models import CodeRecord, Policy
+from portal.codes.parsing import CodeError
 from portal.codes.queries import find_code, find_levels
 from portal.codes.revising import hold_policy, list_versions, set_state
 from portal.codes.simulator import list_held
 from portal.codes.terms import CodeState
 from portal.i18n import gettext
+from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.codes.drafting import return_policy, warn_of_code
 from portal.staff.codes.telling import tell_terms, tell_versions
@@ -35,8 +37,13 @@ def code(code_id: int) -> ResponseReturnValue:
         listed=listed,
         gifts=gifts,
         shared=shared,
-        states=[one for one in CodeState if one is not record.state],
+        states=_list_states(record.state),
     )
+
+
+def _list_states(state: CodeState) -> list[CodeState]:
+    """What it can become: one that was retired is so for good."""
+    return [] if state is CodeState.RETIRED else [one for one in CodeState if one is not state]
 
 
 def _zone(policy: Policy) -> str:
@@ -50,12 +57,21 @@ def send_code_state(code_id: int) -> ResponseReturnValue:
     state = CodeState(sent) if sent in {*CodeState} else abort(400)
     with services().write(current_actor()) as act:
         record = act.session.get(CodeRecord, code_id, with_for_update=True) or abort(404)
-        before = record.state
-        if set_state(record, state):
-            detail = {"from": before.value, "to": state.value}
-            act.note("code_state", f"code:{record.id}", detail)
-    flash(gettext("Saved: %(state)s.", state=state.label))
+        flash(_set_state(act, record, state))
     return redirect(url_for("staff.code", code_id=code_id), 303)
+
+
+def _set_state(act: Act, record: CodeRecord, state: CodeState) -> str:
+    """Change a code's state; what is to be said of it."""
+    before = record.state
+    try:
+        is_new = set_state(record, state)
+    except CodeError:
+        return gettext("This code was retired, which is for good. Make another like it instead.")
+    if is_new:
+        detail = {"from": before.value, "to": state.value}
+        act.note("code_state", f"code:{record.id}", detail)
+    return gettext("Saved: %(state)s.", state=state.label)
 
 
 @staff.post("/codes/<int:code_id>/return")
