@@ -8,6 +8,7 @@ import click
 from portal import __version__
 from portal.commands.backup import backup, restore
 from portal.commands.code_files import batches, generate
+from portal.commands.code_sheets import export, import_codes
 from portal.commands.code_simulator import simulate_gift
 from portal.commands.codes import code
 from portal.commands.regions import regions
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 main.add_command(backup)
-for one in (simulate_gift, generate, batches):
+for one in (simulate_gift, generate, batches, import_codes, export):
     code.add_command(one)
 main.add_command(code)
 main.add_command(regions)

@@ -31,7 +31,7 @@ def make_code(
     check_tag(display, tag)
     record = add_code(
         act.session,
-        display.strip(),
+        clean_display(display),
         terms,
         act.now,
         kind=kind,
@@ -40,8 +40,13 @@ def make_code(
         tag=tag,
         actor=act.actor,
     )
-    act.note("code_add", f"code:{record.id}", {"policy": record.policy_id})
+    act.note("code_add", f"code:{record.id}", {})
     return record
+
+
+def clean_display(text: str) -> str:
+    """A code as it is printed: without what nobody sees, such as a pasted zero-width sign."""
+    return "".join(sign for sign in text.strip() if sign.isprintable())
 
 
 def check_tag(name: str, tag: str) -> None:
@@ -109,7 +114,7 @@ def make_scope(
     if terms is not None:
         policy = add_policy(act.session, key, terms, act.now, actor=act.actor)
     scope = add_scope(act.session, kind, key, name, act.now, parent=parent, policy=policy)
-    act.note("scope_add", f"scope:{scope.id}", {"parent": parent.key if parent else ""})
+    act.note("scope_add", f"scope:{scope.id}", {})
     return scope
 
 

@@ -3,16 +3,18 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.codes.operations import Draft, make_draft
-from portal.codes.parsing import MODE_KEYS, CodeError
-from portal.codes.simulator import Held
 from portal.codes.terms import Renewals
 from portal.money import Money
 from portal.regions.catalogue import Catalogue, Frequency
+
+if TYPE_CHECKING:
+    from portal.codes.operations import Draft
+    from portal.codes.parsing import CodeError
+    from portal.codes.simulator import Held
 
 DAY = click.DateTime(["%Y-%m-%d"])
 COUNT = click.IntRange(1)
@@ -81,8 +83,11 @@ def terms_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def read_draft(given: Mapping[str, Any], catalogue: Catalogue) -> Draft:
+def read_draft(given: Mapping[str, Any], catalogue: Catalogue) -> "Draft":
     """The terms that options make; a usage error where they make none."""
+    from portal.codes.operations import make_draft
+    from portal.codes.parsing import CodeError
+
     document = _read_document(given)
     _check_known(document, catalogue)
     document.setdefault("zone", _guess_zone(document, catalogue))
@@ -101,7 +106,7 @@ def read_draft(given: Mapping[str, Any], catalogue: Catalogue) -> Draft:
     return draft
 
 
-def has_terms(draft: Draft) -> bool:
+def has_terms(draft: "Draft") -> bool:
     return bool(draft.document or draft.starts_at or draft.ends_at)
 
 
@@ -141,6 +146,8 @@ def _read_pairs(name: str, texts: Iterable[str], *, upper: bool = False) -> dict
 
 def _check_known(document: Mapping[str, Any], catalogue: Catalogue) -> None:
     """Refuse what no region has, where there is a region at all: it is a slip."""
+    from portal.codes.parsing import MODE_KEYS
+
     regions = [*catalogue.regions.values(), *catalogue.former.values()]
     if not regions:
         return
@@ -174,7 +181,7 @@ def name_option(field: str) -> str:
     return "--" + CALLED.get(field, field).replace("_", "-")
 
 
-def tell_fault(error: CodeError) -> str:
+def tell_fault(error: "CodeError") -> str:
     """`SPRING: minimum.CAD: is an amount` as a sentence that names the option."""
     name, _, rest = str(error).partition(": ")
     field, _, what = rest.partition(": ")
@@ -186,7 +193,7 @@ def tell_fault(error: CodeError) -> str:
     return f"{name_option(top)}{place}: it {what}."
 
 
-def tell_terms(terms: Iterable[Held]) -> Iterator[tuple[str, str, str]]:
+def tell_terms(terms: "Iterable[Held]") -> Iterator[tuple[str, str, str]]:
     """Each term as a document calls it, in words, and the level it comes from."""
     for held in terms:
         source = "the code" if held.is_own else held.level.name

@@ -107,6 +107,10 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "installation": lambda _which, _known: (gettext("The installation"), ""),
     "gifts": lambda _which, _known: (gettext("Gifts"), url_for("staff.gifts")),
     "lines": lambda _which, _known: (gettext("Bank lines"), url_for("staff.reconcile")),
+    "code": lambda which, _known: (gettext("Code %(code)s", code=which), ""),
+    "scope": lambda which, _known: (gettext("Network or partner %(number)s", number=which), ""),
+    "batch": lambda which, _known: (gettext("Batch of codes %(number)s", number=which), ""),
+    "codes": lambda _which, _known: (gettext("Codes"), ""),
     "jobs": lambda _which, _known: (gettext("Jobs"), url_for("staff.events")),
 }
 
@@ -144,6 +148,7 @@ OWN_LABELS = {
     ("expiry_set", "to"): "Kept open until",
     ("lines_export", "from"): "From",
     ("lines_export", "to"): "Until",
+    ("codes_import", "new"): "New codes",
 }
 # The details that name something with a page of its own.
 SUBJECT_KINDS = {"gift": "gift", "gifts": "gift", "file": "file"}

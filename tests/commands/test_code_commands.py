@@ -159,6 +159,11 @@ def test_terms_that_allow_nothing_anywhere_are_told_and_kept(run, database):
     assert known(database, "NOWHERE").currencies == ("NGN",)
 
 
+def test_what_nobody_sees_is_no_part_of_a_code(run, database):
+    assert run("code add", " SPR\u200bING\u202e-7 ").exit_code == 0
+    assert known(database, "spring7").display == "SPRING-7"
+
+
 def test_a_code_is_of_a_partner_that_is_made_with_it(run, database):
     line = "code add NEW --partner grace"
     assert run(line, "--partner-name", "Grace Chapel").exit_code == 0
@@ -309,3 +314,52 @@ def test_codes_are_made_in_bulk_and_share_a_policy(run, database):
     wrong = run("code generate --count 5 --policy-from LWCAN --max-uses 1")
     assert (wrong.exit_code, "not both" in wrong.stderr) == (2, True)
     assert run("code generate --count 5 --policy-from NOBODY").exit_code == 1
+
+
+def test_codes_come_from_a_table_and_go_into_one(run, database, tmp_path):
+    file = tmp_path / "codes.csv"
+    file.write_text("code,tag,partner\nA-1,x,grace\nA2,,\n=1+1,,\nA2,,\n")
+    first = run(f"code import {file} --region ca --tag letters")
+    assert first.exit_code == 1
+    assert first.stdout == "1 codes are new, 0 were there already, 3 of 4 rows were not taken.\n"
+    assert "Row 2 (A-1): partner: there is none of this key" in first.stderr
+    assert "Row 4 (=1+1): code: is a formula" in first.stderr
+    assert "Row 5 (A2): it stands in row 3 already." in first.stderr
+    assert run("scope add partner grace").exit_code == 0
+    again = run(f"code import {file}")
+    assert "was imported before" in again.stderr
+    assert "1 codes are new, 1 were there already, 2 of 4" in again.stdout
+    assert known(database, "a1").partner == "grace"
+    assert known(database, "a1").policy_id == known(database, "a2").policy_id
+    assert known(database, "a1").regions == {"ca"}
+    for name in ("out.csv", "out.xlsx"):
+        done = run(f"code export --tag letters {tmp_path / name}")
+        assert done.exit_code == 0, done.stderr
+        assert (tmp_path / name).stat().st_size > 0
+    lines = (tmp_path / "out.csv").read_text("utf-8-sig").splitlines()
+    assert lines[1].replace('"', "").startswith("A2,active,letters,")
+    assert len(lines) == 2
+    assert acts(database).count(("codes_export", "codes")) == 2
+    assert acts(database).count(("codes_import", "batch")) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "says"),
+    [
+        ("code export codes.txt", 2, "ends in .csv or .xlsx"),
+        ("code export /nowhere/x.csv", 1, "can’t be written"),
+        ("code export /nowhere/x.xlsx", 1, "can’t be written"),
+        ("code import /nowhere/x.csv", 2, "does not exist"),
+    ],
+)
+def test_a_file_that_can_not_be_used_is_said_in_a_sentence(run, line, status, says):
+    done = run(line)
+    assert (done.exit_code, says in done.stderr) == (status, True), done.output
+
+
+def test_a_file_that_is_no_table_is_said_in_a_sentence(run, tmp_path):
+    file = tmp_path / "codes.xlsx"
+    file.write_bytes(b"\x89PNG")
+    done = run(f"code import {file}")
+    assert done.exit_code == 1
+    assert "The first row names the columns" in done.stderr
