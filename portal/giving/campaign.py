@@ -193,4 +193,5 @@ def _mail(subject: str, body: str) -> str:
 
 
 def _address(campaign: Campaign, lang: str) -> str:
+    # What is None stays out of an address.
     return url_for("giving.code", code=campaign.code.code, via=campaign.via or None, lang=lang)

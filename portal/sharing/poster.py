@@ -6,7 +6,9 @@ Set by typst from the receipts' own fonts, in any of the donors' languages and s
 import json
 import threading
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, cast
+from unicodedata import east_asian_width
 
 from portal import TEMPLATES
 from portal.codes.terms import Code
@@ -61,13 +63,21 @@ def plan_poster(code: Code, kit: Kit, catalogue: Catalogue) -> Poster:
     )
 
 
+def _width(text: str) -> int:
+    """How wide a text is in Latin letters: signs of East Asia are as wide as two (UAX 11)."""
+    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
 def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+    if _width(text) <= longest:
+        return text
+    widths = accumulate(map(_width, text))
+    return text[: sum(width < longest for width in widths)].rstrip() + "…"
 
 
 def fit(text: str) -> int:
-    """The size in points at which a text of this length fills the page's width, at most."""
-    return next((size for most, size in SIZES if len(text) <= most), LEAST_SIZE)
+    """The size in points at which a text of this width fills the page's width, at most."""
+    return next((size for most, size in SIZES if _width(text) <= most), LEAST_SIZE)
 
 
 def render_poster(poster: Poster, kind: Literal["pdf", "png"] = "pdf") -> bytes:

@@ -1,8 +1,7 @@
 """A code's own page: what makes one, how far its goal is, and where it leads."""
 
 import random
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +15,6 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.gifts.queries import sum_with_code
-from portal.giving.campaign import Goal, count_days_left
 from portal.giving.form.cache import PageCache
 from portal.money import Money
 from portal.payments.operations import accept
@@ -27,7 +25,7 @@ from tests.pages import CheckedClient
 SPRING = {
     "regions": ["ca"],
     "headline": {"en": "Wells for Adum", "fr": "Des puits pour Adum"},
-    "message": {"en": "Three wells by the summer."},
+    "message": {"en": "Three wells by the summer.", "fr": "Trois puits d’ici l’été."},
     "goal": {"CAD": "1000"},
     "zone": "America/Toronto",
 }
@@ -44,8 +42,9 @@ def codes(catalogued: Database) -> None:
 
         add("SPRING", make_draft(SPRING, last_day=date(2026, 11, 30)))
         add("PAST", make_draft(SPRING, last_day=date(2026, 11, 1)))
-        add("WORLD", make_draft({"headline": {"en": "Everywhere"}}))
-        add("TWO", make_draft({"regions": ["de", "ie"], "headline": {"en": "Two", "de": "Zwei"}}))
+        add("WORLD", make_draft({"headline": {"en": "Everywhere", "fr": "Partout"}}))
+        two = {"en": "Two", "fr": "Deux", "de": "Zwei"}
+        add("TWO", make_draft({"regions": ["de", "ie"], "headline": two}))
         add("HIDDEN7QZ", make_draft(SPRING), CodeState.PAUSED)
 
 
@@ -81,7 +80,7 @@ def test_it_shows_what_the_terms_say(client: CheckedClient) -> None:
         "Code: SPRING (For Canada only)",
         "http://localhost/c/SPRING",
     ):
-        assert told in said.replace("\u00a0", " ")
+        assert told in said
     assert 'href="/give/ca?code=SPRING&amp;via=qr&amp;lang=en"' in page.text
     assert 'href="/c/SPRING?via=qr&amp;lang=fr"' in page.text
     assert '<meta property="og:title" content="Wells for Adum">' in page.text
@@ -105,13 +104,13 @@ def test_its_goal_counts_what_came_and_stayed(
     app: Flask, client: CheckedClient, catalogued: Database
 ) -> None:
     gift = begin(client, catalogued, code="SPRING", amount="250")
-    assert "CAD\u00a00.00" in text_of(client.get("/c/SPRING"))
+    assert "CAD 0.00" in text_of(client.get("/c/SPRING"))
     book(app, gift, FactKind.PAID, 25000, "paid")
     page = client.get("/c/SPRING")
-    assert "CAD\u00a0250.00" in text_of(page)
+    assert "CAD 250.00" in text_of(page)
     assert 'max="100" value="25"' in page.text
     book(app, gift, FactKind.REFUNDED, 5050, "back")
-    assert "CAD\u00a0199.50" in text_of(client.get("/c/SPRING"))
+    assert "CAD 199.50" in text_of(client.get("/c/SPRING"))
 
 
 def test_its_sum_is_the_ledgers_after_any_history(
@@ -156,35 +155,3 @@ def test_a_refused_secret_code_has_no_page(client: CheckedClient) -> None:
     hidden, nobodys = client.get("/c/HIDDEN7QZ"), client.get("/c/NOBODY7QZ")
     assert hidden.status_code == nobodys.status_code == 404
     assert hidden.text.replace("HIDDEN7QZ", "NOBODY7QZ") == nobodys.text
-
-
-@pytest.mark.parametrize(
-    ("now", "left"),
-    [
-        (datetime(2026, 3, 1, 12, tzinfo=UTC), 30),
-        (datetime(2026, 3, 31, 3, 59, tzinfo=UTC), 1),
-        (datetime(2026, 3, 31, 4, 0, tzinfo=UTC), 0),
-        (datetime(2026, 4, 1, 3, 59, tzinfo=UTC), 0),
-    ],
-)
-def test_days_are_the_zones(now: datetime, left: int) -> None:
-    toronto = ZoneInfo("America/Toronto")
-    ends_at = datetime(2026, 4, 1, tzinfo=toronto)
-    assert count_days_left(ends_at, now, toronto) == left
-    assert count_days_left(None, now, toronto) is None
-
-
-def test_a_day_is_whole_over_a_change_of_the_clock() -> None:
-    toronto = ZoneInfo("America/Toronto")
-    for month, day in ((3, 8), (11, 1)):
-        ends_at = datetime(2026, month, day, tzinfo=toronto) + timedelta(days=2)
-        now = datetime(2026, month, day, 0, 0, tzinfo=toronto)
-        assert count_days_left(ends_at.astimezone(UTC), now, toronto) == 1
-
-
-@pytest.mark.parametrize(
-    ("raised", "share"), [(-1, 0), (0, 0), (99, 0), (9_999, 99), (10_000, 100), (30_000, 100)]
-)
-def test_a_goal_is_full_only_when_it_is_reached(raised: int, share: int) -> None:
-    goal = Goal(wanted=Money(10_000, "CAD"), raised=Money(raised, "CAD"))
-    assert goal.share == share

@@ -148,8 +148,9 @@ def test_public_pages(auditor: Visitor, address: str) -> None:
 
 
 def test_a_codes_own_page(auditor: Visitor, demo: DemoProcess) -> None:
-    words = {"headline": {"en": "Wells for Adum"}, "message": {"en": "Three wells by the summer."}}
-    document = {"regions": ["ca"], "goal": {"CAD": "1000"}, **words}
+    words = {"en": "Wells for Adum", "fr": "Des puits pour Adum"}
+    goal = {"CAD": "1000"}
+    document = {"regions": ["ca"], "goal": goal, "headline": words, "message": words}
     with demo.database.write() as session:
         policy = add_policy(session, "Wells", Draft(document=document), NOW)
         add_code(session, "WELLS", policy, NOW, kind=Kind.CAMPAIGN)
