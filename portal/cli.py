@@ -7,6 +7,7 @@ import click
 
 from portal import __version__
 from portal.commands.backup import backup, restore
+from portal.commands.partners import partner
 from portal.commands.regions import regions
 from portal.commands.statements import check_books, recount_books, statements
 from portal.settings import Settings, SettingsError, load_settings
@@ -34,6 +35,7 @@ def main() -> None:
 
 
 main.add_command(backup)
+main.add_command(partner)
 main.add_command(regions)
 main.add_command(restore)
 main.add_command(statements)

@@ -44,6 +44,7 @@ class JobName(Labelled):
     RETRY_EVENT = "retry_event", "Try an event again"
     SETTLE_PLAN = "settle_plan", "Decide which subscription continues"
     MATCH_LINES = "match_lines", "Match bank lines again"
+    SEND_SIGN_IN_LINK = "send_sign_in_link", "Send a sign-in link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,16 @@ class MatchLines(Job):
     asked_at: int
 
 
-KINDS: dict[JobName, type[Job]] = {
-    one.name: one for one in (SendReceipt, SendLetter, FetchFee, RetryEvent, SettlePlan, MatchLines)
-}
+@dataclass(frozen=True, slots=True)
+class SendSignInLink(Job):
+    """Send the letter of a sign-in link, if its address is anybody's."""
+
+    name: ClassVar[JobName] = JobName.SEND_SIGN_IN_LINK
+    link_id: int
+
+
+ALL = (SendReceipt, SendLetter, FetchFee, RetryEvent, SettlePlan, MatchLines, SendSignInLink)
+KINDS: dict[JobName, type[Job]] = {one.name: one for one in ALL}
 
 
 def read_job(name: str, kept: Any) -> Job:

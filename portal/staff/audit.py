@@ -94,6 +94,8 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "gifts": lambda _which, _known: (gettext("Gifts"), url_for("staff.gifts")),
     "lines": lambda _which, _known: (gettext("Bank lines"), url_for("staff.reconcile")),
     "jobs": lambda _which, _known: (gettext("Jobs"), url_for("staff.events")),
+    "scope": lambda which, _known: (gettext("Figures of %(name)s", name=which), ""),
+    "partner": lambda which, _known: (gettext("A partner’s person (%(number)s)", number=which), ""),
 }
 
 
@@ -106,6 +108,7 @@ DETAIL_LABELS = {
     "amount": "Amount",
     "sentence": "Answer",
     "role": "Role",
+    "account": "Account",
     "from": "Before",
     "to": "After",
     "mode": "Mode of payment",
