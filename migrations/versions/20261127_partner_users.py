@@ -1,4 +1,4 @@
-"""People who see a partner's pages, and the links they sign in by.
+"""People who see a partner's pages, the links they sign in by, and an index for what they see.
 
 Revision ID: 20261127_partner_users
 Revises: 20261127_code_policies
@@ -49,8 +49,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_sign_in_links_browser_hash", "sign_in_links", ["browser_hash"])
     op.create_index("ix_sign_in_links_expires_at", "sign_in_links", ["expires_at"])
+    op.create_index("ix_code_uses_path_gift_id", "code_uses", ["path", "gift_id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_code_uses_path_gift_id", table_name="code_uses")
     op.drop_table("sign_in_links")
     op.drop_table("partner_users")

@@ -35,6 +35,9 @@ OPEN = frozenset(
     }
 )
 NEEDED = {
+    "partners.overview": PartnerRole.VIEWER,
+    "partners.gifts": PartnerRole.VIEWER,
+    "partners.gifts_csv": PartnerRole.VIEWER,
     "partners.people": PartnerRole.VIEWER,
     "partners.send_person": PartnerRole.OWNER,
     "partners.remove_person": PartnerRole.OWNER,

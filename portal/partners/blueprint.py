@@ -2,7 +2,11 @@
 
 from flask import Flask
 
-from portal.partners import people, sign_in  # noqa: F401 - a room that is imported has its pages
+from portal.partners import (  # noqa: F401 - a room that is imported has its pages
+    overview,
+    people,
+    sign_in,
+)
 from portal.partners.access import partners
 
 __all__ = ["set_up_partners"]

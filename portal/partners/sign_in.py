@@ -46,7 +46,7 @@ def _invalid() -> str:
 @partners.get("/sign-in")
 def sign_in() -> ResponseReturnValue:
     if g.partner_user is not None:
-        return redirect(url_for("partners.people"), 303)
+        return redirect(url_for("partners.overview"), 303)
     return render_template("partners/sign_in.html", form=SignInForm())
 
 
@@ -56,7 +56,7 @@ def send_sign_in() -> ResponseReturnValue:
     if not form.validate():
         return render_template("partners/sign_in.html", form=form), 422
     try:
-        asking = Asking(AREA, form.email.data, client_key())
+        asking = Asking(AREA, form.email.data, client_key(), session.get(ASKED, ""))
         session[ASKED] = ask_for_link(services(), asking, _find_owner)
     except TooManyTries:
         form.refuse("email", _too_many())
@@ -81,7 +81,8 @@ def send_code() -> ResponseReturnValue:
     if not form.validate():
         return _show_code(form, 422)
     shown = Shown(browser=session.get(ASKED, ""), code=form.code.data, network=client_key())
-    return _come_in(form, shown) or _show_code(form, 422)
+    status = _come_in(form, shown)
+    return _lead_in() if status == 303 else _show_code(form, status)
 
 
 def _show_code(form: PortalForm, status: int) -> ResponseReturnValue:
@@ -107,7 +108,8 @@ def send_link(token: str) -> ResponseReturnValue:
         code=form.code.data or "",
         network=client_key(),
     )
-    return _come_in(form, shown) or _show_link(token, form, 422)
+    status = _come_in(form, shown)
+    return _lead_in() if status == 303 else _show_link(token, form, status)
 
 
 def _show_link(token: str, form: PortalForm, status: int) -> ResponseReturnValue:
@@ -117,18 +119,22 @@ def _show_link(token: str, form: PortalForm, status: int) -> ResponseReturnValue
     return page, status
 
 
-def _come_in(form: PortalForm, shown: Shown) -> ResponseReturnValue | None:
-    """The way in, or None, with a sentence in the form."""
+def _lead_in() -> ResponseReturnValue:
+    return redirect(url_for("partners.overview"), 303)
+
+
+def _come_in(form: PortalForm, shown: Shown) -> int:
+    """The status of the answer: 303 for who is in now, else the form says why not."""
     try:
         user_id = use_link(services(), AREA, shown)
     except TooManyTries:
         form.refuse("code", _too_many())
-        return None
+        return 429
     user = _begin(user_id) if user_id is not None else None
     if user is None:
         form.refuse("code", _invalid())
-        return None
-    return redirect(url_for("partners.people"), 303)
+        return 422
+    return 303
 
 
 def _begin(user_id: int) -> PartnerUser | None:
@@ -157,7 +163,7 @@ def change(user_id: int) -> ResponseReturnValue:
         _note(act, user)
     begin_session(session, user, utc_now())
     session.permanent = True
-    return redirect(url_for("partners.people"), 303)
+    return redirect(url_for("partners.overview"), 303)
 
 
 @partners.post("/sign-out")

@@ -196,7 +196,7 @@ def stream_gifts(database: Database, filters: GiftFilters, search: Search | None
     def select(*values: Any) -> sa.Select[Any]:
         return join_receipts(select_gifts(filters, search, *values))
 
-    return _stream(database, gift_cells(database.reader.dialect.name), select)
+    return stream_cells(database, gift_cells(database.reader.dialect.name), select)
 
 
 def stream_lines(database: Database, wanted: LineFilter) -> Iterator[str]:
@@ -205,10 +205,11 @@ def stream_lines(database: Database, wanted: LineFilter) -> Iterator[str]:
     def select(*values: Any) -> sa.Select[Any]:
         return select_lines(wanted, *values)
 
-    return _stream(database, line_cells(database.reader.dialect.name), select)
+    return stream_cells(database, line_cells(database.reader.dialect.name), select)
 
 
-def _stream(database: Database, columns: Sequence[Cell], select: Select) -> Iterator[str]:
+def stream_cells(database: Database, columns: Sequence[Cell], select: Select) -> Iterator[str]:
+    """The lines of any list: `select` has its rows, as statements of what it is given."""
     yield BYTE_ORDER_MARK + ",".join(cell.name for cell in columns) + "\n"
     with database.read() as session:
         write = _by_printf if database.is_sqlite else _by_copy

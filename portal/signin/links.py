@@ -64,11 +64,16 @@ class SignInLink(Base):
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Somebody at a network (a keyed hash) who says that an address is theirs."""
+    """Somebody at a network (a keyed hash) who says that an address is theirs.
+
+    `browser` is the secret that the browser has from an earlier time, if any: what it asked for
+    then is still its own.
+    """
 
     area: str
     email: str
     network: str
+    browser: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,7 @@ def ask_for_link(services: Services, asking: Asking, find_owner: FindOwner) -> s
         Limit("link_address", anonymise(secret, email), LINKS_BY_ADDRESS, WINDOW_SECONDS),
         Limit("link_network", asking.network, LINKS_BY_NETWORK, WINDOW_SECONDS),
     )
-    browser, salt = secrets.token_urlsafe(24), secrets.token_hex(16)
+    browser, salt = asking.browser or secrets.token_urlsafe(24), secrets.token_hex(16)
     with services.write() as act:
         link = SignInLink(
             area=asking.area,
