@@ -7,14 +7,19 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import PACKAGE, TEMPLATES
+from portal.areas import set_up_areas
 from portal.clock import Clock
 from portal.commands.installation import make_services, prove_outside
 from portal.giving.blueprint import set_up_giving
 from portal.giving.form.cache import PageCache
 from portal.giving.form.making import preview_form
 from portal.health import blueprint as health
+from portal.partners.blueprint import set_up_partners
+from portal.partners.keeping import Keeper
+from portal.partners.overview import KEEPER
 from portal.proxies import REPORTED, watch_for_proxies
 from portal.settings import Settings
+from portal.signin.sessions import LIFETIME
 from portal.staff.blueprint import set_up_staff
 from portal.web import set_up_web
 from portal.webhooks import ShortWay
@@ -38,7 +43,9 @@ def make_app() -> Flask:
     watch_for_proxies(app)
     for blueprint in (webhooks, health):
         app.register_blueprint(blueprint)
+    set_up_areas(app, LIFETIME)
     set_up_giving(app)
+    set_up_partners(app)
     set_up_staff(app)
     return app
 
@@ -55,6 +62,7 @@ def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
         "preview": preview_form,
         "doctor": prove_outside,
         REPORTED: False,
+        KEEPER: Keeper(),
     }
 
 

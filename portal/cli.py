@@ -11,6 +11,7 @@ from portal.commands.code_files import batches, generate
 from portal.commands.code_sheets import export, import_codes
 from portal.commands.code_simulator import simulate_gift
 from portal.commands.codes import code
+from portal.commands.partners import partner
 from portal.commands.regions import regions
 from portal.commands.scopes import scope
 from portal.commands.statements import check_books, recount_books, statements
@@ -42,6 +43,7 @@ main.add_command(backup)
 for one in (simulate_gift, generate, batches, import_codes, export):
     code.add_command(one)
 main.add_command(code)
+main.add_command(partner)
 main.add_command(regions)
 main.add_command(restore)
 main.add_command(scope)

@@ -28,6 +28,7 @@ from portal.regions import branding
 from portal.regions import history as catalogue
 from portal.regions import queries as regions
 from portal.signin import accounts as staff
+from portal.signin import links, partner_users
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -42,7 +43,9 @@ HAVING_TABLES = (
     gifts,
     jobs,
     limits,
+    links,
     mail,
+    partner_users,
     payments,
     queue,
     receipts,

@@ -27,6 +27,7 @@ from portal.jobs.promising import (
     RetryEvent,
     SendLetter,
     SendReceipt,
+    SendSignInLink,
     SettlePlan,
     read_job,
 )
@@ -41,6 +42,8 @@ from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers import follow_transfers
 from portal.receipts.sending import Wish, send_receipts
 from portal.services import Services
+from portal.signin.link_letters import send_link
+from portal.signin.links import sweep_links
 
 log = get_logger()
 
@@ -85,12 +88,17 @@ def _make_codes(services: Services, job: MakeCodes) -> None:
     fill_batch(services, job.batch_id)
 
 
+def _send_sign_in_link(services: Services, job: SendSignInLink) -> None:
+    send_link(services, job.link_id)
+
+
 TASKS: dict[JobName, Callable[[Services, Any], None]] = {
     JobName.SEND_LETTER: _send_notice,
     JobName.RETRY_EVENT: _retry_event,
     JobName.SETTLE_PLAN: _settle_plan,
     JobName.MATCH_LINES: _match_lines,
     JobName.MAKE_CODES: _make_codes,
+    JobName.SEND_SIGN_IN_LINK: _send_sign_in_link,
 }
 # What is done for many at once, and for how many.
 SWEEPS: dict[JobName, tuple[Callable[[Services, Any], Failures], int]] = {
@@ -169,6 +177,7 @@ def _sweep(services: Services) -> None:
     """Forget what counts no longer, a small step each, so that nobody waits for it."""
     with services.database.write() as session:
         limits.sweep(session, services.clock.now())
+        sweep_links(session, services.clock.now())
     is_more = True
     while is_more:
         with services.database.write() as session:

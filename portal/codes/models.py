@@ -125,6 +125,7 @@ class CodeUse(Base):
     __table_args__ = (
         sa.Index("ix_code_uses_code_id_gift_id", "code_id", "gift_id"),
         sa.Index("ix_code_uses_scope_id_gift_id", "scope_id", "gift_id"),
+        sa.Index("ix_code_uses_path_gift_id", "path", "gift_id"),
     )
 
     gift_id: Mapped[int] = mapped_column(

@@ -45,6 +45,7 @@ class JobName(Labelled):
     SETTLE_PLAN = "settle_plan", "Decide which subscription continues"
     MATCH_LINES = "match_lines", "Match bank lines again"
     MAKE_CODES = "make_codes", "Make codes in bulk"
+    SEND_SIGN_IN_LINK = "send_sign_in_link", "Send a sign-in link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +130,25 @@ class MakeCodes(Job):
     batch_id: int
 
 
-KINDS: dict[JobName, type[Job]] = {
-    one.name: one
-    for one in (SendReceipt, SendLetter, FetchFee, RetryEvent, SettlePlan, MatchLines, MakeCodes)
-}
+@dataclass(frozen=True, slots=True)
+class SendSignInLink(Job):
+    """Send the letter of a sign-in link, if its address is anybody's."""
+
+    name: ClassVar[JobName] = JobName.SEND_SIGN_IN_LINK
+    link_id: int
+
+
+ALL = (
+    SendReceipt,
+    SendLetter,
+    FetchFee,
+    RetryEvent,
+    SettlePlan,
+    MatchLines,
+    MakeCodes,
+    SendSignInLink,
+)
+KINDS: dict[JobName, type[Job]] = {one.name: one for one in ALL}
 
 
 def read_job(name: str, kept: Any) -> Job:

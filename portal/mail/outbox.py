@@ -49,6 +49,7 @@ class LetterKind(Labelled):
     RECEIPT_CANCELLED = "receipt_cancelled", "Receipt cancelled"
     RENEWAL_FAILED = "renewal_failed", "Monthly payment failed"
     MONTHLY_ENDED = "monthly_ended", "Monthly gift ended"
+    SIGN_IN_LINK = "sign_in_link", "Sign-in link"
 
 
 class Email(Base):

@@ -209,7 +209,7 @@ def stream_lines(database: Database, wanted: LineFilter) -> Iterator[str]:
 
 
 def stream_cells(database: Database, columns: Sequence[Cell], select: Select) -> Iterator[str]:
-    """A table as CSV, in pieces, from one look at the database."""
+    """The lines of any list: `select` has its rows, as statements of what it is given."""
     yield BYTE_ORDER_MARK + ",".join(cell.name for cell in columns) + "\n"
     with database.read() as session:
         write = _by_printf if database.is_sqlite else _by_copy

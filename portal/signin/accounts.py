@@ -1,15 +1,7 @@
-"""Accounts of staff, each act with its line in the audit log, and who is signed in.
+"""Accounts of staff, each act with its line in the audit log, and who is signed in."""
 
-That is a signed cookie under /staff, checked against the account each time. Not Flask-Login:
-its hooks look at the session on every request of the app, which puts `Vary: Cookie` on donors'
-pages and takes them out of shared caches.
-"""
-
-import secrets
-from collections.abc import MutableMapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -20,6 +12,7 @@ from portal.i18n import Labelled, gettext
 from portal.limits import anonymise, hit
 from portal.services import Act, Services
 from portal.signin.passwords import hash_password, is_outdated, is_right, rehash
+from portal.signin.sessions import Cookie, make_session_key, read_session, touch_session
 
 
 class Role(Labelled):
@@ -84,7 +77,7 @@ def add_user(act: Act, email: str, name: str, role: Role, password: str) -> Staf
         name=name.strip(),
         role=role,
         password_hash=hash_password(password, own=f"{name} {address}"),
-        session_key=_new_key(),
+        session_key=make_session_key(),
         active=True,
         created_at=act.now,
         signed_in_at=None,
@@ -111,7 +104,7 @@ def deactivate_user(act: Act, user: StaffUser) -> None:
         return
     if user.role is Role.ADMIN:
         _keep_an_admin(act.session, user)
-    user.active, user.session_key = False, _new_key()
+    user.active, user.session_key = False, make_session_key()
     act.note("user_deactivate", actor_of(user), {})
 
 
@@ -125,7 +118,7 @@ def activate_user(act: Act, user: StaffUser) -> None:
 def change_password(act: Act, user: StaffUser, password: str) -> None:
     """Set a new password, which ends all sessions of the account; or `WeakPassword`."""
     own = f"{user.name} {user.email}"
-    user.password_hash, user.session_key = hash_password(password, own=own), _new_key()
+    user.password_hash, user.session_key = hash_password(password, own=own), make_session_key()
     act.note("password_change", actor_of(user), {})
 
 
@@ -139,12 +132,8 @@ def note_sign_in(act: Act, user: StaffUser, password: str) -> None:
 
 def end_all_sessions(act: Act, user: StaffUser) -> None:
     """Sign an account out of every browser: a copied cookie is worth nothing then."""
-    user.session_key = _new_key()
+    user.session_key = make_session_key()
     act.note("sign_out", actor_of(user), {}, actor=actor_of(user))
-
-
-def _new_key() -> str:
-    return secrets.token_hex(16)
 
 
 def _keep_an_admin(session: Session, leaving: StaffUser) -> None:
@@ -219,54 +208,19 @@ def _count(services: Services, account: str, network: str) -> None:
         raise TooManyTries
 
 
-# What Flask's session is: the values of one signed cookie.
-Cookie = MutableMapping[str, Any]
-
-LIFETIME = timedelta(hours=12)
-IDLE = timedelta(minutes=60)
-TOUCH_AFTER = timedelta(minutes=1)
-KEPT = ("language",)
-
-
 # Made once, and run by the driver: it is asked on every page.
 _ACCOUNTS = table_of(StaffUser)
 _BY_ID = sa.select(_ACCOUNTS).where(_ACCOUNTS.c.id == sa.bindparam("wanted"))
 
 
-def begin_session(cookie: Cookie, user: StaffUser, now: datetime) -> None:
-    """Sign this browser in, under a new cookie and a new CSRF secret."""
-    kept = {name: cookie[name] for name in KEPT if name in cookie}
-    cookie.clear()
-    cookie.update(
-        kept,
-        user=user.id,
-        key=user.session_key,
-        since=int(now.timestamp()),
-        seen=int(now.timestamp()),
-    )
-
-
-def end_session(cookie: Cookie) -> None:
-    """Forget this browser's cookie."""
-    cookie.clear()
-
-
 def find_signed_in(cookie: Cookie, db: Session, now: datetime) -> StaffUser | None:
     """The account of this browser's session, while the session and the account hold."""
-    if "user" not in cookie or not _holds(cookie, now):
+    held = read_session(cookie, now)
+    if held is None:
         return None
-    row = ask(db, _BY_ID, {"wanted": cookie["user"]}).first()
+    row = ask(db, _BY_ID, {"wanted": held.user_id}).first()
     user = hold(db, StaffUser, row) if row else None
-    if user is None or not user.active or user.session_key != cookie["key"]:
+    if user is None or not user.active or user.session_key != held.key:
         return None
-    if now - _moment(cookie, "seen") >= TOUCH_AFTER:
-        cookie["seen"] = int(now.timestamp())
+    touch_session(cookie, now)
     return user
-
-
-def _holds(cookie: Cookie, now: datetime) -> bool:
-    return now - _moment(cookie, "since") < LIFETIME and now - _moment(cookie, "seen") < IDLE
-
-
-def _moment(cookie: Cookie, name: str) -> datetime:
-    return datetime.fromtimestamp(cookie.get(name, 0), UTC)

@@ -16,8 +16,8 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import CSRFProtect
 
+from portal.areas import csrf
 from portal.codes.terms import CodeState
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick, set_locale
@@ -29,7 +29,6 @@ from portal.staff.audit import name_actor
 from portal.web import services, utc_now
 
 staff = Blueprint("staff", __name__, url_prefix="/staff")
-csrf = CSRFProtect()
 
 LANGUAGES = ("en", "fr")
 

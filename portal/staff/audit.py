@@ -107,11 +107,10 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "installation": lambda _which, _known: (gettext("The installation"), ""),
     "gifts": lambda _which, _known: (gettext("Gifts"), url_for("staff.gifts")),
     "lines": lambda _which, _known: (gettext("Bank lines"), url_for("staff.reconcile")),
-    "code": lambda which, _known: (gettext("Code %(code)s", code=which), ""),
-    "scope": lambda which, _known: (gettext("Network or partner %(number)s", number=which), ""),
     "batch": lambda which, _known: (gettext("Batch of codes %(number)s", number=which), ""),
     "codes": lambda _which, _known: (gettext("Codes"), ""),
     "jobs": lambda _which, _known: (gettext("Jobs"), url_for("staff.events")),
+    "partner": lambda which, _known: (gettext("A partner’s person (%(number)s)", number=which), ""),
 }
 
 
@@ -124,6 +123,7 @@ DETAIL_LABELS = {
     "amount": "Amount",
     "sentence": "Answer",
     "role": "Role",
+    "account": "Account",
     "from": "Before",
     "to": "After",
     "mode": "Mode of payment",

@@ -2,9 +2,8 @@
 
 from flask import Flask
 
-from portal.signin.accounts import LIFETIME
 from portal.staff import dashboard, share, sign_in  # noqa: F401 - as below
-from portal.staff.access import csrf, staff
+from portal.staff.access import staff
 from portal.staff.codes import (  # noqa: F401 - as below
     code_views,
     edit_views,
@@ -27,21 +26,7 @@ __all__ = ["set_up_staff"]
 
 
 def set_up_staff(app: Flask) -> None:
-    """Register the pages under /staff, their session cookie and their CSRF guard.
-
-    The cookie belongs to /staff alone, so that donors' pages never meet it.
-    """
-    app.config.update(
-        SESSION_COOKIE_NAME="staff",
-        SESSION_COOKIE_PATH="/staff",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=LIFETIME,
-        WTF_CSRF_CHECK_DEFAULT=False,
-        WTF_CSRF_TIME_LIMIT=None,
-    )
-    csrf.init_app(app)
+    """Register the pages under /staff."""
     app.register_blueprint(staff)
     app.add_template_filter(format_moment, "moment")
     app.jinja_env.globals |= {"show_status": show_status, "show_time": show_time}

@@ -15,16 +15,15 @@ from portal.signin.accounts import (
     UserExists,
     activate_user,
     add_user,
-    begin_session,
     change_password,
     change_role,
     check_password,
     deactivate_user,
     end_all_sessions,
-    end_session,
     let_in,
 )
 from portal.signin.passwords import WeakPassword
+from portal.signin.sessions import begin_session, end_session
 from portal.staff.access import current_actor, current_user, local_path, staff
 from portal.staff.audit import Known, list_mentioned, name_subject, tell_act
 from portal.staff.forms import PasswordForm, RoleForm, SignInForm, UserForm

@@ -71,7 +71,9 @@ def simple_addresses() -> dict[str, str]:
 
 
 SIMPLE = simple_addresses()
-PUBLIC = {endpoint: url for endpoint, url in SIMPLE.items() if not url.startswith("/staff")}
+# The partners' pages have a journey of their own.
+SIGNED_IN = ("/staff", "/partners")
+PUBLIC = {endpoint: url for endpoint, url in SIMPLE.items() if not url.startswith(SIGNED_IN)}
 STAFF = {endpoint: url for endpoint, url in SIMPLE.items() if url.startswith("/staff")}
 
 

@@ -42,6 +42,13 @@ def values(message: str, locale: str) -> dict[str, Any]:
             "help_email": "giving@ca.example.org",
             "is_marked": False,
         },
+        "sign_in_link": {
+            # What is looked for in letters about gifts, which this one is not.
+            "partner": "Grace Okafor, LW7K-3QXD-9, $75.50 CAD",
+            "code": "ABCD-EFGH",
+            "url": "https://give.example/gift/token?giving@ca.example.org",
+            "minutes": 15,
+        },
     }
     return {**common, **more.get(message, {})}
 

@@ -8,7 +8,9 @@ import pytest
 from portal import TEMPLATES
 
 PAGES = sorted(
-    path for folder in ("giving", "staff") for path in (TEMPLATES / folder).glob("*.html")
+    path
+    for folder in ("giving", "partners", "staff")
+    for path in (TEMPLATES / folder).glob("*.html")
 )
 CONDITION = re.compile(
     r"\{%-?\s*(?:el)?if\b(.*?)%\}|\{\{[^{}]*? if (.*?)(?: else |\}\})", re.DOTALL

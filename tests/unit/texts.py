@@ -10,6 +10,7 @@ from babel.messages.extract import extract
 from portal import PACKAGE, TEMPLATES
 from portal.forms import UNREACHABLE
 from portal.giving.form.fields import ASK_ADDRESS, GiftForm
+from portal.partners.forms import CodeForm, PersonForm, SignInForm
 from portal.payments.books import CHECKS
 from portal.receipts.composition import TEXTS as MARKS
 from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK
@@ -56,10 +57,9 @@ def table_texts() -> Iterator[str]:
         yield from pair
     yield from ASK_ADDRESS.values()
     yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, "One time", "Every month")
-    for field in vars(GiftForm).values():
-        ask = getattr(field, "kwargs", {}).get("ask")
-        if ask:
-            yield ask
+    for form in (GiftForm, SignInForm, CodeForm, PersonForm):
+        asks = (getattr(field, "kwargs", {}).get("ask") for field in vars(form).values())
+        yield from filter(None, asks)
 
 
 def staff_texts() -> Iterator[str]:

@@ -1,0 +1,278 @@
+"""A partner's sums are the ledger's, whatever happened, and nobody else's."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from portal.codes.models import CodeUse, Scope
+from portal.codes.operations import change_scope
+from portal.database import Database
+from portal.gifts.lifecycle import FactKind
+from portal.gifts.models import LedgerEntry
+from portal.records.partner_lists import Choice, list_gifts, stream_list
+from portal.records.partner_sums import gifts_of, list_paths, read_account, sum_all, sum_currencies
+from portal.records.partners import AMOUNTS, Dimension, Figures, What
+from tests.partners.conftest import plant_tree
+from tests.partners.gifts import book, give, plant_gifts
+from tests.workplace import Workplace, make_workplace
+
+pytestmark = pytest.mark.both_engines
+
+
+@pytest.fixture
+def place(catalogued: Database, database_url: str) -> Iterator[Workplace]:
+    found = make_workplace(database_url, None)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def tree(place: Workplace) -> dict[str, int]:
+    return plant_tree(place.database)
+
+
+# Which ledger movements each figure is made of.
+RAISED = {"gift": 1, "gift-withdrawn": -1}
+GONE_BACK = {"refund": 1, "refund-returned": -1, "dispute-lost": 1}
+
+
+def sum_ledger(database: Database, scope_id: int, movements: dict[str, int]) -> int:
+    """What the ledger has of the gifts in whose path the scope stands."""
+    with database.read() as session:
+        rows = session.execute(
+            sa.select(LedgerEntry.key, LedgerEntry.amount_minor, CodeUse.path).join(
+                CodeUse, CodeUse.gift_id == LedgerEntry.gift_id
+            )
+        ).all()
+    own = [(key, minor) for key, minor, path in rows if f"/{scope_id}/" in path]
+    return sum(movements.get(key.partition(":")[0], 0) * minor for key, minor in own)
+
+
+def figures_of(database: Database, scope_id: int, currency: str = "CAD") -> Figures:
+    with database.read() as session:
+        return sum_currencies(session, list_paths(session, scope_id)).get(currency, Figures())
+
+
+def check_against_ledger(database: Database, tree: dict[str, int]) -> None:
+    for scope_id in tree.values():
+        figures = figures_of(database, scope_id)
+        assert figures.gross == sum_ledger(database, scope_id, RAISED)
+        assert figures.refunded == sum_ledger(database, scope_id, GONE_BACK)
+        assert figures.received + figures.refunded + figures.disputed == figures.gross
+        with database.read() as session:
+            paths = list_paths(session, scope_id)
+            source = gifts_of(paths, session.get_bind().dialect.name, "CAD")
+            for dimension, found in sum_all(session, source).items():
+                cells = found.values()
+                for name in ("started", "gifts", "gross", "refunded", "disputed", "promised"):
+                    whole = getattr(figures, name)
+                    assert sum(getattr(cell, name) for cell in cells) == whole, (dimension, name)
+
+
+NUMBERS = count(1)
+HAPPENS = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.sampled_from(
+            [
+                FactKind.PAID,
+                FactKind.PAID,
+                FactKind.WITHDRAWN,
+                FactKind.REFUNDED,
+                FactKind.REFUND_FAILED,
+                FactKind.DISPUTE_OPENED,
+                FactKind.DISPUTE_WON,
+                FactKind.DISPUTE_LOST,
+                FactKind.EXPIRED,
+                FactKind.FAILED,
+            ]
+        ),
+        st.integers(1, 3),
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(happened=HAPPENS)
+def test_totals_are_the_ledgers_after_any_history(
+    place: Workplace, tree: dict[str, int], happened: list[tuple[int, FactKind, int]]
+) -> None:
+    gifts = []
+    for code in ("GRACE", "HOPE", "OTHER", "GRACE"):
+        number = next(NUMBERS)
+        minor = 1001 + number
+        gifts.append((give(place.services, code, number, minor), minor))
+    for at, fact, part in happened:
+        gift_id, minor = gifts[at]
+        subject = f"{gift_id}-{SUBJECTS.get(fact, f'refund{part}')}"
+        share = minor if SUBJECTS.get(fact) == "paid" else minor // 4
+        book(place.services, gift_id, fact, subject, share)
+    check_against_ledger(place.database, tree)
+
+
+SUBJECTS = {
+    FactKind.PAID: "paid",
+    FactKind.WITHDRAWN: "paid",
+    FactKind.EXPIRED: "paid",
+    FactKind.FAILED: "paid",
+    FactKind.DISPUTE_OPENED: "dispute",
+    FactKind.DISPUTE_WON: "dispute",
+    FactKind.DISPUTE_LOST: "dispute",
+}
+
+
+def test_a_total_falls_with_refund_dispute_and_undone_match(
+    place: Workplace, tree: dict[str, int]
+) -> None:
+    first, second, third, fourth = (
+        give(place.services, "GRACE", donor, 1001) for donor in (1, 2, 3, 4)
+    )
+    for one in (first, second, third):
+        book(place.services, one, FactKind.PAID, f"{one}-paid", 1001)
+    grace = tree["grace"]
+    before = figures_of(place.database, grace)
+    assert (before.gross, before.promised, before.started, before.gifts) == (3003, 1001, 4, 3)
+    book(place.services, first, FactKind.REFUNDED, "re", 301)
+    book(place.services, second, FactKind.DISPUTE_OPENED, "dp", 1001)
+    book(place.services, third, FactKind.WITHDRAWN, f"{third}-paid", 1001)
+    book(place.services, fourth, FactKind.EXPIRED, "late", 1001)
+    after = figures_of(place.database, grace)
+    assert (after.gross, after.refunded, after.disputed, after.received) == (2002, 301, 1001, 700)
+    assert after.donors == 2
+    book(place.services, second, FactKind.DISPUTE_LOST, "dp", 1001)
+    lost = figures_of(place.database, grace)
+    assert (lost.gross, lost.net, lost.disputed) == (2002, 700, 0)
+
+
+def test_an_upper_level_sees_what_is_below_and_no_other(
+    place: Workplace, tree: dict[str, int]
+) -> None:
+    with place.database.write() as session:
+        for key, minor in (("grace", 100), ("hope", 10), ("other", 1)):
+            plant_gifts(session, key, [{"donor": 1, "minor": minor}])
+    sums = {key: figures_of(place.database, scope_id).gross for key, scope_id in tree.items()}
+    assert sums == {"net": 110, "zone": 110, "grace": 100, "hope": 10, "other": 1}
+
+
+def test_a_partner_that_moved_leaves_its_gifts_where_they_were(
+    place: Workplace, tree: dict[str, int]
+) -> None:
+    with place.database.write() as session:
+        plant_gifts(session, "grace", [{"donor": 1, "minor": 100}])
+        grace = session.get_one(Scope, tree["grace"])
+        change_scope(session, grace, name="Grace", parent=None, policy=None, active=True)
+        plant_gifts(session, "grace", [{"donor": 1, "minor": 10}])
+    sums = {key: figures_of(place.database, tree[key]).gross for key in ("net", "zone", "grace")}
+    assert sums == {"net": 100, "zone": 100, "grace": 110}
+
+
+def test_a_scope_whose_number_is_within_anothers_is_another(
+    place: Workplace, tree: dict[str, int]
+) -> None:
+    with place.database.write() as session:
+        plant_gifts(session, "grace", [{"donor": 1}])
+        session.execute(sa.update(CodeUse).values(path=f"/1{tree['other']}/{tree['other']}1/"))
+    assert figures_of(place.database, tree["other"]) == Figures()
+    with place.database.read() as session:
+        assert list_paths(session, tree["other"]) == ()
+        assert list_paths(session, int(f"1{tree['other']}")) != ()
+
+
+def twelve() -> list[dict[str, Any]]:
+    """Gifts of twelve donors: seven of one fund, two of another, three of a third."""
+    funds = ["missions"] * 7 + ["media"] * 2 + ["tithe"] * 3
+    return [
+        {
+            "donor": at,
+            "fund": fund,
+            "minor": 1000 + at,
+            "refunded": 100 if at == 1 else 0,
+            "paid": 0 if at == 2 else 1000 + at,
+        }
+        for at, fund in enumerate(funds)
+    ]
+
+
+def test_the_list_of_a_figure_sums_to_it(place: Workplace, tree: dict[str, int]) -> None:
+    with place.database.write() as session:
+        plant_gifts(session, "grace", twelve())
+    with place.database.read() as session:
+        paths = list_paths(session, tree["grace"])
+        total = sum_currencies(session, paths)["CAD"]
+        account = read_account(session, paths, "CAD", total)
+        assert account.total is not None
+        cells = [(None, "", account.total)] + [
+            (dimension, cell.key, cell.figures)
+            for dimension, table in account.breakdowns.items()
+            for cell in table.cells
+            if cell.figures
+        ]
+        assert len(cells) >= 5
+        for by, key, figures in cells:
+            for what in What:
+                choice = Choice(
+                    paths=paths,
+                    currency="CAD",
+                    what=what,
+                    by=by,
+                    of=key,
+                    hidden=account.hidden,
+                )
+                rows = list_gifts(session, choice, 1)
+                found = len(rows) if what is What.STARTED else sum(row.minor for row in rows)
+                assert found == AMOUNTS[what](figures), (by, key, what)
+
+
+def test_a_list_tells_nothing_of_a_withheld_cell(place: Workplace, tree: dict[str, int]) -> None:
+    with place.database.write() as session:
+        plant_gifts(session, "grace", twelve())
+    with place.database.read() as session:
+        paths = list_paths(session, tree["grace"])
+        total = sum_currencies(session, paths)["CAD"]
+        account = read_account(session, paths, "CAD", total)
+        hidden = account.hidden[Dimension.FUND]
+        assert hidden == {"media", "missions", "tithe"}
+        choice = Choice(paths=paths, currency="CAD", what=What.GROSS, hidden=account.hidden)
+        rows = list_gifts(session, choice, 1)
+    assert len(rows) == 11
+    assert {row.fund for row in rows} == {""}
+    text = "".join(stream_list(place.database, choice))
+    assert text.splitlines()[0].endswith("day,amount,currency,fund,mode,code,state")
+    assert len(text.splitlines()) == 12
+    assert "missions" not in text
+
+
+def test_the_file_is_harmless_in_a_spreadsheet(place: Workplace, tree: dict[str, int]) -> None:
+    gifts = [{"donor": at, "code": "=1+1", "minor": 1234} for at in range(6)]
+    with place.database.write() as session:
+        plant_gifts(session, "grace", gifts)
+    with place.database.read() as session:
+        paths = list_paths(session, tree["grace"])
+    choice = Choice(paths=paths, currency="CAD", what=What.NET, hidden={})
+    lines = "".join(stream_list(place.database, choice)).splitlines()
+    assert len(lines) == 7
+    assert "12.34" in lines[1]
+    assert "'=1+1" in lines[1]
+
+
+def test_who_gave_again_is_counted_and_a_monthly_gift_is_one(
+    place: Workplace, tree: dict[str, int]
+) -> None:
+    gifts = [{"donor": at} for at in range(12)] + [{"donor": at} for at in range(5)]
+    with place.database.write() as session:
+        plant_gifts(session, "grace", gifts)
+    with place.database.read() as session:
+        paths = list_paths(session, tree["grace"])
+        total = sum_currencies(session, paths)["CAD"]
+        account = read_account(session, paths, "CAD", total)
+    assert (total.donors, total.gifts) == (12, 17)
+    assert (account.loyalty.new, account.loyalty.returning) == (7, 5)
+    assert (account.monthly.running, account.monthly.failing) == (0, 0)
