@@ -12,6 +12,8 @@ from portal.codes.terms import CodeState, Frequency, Renewals
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_money
 from portal.regions.history import Difference, list_differences
+from portal.signin.accounts import Role
+from portal.staff.access import may
 from portal.staff.audit import name_actor
 from portal.staff.labels import Names, current_names, format_moment
 
@@ -140,13 +142,17 @@ def _in_order(value: Iterable[Any]) -> Iterable[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One version of a policy for readers: who made it and when, and what it changed."""
+    """One version of a policy for readers: who made it and when, and what it changed.
+
+    `can_return` where the reader may let it hold again.
+    """
 
     version: int
     at: datetime
     actor: str
     differences: list[Difference]
     is_current: bool
+    can_return: bool
 
 
 def tell_versions(versions: Iterable[ToldVersion], actors: Mapping[str, str]) -> list[Told]:
@@ -157,6 +163,7 @@ def tell_versions(versions: Iterable[ToldVersion], actors: Mapping[str, str]) ->
             name_actor(one.actor, actors),
             [_name_terms(found) for found in list_differences(one.before or {}, one.terms)],
             one.is_current,
+            can_return=not one.is_current and may(Role.ADMIN),
         )
         for one in versions
     ]
