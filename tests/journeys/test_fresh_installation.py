@@ -54,6 +54,7 @@ ISSUER = {
     "signatory_title_fr": "Trésorière",
     "accent": "#1d4f91",
 }
+CODE = "ROOF27"
 FUND = {
     "names_en": "New roof",
     "names_fr": "Nouveau toit",
@@ -114,6 +115,9 @@ def test_from_nothing_to_two_receipts_of_ones_own(
         await_form(phone)
         give_by_transfer(phone, owner, new_donor())
         give_by_card(phone, new_donor())
+        make_code(installation)
+        give_with_code(phone, owner, new_donor())
+        assert "used 1" in installation.run("code", "show", CODE)
         look_around(owner)
     place.database.close()
     assert "[ ]" not in installation.run("init")
@@ -259,6 +263,27 @@ def give_by_card(phone: Visitor, donor: Donor) -> None:
     pay_by_card(phone)
     assert phone.heading() == "Thank you, Adaeze"
     check_document(phone, donor, "25.30")
+
+
+def make_code(installation: Installation) -> None:
+    """The operator's own code, of a partner who is made with it, by the command of the manual."""
+    partner = ("--partner", "grace-choir", "--partner-name", "The choir of Grace Chapel")
+    said = installation.run("code", "add", CODE, "--region", "ca", "--max-uses", "1", *partner)
+    assert f"https://{HOST}/c/{CODE}" in said
+    assert "Warning" not in said
+    assert "used 0" in installation.run("code", "show", CODE)
+
+
+def give_with_code(phone: Visitor, owner: Visitor, donor: Donor) -> None:
+    """Its address leads to the form of its region; staff see it on the gift."""
+    phone.open(f"/c/{CODE}")
+    assert "The choir of Grace Chapel" in phone.text()
+    fill_form(phone, donor, mode="interac", amount="12.50")
+    phone.send()
+    reference = phone.page.locator("dd.reference").inner_text()
+    owner.open(f"/staff/gifts/{reference}")
+    assert owner.text("a.code") == CODE
+    assert "12.50" in owner.text("main")
 
 
 def check_document(phone: Visitor, donor: Donor, amount: str, mails: int = 1) -> None:
