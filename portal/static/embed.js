@@ -1,4 +1,4 @@
-// <portal-give code="SPRING" mode="panel|button" region="ca" lang="fr">: a panel to give on any page.
+// <portal-give code="…" mode="panel|button" region="ca" lang="fr">: a panel to give on any page.
 // What the page has put into the element stays until the panel has spoken; a link is always there.
 (() => {
   const portal = "{PORTAL}";
