@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from portal.codes.models import CodeRecord, Policy, Scope
 from portal.codes.operations import Draft, add_code, add_policy, add_scope, change_scope
 from portal.codes.parsing import LONGEST_CODE, CodeError, normalise_code
+from portal.codes.revising import set_state
 from portal.codes.spelling import SECRET_LENGTH, make_secret
 from portal.codes.terms import CodeState, Kind, LevelKind
 from portal.services import Act
@@ -77,7 +78,7 @@ def find_record(act: Act, text: str) -> CodeRecord:
     return record
 
 
-def set_state(act: Act, records: Iterable[CodeRecord], state: CodeState) -> list[CodeRecord]:
+def set_states(act: Act, records: Iterable[CodeRecord], state: CodeState) -> list[CodeRecord]:
     """Pause codes, use them again or retire them; those that changed.
 
     Raises `CodeError` for one that was retired, which is for good.
@@ -85,11 +86,8 @@ def set_state(act: Act, records: Iterable[CodeRecord], state: CodeState) -> list
     changed = []
     for record in records:
         before = CodeState(record.state)
-        if before is state:
+        if not set_state(record, state):
             continue
-        if before is CodeState.RETIRED:
-            raise CodeError(record.display, "state", "it was retired, which is for good")
-        record.state = state
         act.note("code_state", f"code:{record.id}", {"from": before, "to": state})
         changed.append(record)
     act.session.flush()

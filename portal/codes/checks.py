@@ -26,18 +26,14 @@ def list_doubts(code: Code, now: datetime, catalogue: Catalogue) -> Iterator[Dou
     """Whether it is over already, allows nothing anywhere, or is secret and can be guessed."""
     if code.ends_at is not None and code.ends_at <= now:
         yield Doubt.OVER
-    elif catalogue.regions and not list_places(code, now, catalogue):
+    elif allows_nothing(code, now, catalogue):
         yield Doubt.NOWHERE
     if code.is_secret and len(code.code) < LEAST_SECRET:
         yield Doubt.GUESSABLE
 
 
-def list_places(code: Code, now: datetime, catalogue: Catalogue) -> list[str]:
-    """The regions where something can be given with a code once it has begun."""
-    plain = replace(code.as_promised(), is_secret=False)
-    at = max(now, code.starts_at) if code.starts_at else now
-    return [
-        slug
-        for slug, region in catalogue.regions.items()
-        if not isinstance(open_terms(plain, region, at, catalogue), Refusal)
-    ]
+def allows_nothing(code: Code, now: datetime, catalogue: Catalogue) -> bool:
+    """Whether terms leave no way to give in any region that has one, whatever the day and state."""
+    plain = replace(code.as_promised(), is_secret=False, starts_at=None, ends_at=None)
+    found = [open_terms(plain, place, now, catalogue) for place in catalogue.open]
+    return bool(found) and all(isinstance(one, Refusal) for one in found)

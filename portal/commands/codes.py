@@ -204,11 +204,11 @@ def list_all(begins: str, state: str | None, tag: str, partner: str, *, as_json:
 
 
 def _change(names: tuple[str, ...], state: "CodeState") -> None:
-    from portal.codes.acts import find_record, set_state
+    from portal.codes.acts import find_record, set_states
 
     with working() as services, services.write() as act:
         records = [find_record(act, name) for name in names]
-        changed = {record.id for record in set_state(act, records, state)}
+        changed = {record.id for record in set_states(act, records, state)}
         said = [(record.display, record.id in changed) for record in records]
     for display, is_new in said:
         was = "is now" if is_new else "was already"

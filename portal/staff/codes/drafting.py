@@ -1,31 +1,28 @@
 """Terms led onto a form and back, and what is told when they were kept."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 
 from flask import abort, flash, request
 from flask.typing import ResponseReturnValue
 
+from portal.codes.checks import allows_nothing
 from portal.codes.merging import Level, make_code
 from portal.codes.models import CodeRecord, Policy
 from portal.codes.operations import Draft, make_draft
 from portal.codes.parsing import CodeError, TermsTable
-from portal.codes.policy import Refusal, open_terms
 from portal.codes.queries import find_code
 from portal.codes.revising import return_to, with_days
-from portal.codes.terms import Code, CodeState, Frequency, Kind
+from portal.codes.terms import Code, Frequency, Kind
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext
-from portal.regions.catalogue import Catalogue
 from portal.services import Act
 from portal.staff.codes.desk import CODE, TermsDesk
 from portal.staff.codes.parts import BY_CURRENCY, list_amounts, map_amounts
 from portal.staff.codes.views import read_number
 from portal.staff.labels import all_currencies, current_names
 from portal.staff.regions.parts import Context, list_languages
-from portal.web import utc_now
 
 DAYS = ("first_day", "last_day")
 # A policy's own fields that are parts of a form by the same name.
@@ -99,7 +96,7 @@ def warn_of_code(act: Act, record: CodeRecord, *, is_placed: bool = False) -> No
     code = find_code(act.session, record.code)
     if code is None:
         return
-    if allows_nothing(code, act.catalogue):
+    if allows_nothing(code, act.now, act.catalogue):
         flash(say_nothing_allowed())
     if not code.is_secret:
         for sentence in _list_given_away(code, is_placed=is_placed):
@@ -122,21 +119,6 @@ def _list_given_away(code: Code, *, is_placed: bool) -> Iterator[str]:
 
 def say_nothing_allowed() -> str:
     return gettext("These terms allow nothing in any region: nobody can give so. Check them.")
-
-
-def allows_nothing(code: Code, catalogue: Catalogue) -> bool:
-    """Whether terms leave no way to give in any region that has one, whatever the day and state."""
-    open_code = replace(
-        code,
-        state=CodeState.ACTIVE,
-        is_live=True,
-        is_spent=False,
-        is_secret=False,
-        starts_at=None,
-        ends_at=None,
-    )
-    found = [open_terms(open_code, place, utc_now(), catalogue) for place in catalogue.open]
-    return bool(found) and all(isinstance(one, Refusal) for one in found)
 
 
 def code_of_levels(levels: Sequence[Level]) -> Code:

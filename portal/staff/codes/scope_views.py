@@ -6,6 +6,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from portal.codes.checks import allows_nothing
 from portal.codes.listing import ListedScope, list_below, list_scopes
 from portal.codes.models import Policy, Scope
 from portal.codes.operations import (
@@ -29,7 +30,6 @@ from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.codes.desk import EDIT_SCOPE, NEW_SCOPE
 from portal.staff.codes.drafting import (
-    allows_nothing,
     code_of_levels,
     furnish,
     read_draft,
@@ -144,7 +144,7 @@ LONGEST_POLICY = 120
 
 def _finish(act: Act, made: Scope) -> ResponseReturnValue:
     flash(gettext("%(name)s is saved. Its codes follow within a minute.", name=made.name))
-    if allows_nothing(code_of_levels(read_lineage(made.lineage)), act.catalogue):
+    if allows_nothing(code_of_levels(read_lineage(made.lineage)), act.now, act.catalogue):
         flash(say_nothing_allowed())
     return redirect(url_for("staff.scope", scope_id=made.id), 303)
 
