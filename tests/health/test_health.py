@@ -118,6 +118,7 @@ ROOMS = {
     "give",
     "healthz",
     "metrics",
+    "partners",
     "pictures",
     "readyz",
     "staff",
