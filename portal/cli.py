@@ -7,13 +7,10 @@ import click
 
 from portal import __version__
 from portal.commands.backup import backup, restore
-from portal.commands.code_files import batches, generate
-from portal.commands.code_sheets import export, import_codes
-from portal.commands.code_simulator import simulate_gift
-from portal.commands.codes import code
-from portal.commands.partners import partner
+from portal.commands.code_files import batches, export, generate, import_codes
+from portal.commands.codes import code, simulate_gift
 from portal.commands.regions import regions
-from portal.commands.scopes import scope
+from portal.commands.scopes import partner, scope
 from portal.commands.statements import check_books, recount_books, statements
 from portal.settings import Settings, SettingsError, load_settings
 
@@ -207,7 +204,7 @@ def init(email: str, password: str | None) -> None:
     Example:
       portal init --email you@example.org
     """
-    from portal.commands.first_run import run_init
+    from portal.commands.doctor import run_init
 
     sys.exit(0 if run_init(email, password) else 1)
 

@@ -28,7 +28,7 @@ from portal.regions import branding
 from portal.regions import history as catalogue
 from portal.regions import queries as regions
 from portal.signin import accounts as staff
-from portal.signin import links, partner_users
+from portal.signin import links
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -45,7 +45,6 @@ HAVING_TABLES = (
     limits,
     links,
     mail,
-    partner_users,
     payments,
     queue,
     receipts,

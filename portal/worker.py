@@ -42,8 +42,7 @@ from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers import follow_transfers
 from portal.receipts.sending import Wish, send_receipts
 from portal.services import Services
-from portal.signin.link_letters import send_link
-from portal.signin.links import sweep_links
+from portal.signin.links import send_link, sweep_links
 
 log = get_logger()
 

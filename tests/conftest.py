@@ -19,7 +19,7 @@ from flask import Flask
 from portal import schema
 from portal.clock import FixedClock
 from portal.codes.operations import load_sample_codes
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.database import Database
 from portal.i18n import set_locale
 from portal.mailbox import Inbox, MailStore

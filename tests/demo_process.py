@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.database import Database
 from tests.sandbox_process import Answer, SandboxProcess, ask, wait_until
 from tests.warm import WarmProcess, start_portal

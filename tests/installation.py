@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.database import Database
 from tests.conftest import SECRET
 from tests.demo_process import DemoProcess

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.sandbox.server import serve
 from portal.sandbox.store import SandboxConfig
 from tests.warm import WarmProcess

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from portal.commands.processes import run_command
+from portal.commands.installation import run_command
 
 CONTEXT = get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.warm_code"])

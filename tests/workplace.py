@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.clock import FixedClock, SystemClock
+from portal.codes.models import find_code
 from portal.codes.policy import Terms, open_terms
-from portal.codes.queries import find_code
 from portal.codes.terms import Frequency, Pledge
 from portal.commands.installation import make_providers
 from portal.database import Database

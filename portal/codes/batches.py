@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.codes.acts import check_prefix, check_tag, make_secret_display
 from portal.codes.models import CodeBatch, CodeRecord, Policy, Scope
 from portal.codes.parsing import CodeError, normalise_code
+from portal.codes.revising import check_prefix, check_tag, make_secret_display
 from portal.codes.terms import BatchState, CodeState, Kind
 from portal.database import Document, insert_new
 from portal.jobs.promising import MakeCodes

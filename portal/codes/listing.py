@@ -5,16 +5,17 @@ Newest first by their ids; those of a beginning by their spelling, as the index 
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.codes.models import CodeRecord, CodeUse, Policy, Scope
-from portal.codes.queries import BY_CODE, BY_POLICY, used_by
+from portal.codes.models import BY_CODE, BY_POLICY, CodeRecord, CodeUse, Policy, Scope, used_by
+from portal.codes.parsing import normalise_code
 from portal.codes.terms import CodeState, Kind, LevelKind
-from portal.database import table_of
+from portal.database import Document, table_of
 
 PAGE = 50
 ID = re.compile("[0-9]{1,18}")
@@ -226,3 +227,87 @@ def count_codes_of(session: Session, policy_id: int) -> int:
     """How many codes share a policy, counted no further than one past `MOST_COUNTED`."""
     ids = sa.select(CodeRecord.id).where(CodeRecord.policy_id == policy_id).limit(MOST_COUNTED + 1)
     return int(session.scalar(sa.select(sa.func.count()).select_from(ids.subquery())) or 0)
+
+
+_USES = table_of(CodeUse)
+AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which codes: all that are left open, narrowed by what is said. `scope` is a key."""
+
+    code: str = ""
+    begins: str = ""
+    state: CodeState | None = None
+    tag: str = ""
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One code in a list; `used` counts the gifts that hold a use of it."""
+
+    code: str
+    kind: str
+    state: str
+    is_secret: bool
+    partner: str
+    tag: str
+    used: int
+    created_at: datetime
+
+    def document(self) -> Document:
+        return {**asdict(self), "created_at": self.created_at.isoformat()}
+
+    def tell(self) -> str:
+        """As a line of a list."""
+        marks = [self.kind, "secret" if self.is_secret else "", self.partner, self.tag]
+        rest = "  ".join(mark for mark in marks if mark)
+        return f"{self.code:20} {self.state:8} used {self.used}  {rest}"
+
+
+def select_codes(wanted: Wanted, *columns: Any) -> sa.Select[Any]:
+    """Columns of codes and their scopes, by their spelling."""
+    statement = sa.select(*columns).select_from(
+        _CODES.outerjoin(_SCOPES, _CODES.c.scope_id == _SCOPES.c.id)
+    )
+    begins = normalise_code(wanted.begins)
+    conditions = (
+        (wanted.code, _CODES.c.code == normalise_code(wanted.code)),
+        (begins, _CODES.c.code.startswith(begins, autoescape=True)),
+        (wanted.state, _CODES.c.state == wanted.state),
+        (wanted.tag, _CODES.c.tag == wanted.tag),
+        (wanted.scope, _SCOPES.c.key == wanted.scope),
+    )
+    kept = [condition for said, condition in conditions if said]
+    return statement.where(*kept).order_by(_CODES.c.code)
+
+
+def count_uses() -> sa.ScalarSelect[int]:
+    """How many gifts hold a use of each code."""
+    return (
+        sa.select(sa.func.count())
+        .where(_USES.c.code_id == _CODES.c.id, _USES.c.holds)
+        .correlate(_CODES)
+        .scalar_subquery()
+    )
+
+
+def list_rows(session: Session, wanted: Wanted) -> Iterator[Row]:
+    """The codes that are wanted, by their spelling, as the database gives them."""
+    columns = (
+        _CODES.c.display.label("code"),
+        _CODES.c.kind,
+        _CODES.c.state,
+        _CODES.c.is_secret,
+        sa.func.coalesce(_SCOPES.c.key, "").label("partner"),
+        _CODES.c.tag,
+        count_uses().label("used"),
+        _CODES.c.created_at,
+    )
+    statement = select_codes(wanted, *columns).execution_options(yield_per=AT_ONCE)
+    for row in session.execute(statement):
+        said = dict(row._mapping)
+        said |= {"kind": Kind(said["kind"]).value, "state": CodeState(said["state"]).value}
+        yield Row(**said)

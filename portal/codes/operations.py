@@ -12,11 +12,20 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal import PACKAGE
-from portal.codes.models import CodeRecord, Policy, PolicyVersion, Scope, UseCounter
+from portal.codes.models import (
+    BY_CODE,
+    BY_DONOR,
+    BY_POLICY,
+    CodeRecord,
+    Policy,
+    PolicyVersion,
+    Scope,
+    UseCounter,
+    write_level,
+)
 from portal.codes.parsing import CodeError, check_spelling, check_window, read_terms
-from portal.codes.queries import BY_CODE, BY_DONOR, BY_POLICY, write_level
-from portal.codes.recounting import LIMITS, count_earlier
 from portal.codes.terms import CodeState, Kind, LevelKind
+from portal.codes.uses import LIMITS, count_earlier
 from portal.database import Document
 
 SAMPLES = PACKAGE / "codes" / "samples.toml"

@@ -7,6 +7,7 @@ may be used; texts, a picture and an address to go on to; `hosts` that may show 
 """
 
 import re
+import secrets
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +19,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from portal.codes.terms import Frequency, Renewals
 from portal.database import Document
 from portal.regions.documents import ModeKey
-from portal.regions.fields import (
+from portal.regions.files import list_faults
+from portal.regions.records import (
     CurrencyCode,
     Flag,
     OptionalTexts,
@@ -31,7 +33,6 @@ from portal.regions.fields import (
     map_minor,
     recorded,
 )
-from portal.regions.files import list_faults
 
 LONGEST_INPUT = 40
 LONGEST_CODE = 32
@@ -213,3 +214,28 @@ def is_spelling(code: str) -> bool:
 def check_window(name: str, starts_at: datetime | None, ends_at: datetime | None) -> None:
     if starts_at and ends_at and starts_at >= ends_at:
         raise CodeError(name, "ends_at", "is after starts_at")
+
+
+UNAMBIGUOUS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+SECRET_LENGTH = 12
+FEWEST_SECRET = 11
+# One that has fewer different ones was thought up by somebody: AAAAAAAAAAAA.
+FEWEST_DIFFERENT = 5
+GROUP = 4
+
+
+def make_secret() -> str:
+    """A new spelling in groups, as it is printed: `7K3Q-XDLW-9MPA` kind."""
+    drawn = ""
+    while len({*drawn}) < FEWEST_DIFFERENT:
+        drawn = "".join(secrets.choice(UNAMBIGUOUS) for _ in range(SECRET_LENGTH))
+    return "-".join(drawn[at : at + GROUP] for at in range(0, SECRET_LENGTH, GROUP))
+
+
+def check_secret(display: str) -> None:
+    """Raise `CodeError` where a secret code could be guessed or misread."""
+    code = check_spelling(display)
+    is_clear = {*code} <= {*UNAMBIGUOUS}
+    if not is_clear or len(code) < FEWEST_SECRET or len({*code}) < FEWEST_DIFFERENT:
+        what = f"is at least {FEWEST_SECRET} letters and digits without 0, O, 1, I and L"
+        raise CodeError(display, "code", what)

@@ -9,10 +9,9 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal.codes.merging import Level
 from portal.codes.policy import decide, open_terms, region_terms
 from portal.codes.refusals import Reason, Refusal
-from portal.codes.terms import Code, CodeState, Frequency, LevelKind, Pledge, Terms
+from portal.codes.terms import Code, CodeState, Frequency, Level, LevelKind, Pledge, Terms
 from portal.money import Money
 from portal.regions.catalogue import Catalogue, Region
 

@@ -21,8 +21,14 @@ from types import FrameType
 
 import sqlalchemy as sa
 
-from portal.commands.installation import add_staff, prepare
-from portal.commands.processes import free_port, is_free, load_all, start_command
+from portal.commands.installation import (
+    add_staff,
+    free_port,
+    is_free,
+    load_all,
+    prepare,
+    start_command,
+)
 from portal.database import Database
 from portal.settings import Settings, load_settings
 from portal.signin.accounts import StaffUser

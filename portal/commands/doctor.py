@@ -1,21 +1,34 @@
-"""`portal doctor`: look at everything an installation leans on, and say what is wrong."""
+"""`portal doctor` looks at all that an installation leans on; `portal init` is its first run."""
 
+import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+import click
 import requests
 import sqlalchemy as sa
 
 from portal.clock import SystemClock
 from portal.commands.backup import BACKUP
-from portal.commands.doctor_sender import Resolver, examine_sender
-from portal.commands.doctor_stripe import examine_endpoints, examine_portal
-from portal.commands.findings import Finding
-from portal.commands.installation import make_providers
+from portal.commands.doctor_outside import (
+    Finding,
+    Resolver,
+    examine_endpoints,
+    examine_portal,
+    examine_sender,
+)
+from portal.commands.installation import (
+    add_staff,
+    make_providers,
+    make_services,
+    prepare,
+    prove_outside,
+)
 from portal.database import Database, DatabaseUnavailable
 from portal.gifts.queries import list_regions
 from portal.i18n import DEFAULT_LOCALE, language, reviewer
@@ -28,8 +41,8 @@ from portal.proxies import UNKNOWN_PROXY
 from portal.regions.queries import Lack, list_lacks, load_catalogue, means_of, narrow
 from portal.schema import is_current
 from portal.services import AuditEntry
-from portal.settings import Settings
-from portal.staff.first_steps import IS_ADMIN
+from portal.settings import Settings, SettingsError, load_settings
+from portal.staff.queries import IS_ADMIN, FirstStep, StepState, add_findings, list_steps
 
 CLOCK_MAY_DIFFER = timedelta(seconds=60)
 # One a night, and one may fail.
@@ -279,3 +292,68 @@ def _examine_uploads(settings: Settings) -> Finding:
             return Finding("uploads", True, f"{folder} can be written")
     except OSError as error:
         return Finding("uploads", False, f"{folder} can't be written ({type(error).__name__})")
+
+
+NEEDED = """Put this into the environment, then run portal init again:
+
+  export PORTAL_SECRET_KEY={key}
+  export PORTAL_BASE_URL=https://give.example.org
+  export PORTAL_DATABASE_URL=sqlite:////var/lib/portal/portal.db
+"""
+PAGES = {FirstStep.ISSUER: "/staff/issuers", FirstStep.REGION: "/staff/regions"}
+
+
+def run_init(email: str, password: str | None) -> bool:
+    """Whether every step is done; each is told with its tick."""
+    settings = _load()
+    prepare(settings)
+    states = find_steps(settings)
+    if not _is_done(states, FirstStep.STAFF):
+        _add_first(settings, email, password)
+        states = find_steps(settings)
+    for state in states:
+        click.echo(_tell(state, settings))
+    return all(state.is_done for state in states)
+
+
+def _load() -> Settings:
+    """The settings; where they are wrong or missing, what to set."""
+    try:
+        return load_settings()
+    except SettingsError as error:
+        click.echo(NEEDED.format(key=secrets.token_urlsafe(48)))
+        raise click.ClickException(str(error)) from None
+
+
+def find_steps(settings: Settings) -> list[StepState]:
+    """Every step, with what the doctor finds of the world outside."""
+    services = make_services(settings)
+    try:
+        with services.database.read() as session:
+            states = list_steps(session, settings, services.catalogue)
+    finally:
+        services.close()
+    return add_findings(states, prove_outside(settings))
+
+
+def _is_done(states: list[StepState], step: FirstStep) -> bool:
+    return any(state.is_done for state in states if state.step is step)
+
+
+def _add_first(settings: Settings, email: str, password: str | None) -> None:
+    """Add the first administrator; without an address, nobody is."""
+    email = email or (click.prompt("Your e-mail address") if sys.stdin.isatty() else "")
+    if not email:
+        return
+    password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    try:
+        add_staff(settings, email=email, name=email, role="admin", password=password)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _tell(state: StepState, settings: Settings) -> str:
+    """A line: its tick, what it is, and what to do or what was found."""
+    page = f"{settings.base_url}{PAGES[state.step]}: " if state.step in PAGES else ""
+    rest = state.found if state.is_done else f"{page}{state.advice} {state.found}".strip()
+    return f"{'[x]' if state.is_done else '[ ]'} {state.step.label}{': ' if rest else ''}{rest}"

@@ -1,4 +1,4 @@
-"""`portal scope`: the tree that codes hang in, of networks, regions, zones and partners."""
+"""`portal scope`, the tree that codes hang in, and `portal partner`, who may see its figures."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from portal.codes.models import Scope
+
+
+from portal.i18n import LANGUAGES
+from portal.settings import load_settings
 
 KINDS = ("network", "region", "zone", "partner")
 
@@ -40,7 +44,7 @@ def add(kind: str, key: str, name: str, parent: str, **given: Any) -> None:
     Example:
       portal scope add partner loveworld-canada --name "Loveworld Canada" --parent ontario
     """
-    from portal.codes.acts import make_scope
+    from portal.codes.revising import make_scope
     from portal.codes.terms import LevelKind
 
     with working() as services:
@@ -70,14 +74,18 @@ def list_all() -> None:
     Example:
       portal scope list
     """
-    from portal.codes.rows import list_scopes
+    from portal.codes.listing import list_scopes
 
     with working() as services, services.database.read() as session:
         lines = [
-            f"{'  ' * depth}{one.key}  {one.kind}  {one.name}{'' if one.active else '  (paused)'}"
-            for depth, one in list_scopes(session)
+            f"{'  ' * one.depth}{one.key}  {one.kind}  {one.name}{_mark(one.active)}"
+            for one in list_scopes(session)
         ]
     click.echo("\n".join(lines) or "No scope yet: `portal scope add network …` makes one.")
+
+
+def _mark(is_active: bool) -> str:
+    return "" if is_active else "  (paused)"
 
 
 @scope.command()
@@ -90,7 +98,7 @@ def move(key: str, parent: str) -> None:
     Example:
       portal scope move loveworld-canada --parent ontario
     """
-    from portal.codes.acts import move_scope
+    from portal.codes.revising import move_scope
 
     with working() as services, services.write() as act:
         above = None if parent == "-" else find(act.session, parent)
@@ -123,9 +131,59 @@ def resume(key: str) -> None:
 
 
 def _activate(key: str, *, active: bool) -> None:
-    from portal.codes.acts import activate_scope
+    from portal.codes.revising import activate_scope
 
     with working() as services, services.write() as act:
         is_new = activate_scope(act, find(act.session, key), active=active)
     how = "is now" if is_new else "was already"
     click.echo(f"{key} {how} {'in use' if active else 'paused'}.")
+
+
+@click.group()
+def partner() -> None:
+    """Partners and who sees their figures.
+
+    \b
+    Example:
+      portal partner add-user grace owner@example.org --role owner
+    """
+
+
+@partner.command("add-user")
+@click.argument("key")
+@click.argument("email")
+@click.option("--role", type=click.Choice(["owner", "viewer"]), default="viewer")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Of their messages.")
+def add_user(key: str, email: str, role: str, lang: str) -> None:
+    """Let EMAIL see the figures of the partner, zone, region or network KEY, and all below it.
+
+    They sign in at /partners by a link that is sent to this address; owners let others in there.
+
+    \b
+    Example:
+      portal partner add-user grace owner@example.org --role owner
+    """
+    from email_validator import EmailNotValidError, validate_email
+
+    from portal.codes.operations import find_scope
+    from portal.commands.installation import make_services
+    from portal.signin.accounts import LastOwner, PartnerRole, Person, add_partner_user
+
+    try:
+        address = validate_email(email, check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise click.ClickException(f"{email} is no e-mail address.") from None
+    services = make_services(load_settings())
+    try:
+        with services.write() as act:
+            scope = find_scope(act.session, key)
+            if scope is None:
+                raise click.ClickException(f"There is no partner, zone, region or network {key}.")
+            add_partner_user(act, scope, Person(address, PartnerRole(role), lang))
+    except LastOwner:
+        raise click.ClickException(
+            f"{email} is the last owner of {key}: add another owner first."
+        ) from None
+    finally:
+        services.close()
+    click.echo(f"{email} can sign in at /partners.")

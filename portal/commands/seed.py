@@ -16,12 +16,11 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from portal.clock import day_in
 from portal.database import Document, table_of
 from portal.donors import Donor
-from portal.gifts.ledger import Accounts, movements
+from portal.gifts.evidence import Accounts, movements
 from portal.gifts.lifecycle import Fact, FactKind, Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry
 from portal.gifts.operations import fold_name, make_token
-from portal.gifts.references import ALPHABET, LENGTH, check_character, group
-from portal.gifts.words import list_words
+from portal.gifts.references import ALPHABET, LENGTH, check_character, group, list_words
 from portal.payments.books import recount_days
 from portal.regions.catalogue import Catalogue, Region
 from portal.services import Act, Services

@@ -230,7 +230,7 @@ class GiftStanding(Base):
 
 
 class GiftWord(Base):
-    """A word by which a gift's donor is found (`portal.gifts.words`)."""
+    """A word by which a gift's donor is found (`portal.gifts.references`)."""
 
     __tablename__ = "gift_words"
     __table_args__ = (

@@ -16,13 +16,11 @@ from portal.database import Document, table_of
 from portal.donors import DonorDetails
 from portal.driver import Answer, add, ask, hold, pipelined
 from portal.gifts.day_sums import keep_days
-from portal.gifts.evidence import Claim
-from portal.gifts.ledger import Accounts, movements
+from portal.gifts.evidence import Accounts, Claim, movements
 from portal.gifts.lifecycle import AFTER_PAYMENT, EventKind, FactKind, Standing, Status, weigh
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry, Plan, PlanStatus
 from portal.gifts.queries import list_claimed
-from portal.gifts.references import make_reference
-from portal.gifts.words import list_words
+from portal.gifts.references import list_words, make_reference
 from portal.money import Money
 from portal.plain import clean_line
 from portal.services import Act

@@ -3,10 +3,9 @@
 from babel.lists import format_list
 from flask import Blueprint, Flask, url_for
 
-from portal.giving import element, embed, regions
+from portal.giving import embed, regions
 from portal.giving import regions as pictures
 from portal.giving.form import views
-from portal.giving.gift import transfer_views
 from portal.giving.gift import views as gift_views
 from portal.giving.texts import coded_money, currency_name, large_money, short_money
 from portal.giving.visitors import ask_for_work
@@ -35,19 +34,19 @@ def set_up_giving(app: Flask) -> None:
     blueprint.post("/give/<region>")(views.give)
     blueprint.get("/c/")(regions.find_code)
     blueprint.get("/c/<code>")(regions.code)
-    blueprint.get("/embed.js")(element.embed_script)
-    blueprint.get("/embed/v1.<mark>.js")(element.embed_version)
-    blueprint.get("/embed/style/<scheme>.css")(element.embed_style)
+    blueprint.get("/embed.js")(embed.embed_script)
+    blueprint.get("/embed/v1.<mark>.js")(embed.embed_version)
+    blueprint.get("/embed/style/<scheme>.css")(embed.embed_style)
     blueprint.get("/embed/<code>")(embed.embed_panel)
     blueprint.get("/gift/<token>")(gift_views.gift)
     blueprint.post("/gift/<token>/pay")(gift_views.pay)
     blueprint.get("/gift/<token>/pay")(gift_views.go_to_pay)
     blueprint.get("/gift/<token>/receipt.pdf")(gift_views.receipt)
-    blueprint.post("/gift/<token>/paid")(transfer_views.say_paid)
-    blueprint.post("/gift/<token>/proof")(transfer_views.send_proof)
-    blueprint.post("/gift/<token>/mode")(transfer_views.choose_mode)
-    blueprint.get("/gift/<token>/reminders")(transfer_views.reminders)
-    blueprint.post("/gift/<token>/reminders")(transfer_views.end_reminders)
+    blueprint.post("/gift/<token>/paid")(gift_views.say_paid)
+    blueprint.post("/gift/<token>/proof")(gift_views.send_proof)
+    blueprint.post("/gift/<token>/mode")(gift_views.choose_mode)
+    blueprint.get("/gift/<token>/reminders")(gift_views.reminders)
+    blueprint.post("/gift/<token>/reminders")(gift_views.end_reminders)
     blueprint.get("/gift/<token>/monthly")(gift_views.monthly)
     blueprint.post("/gift/<token>/monthly")(gift_views.stop_monthly)
     blueprint.post("/gift/<token>/monthly/card")(gift_views.change_card)

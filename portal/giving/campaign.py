@@ -14,10 +14,9 @@ from portal.codes.policy import open_terms
 from portal.codes.refusals import Refusal
 from portal.codes.terms import Code
 from portal.gifts.queries import sum_with_code
-from portal.giving.form.address import FormQuery, choose_locale
 from portal.giving.form.cache import LIFE_SECONDS, make_frame
-from portal.giving.form.making import send_page
-from portal.giving.form.page import Language, Way
+from portal.giving.form.fields import FormQuery, choose_locale
+from portal.giving.form.making import Language, Way, send_page
 from portal.giving.texts import language_name
 from portal.giving.visitors import catalogue, page_cache
 from portal.i18n import LANGUAGES, current_locale, gettext, html_lang, language, pick

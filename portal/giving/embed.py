@@ -8,20 +8,28 @@ read both would refuse what the list allows.
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from flask import Response, current_app, render_template, request, url_for
+from flask import Response, abort, current_app, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from portal import PACKAGE
 from portal.codes.parsing import normalise_code
 from portal.codes.policy import open_terms
 from portal.codes.refusals import Refusal, refuse_unknown_code
 from portal.codes.terms import Code, Via
-from portal.giving.form.address import FormQuery, choose_locale
 from portal.giving.form.cache import LIFE_SECONDS, Page, make_frame
-from portal.giving.form.making import PRIVATE, PUBLIC, make_offers, send_page
-from portal.giving.form.offer import ModeCard, Offer
-from portal.giving.form.page import Way, list_regions, list_ways
-from portal.giving.form.words import say_heading
+from portal.giving.form.fields import FormQuery, choose_locale
+from portal.giving.form.making import (
+    PRIVATE,
+    PUBLIC,
+    Way,
+    list_regions,
+    list_ways,
+    make_offers,
+    send_page,
+)
+from portal.giving.form.offer import ModeCard, Offer, say_heading
 from portal.giving.visitors import catalogue, look_up, page_cache
 from portal.i18n import (
     DEFAULT_LOCALE,
@@ -32,16 +40,20 @@ from portal.i18n import (
     pick,
     set_locale,
 )
+from portal.regions.branding import accent_sheet
 from portal.regions.catalogue import Region
 from portal.sharing.panel import (
+    Element,
     Theme,
+    force_scheme,
     list_ancestors,
     list_homes,
+    make_element,
     match_host,
     read_theme,
     say_places,
 )
-from portal.web import content_policy, static_version, utc_now
+from portal.web import content_policy, services, static_version, utc_now
 
 LONGEST_ADDRESS = 600
 LONGEST = 40
@@ -250,3 +262,55 @@ def _style_address(theme: Theme, region: Region | None) -> str:
     return url_for(
         "giving.embed_style", scheme=theme.scheme, accent=accent, v=static_version("tokens.css")
     )
+
+
+TOKENS = PACKAGE / "static" / "tokens.css"
+LONGEST_ACCENT = 40
+LASTING = "public, max-age=31536000, immutable"
+FOLLOWING = "public, max-age=300, stale-while-revalidate=86400"
+
+
+def embed_script() -> Response:
+    """The newest element."""
+    return _send(_element(), FOLLOWING)
+
+
+def embed_version(mark: str) -> Response:
+    """The element that was meant, or none: an old one is nobody's any more."""
+    element = _element()
+    if mark != element.mark:
+        abort(404)
+    return _send(element, LASTING)
+
+
+def _element() -> Element:
+    return make_element(services().settings.base_url)
+
+
+def _send(element: Element, keeping: str) -> Response:
+    response: Response = current_app.response_class(
+        element.body, mimetype="text/javascript", content_type="text/javascript; charset=utf-8"
+    )
+    return _for_all(response, keeping)
+
+
+def _for_all(response: Response, keeping: str) -> Response:
+    """Any page may load it, also one that isolates itself or checks what it loads (SRI)."""
+    response.headers["Cache-Control"] = keeping
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def embed_style(scheme: str) -> Response:
+    """The colours of a panel: the product's tokens with a host's accent, light, dark or both."""
+    theme = read_theme(request.args.get("accent", "")[:LONGEST_ACCENT], scheme)
+    response: Response = current_app.response_class(make_style(theme), mimetype="text/css")
+    return _for_all(response, LASTING)
+
+
+@lru_cache(maxsize=64)
+def make_style(theme: Theme) -> str:
+    """The sheet of a theme; any accent becomes one that can be read."""
+    accent = accent_sheet(f"#{theme.accent}") if theme.accent else ""
+    return force_scheme(f"{TOKENS.read_text()}\n{accent}", theme.scheme)

@@ -11,8 +11,8 @@ from portal.codes.parsing import normalise_code
 from portal.codes.policy import Refusal
 from portal.codes.refusals import refuse_unknown_code, refuse_unknown_region
 from portal.giving.campaign import has_page, show_campaign
-from portal.giving.form.address import LINKS, FormQuery, choose_locale
-from portal.giving.form.page import Language, list_regions, name_region
+from portal.giving.form.fields import LINKS, FormQuery, choose_locale
+from portal.giving.form.making import Language, list_regions, name_region
 from portal.giving.texts import language_name
 from portal.giving.visitors import (
     catalogue,

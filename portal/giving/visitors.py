@@ -9,15 +9,14 @@ from flask import abort, current_app, g, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from portal import limits
+from portal.codes.models import fetch_code
 from portal.codes.parsing import normalise_code
 from portal.codes.policy import is_hidden
-from portal.codes.queries import fetch_code
 from portal.codes.terms import Code
 from portal.giving.form.cache import PageCache
 from portal.i18n import choose_language
 from portal.intake.admission import Caller, Sender, hear_browser, tell_browser
-from portal.intake.knowledge import DUPLICATE_WINDOW
-from portal.intake.start import Started
+from portal.intake.start import DUPLICATE_WINDOW, Started
 from portal.limits import anonymise, make_puzzle
 from portal.logs import get_logger
 from portal.proxies import read_unknown_proxy

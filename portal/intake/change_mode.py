@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from portal import limits
+from portal.codes.models import find_code
 from portal.codes.policy import Terms, decide
-from portal.codes.queries import find_code
 from portal.codes.terms import Code, Frequency, Pledge
 from portal.gifts.evidence import Provider, name_of
 from portal.gifts.lifecycle import EventKind, Status

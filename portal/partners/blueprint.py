@@ -1,13 +1,86 @@
-"""The partners' rooms, put together."""
+"""The partners' rooms, put together, and the people who may see them."""
 
-from flask import Flask
+from babel import Locale
+from flask import Flask, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
-from portal.partners import (  # noqa: F401 - a room that is imported has its pages
-    overview,
-    people,
-    sign_in,
+from portal.codes.models import Scope
+from portal.i18n import LANGUAGES, gettext
+from portal.partners import overview  # noqa: F401 - a room that is imported has its pages
+from portal.partners.access import PersonForm, current_scope, current_user, partners
+from portal.signin.accounts import (
+    LastOwner,
+    PartnerRole,
+    PartnerUser,
+    Person,
+    add_partner_user,
+    list_own_accounts,
+    list_partner_users,
+    remove_partner_user,
 )
-from portal.partners.access import partners
+from portal.web import services
+
+
+def name_role(role: PartnerRole) -> str:
+    return gettext("Owner") if role is PartnerRole.OWNER else gettext("Viewer")
+
+
+def _last_owner() -> str:
+    return gettext("This is the last owner. Make someone else an owner first.")
+
+
+@partners.get("/people")
+def people() -> ResponseReturnValue:
+    start = {"role": PartnerRole.VIEWER.value, "locale": current_user().locale}
+    return _show(PersonForm(data=start), 200)
+
+
+@partners.post("/people")
+def send_person() -> ResponseReturnValue:
+    form = PersonForm(request.form)
+    if not form.validate():
+        return _show(form, 422)
+    person = Person(form.email.data, PartnerRole(form.role.data), form.locale.data)
+    try:
+        with services().write(current_user().actor) as act:
+            add_partner_user(act, act.session.get_one(Scope, current_scope().id), person)
+    except LastOwner:
+        form.refuse("role", _last_owner())
+        return _show(form, 422)
+    flash(gettext("%(email)s can sign in now.", email=person.email))
+    return redirect(url_for("partners.people"), 303)
+
+
+@partners.post("/people/<int:user_id>/remove")
+def remove_person(user_id: int) -> ResponseReturnValue:
+    try:
+        with services().write(current_user().actor) as act:
+            user = act.session.get(PartnerUser, user_id)
+            if user is None or user.scope_id != current_scope().id:
+                abort(404)
+            remove_partner_user(act, act.session.get_one(Scope, user.scope_id), user)
+    except LastOwner:
+        flash(_last_owner())
+    else:
+        flash(gettext("%(email)s can no longer sign in.", email=user.email))
+    return redirect(url_for("partners.people"), 303)
+
+
+def _show(form: PersonForm, status: int) -> ResponseReturnValue:
+    with services().database.read() as session:
+        users = list_partner_users(session, current_scope().id)
+        own = list_own_accounts(session, current_user().email)
+    page = render_template(
+        "partners/people.html",
+        form=form,
+        users=users,
+        others=[(user, scope) for user, scope in own if user.id != current_user().id],
+        name_role=name_role,
+        tongues=[(tag, Locale.parse(tag).get_display_name(tag)) for tag in LANGUAGES],
+        roles=[(role.value, name_role(role)) for role in PartnerRole],
+    )
+    return page, status
+
 
 __all__ = ["set_up_partners"]
 

@@ -1,41 +1,44 @@
-"""What a partner's codes brought, one currency at a time, and the gifts behind each figure."""
+"""What a partner's codes brought, one currency at a time: figures, a chart, the gifts behind."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
+from babel.dates import format_date, format_skeleton
+from babel.numbers import format_decimal
 from flask import abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
+from portal.gifts.lifecycle import Status
+from portal.i18n import current_locale, gettext, pick
 from portal.money import Money
 from portal.partners.access import current_scope, partners
-from portal.partners.chart import HEIGHT, WIDTH, draw_bars
 from portal.partners.keeping import Keeper, Kept
-from portal.partners.words import (
-    name_day,
-    name_dimension,
-    name_figure,
-    name_keys,
-    name_state,
-    number,
-)
-from portal.records.partner_lists import MOST_PAGES, PAGE, Choice, list_gifts, stream_list, sum_list
 from portal.records.partner_sums import (
+    MOST_PAGES,
+    PAGE,
+    Choice,
     Paths,
+    list_gifts,
     list_paths,
     name_scopes,
     read_account,
+    stream_list,
     sum_currencies,
+    sum_list,
 )
 from portal.records.partners import (
     AMOUNTS,
     FEWEST_DONORS,
     Account,
     Breakdown,
+    Cell,
     Dimension,
     Figures,
     What,
     list_months,
 )
+from portal.regions.catalogue import Catalogue, Region
 from portal.web import send_csv, services, utc_now
 
 MOST_MONTHS = 24
@@ -185,3 +188,128 @@ def _address(choice: Choice) -> dict[str, str]:
 def gifts_csv() -> ResponseReturnValue:
     pieces = stream_list(services().database, _open(_look().value))
     return send_csv(f"gifts-{current_scope().key}", pieces)
+
+
+WIDTH, HEIGHT = 640, 160
+GAP = 4
+# A withheld month has a mark of the same height each time, which tells nothing.
+MARK = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One month's bar, in the units of the drawing."""
+
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+    is_withheld: bool
+
+
+def draw_bars(cells: Sequence[Cell]) -> list[Bar]:
+    """A bar a month; what went below nought has none."""
+    step = WIDTH / max(len(cells), 1)
+    most = max((cell.figures.gross for cell in cells if cell.figures), default=0)
+    bars = []
+    for at, cell in enumerate(cells):
+        share = max(cell.figures.gross, 0) / most if cell.figures and most > 0 else 0
+        height = round(HEIGHT * share, 1) if cell.figures else MARK
+        bars.append(
+            Bar(
+                label=name_month(cell.key),
+                x=round(at * step + GAP / 2, 1),
+                y=round(HEIGHT - height, 1),
+                width=round(step - GAP, 1),
+                height=height,
+                is_withheld=cell.figures is None,
+            )
+        )
+    return bars
+
+
+Names = Mapping[str, str]
+
+
+def number(value: int) -> str:
+    return str(format_decimal(value, locale=current_locale()))
+
+
+def name_month(key: str) -> str:
+    """`2026-11` as a reader writes it."""
+    return str(format_skeleton("yMMM", _first_day(key), locale=current_locale()))
+
+
+def name_day(key: str) -> str:
+    """`2026-11-23` as a reader writes it; a dash for a day that is not told."""
+    if not key:
+        return "–"
+    return str(format_date(date.fromisoformat(key), format="medium", locale=current_locale()))
+
+
+def _first_day(month: str) -> date:
+    return date.fromisoformat(f"{month}-01")
+
+
+def name_keys(catalogue: Catalogue, scopes: Names) -> dict[Dimension, Callable[[str], str]]:
+    """How the keys of each dimension are called; what the catalogue forgot has its key."""
+    regions = (*catalogue.former.values(), *catalogue.regions.values())
+    return {
+        Dimension.MONTH: name_month,
+        Dimension.FUND: _finder(_name_funds(regions)),
+        Dimension.REGION: _finder({one.slug: pick(one.names) for one in regions}),
+        Dimension.MODE: _finder(_name_modes(regions)),
+        Dimension.CODE: _finder({}),
+        Dimension.PARTNER: _finder(scopes),
+    }
+
+
+def _finder(names: Names) -> Callable[[str], str]:
+    return lambda key: names.get(key) or key or "–"
+
+
+def _name_funds(regions: Iterable[Region]) -> dict[str, str]:
+    return {fund.key: pick(fund.names) for region in regions for fund in region.funds}
+
+
+def _name_modes(regions: Iterable[Region]) -> dict[str, str]:
+    return {mode.key: pick(mode.label) for region in regions for mode in region.modes}
+
+
+def name_dimension(dimension: Dimension) -> str:
+    return {
+        Dimension.MONTH: gettext("By month"),
+        Dimension.FUND: gettext("By fund"),
+        Dimension.REGION: gettext("By region"),
+        Dimension.MODE: gettext("By mode of payment"),
+        Dimension.CODE: gettext("By code"),
+        Dimension.PARTNER: gettext("By partner"),
+    }[dimension]
+
+
+def name_figure(what: What) -> str:
+    return {
+        What.STARTED: gettext("Started gifts"),
+        What.GROSS: gettext("Raised"),
+        What.NET: gettext("After refunds"),
+        What.RECEIVED: gettext("Received"),
+        What.REFUNDED: gettext("Gone back"),
+        What.DISPUTED: gettext("In dispute"),
+        What.PROMISED: gettext("Promised"),
+    }[what]
+
+
+def name_state(status: Status) -> str:
+    """Where a gift stands, as far as a partner is concerned."""
+    words = {
+        Status.PAID: gettext("Received"),
+        Status.PARTLY_PAID: gettext("Received in part"),
+        Status.PARTLY_REFUNDED: gettext("Refunded in part"),
+        Status.REFUNDED: gettext("Refunded"),
+        Status.DISPUTED: gettext("In dispute"),
+        Status.CHARGED_BACK: gettext("Taken back by the bank"),
+        Status.PENDING: gettext("Promised"),
+        Status.PROCESSING: gettext("Promised"),
+    }
+    return words.get(status) or gettext("Not paid")

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from portal.codes.models import CodeUse
 from portal.codes.uses import select_wrong_counters
 from portal.gifts.day_sums import count_ledger, read_days, recount
-from portal.gifts.evidence import Source
-from portal.gifts.ledger import CLEARING
+from portal.gifts.evidence import CLEARING, Source
 from portal.gifts.lifecycle import RECEIVED, FactKind
 from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.gifts.operations import WITHOUT_USE

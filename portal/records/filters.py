@@ -20,8 +20,7 @@ from portal.gifts.evidence import BARE, Provider
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, GiftStanding
 from portal.gifts.operations import fold_name
-from portal.gifts.references import clean_reference
-from portal.gifts.words import ask_words
+from portal.gifts.references import ask_words, clean_reference
 from portal.money import AmountError, Money, parse_amount
 from portal.plain import clean_line
 
@@ -226,8 +225,8 @@ _AMOUNT = re.compile(
 class Search:
     """One reading of the text; exactly one field is set, or `names` with `given` and `email`.
 
-    `words` are the same person's, each in its spellings (`portal.gifts.words`). An id is any of
-    `providers`'; one that only may be an id stands beside a person.
+    `words` are the same person's, each in its spellings (`portal.gifts.references`). An id
+    is any of `providers`'; one that only may be an id stands beside a person.
     """
 
     reference: str | None = None

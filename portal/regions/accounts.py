@@ -12,7 +12,7 @@ from stdnum import bic, iban
 from stdnum.exceptions import ValidationError
 from stdnum.us import rtn
 
-from portal.regions.fields import Flag, Texts
+from portal.regions.records import Flag, Texts
 
 Check = Callable[[str], str | None]
 

@@ -9,8 +9,20 @@ from urllib.parse import quote
 from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.regions.accounts import Account, Detail
-from portal.regions.fields import Flag, OptionalTexts, PictureName, Texts, Whole, holding
-from portal.regions.records import AddressFormat, Fee, Issuer, Province, ReceiptScheme, cover_fee
+from portal.regions.records import (
+    AddressFormat,
+    Fee,
+    Flag,
+    Issuer,
+    OptionalTexts,
+    PictureName,
+    Province,
+    ReceiptScheme,
+    Texts,
+    Whole,
+    cover_fee,
+    holding,
+)
 
 
 class Frequency(StrEnum):

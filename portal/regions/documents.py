@@ -32,7 +32,8 @@ from portal.regions.catalogue import (
     TransferRules,
     Wallet,
 )
-from portal.regions.fields import (
+from portal.regions.records import (
+    AddressFormat,
     CurrencyCode,
     Flag,
     OptionalTexts,
@@ -48,7 +49,6 @@ from portal.regions.fields import (
     to_minor,
     wrong,
 )
-from portal.regions.records import AddressFormat
 
 # Stable: the values of the form field `mode`, and of the column on every gift.
 ModeKey = Literal[

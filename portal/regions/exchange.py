@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from portal.database import Document
 from portal.regions.branding import find_picture, keep_picture, read_picture
 from portal.regions.catalogue import Region
-from portal.regions.fields import LANGUAGES
 from portal.regions.files import (
     DATA,
     EXPORTED_FROM,
@@ -39,6 +38,7 @@ from portal.regions.operations import (
     save_region,
 )
 from portal.regions.queries import RegionRecord
+from portal.regions.records import LANGUAGES
 from portal.services import Act
 
 # What a sample says of itself, and what of a mode is somebody's own.

@@ -13,7 +13,7 @@ from portal import PACKAGE
 from portal.database import Document
 from portal.regions.catalogue import Catalogue, Region
 from portal.regions.documents import RegionTable
-from portal.regions.fields import recorded
+from portal.regions.records import recorded
 
 Record = TypeVar("Record")
 DATA = PACKAGE / "regions" / "data"

@@ -42,7 +42,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.sandbox import balance, deliveries, reversals, schedule
-from portal.sandbox.billing_settings import ensure_configuration
+from portal.sandbox.billing import ensure_configuration
 from portal.sandbox.customers import CARDS
 from portal.sandbox.events import ensure_own_endpoint
 from portal.sandbox.fields import StripeError, parameter_invalid

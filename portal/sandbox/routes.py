@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from portal.sandbox import (
     balance,
-    billing_pages,
-    billing_settings,
+    billing,
     checkout,
     customers,
     events,
@@ -48,21 +47,21 @@ ROUTES = (
     Route(
         "GET",
         "billing_portal/configurations",
-        billing_settings.list_configurations,
-        billing_settings.LIST_CONFIGURATIONS,
+        billing.list_configurations,
+        billing.LIST_CONFIGURATIONS,
     ),
-    Route("GET", "billing_portal/configurations/<id>", billing_settings.retrieve_configuration),
+    Route("GET", "billing_portal/configurations/<id>", billing.retrieve_configuration),
     Route(
         "POST",
         "billing_portal/configurations/<id>",
-        billing_settings.update_configuration,
-        billing_settings.UPDATE_CONFIGURATION,
+        billing.update_configuration,
+        billing.UPDATE_CONFIGURATION,
     ),
     Route(
         "POST",
         "billing_portal/sessions",
-        billing_pages.create_portal_session,
-        billing_pages.CREATE_PORTAL_SESSION,
+        billing.create_portal_session,
+        billing.CREATE_PORTAL_SESSION,
         ("customer",),
     ),
     Route("GET", "charges", payments.list_charges, payments.LIST_CHARGES),

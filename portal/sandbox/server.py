@@ -14,8 +14,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from portal.sandbox.api import make_api
-from portal.sandbox.billing_pages import make_billing_pages
-from portal.sandbox.billing_settings import ensure_configuration
+from portal.sandbox.billing import ensure_configuration, make_billing_pages
 from portal.sandbox.control import make_control, make_control_page
 from portal.sandbox.deliveries import Senders
 from portal.sandbox.events import ensure_own_endpoint

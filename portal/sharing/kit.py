@@ -14,11 +14,11 @@ from portal.codes.refusals import Refusal
 from portal.codes.terms import Code, Frequency, Terms, Via
 from portal.i18n import current_locale, gettext, language, pick
 from portal.regions.catalogue import Catalogue, Mode, Region
-from portal.sharing.element import Element
-from portal.sharing.panel import list_homes, say_places
+from portal.sharing.panel import Element, list_homes, say_places
 
 if TYPE_CHECKING:
     from segno import QRCode
+
 
 FRAME_HEIGHT = 640
 # Pixels of a module: a poster's code printed 12 cm wide has more than 300 a inch.

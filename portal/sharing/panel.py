@@ -1,17 +1,22 @@
-"""What a code's panel says on another's page, and who may show it. Pure."""
+"""A code's panel on another's page: its words, who may show it, the element it comes in. Pure."""
 
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from babel.lists import format_list
 
+from portal import PACKAGE
 from portal.codes.policy import open_terms
 from portal.codes.refusals import Refusal
 from portal.codes.terms import Code
-from portal.i18n import current_locale, gettext, pick
+from portal.i18n import LANGUAGES, current_locale, gettext, pick, use_locale
 from portal.regions.catalogue import Catalogue, Region
 
 SCHEMES = ("auto", "light", "dark")
@@ -102,3 +107,37 @@ def say_places(code: Code, catalogue: Catalogue) -> str:
     if not places:
         return ""
     return gettext("For %(places)s only", places=format_list(places, locale=current_locale()))
+
+
+SOURCE = PACKAGE / "static" / "embed.js"
+MARK_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """The script's bytes; `mark` is in its lasting address, `integrity` what a page may ask for."""
+
+    body: bytes
+    mark: str
+    integrity: str
+
+    @property
+    def path(self) -> str:
+        return f"/embed/v1.{self.mark}.js"
+
+
+@lru_cache(maxsize=4)
+def make_element(base_url: str) -> Element:
+    """The element of the portal at an address, with what it says in every language."""
+    words = {}
+    for lang in LANGUAGES:
+        with use_locale(lang):
+            words[lang] = [
+                gettext("Give with %(code)s", code="{code}"),
+                gettext("Giving form with the code %(code)s", code="{code}"),
+            ]
+    said = json.dumps(words, ensure_ascii=True, separators=(",", ":"))
+    text = SOURCE.read_text().replace('"{PORTAL}"', json.dumps(base_url.rstrip("/")))
+    body = text.replace('"{WORDS}"', said).encode()
+    digest = hashlib.sha384(body).digest()
+    return Element(body, digest.hex()[:MARK_DIGITS], f"sha384-{base64.b64encode(digest).decode()}")

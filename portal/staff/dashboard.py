@@ -16,17 +16,20 @@ from portal.payments.models import DONE, EventState, Outcome, StripeEvent
 from portal.payments.providers import Inbox, ProviderBusy, ProviderUnavailable, StillWaiting
 from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
-from portal.staff.first_steps import FirstStep, StepState, add_findings, list_steps
 from portal.staff.labels import SOURCES, say, say_problem
 from portal.staff.queries import (
     MANY,
     OPEN_STATES,
     OTHERS_STATES,
     PAGE,
+    FirstStep,
+    StepState,
+    add_findings,
     count_by_status,
     count_open_events,
     list_failing_emails,
     list_open_events,
+    list_steps,
     name_gifts,
 )
 from portal.web import services, utc_now

@@ -18,7 +18,7 @@ from portal.forms import (
 from portal.i18n import gettext
 from portal.plain import clean_line
 from portal.signin.accounts import Role
-from portal.signin.passwords import LONGEST
+from portal.signin.sessions import LONGEST
 
 LONGEST_REASON = 300
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from portal.codes.terms import CodeState
-from portal.gifts.ledger import CLEARING, DISPUTES, FEES
+from portal.gifts.evidence import CLEARING, DISPUTES, FEES
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick
 from portal.payments.matching.scoring import Reason

@@ -22,8 +22,7 @@ from portal.signin.accounts import (
     end_all_sessions,
     let_in,
 )
-from portal.signin.passwords import WeakPassword
-from portal.signin.sessions import begin_session, end_session
+from portal.signin.sessions import WeakPassword, begin_session, end_session
 from portal.staff.access import current_actor, current_user, local_path, staff
 from portal.staff.audit import Known, list_mentioned, name_subject, tell_act
 from portal.staff.forms import PasswordForm, RoleForm, SignInForm, UserForm

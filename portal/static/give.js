@@ -252,7 +252,7 @@ function tellLine(form, minor, monthly) {
   line.textContent = sentence + (texts.applied ? fill(texts.code, { code: texts.applied }) : "");
 }
 
-// The words of portal/giving/form/words.py.
+// The words of portal/giving/form/offer.py.
 function tellButton(form, amount, mode, monthly) {
   const texts = summaryOf(form).dataset;
   const words = !amount

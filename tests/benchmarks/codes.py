@@ -5,9 +5,8 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from portal.codes.merging import Level, make_code
 from portal.codes.policy import Terms, decide
-from portal.codes.terms import Code, Frequency, Kind, LevelKind, Pledge
+from portal.codes.terms import Code, Frequency, Kind, Level, LevelKind, Pledge, make_code
 from portal.money import Money
 from portal.regions.files import read_catalogue
 from tests.benchmarks import table

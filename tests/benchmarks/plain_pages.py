@@ -9,8 +9,7 @@ import sys
 from flask import Flask, Response, render_template_string
 
 from portal.app import create_app
-from portal.serving.application import WholeRequests
-from portal.serving.server import load_around, run_server
+from portal.serving.server import WholeRequests, load_around, run_server
 from portal.settings import Settings, load_settings
 
 ROWS = 120

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 from pathlib import Path
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.settings import Settings
 from tests.benchmarks.ground import make_environment
 from tests.sandbox_process import wait_until

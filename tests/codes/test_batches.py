@@ -8,11 +8,9 @@ import sqlalchemy as sa
 
 from portal.codes import batches
 from portal.codes.batches import Order, fill_batch, list_batches, order_codes
-from portal.codes.models import CodeBatch, CodeRecord
+from portal.codes.models import CodeBatch, CodeRecord, find_code
 from portal.codes.operations import Draft, add_policy, change_policy
-from portal.codes.parsing import CodeError
-from portal.codes.queries import find_code
-from portal.codes.spelling import UNAMBIGUOUS
+from portal.codes.parsing import UNAMBIGUOUS, CodeError
 from portal.codes.terms import BatchState
 from portal.database import Database
 from portal.jobs.promising import MakeCodes, read_job

@@ -8,12 +8,12 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from portal.codes.listing import Wanted
 from portal.codes.models import Policy
 from portal.codes.operations import Draft, add_code
-from portal.codes.rows import Wanted
 from portal.codes.terms import CodeState, Kind
 from portal.database import Database
-from portal.records.code_export import stream_codes, write_book
+from portal.records.export import stream_codes, write_book
 from tests.conftest import NOW
 from tests.workplace import Workplace, make_workplace
 

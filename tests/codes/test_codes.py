@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from portal.codes.models import CodeRecord
+from portal.codes.models import CodeRecord, find_code, list_codes
 from portal.codes.operations import Draft, add_code, add_policy, add_scope, load_sample_codes
 from portal.codes.parsing import CodeError
 from portal.codes.policy import Kind, Terms, open_terms
-from portal.codes.queries import find_code, list_codes
 from portal.codes.terms import CodeState, LevelKind
 from portal.database import Database
 from portal.regions.files import read_catalogue

@@ -5,10 +5,9 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from portal.codes.models import CodeRecord, Policy, UseCounter
+from portal.codes.models import BY_CODE, CodeRecord, Policy, UseCounter
 from portal.codes.operations import Draft, add_code, add_policy, change_policy, make_draft
 from portal.codes.parsing import CodeError
-from portal.codes.queries import BY_CODE
 from portal.codes.revising import change_code, list_versions, return_to, set_state, with_days
 from portal.codes.terms import CodeState, Kind
 from portal.database import Database

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from portal.codes.models import CodeRecord, Policy, Scope
+from portal.codes.models import CodeRecord, Policy, Scope, find_code, find_levels
 from portal.codes.operations import (
     Draft,
     add_code,
@@ -15,7 +15,6 @@ from portal.codes.operations import (
     find_scope,
 )
 from portal.codes.parsing import CodeError
-from portal.codes.queries import find_code, find_levels
 from portal.codes.terms import Code, Kind, LevelKind
 from portal.database import Database
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portal.codes.models import CodeClaim, CodeUse, Policy, UseCounter
+from portal.codes.models import CodeClaim, CodeUse, Policy, UseCounter, find_code
 from portal.codes.operations import (
     Draft,
     add_code,
@@ -23,7 +23,6 @@ from portal.codes.operations import (
 )
 from portal.codes.parsing import CodeError
 from portal.codes.policy import Reason
-from portal.codes.queries import find_code
 from portal.codes.terms import Kind, LevelKind, Via
 from portal.codes.uses import Attribution, plain_address
 from portal.database import Database

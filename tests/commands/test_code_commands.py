@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from portal.cli import main
-from portal.codes.queries import find_code
+from portal.codes.models import find_code
 from portal.codes.terms import Code, CodeState
 from portal.database import Database
 from portal.services import AuditEntry

@@ -4,8 +4,7 @@ import socket
 
 import pytest
 
-from portal.commands.doctor_sender import Resolver, examine_sender, split_address
-from portal.commands.findings import Finding
+from portal.commands.doctor_outside import Finding, Resolver, examine_sender, split_address
 from portal.settings import Settings, SettingsError, load_settings
 from tests.conftest import SECRET
 from tests.dns_server import PRIVATE, Records, running_dns

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from portal.commands.doctor_stripe import (
+from portal.commands.doctor_outside import (
+    Finding,
     examine_endpoints,
     examine_portal,
     judge_endpoints,
     judge_portal,
     sort_endpoints,
 )
-from portal.commands.findings import Finding
 from portal.database import Database, Document
 from portal.payments.stripe.gateway import API_VERSION
 from portal.payments.stripe.readers import READERS

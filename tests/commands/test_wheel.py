@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from tests.commands.test_docs import README, ROOT, said_commands
 from tests.conftest import SECRET
 from tests.sandbox_process import wait_until

@@ -13,7 +13,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import trustme
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from tests.deploy.test_files import DEPLOY
 from tests.sandbox_process import wait_until
 

@@ -24,7 +24,7 @@ from portal.regions.operations import load_region_files
 from portal.schema import upgrade
 from portal.settings import Settings, load_settings
 from portal.signin.accounts import StaffUser
-from portal.signin.passwords import hash_password
+from portal.signin.sessions import hash_password
 from tests.conftest import MEMORY, NOW, SECRET
 from tests.giving.visits import read_ticket
 from tests.staff.conftest import PASSWORD

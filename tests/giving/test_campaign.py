@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.codes.models import find_code
 from portal.codes.operations import Draft, add_code, add_policy, make_draft
-from portal.codes.queries import find_code
 from portal.codes.terms import CodeState, Kind
 from portal.database import Database
 from portal.gifts.evidence import Claim, Source

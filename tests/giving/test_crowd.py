@@ -11,7 +11,7 @@ from flask import Flask
 
 from portal.app import furnish
 from portal.clock import FixedClock
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.database import Database
 from portal.gifts.models import Gift
 from portal.payments.models import Checkout

@@ -13,8 +13,8 @@ from portal.codes.models import CodeRecord
 from portal.codes.parsing import normalise_code
 from portal.database import Database
 from portal.giving.form import making
-from portal.giving.form.address import read_query
 from portal.giving.form.cache import PageCache
+from portal.giving.form.fields import read_query
 from portal.giving.visitors import catalogue
 from portal.i18n import set_locale
 from tests.pages import CheckedClient

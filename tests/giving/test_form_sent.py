@@ -12,7 +12,7 @@ from flask import Flask
 
 from portal.clock import FixedClock
 from portal.codes.models import CodeUse
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.database import Database
 from portal.donors import Consent
 from portal.gifts.models import Gift

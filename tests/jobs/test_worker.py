@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.database import Database, DatabaseUnavailable
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import GiftEvent

@@ -15,7 +15,7 @@ from portal.codes.models import CodeUse
 from portal.codes.operations import Draft, add_code, add_policy
 from portal.codes.terms import Kind, Via
 from portal.gifts.models import Gift
-from portal.sharing.element import make_element
+from portal.sharing.panel import make_element
 from tests.conftest import NOW
 from tests.demo_process import DemoProcess
 from tests.journeys.browser import ARGUMENTS, PHONE, Visitor, find_chromium, visiting

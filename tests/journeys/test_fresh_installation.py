@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from tests.conftest import PostgresServer
 from tests.demo_process import DemoProcess
 from tests.deploy.nginx import HOST, NGINX, leading_to, running_nginx

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from portal.codes.models import Scope
-from portal.signin.partner_users import PartnerRole, Person, add_partner_user
+from portal.signin.accounts import PartnerRole, Person, add_partner_user
 from tests.demo_process import DemoProcess
 from tests.journeys.browser import Visitor
 from tests.journeys.test_pages import audit, with_axe

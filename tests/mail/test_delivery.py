@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.database import Database, DatabaseUnavailable
 from portal.mail.outbox import Email, LetterKind, Outgoing, deliver, has_failing, mark_sent
 from portal.mail.smtp import Letter, MailNotSent, can_reach, wire_address

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from tests.mailbox.test_store import make_message
 
 RUN = "import sys; from pathlib import Path; from portal.mailbox import main; "

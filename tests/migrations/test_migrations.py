@@ -28,7 +28,7 @@ from portal.gifts.models import (
     SubscriptionState,
 )
 from portal.gifts.operations import add_gift, add_plan, book_claims, lock_gift, record_event
-from portal.gifts.words import list_words
+from portal.gifts.references import list_words
 from portal.jobs.promising import Jobs, SendReceipt
 from portal.jobs.queue import QueuedJob
 from portal.mail.outbox import Email

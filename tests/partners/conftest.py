@@ -15,8 +15,8 @@ from portal.codes.operations import Draft, add_code, add_policy, add_scope
 from portal.codes.terms import Kind, LevelKind
 from portal.database import Database
 from portal.services import Services
+from portal.signin.accounts import PartnerRole, PartnerUser, Person, add_partner_user
 from portal.signin.links import SignInLink, make_code, make_token
-from portal.signin.partner_users import PartnerRole, PartnerUser, Person, add_partner_user
 from portal.signin.sessions import begin_session
 from tests.conftest import NOW
 from tests.pages import CheckedClient

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.mailbox import MailStore
 from portal.services import Services
-from portal.signin.accounts import TooManyTries
-from portal.signin.link_letters import send_link
+from portal.signin.accounts import PartnerUser, TooManyTries, find_by_email
 from portal.signin.links import (
     LINKS_BY_ADDRESS,
     LINKS_BY_NETWORK,
@@ -23,10 +22,10 @@ from portal.signin.links import (
     ask_for_link,
     make_code,
     make_token,
+    send_link,
     sweep_links,
     use_link,
 )
-from portal.signin.partner_users import PartnerUser, find_by_email
 from tests.conftest import NOW
 
 OWNER = "owner@grace.example"

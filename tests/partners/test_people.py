@@ -12,7 +12,7 @@ from portal.cli import main
 from portal.database import Database
 from portal.partners.access import NEEDED, OPEN
 from portal.services import AuditEntry
-from portal.signin.partner_users import PartnerRole, PartnerUser, list_partner_users
+from portal.signin.accounts import PartnerRole, PartnerUser, list_partner_users
 from tests.conftest import SECRET
 from tests.pages import CheckedClient
 from tests.partners.conftest import Visitor

@@ -10,6 +10,7 @@ from portal.codes.models import Scope
 from portal.database import Database
 from portal.jobs.queue import QueuedJob
 from portal.services import AuditEntry
+from portal.signin.accounts import PartnerUser, remove_partner_user
 from portal.signin.links import (
     LIFE,
     LINKS_BY_ADDRESS,
@@ -17,7 +18,6 @@ from portal.signin.links import (
     TRIES_BY_NETWORK,
     SignInLink,
 )
-from portal.signin.partner_users import PartnerUser, remove_partner_user
 from tests.conftest import NOW
 from tests.partners.conftest import Mailed, Visitor
 from tests.workplace import act_in

@@ -14,8 +14,16 @@ from portal.codes.operations import change_scope
 from portal.database import Database
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import LedgerEntry
-from portal.records.partner_lists import Choice, list_gifts, stream_list
-from portal.records.partner_sums import gifts_of, list_paths, read_account, sum_all, sum_currencies
+from portal.records.partner_sums import (
+    Choice,
+    gifts_of,
+    list_gifts,
+    list_paths,
+    read_account,
+    stream_list,
+    sum_all,
+    sum_currencies,
+)
 from portal.records.partners import AMOUNTS, Dimension, Figures, What
 from tests.partners.conftest import plant_tree
 from tests.partners.gifts import book, give, plant_gifts

@@ -13,7 +13,7 @@ from portal.money import Money
 from portal.payments.providers import Providers
 from portal.payments.stripe.comparison import compare_with_stripe, retry_event
 from portal.payments.stripe.gateway import Gateway, StripeRefused, StripeUnavailable
-from portal.payments.stripe.provider import Stripe
+from portal.payments.stripe.subscriptions import Stripe
 from portal.services import Services
 from tests.sandbox_process import SandboxProcess, wait_until
 from tests.workplace import Workplace

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.database import Database
 from portal.gifts.models import LedgerEntry
 from portal.payments.stripe.comparison import FeeWanted, fetch_fees

@@ -20,7 +20,7 @@ from portal.intake.change_mode import change_mode
 from portal.payments.operations import accept
 from portal.payments.providers import Providers
 from portal.payments.stripe.gateway import Gateway
-from portal.payments.stripe.provider import Stripe
+from portal.payments.stripe.subscriptions import Stripe
 from portal.payments.transfers import (
     BATCH,
     ReminderSchedule,

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import stripe
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.payments.stripe.wire import Pace, Share, TooMany, Turn, Wire, taking
 
 SEEN: list[int] = []

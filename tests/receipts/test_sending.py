@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from pypdf import PdfReader
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.database import Database
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift, GiftEvent

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import stripe
 
-from portal.commands.processes import free_port
+from portal.commands.installation import free_port
 from portal.sandbox.store import SandboxConfig, SandboxRefused
 from tests.pages import check_page
 from tests.sandbox_client import make_client, paid_gift, read_session, start_gift, start_monthly

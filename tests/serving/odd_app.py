@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from flask import Flask, Response, jsonify, request, stream_with_context
 
-from portal.serving.application import WholeRequests
-from portal.serving.server import limits_for, run_server
+from portal.serving.server import WholeRequests, limits_for, run_server
 from portal.settings import load_settings
 
 THREADS = 4

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from portal.i18n import LANGUAGES, direction, gettext, use_locale
-from portal.serving.refusing import TEXTS
+from portal.serving.connections import TEXTS
 from tests.benchmarks.ground import make_settings
 from tests.benchmarks.serving import Serving, serving
 from tests.sandbox_process import wait_until

@@ -13,8 +13,8 @@ from PIL import Image
 
 from portal.codes.terms import Code, Frequency, Kind
 from portal.i18n import LANGUAGES, use_locale
-from portal.sharing.element import make_element
 from portal.sharing.kit import Kit, make_kit, write_png
+from portal.sharing.panel import make_element
 from portal.sharing.poster import plan_poster, render_poster
 from tests.unit.samples import CATALOGUE
 

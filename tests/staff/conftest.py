@@ -13,8 +13,7 @@ from werkzeug.test import TestResponse
 from portal.database import Database
 from portal.services import Services
 from portal.signin.accounts import Role, StaffUser
-from portal.signin.passwords import hash_password
-from portal.signin.sessions import begin_session
+from portal.signin.sessions import begin_session, hash_password
 from tests.conftest import NOW
 from tests.pages import CheckedClient
 

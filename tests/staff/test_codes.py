@@ -5,10 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.codes.models import CodeRecord, Policy, PolicyVersion, UseCounter
+from portal.codes.models import BY_CODE, CodeRecord, Policy, PolicyVersion, UseCounter, find_code
 from portal.codes.operations import Draft, add_code
-from portal.codes.queries import BY_CODE, find_code
-from portal.codes.spelling import UNAMBIGUOUS
+from portal.codes.parsing import UNAMBIGUOUS
 from portal.codes.terms import Code, Kind
 from portal.database import Database
 from portal.services import AuditEntry

@@ -11,7 +11,7 @@ from portal.database import Database
 from portal.donors import find_or_add_donor
 from portal.gifts.models import Gift, GiftEvent, GiftWord
 from portal.gifts.operations import add_plan
-from portal.gifts.words import list_words
+from portal.gifts.references import list_words
 from portal.money import Money
 from portal.payments.stripe.event_gifts import find_or_add_renewal
 from portal.payments.stripe.readers import Renewal

@@ -13,7 +13,7 @@ from portal.database import Database
 from portal.regions.operations import bump_version
 from portal.regions.queries import RegionRecord
 from portal.signin.accounts import StaffUser
-from portal.staff.first_steps import FirstStep, StepState, add_findings
+from portal.staff.queries import FirstStep, StepState, add_findings
 from tests.conftest import NOW, SECRET
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample

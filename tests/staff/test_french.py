@@ -21,9 +21,9 @@ from portal.staff import forms, labels
 from portal.staff.audit import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, SUBJECTS, UNSAID
 from portal.staff.codes.desk import CODE_DESKS, CODE_SENTENCES
 from portal.staff.codes.telling import TERM_WORDS
-from portal.staff.first_steps import ADVICE, FirstStep
 from portal.staff.gifts.contact_views import ContactForm
 from portal.staff.gifts.money_views import ReceiveForm
+from portal.staff.queries import ADVICE, FirstStep
 from portal.staff.regions import desk
 from portal.staff.regions.desks import ADDRESS_FIELDS, DESKS
 from portal.staff.regions.history_views import FIELD_WORDS

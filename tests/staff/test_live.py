@@ -11,7 +11,7 @@ from flask import Flask
 from portal.database import Database
 from portal.regions.branding import Picture
 from portal.regions.history import CatalogueChange, Draft
-from portal.staff.regions.live import NOT_SHOWN
+from portal.staff.regions.desk import NOT_SHOWN
 from tests.pages import CheckedClient
 from tests.staff.conftest import Browser
 from tests.staff.test_modes import CANADA, canada, fields_of, send

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from portal.codes.models import Policy, Scope
+from portal.codes.models import Policy, Scope, find_code
 from portal.codes.operations import Draft, add_code, find_scope
-from portal.codes.queries import find_code
 from portal.codes.terms import Code, Kind, LevelKind
 from portal.database import Database
 from tests.conftest import NOW

@@ -19,7 +19,7 @@ from portal.signin.accounts import (
     change_password,
     deactivate_user,
 )
-from portal.signin.passwords import WeakPassword, hash_password, is_right
+from portal.signin.sessions import WeakPassword, hash_password, is_right
 from tests.conftest import NOW
 from tests.staff.conftest import PASSWORD, Browser
 from tests.workplace import act_in

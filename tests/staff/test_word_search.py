@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
-from portal.gifts.words import MOST_WORDS, fold_word, list_words
+from portal.gifts.references import MOST_WORDS, fold_word, list_words
 from portal.records.export import stream_gifts
 from portal.records.filters import GiftFilters, read_search
 from portal.records.finding import having_words, search_values, shape_of

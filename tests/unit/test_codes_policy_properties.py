@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.codes.merging import Level
-from portal.codes.merging import make_code as make_code_of
 from portal.codes.parsing import normalise_code
 from portal.codes.policy import Kind, Reason, Refusal, Terms, decide, open_terms
-from portal.codes.terms import CodeState, Frequency, LevelKind, Pledge
+from portal.codes.terms import CodeState, Frequency, Level, LevelKind, Pledge
+from portal.codes.terms import make_code as make_code_of
 from portal.money import Money
 from tests.unit.samples import CATALOGUE, NOW, make_code, make_pledge, region
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from portal.codes.merging import Level, make_code
 from portal.codes.refusals import Reason, Refusal
 from portal.codes.simulator import complete_pledge, moment_of, simulate
-from portal.codes.terms import Code, CodeState, Frequency, Kind, LevelKind, Terms
+from portal.codes.terms import Code, CodeState, Frequency, Kind, Level, LevelKind, Terms, make_code
 from portal.money import Money
 from tests.unit.samples import CATALOGUE, NOW, make_pledge, region
 

@@ -4,13 +4,14 @@ import math
 
 import pytest
 
-from portal.codes.parsing import CodeError, normalise_code
-from portal.codes.spelling import (
+from portal.codes.parsing import (
     FEWEST_SECRET,
     SECRET_LENGTH,
     UNAMBIGUOUS,
+    CodeError,
     check_secret,
     make_secret,
+    normalise_code,
 )
 
 

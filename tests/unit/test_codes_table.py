@@ -7,9 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from portal.codes.merging import Level, make_code
 from portal.codes.policy import Reason, Refusal, decide
-from portal.codes.terms import Code, CodeState, Frequency, Kind, LevelKind
+from portal.codes.terms import Code, CodeState, Frequency, Kind, Level, LevelKind, make_code
 from portal.money import Money
 from tests.unit.samples import CATALOGUE, NOW, make_pledge
 

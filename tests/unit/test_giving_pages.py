@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from portal import PACKAGE, TEMPLATES
-from portal.giving.form.address import choose_locale, read_query
 from portal.giving.form.cache import (
     LIFE_SECONDS,
     MOST_ADDRESSES,
@@ -17,6 +16,7 @@ from portal.giving.form.cache import (
     PageCache,
     make_frame,
 )
+from portal.giving.form.fields import choose_locale, read_query
 from portal.giving.texts import coded_money, format_rate, short_money
 from portal.i18n import use_locale
 from portal.money import Money

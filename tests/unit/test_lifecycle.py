@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.gifts.ledger import Accounts, movements
+from portal.gifts.evidence import Accounts, movements
 from portal.gifts.lifecycle import Fact, FactKind, Status, weigh
 
 AMOUNT = 7_553

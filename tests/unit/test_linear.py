@@ -24,8 +24,7 @@ import portal
 from portal.codes.parsing import normalise_code
 from portal.forms import clean_line
 from portal.gifts.evidence import Provider
-from portal.gifts.references import clean_reference
-from portal.gifts.words import ask_words
+from portal.gifts.references import ask_words, clean_reference
 from portal.money import AmountError, parse_amount
 from portal.records.filters import read_search
 

@@ -3,7 +3,7 @@
 import pytest
 
 from portal.i18n import LANGUAGES, direction, gettext, use_locale
-from portal.serving.refusing import TEXTS, read_reader, refusal
+from portal.serving.connections import TEXTS, read_reader, refusal
 from tests.pages import check_page
 
 EVERY = [(lang, status) for lang in LANGUAGES for status in (*TEXTS, 502)]

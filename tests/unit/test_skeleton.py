@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Environment
 
-from portal.giving.form.skeleton import MARKS, Slot, make_skeleton
+from portal.giving.form.cache import MARKS, Slot, make_skeleton
 
 TEMPLATE = Environment(autoescape=True).from_string(
     '<p>{{ c }} is {{ d }}</p><input value="{{ a }}"><a href="/x?code={{ u(c) }}&amp;a={{ u(a) }}">'

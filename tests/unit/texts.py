@@ -10,12 +10,12 @@ from babel.messages.extract import extract
 from portal import PACKAGE, TEMPLATES
 from portal.forms import UNREACHABLE
 from portal.giving.form.fields import ASK_ADDRESS, GiftForm
-from portal.partners.forms import CodeForm, PersonForm, SignInForm
+from portal.partners.access import CodeForm, PersonForm, SignInForm
 from portal.payments.books import CHECKS
 from portal.receipts.composition import TEXTS as MARKS
 from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK
-from portal.serving.refusing import TEXTS as REFUSALS
-from portal.staff.regions.stripe_types import TYPES
+from portal.serving.connections import TEXTS as REFUSALS
+from portal.staff.regions.mode_form import TYPES
 from portal.web import ERROR_TEXTS
 
 KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}

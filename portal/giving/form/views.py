@@ -9,10 +9,15 @@ from portal.codes.policy import Code, Refusal, decide
 from portal.codes.terms import Via
 from portal.codes.uses import Attribution
 from portal.forms import UNREACHABLE
-from portal.giving.form.address import FormQuery, read_attribution, read_query
-from portal.giving.form.fields import HONEYPOT, GiftForm
-from portal.giving.form.making import form_actions, make_offers, make_page, render_form, send_page
-from portal.giving.form.page import news_wording
+from portal.giving.form.fields import HONEYPOT, FormQuery, GiftForm, read_attribution, read_query
+from portal.giving.form.making import (
+    form_actions,
+    make_offers,
+    make_page,
+    news_wording,
+    render_form,
+    send_page,
+)
 from portal.giving.regions import refuse_closed_region, refuse_region
 from portal.giving.visitors import (
     CHANGE,

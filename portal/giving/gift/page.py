@@ -10,12 +10,12 @@ from flask import abort, current_app, g, render_template
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from portal.codes.queries import find_code
+from portal.codes.models import find_code
 from portal.forms import Problem
 from portal.gifts.lifecycle import FactKind, Status, weigh
 from portal.gifts.models import Gift, Plan
 from portal.gifts.queries import find_gift_by_token, find_plan, list_facts
-from portal.giving.form.address import FormQuery, choose_locale
+from portal.giving.form.fields import FormQuery, choose_locale
 from portal.giving.gift.transfer import Transfer, make_sheet
 from portal.giving.gift.words import (
     Arrival,

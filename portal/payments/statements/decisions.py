@@ -16,8 +16,7 @@ from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftWord
 from portal.gifts.queries import select_payments
-from portal.gifts.references import ALPHABET, LENGTH, clean_reference, group
-from portal.gifts.words import ask_words
+from portal.gifts.references import ALPHABET, LENGTH, ask_words, clean_reference, group
 from portal.i18n import current_locale, gettext
 from portal.money import AmountError, Money, format_money, parse_amount
 from portal.payments.matching.identifiers import find_references
@@ -63,7 +62,7 @@ def find_open_gifts(
     """Gifts that wait for money, newest first, by any reading of `text`; none for no text.
 
     A reference may be whole, inside a message, or begun; of a name or an address any words, as
-    the list of gifts finds them (`portal.gifts.words`). Each reading is a look into one index.
+    the list of gifts finds them (`portal.gifts.references`). Each reading is a look into one index.
     """
     text = " ".join(text.split())[:LONGEST_TEXT]
     if not text:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.codes import uses
-from portal.codes.queries import find_code
+from portal.codes.models import find_code
 from portal.codes.terms import Frequency, Pledge
 from portal.database import insert_new, table_of
 from portal.donors import DonorDetails

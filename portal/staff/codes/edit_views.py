@@ -9,16 +9,15 @@ from sqlalchemy.orm import Session
 from portal.codes.listing import MOST_COUNTED, count_codes_of, list_scopes
 from portal.codes.models import CodeRecord, Policy, Scope
 from portal.codes.operations import Draft, add_code, change_policy, find_scope
+from portal.codes.parsing import check_secret, make_secret
 from portal.codes.revising import change_code, copy_terms, hold_policy
-from portal.codes.spelling import check_secret, make_secret
 from portal.codes.terms import Kind
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext, ngettext
 from portal.services import Act
 from portal.staff.access import current_actor, staff
-from portal.staff.codes.desk import CODE, NEW_CODE
-from portal.staff.codes.drafting import furnish, read_draft, settle, warn_of_code
+from portal.staff.codes.desk import CODE, NEW_CODE, furnish, read_draft, settle, warn_of_code
 from portal.staff.codes.views import label_scopes, read_number
 from portal.staff.regions.desk import everything_sent, keep_pictures, show_desk, warn_of_others
 from portal.staff.regions.parts import Context

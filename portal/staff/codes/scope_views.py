@@ -6,9 +6,8 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from portal.codes.checks import allows_nothing
 from portal.codes.listing import ListedScope, list_below, list_scopes
-from portal.codes.models import Policy, Scope
+from portal.codes.models import Policy, Scope, read_lineage
 from portal.codes.operations import (
     ORDER,
     Draft,
@@ -18,8 +17,7 @@ from portal.codes.operations import (
     change_scope,
     find_scope,
 )
-from portal.codes.queries import read_lineage
-from portal.codes.revising import hold_policy, hold_tree, list_versions
+from portal.codes.revising import allows_nothing, hold_policy, hold_tree, list_versions
 from portal.codes.simulator import list_held
 from portal.codes.terms import LevelKind
 from portal.database import Document
@@ -28,8 +26,9 @@ from portal.i18n import gettext
 from portal.plain import clean_line
 from portal.services import Act
 from portal.staff.access import current_actor, staff
-from portal.staff.codes.desk import EDIT_SCOPE, NEW_SCOPE
-from portal.staff.codes.drafting import (
+from portal.staff.codes.desk import (
+    EDIT_SCOPE,
+    NEW_SCOPE,
     code_of_levels,
     furnish,
     read_draft,

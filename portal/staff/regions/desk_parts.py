@@ -15,7 +15,7 @@ from portal.forms import ChoiceField, EmailField, LineField, TickField
 from portal.i18n import current_locale, gettext, language
 from portal.regions.branding import MOST_BYTES, NotAPicture, TooLarge, make_picture
 from portal.regions.documents import CurrencyTable
-from portal.regions.fields import LANGUAGES
+from portal.regions.records import LANGUAGES
 from portal.staff.regions.parts import (
     LONGEST,
     Context,

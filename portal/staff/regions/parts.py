@@ -19,7 +19,7 @@ from portal.forms import LineField, TickField
 from portal.i18n import current_locale, gettext, language
 from portal.plain import drop_hidden
 from portal.regions.branding import Made
-from portal.regions.fields import LANGUAGES
+from portal.regions.records import LANGUAGES
 
 LONGEST = 300
 SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"

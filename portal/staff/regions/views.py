@@ -30,6 +30,7 @@ from portal.staff.labels import current_catalogue
 from portal.staff.regions.desk import shows_samples, try_out, wants_preview
 from portal.staff.regions.mode_form import (
     PROOFS,
+    TYPES,
     ModeForm,
     account_kind,
     lead_to_field,
@@ -37,7 +38,6 @@ from portal.staff.regions.mode_form import (
     read_mode,
 )
 from portal.staff.regions.parts import Context, list_languages, name_language
-from portal.staff.regions.stripe_types import TYPES
 from portal.web import services
 
 MOVES = {"up": -1, "down": 1}

@@ -25,6 +25,8 @@ from portal.payments.statements.formats.entries import (
     document_of,
 )
 from portal.payments.statements.formats.texts import (
+    Element,
+    ElementReader,
     e_transfer_name,
     email_in,
     interac_reference_in,
@@ -37,7 +39,6 @@ from portal.payments.statements.formats.values import (
     read_plain,
     unreadable_date,
 )
-from portal.payments.statements.formats.xml_reading import Element, ElementReader
 
 # What banks write where the payer gave no reference.
 _NOTHING = frozenset(("NOTPROVIDED", "NONREF", "NOT PROVIDED"))
