@@ -1,6 +1,7 @@
 """Which gifts a search finds, as statements that are made once for all searches of one shape."""
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,10 +17,9 @@ from portal.payments.models import Checkout, StripeEvent, StripeLink
 from portal.receipts.register import Receipt, ReceiptSeries
 from portal.records.filters import Search, bind
 
-# How many gifts that only begin like the text one search looks at.
+# How many gifts that only begin like the text one search looks at, or have its only word.
 MOST_BEGINNINGS = 1_000
-# How many gifts that have its only word; and its longest one, where each is asked for the others.
-MOST_WORDED = 2_000
+# How many that have the longest of its words, where each is asked for the others.
 MOST_COMPARED = 500
 
 # No text goes beyond this character.
@@ -113,7 +113,12 @@ def known_by(shape: SearchShape) -> Iterator[Ids]:
 
 
 def beginning_like(shape: SearchShape) -> Iterator[Ids]:
-    """Gifts whose donor's name or address begins so, in the order of the text."""
+    """Gifts whose donor's name or address begins so, in the order of the text.
+
+    One word of a name or of an address is among the words, which are looked through anyhow.
+    """
+    if shape.names and len(shape.words) == 1:
+        return
     for column, name in _list_beginnings(shape):
         yield _beginning(column, name)
 
@@ -138,7 +143,7 @@ def having_words(shape: SearchShape, *, is_bounded: bool = True) -> Iterator[Ids
     if not shape.words:
         return
     first, *others = shape.words
-    most = (MOST_COMPARED if others else MOST_WORDED) if is_bounded else None
+    most = (MOST_COMPARED if others else MOST_BEGINNINGS) if is_bounded else None
     found = united([statement.limit(most) for statement in _driving(first)]).subquery("found")
     gift_id: sa.ColumnClause[int] = sa.literal_column("found.gift_id")
     statement = sa.select(gift_id).select_from(found).distinct()
@@ -162,11 +167,14 @@ def _driving(spellings: int) -> Iterator[Ids]:
     for nth in range(spellings):
         name = f"word0_{nth}"
         yield sa.select(gift_id).where(word == bind(name, word)).order_by(gift_id.desc())
-        yield sa.select(gift_id).where(_begins(word, name)).order_by(word, gift_id)
+        longer = _begins(word, name, operator.gt)
+        yield sa.select(gift_id).where(longer).order_by(word, gift_id)
 
 
-def _begins(column: Column, name: str) -> sa.ColumnElement[bool]:
-    return sa.and_(column >= bind(name, column), column < bind(name + END, column))
+def _begins(
+    column: Column, name: str, from_here: Callable[..., Any] = operator.ge
+) -> sa.ColumnElement[bool]:
+    return sa.and_(from_here(column, bind(name, column)), column < bind(name + END, column))
 
 
 def begins_too_many(session: Session, shape: SearchShape, values: Document) -> bool:
