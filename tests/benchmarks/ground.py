@@ -21,6 +21,8 @@ from tests.conftest import PostgresServer
 from tests.sandbox_process import KEY, SECRET
 
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+# The name of what new databases are copied from.
+BASE = "base"
 APP_SECRET = "a secret that is only ever used by benchmarks, and long enough"
 
 
@@ -31,6 +33,7 @@ class Ground:
     folder: Path
     quick: bool
     _server: list[PostgresServer] = field(default_factory=list)
+    _bases: set[str] = field(default_factory=set)
 
     @property
     def postgres(self) -> PostgresServer:
@@ -45,17 +48,21 @@ class Ground:
         return self.postgres.url(name)
 
     def make_database(self, engine: str, name: str) -> str:
-        """A new, migrated database with regions and sample codes."""
+        """A new, migrated database with regions and sample codes, copied from one of this run."""
+        if engine not in self._bases:
+            self._make_base(engine, BASE)
+            self._bases.add(engine)
+        return self.copy_database(engine, BASE, name)
+
+    def _make_base(self, engine: str, name: str) -> None:
         self.drop_database(engine, name)
         if engine == "postgresql":
             self.postgres.run(f"CREATE DATABASE {name}")
-        url = self.url(engine, name)
-        with opened(url) as database:
+        with opened(self.url(engine, name)) as database:
             schema.upgrade(database)
             with database.write() as session:
                 load_region_files(session, datetime.now(UTC))
                 load_sample_codes(session, datetime.now(UTC))
-        return url
 
     def copy_database(self, engine: str, source: str, name: str) -> str:
         """A copy of a database that nobody uses just now."""
