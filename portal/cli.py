@@ -9,6 +9,7 @@ from portal import __version__
 from portal.commands.backup import backup, restore
 from portal.commands.code_files import batches, export, generate, import_codes
 from portal.commands.codes import code, simulate_gift
+from portal.commands.pots import pot
 from portal.commands.regions import regions
 from portal.commands.scopes import partner, scope
 from portal.commands.statements import check_books, recount_books, statements
@@ -41,6 +42,7 @@ for one in (simulate_gift, generate, batches, import_codes, export):
     code.add_command(one)
 main.add_command(code)
 main.add_command(partner)
+main.add_command(pot)
 main.add_command(regions)
 main.add_command(restore)
 main.add_command(scope)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from portal import MIGRATIONS, donors, limits, services
 from portal.codes import models as codes
+from portal.codes import pots
 from portal.database import Database
 from portal.gifts import models as gifts
 from portal.jobs import promising as jobs
@@ -46,6 +47,7 @@ HAVING_TABLES = (
     links,
     mail,
     payments,
+    pots,
     queue,
     receipts,
     regions,

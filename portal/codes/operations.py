@@ -24,6 +24,7 @@ from portal.codes.models import (
     write_level,
 )
 from portal.codes.parsing import CodeError, check_spelling, check_window, read_terms
+from portal.codes.pots import check_pot
 from portal.codes.terms import CodeState, Kind, LevelKind
 from portal.codes.uses import LIMITS, count_earlier
 from portal.database import Document
@@ -163,6 +164,7 @@ def add_policy(
 ) -> Policy:
     """A new policy in its first version; raises `CodeError` where it makes no terms."""
     draft.check(name)
+    check_pot(session, name, draft.document)
     policy = Policy(name=name, version=1, document=dict(draft.document), changed_at=now)
     policy.starts_at, policy.ends_at = draft.starts_at, draft.ends_at
     session.add(policy)
@@ -179,6 +181,7 @@ def change_policy(
     `CodeError` where it makes no terms, or where a limit is lowered under its use.
     """
     draft.check(policy.name)
+    check_pot(session, policy.name, draft.document)
     said = (dict(draft.document), draft.starts_at, draft.ends_at)
     if said == (policy.document, policy.starts_at, policy.ends_at):
         return False

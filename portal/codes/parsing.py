@@ -2,8 +2,10 @@
 
 A document has, all optional: `regions`, `funds`, `modes` (in order), `currencies` and
 `frequencies` that are allowed, `not_regions`, `not_funds` and `not_modes` that aren't; by currency
-`presets` (lists), `amount`, `minimum` and `goal`, as texts in major units ("75.50"); how often it
-may be used; texts, a picture and an address to go on to; `hosts` that may show its panel.
+`presets` (lists), `amount`, `minimum`, `goal` and `match_cap`, as texts in major units ("75.50");
+how often it may be used; texts, a picture and an address to go on to; `hosts` that may show its
+panel. Its matching offer is the key of a pot (`match_pot`), what is added for what (`match_ratio`,
+"2:1", else 1:1) and the most for one gift (`match_cap`); `no_match` denies any, also below.
 """
 
 import re
@@ -116,8 +118,23 @@ Hosts = Annotated[
     holding(lambda names: all(map(is_host, names)), "has hosts such as example.org, *.example.org"),
 ]
 SomeKeys = Annotated[Keys, holding(bool, "has at least one")]
+# A pot's name in terms, on pages and in the ledger.
+POT_KEY = re.compile("[a-z0-9-]{2,40}")
+PotKey = Annotated[
+    str,
+    holding(lambda key: not key or POT_KEY.fullmatch(key) is not None, "is the key of a pot"),
+]
+RATIO = re.compile(r"([1-9]\d{0,2}):([1-9]\d{0,2})", re.ASCII)
+Ratio = Annotated[
+    str,
+    holding(
+        lambda ratio: not ratio or RATIO.fullmatch(ratio) is not None, "is a ratio such as 1:1, 2:1"
+    ),
+]
 
 
+# What is one amount a currency.
+AMOUNTS = ("amount", "minimum", "goal", "match_cap")
 # What a level leaves open.
 NOTHING: tuple[Any, ...] = (None, (), {}, "", False)
 
@@ -148,18 +165,19 @@ class TermsTable(Table):
     campaign: Name = ""
     renewals: Renewals | None = None
     hosts: Hosts = ()
+    match_pot: PotKey = ""
+    match_ratio: Ratio = ""
+    match_cap: Mapping[str, str] = {}
+    no_match: Flag = False
     zone: Timezone = "UTC"
 
     def record(self) -> Document:
         """The part of a level's terms that its document says, without what it leaves open."""
         read = {
             name: getattr(self, name)
-            for name in self.model_fields_set - {"presets", "amount", "minimum", "goal", "zone"}
+            for name in self.model_fields_set - {"presets", *AMOUNTS, "zone"}
         }
-        read |= {
-            f"{name}_minor": map_minor(getattr(self, name), name)
-            for name in ("amount", "minimum", "goal")
-        }
+        read |= {f"{name}_minor": map_minor(getattr(self, name), name) for name in AMOUNTS}
         read["presets_minor"] = {
             code: list_minor(texts, code, f"presets.{code}") for code, texts in self.presets.items()
         }

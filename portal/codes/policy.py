@@ -148,6 +148,8 @@ def _code_terms(code: Code, region: Region, refuser: Refuser) -> Terms | Refusal
         frequencies=code.frequencies,
         headline=code.headline,
         picture=code.picture,
+        offer=code.offer,
+        pot=code.pot,
     )
     return terms if _can_be_given(terms) else refuser.not_possible_here()
 

@@ -21,6 +21,7 @@ class Reason(StrEnum):
 
     UNKNOWN_REGION = "unknown_region"
     UNKNOWN_CODE = "unknown_code"
+    SEVERAL_CODES = "several_codes"
     INACTIVE = "inactive"
     PAUSED = "paused"
     USED_UP = "used_up"
@@ -84,14 +85,24 @@ def refuse_unknown_region(catalogue: Catalogue) -> Refusal:
     return Refusal(reason=Reason.UNKNOWN_REGION, sentence=sentence, why=sentence, next_ways=ways)
 
 
+# What people write between two codes; no code has one of these in it.
+BETWEEN = frozenset(",;+/&|")
+
+
 def refuse_unknown_code(text: str, region: Region | None = None) -> Refusal:
-    """Nobody has this code; it is shown back in its one spelling."""
+    """Nobody has this code; it is shown back in its one spelling.
+
+    One gift takes one code: where two were typed, that is said, whichever they are.
+    """
+    code, reason = normalise_code(text), Reason.UNKNOWN_CODE
     sentence = gettext(
-        "We don’t know the code %(code)s. Check the spelling, or give without it.",
-        code=normalise_code(text),
+        "We don’t know the code %(code)s. Check the spelling, or give without it.", code=code
     )
+    if BETWEEN & {*code.strip("".join(BETWEEN))}:
+        reason = Reason.SEVERAL_CODES
+        sentence = gettext("One gift takes one code. Enter one of %(codes)s.", codes=code)
     ways = (_way(region),) if region else ()
-    return Refusal(reason=Reason.UNKNOWN_CODE, sentence=sentence, why=sentence, next_ways=ways)
+    return Refusal(reason=reason, sentence=sentence, why=sentence, next_ways=ways)
 
 
 def _way(region: Region, code: str | None = None) -> NextWay:

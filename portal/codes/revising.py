@@ -28,7 +28,7 @@ from portal.codes.operations import (
 from portal.codes.parsing import LONGEST_CODE, SECRET_LENGTH, CodeError, make_secret, normalise_code
 from portal.codes.policy import open_terms
 from portal.codes.refusals import Refusal
-from portal.codes.terms import Code, CodeState, Kind, LevelKind
+from portal.codes.terms import Code, CodeState, Kind, LevelKind, Terms
 from portal.database import Document
 from portal.regions.catalogue import Catalogue
 from portal.services import Act
@@ -279,20 +279,43 @@ class Doubt(StrEnum):
     OVER = "over"
     NOWHERE = "nowhere"
     GUESSABLE = "guessable"
+    MATCHED = "matched"
+    UNMATCHED = "unmatched"
 
 
 def list_doubts(code: Code, now: datetime, catalogue: Catalogue) -> Iterator[Doubt]:
-    """Whether it is over already, allows nothing anywhere, or is secret and can be guessed."""
+    """What is hardly meant: it is over already, allows nothing anywhere, or is secret and can be
+    guessed; a sponsor's money hangs on one that is not secret, or is in another currency."""
     if code.ends_at is not None and code.ends_at <= now:
         yield Doubt.OVER
     elif allows_nothing(code, now, catalogue):
         yield Doubt.NOWHERE
     if code.is_secret and len(code.code) < LEAST_SECRET:
         yield Doubt.GUESSABLE
+    if code.offer is not None and not code.is_secret:
+        yield Doubt.MATCHED
+    if list_other_currencies(code, now, catalogue):
+        yield Doubt.UNMATCHED
 
 
 def allows_nothing(code: Code, now: datetime, catalogue: Catalogue) -> bool:
     """Whether terms leave no way to give in any region that has one, whatever the day and state."""
-    plain = replace(code.as_promised(), is_secret=False, starts_at=None, ends_at=None)
-    found = [open_terms(plain, place, now, catalogue) for place in catalogue.open]
+    found = _open_everywhere(code, now, catalogue)
     return bool(found) and all(isinstance(one, Refusal) for one in found)
+
+
+def _open_everywhere(code: Code, now: datetime, catalogue: Catalogue) -> list[Terms | Refusal]:
+    plain = replace(code.as_promised(), is_secret=False, starts_at=None, ends_at=None)
+    return [open_terms(plain, place, now, catalogue) for place in catalogue.open]
+
+
+def list_other_currencies(code: Code, now: datetime, catalogue: Catalogue) -> list[str]:
+    """The currencies that can be given with a code and that its pot is not in: no match for them.
+
+    Nothing where its pot was not looked up (`portal.codes.pots.with_pot`).
+    """
+    if code.pot is None:
+        return []
+    terms = (one for one in _open_everywhere(code, now, catalogue) if isinstance(one, Terms))
+    given = {option.currency for one in terms for option in one.currencies}
+    return sorted(given - {code.pot.currency})

@@ -99,6 +99,53 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PotView:
+    """A pot as donors may see it: what a sponsor sets aside to add to gifts, and what is left.
+
+    `left_minor` is in the pot's currency; nothing once it is closed.
+    """
+
+    sponsor: str
+    currency: str
+    left_minor: int
+    is_open: bool = True
+
+    @property
+    def left(self) -> Money:
+        """What is neither promised nor matched."""
+        return Money(self.left_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchOffer:
+    """What is added to a gift: `times` for each `per` of it, out of the pot of this key.
+
+    `cap_minor` is the most for one gift, by currency; None where there is no end to it.
+    """
+
+    pot: str
+    times: int = 1
+    per: int = 1
+    cap_minor: Mapping[str, int] = field(default_factory=dict)
+
+    def cap(self, currency: str) -> int | None:
+        return self.cap_minor.get(currency)
+
+    def match(self, given: Money) -> int:
+        """What is added to `given`, the gift without what covers its fee, by a pot that has enough.
+
+        In minor units of the same currency.
+        """
+        return match_minor(given.minor, self.times, self.per, self.cap(given.currency))
+
+
+def match_minor(given_minor: int, times: int, per: int, cap_minor: int | None) -> int:
+    """`times` for each `per` of a gift, rounded down to whole minor units, at most the cap."""
+    match = max(given_minor, 0) * times // per
+    return match if cap_minor is None else min(match, cap_minor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """A code with all that holds for it; empty or None leaves the region's own rule.
 
@@ -107,7 +154,8 @@ class Code:
     the order they are to be shown. It holds from `starts_at` up to, not at, `ends_at`.
     `is_live` says whether the scopes above let it; `is_spent` that all its uses are taken;
     `sources` names the level that each term comes from, nothing where it is its own. `path` are
-    the ids of its scopes, the highest first: `/3/17/`.
+    the ids of its scopes, the highest first: `/3/17/`. `match_ratio` is written `2:1`; `pot` is
+    what its offer takes from, where that was looked up.
     """
 
     code: str
@@ -148,7 +196,20 @@ class Code:
     renewals: Renewals = Renewals.ALL
     hosts: tuple[str, ...] = ()
     goal_minor: Mapping[str, int] = field(default_factory=dict)
+    match_pot: str = ""
+    match_ratio: str = "1:1"
+    match_cap_minor: Mapping[str, int] = field(default_factory=dict)
+    no_match: bool = False
+    pot: PotView | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def offer(self) -> MatchOffer | None:
+        """What a sponsor adds to its gifts; None without a pot, or where a level denies it."""
+        if not self.match_pot or self.no_match:
+            return None
+        times, per = map(int, self.match_ratio.split(":"))
+        return MatchOffer(pot=self.match_pot, times=times, per=per, cap_minor=self.match_cap_minor)
 
     @property
     def is_counted(self) -> bool:
@@ -178,7 +239,7 @@ class Terms:
     never empty, carry the presets and limits that hold here; the first is the default.
     `modes`, never empty, are in the order to show; `funds` are those that can be given to,
     each with the modes it takes. `amount_minor` fills in the amount; `frequencies` are those that
-    a code leaves, None for all.
+    a code leaves, None for all. `offer` is what a sponsor adds, out of `pot` where that is known.
     """
 
     region: str
@@ -196,6 +257,8 @@ class Terms:
     frequencies: tuple[Frequency, ...] | None = None
     headline: Texts = field(default_factory=dict)
     picture: str = ""
+    offer: MatchOffer | None = None
+    pot: PotView | None = None
 
     @property
     def currency(self) -> str:

@@ -33,7 +33,11 @@ from portal.services import Act
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """How a donor came by the code, and the code that they came with, if another."""
+    """How a donor came by the code, and the code that they came with, if another.
+
+    Codes don't add up: a gift has the terms of the one in its form, which a donor may have typed
+    over the one that their link brought.
+    """
 
     via: Via = Via.TYPED
     first_code: str = ""

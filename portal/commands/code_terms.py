@@ -52,6 +52,10 @@ OPTIONS = (
     click.option("--landing", help="The web address to go on to after giving."),
     click.option("--campaign", help="The campaign’s name."),
     click.option("--renewals", type=RENEWALS, help="Which months count for it."),
+    click.option("--match-pot", help="The pot out of which a sponsor adds to gifts: spring."),
+    click.option("--match-ratio", help="How much for how much: 2:1 adds twice the gift; else 1:1."),
+    _many("match-cap", "The most to add to a gift: CAD=100.", "match_cap"),
+    click.option("--no-match", is_flag=True, help="Nobody adds to gifts, whatever is set below."),
     _many("host", "A web host that may show its panel: example.org.", "hosts"),
 )
 LISTS = (
@@ -60,9 +64,9 @@ LISTS = (
 )
 PLAIN = (
     *("zone", "max_uses", "max_uses_in_all", "max_uses_a_donor", "first_gift_only", "picture"),
-    *("landing", "campaign", "renewals"),
+    *("landing", "campaign", "renewals", "match_pot", "match_ratio", "no_match"),
 )
-AMOUNTS = ("minimum", "amount", "goal")
+AMOUNTS = ("minimum", "amount", "goal", "match_cap")
 TEXTS = ("message", "headline")
 OF_OPTIONS = {*LISTS, *PLAIN, *AMOUNTS, *TEXTS, "presets", "starts_at", "ends_at"}
 # The options of fields that are called otherwise.
@@ -139,7 +143,7 @@ def _read_pairs(name: str, texts: Iterable[str], *, upper: bool = False) -> dict
         key, sign, value = (part.strip() for part in text.partition("="))
         if not (key and sign and value):
             example = "en=Thank you" if name in TEXTS else "CAD=10"
-            raise click.UsageError(f"--{name}: it is written like {example}.")
+            raise click.UsageError(f"{name_option(name)}: it is written like {example}.")
         found[key.upper() if upper else key.lower()] = value
     return found
 

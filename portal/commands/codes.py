@@ -32,6 +32,8 @@ STATES = ("active", "paused", "retired")
 DOUBTS = {
     "over": "is over already: its last day is past.",
     "nowhere": "allows nothing in any region: its terms leave no currency, fund or mode.",
+    "matched": "is not secret, and a sponsor adds to its gifts: whoever guesses it can use it.",
+    "unmatched": "takes gifts in currencies that its pot is not in: nothing is added to those.",
     "guessable": "can be guessed: leave its name out, and a secret one is made up.",
 }
 
@@ -144,9 +146,11 @@ def _warn(services: "Services", found: "Code") -> None:
 
 def _find(services: "Services", text: str) -> tuple["Code", list[Any]]:
     from portal.codes.models import find_code, find_levels
+    from portal.codes.pots import with_pot
 
     with services.database.read() as session:
         found, levels = find_code(session, text), find_levels(session, text)
+        found = with_pot(session, found) if found else None
     if found is None:
         raise click.ClickException(f"There is no code {text}; `portal code list` has all.")
     return found, levels

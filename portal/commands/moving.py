@@ -24,7 +24,7 @@ from portal.settings import load_settings
 # Rows that are read, compared and written at once.
 CHUNK = 2_000
 # Rows are only ever added to these (a guard sees to it), in the order of their numbers.
-ONLY_GROWING = {"audit_entries", "evidence", "gift_events", "ledger_entries"}
+ONLY_GROWING = {"audit_entries", "evidence", "gift_events", "ledger_entries", "pot_entries"}
 Key = tuple[Any, ...]
 
 

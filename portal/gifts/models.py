@@ -115,9 +115,9 @@ class Gift(Base):
     and `received_on` the day that was where its issuer is, as receipts have it;
     `refunded_minor` what went back of it, by refunds and by disputes that were lost.
     `origin` names what made it where no donor did, once; `is_unattributed` says that it only
-    stands for money that nobody promised; `is_counted` that the uses of its code are limited. What
-    a booking changes is in none of its indexes, so that it writes none of them: `GiftStanding` has
-    the status.
+    stands for money that nobody promised; `is_counted` that the uses of its code are limited;
+    `is_matched` that a pot adds to it. What a booking changes is in none of its indexes, so that
+    it writes none of them: `GiftStanding` has the status.
     """
 
     __tablename__ = "gifts"
@@ -144,6 +144,7 @@ class Gift(Base):
     origin: Mapped[str | None] = mapped_column(sa.String(80), unique=True)
     is_unattributed: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     is_counted: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    is_matched: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     plan_id: Mapped[int | None] = mapped_column(sa.ForeignKey("plans.id"), index=True)
     donor_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Donor.id), index=True)
 

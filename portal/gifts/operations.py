@@ -2,7 +2,7 @@
 
 import secrets
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -10,14 +10,22 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.clock import day_in
-from portal.codes import uses
+from portal.codes import matches, uses
 from portal.codes.terms import Pledge
 from portal.database import Document, table_of
 from portal.donors import DonorDetails
 from portal.driver import Answer, add, ask, hold, pipelined
 from portal.gifts.day_sums import keep_days
 from portal.gifts.evidence import Accounts, Claim, movements
-from portal.gifts.lifecycle import AFTER_PAYMENT, EventKind, FactKind, Standing, Status, weigh
+from portal.gifts.lifecycle import (
+    AFTER_PAYMENT,
+    EventKind,
+    Fact,
+    FactKind,
+    Standing,
+    Status,
+    weigh,
+)
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry, Plan, PlanStatus
 from portal.gifts.queries import list_claimed
 from portal.gifts.references import list_words, make_reference
@@ -58,6 +66,7 @@ def add_gift(
     reference: str | None = None,
     applied: str | None = None,
     is_counted: bool = False,
+    is_matched: bool = False,
 ) -> Gift:
     """Keep a promise to give: a pending gift with its first events.
 
@@ -70,6 +79,7 @@ def add_gift(
         origin=origin,
         is_unattributed=is_unattributed,
         is_counted=is_counted,
+        is_matched=is_matched,
         plan_id=plan_id,
         donor_id=donor_id,
         region=pledge.region,
@@ -247,6 +257,9 @@ def book_claims(
         _post(act, gift, fresh)
         keep_days(act.session, gift, facts, added, timezone)
         _update(act.session, gift, standing, new, timezone)
+        if gift.is_matched:
+            left = _count_left(gift, standing, facts)
+            matches.follow(act, gift.id, left, is_paid=standing.status.is_received)
         for claim, evidence_id in fresh:
             record_event(
                 act,
@@ -333,6 +346,21 @@ def _follow_use(session: Session, gift: Gift, after: Status) -> None:
         uses.give_back(session, gift.id)
     elif after.is_received or after is Status.PARTLY_PAID:
         uses.hold_again(session, gift.id)
+
+
+def _count_left(gift: Gift, standing: Standing, facts: Iterable[Fact]) -> int:
+    """What of a gift a sponsor matches, in minor units: what it gives, without the fee's cover.
+
+    Nothing where none is to come, or all that came was taken back; else what came, less what went
+    back and less the whole cover, once the gift is paid.
+    """
+    was_taken_back = any(fact.kind is FactKind.WITHDRAWN for fact in facts)
+    is_received = standing.status.is_received
+    if standing.status in WITHOUT_USE or (was_taken_back and not standing.paid_minor):
+        return 0
+    given = gift.amount_minor - gift.cover_minor
+    left = standing.owed_minor - standing.refunded_minor - gift.cover_minor
+    return min(given, max(left, 0)) if is_received else given
 
 
 # What a gift never takes a use of its code for, or gives it back.

@@ -17,7 +17,7 @@ from portal.gifts.queries import sum_with_code
 from portal.giving.form.cache import LIFE_SECONDS, make_frame
 from portal.giving.form.fields import FormQuery, choose_locale
 from portal.giving.form.making import Language, Way, send_page
-from portal.giving.texts import language_name
+from portal.giving.texts import language_name, say_offer
 from portal.giving.visitors import catalogue, page_cache
 from portal.i18n import LANGUAGES, current_locale, gettext, html_lang, language, pick
 from portal.money import Money
@@ -55,6 +55,7 @@ class Campaign:
     sentence: str
     ways: tuple[Way, ...]
     goals: tuple[Goal, ...]
+    matching: str
     days_left: int | None
     address: str
     via: str
@@ -104,6 +105,7 @@ def _make_campaign(code: Code, region: Region | None, homes: list[Region], via: 
         sentence=_say_why(refusal, region),
         ways=tuple(_list_ways(code, region, homes, via, is_refused=refusal is not None)),
         goals=tuple(_list_goals(code, raised)),
+        matching=_say_matching(code) if refusal is None else "",
         days_left=None if refusal else count_days_left(code.ends_at, now, zone),
         address=short_address(services().settings.base_url, code.code),
         via=via,
@@ -142,6 +144,12 @@ def _say_why(refusal: Refusal | None, region: Region | None) -> str:
     if refusal is None:
         return ""
     return refusal.sentence if region else refusal.why
+
+
+def _say_matching(code: Code) -> str:
+    """What a sponsor adds to its gifts, while there is such an offer."""
+    offer, pot = code.offer, code.pot
+    return say_offer(offer, pot) if offer and pot and pot.is_open else ""
 
 
 def _list_goals(code: Code, raised: dict[str, int]) -> list[Goal]:

@@ -7,7 +7,8 @@ from functools import lru_cache
 from babel import Locale
 from babel.numbers import format_currency, format_percent, get_currency_name
 
-from portal.i18n import current_locale
+from portal.codes.terms import MatchOffer, PotView
+from portal.i18n import current_locale, gettext
 from portal.money import Money, NumberSigns, exponent, format_money, number_signs
 
 
@@ -97,6 +98,32 @@ def format_rate(basis_points: int) -> str:
     pattern = Locale.parse(current_locale()).percent_formats[None].pattern
     wide = pattern.replace("0", "0.##")
     return str(format_percent(basis_points / 10_000, format=wide, locale=current_locale()))
+
+
+def say_offer(offer: MatchOffer, pot: PotView) -> str:
+    """What a sponsor adds to gifts, how much at most, and what is left of it."""
+    if pot.left_minor <= 0:
+        return gettext(
+            "What %(sponsor)s set aside to match gifts is used up: they are not matched any more.",
+            sponsor=pot.sponsor,
+        )
+    unit = 10 ** exponent(pot.currency)
+    rule = gettext(
+        "%(sponsor)s adds %(added)s for every %(given)s you give.",
+        sponsor=pot.sponsor,
+        added=short_money(Money(offer.times * unit, pot.currency)),
+        given=short_money(Money(offer.per * unit, pot.currency)),
+    )
+    cap = offer.cap(pot.currency)
+    left = gettext("%(left)s is left for this.", left=_amount(pot.left_minor, pot))
+    if cap is None:
+        return f"{rule} {left}"
+    most = gettext("At most %(cap)s for a gift.", cap=_amount(cap, pot))
+    return f"{rule} {most} {left}"
+
+
+def _amount(minor: int, pot: PotView) -> str:
+    return coded_money(Money(minor, pot.currency))
 
 
 def currency_name(currency: str) -> str:

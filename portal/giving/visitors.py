@@ -12,6 +12,7 @@ from portal import limits
 from portal.codes.models import fetch_code
 from portal.codes.parsing import normalise_code
 from portal.codes.policy import is_hidden
+from portal.codes.pots import see_pot
 from portal.codes.terms import Code
 from portal.giving.form.cache import PageCache
 from portal.i18n import choose_language
@@ -85,6 +86,7 @@ def look_up(text: str, region: Region | None = None) -> Code | None:
         if code is None or is_hidden(code, region, utc_now(), catalogue()):
             count_guess()
             return None
+        code = see_pot(services().database, code)
         if not code.is_secret:
             kept.keep_code(name, code)
     return code

@@ -11,7 +11,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from portal import limits
-from portal.codes import uses
+from portal.codes import matches, uses
 from portal.codes.models import read_code, with_code
 from portal.codes.parsing import normalise_code
 from portal.codes.policy import Refusal, Terms, decide, refuse_use
@@ -130,8 +130,9 @@ class GiftOrder:
     """A form whose fields are right: what is promised, who gives, and how they are counted.
 
     `news_wording` is the sentence the donor ticked, or None. `again` means that they were
-    asked and want to give the same once more. `sender` is by whom a duplicate is known, `caller` by
-    whom tries are counted; `how` tells how they came by the code.
+    asked and want to give the same once more; `told_minor` what they were told that a sponsor
+    still adds, where that is less than the offer says. `sender` is by whom a duplicate is known,
+    `caller` by whom tries are counted; `how` tells how they came by the code.
     """
 
     region: Region
@@ -141,6 +142,7 @@ class GiftOrder:
     again: bool
     caller: Caller
     sender: Sender
+    told_minor: int | None = None
     how: Attribution = field(default_factory=Attribution)
 
 
@@ -172,7 +174,8 @@ class GaveAMomentAgo(Exception):
 def start_gift(services: Services, order: GiftOrder) -> Started:
     """Keep the gift and hand its donor to a pay page, or to its own page with instructions.
 
-    `NotAllowed`, `GaveAMomentAgo`, `TooManyTries` and `WorkNeeded` keep nothing.
+    `NotAllowed`, `GaveAMomentAgo`, `TooManyTries`, `WorkNeeded` and `matches.MatchIsLess` keep
+    nothing.
     """
     mark = fingerprint(services, order)
     checkout: Checkout | None = None
@@ -262,6 +265,7 @@ def _decide(act: Act, code: Code | None, pledge: Pledge) -> Terms:
 def _keep_gift(act: Act, order: GiftOrder, known: Known, mark: str) -> Gift:
     terms = _decide(act, known.code, order.pledge)
     claims = _take_use(act, order, known) if terms.code else []
+    match = _promise_match(act, order, terms)
     donor_id = known.donor_id or add_donor(act, order.donor.email)
     is_monthly = order.pledge.frequency is Frequency.MONTHLY
     plan = add_plan(act, donor_id, order.pledge.total) if is_monthly else None
@@ -276,9 +280,12 @@ def _keep_gift(act: Act, order: GiftOrder, known: Known, mark: str) -> Gift:
         reference=known.reference,
         applied=terms.code,
         is_counted=bool(claims),
+        is_matched=match is not None,
     )
     if known.code is not None and terms.code:
         uses.keep(act, gift.id, known.code, order.how, claims)
+    if known.code is not None and match is not None:
+        matches.keep(act, gift.id, known.code.id, match)
     if order.news_wording is not None:
         record_news_consent(
             act,
@@ -292,6 +299,13 @@ def _keep_gift(act: Act, order: GiftOrder, known: Known, mark: str) -> Gift:
     if mode is not None and mode.is_instructed:
         instruct(act, gift, mode)
     return gift
+
+
+def _promise_match(act: Act, order: GiftOrder, terms: Terms) -> matches.Promise | None:
+    """What a sponsor adds to the gift, which of a monthly one is its first month."""
+    if terms.offer is None:
+        return None
+    return matches.promise(act.session, terms.offer, order.pledge.given, order.told_minor)
 
 
 def _take_use(act: Act, order: GiftOrder, known: Known) -> list[uses.Claim]:

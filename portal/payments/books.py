@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from portal.codes.models import CodeUse
+from portal.codes.pots import GiftMatch, select_unbooked_pots, select_wrong_pots
 from portal.codes.uses import select_wrong_counters
 from portal.gifts.day_sums import count_ledger, read_days, recount
 from portal.gifts.evidence import CLEARING, Source
@@ -305,6 +306,24 @@ def _wrong_uses() -> sa.Select[Any]:
     )
 
 
+def _wrong_matches() -> sa.Select[Any]:
+    """Gifts that are matched though no money stands, or are promised to though it came."""
+    differs = sa.or_(
+        sa.and_(GiftMatch.held_minor > 0, Gift.status.in_(WITHOUT_USE)),
+        sa.and_(GiftMatch.is_paid, Gift.status.not_in(RECEIVED - WITHOUT_USE)),
+        sa.and_(
+            ~GiftMatch.is_paid, GiftMatch.held_minor > 0, Gift.status.in_(RECEIVED - WITHOUT_USE)
+        ),
+        ~Gift.is_matched,
+    )
+    return (
+        sa.select(Gift.reference)
+        .join(GiftMatch, GiftMatch.gift_id == Gift.id)
+        .where(differs)
+        .order_by(Gift.id)
+    )
+
+
 # Each question, and the sentence for each answer there should not be.
 CHECKS: tuple[tuple[Callable[[], sa.Select[Any]], str], ...] = (
     (_wrong_lines, "Line %(subject)s: its matches do not come to what they should."),
@@ -323,4 +342,7 @@ CHECKS: tuple[tuple[Callable[[], sa.Select[Any]], str], ...] = (
     (_wrong_receipts, "Gift %(subject)s: its receipt is for another amount than was received."),
     (select_wrong_counters, "Uses of %(subject)s: the counter is not what its gifts hold."),
     (_wrong_uses, "Gift %(subject)s holds a use of its code that it should not, or lacks one."),
+    (select_wrong_pots, "Pot %(subject)s: its counters are not what its gifts hold."),
+    (select_unbooked_pots, "Pot %(subject)s: its accounts do not hold what its counters say."),
+    (_wrong_matches, "Gift %(subject)s: what is matched of it does not go with where it stands."),
 )

@@ -89,6 +89,11 @@ def _name_scope(which: str, known: Known) -> Named:
     return name or which, url_for("staff.scope", scope_id=int(which)) if name else ""
 
 
+def _name_pot(which: str, known: Known) -> Named:
+    name = known.called.get(f"pot:{which}")
+    return name or which, url_for("staff.pots", _anchor=f"pot-{which}") if name else ""
+
+
 def _name_event(_which: str, _known: Known) -> Named:
     return gettext("Stripe’s event"), url_for("staff.events")
 
@@ -103,6 +108,7 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "line": _name_line,
     "code": _name_code,
     "scope": _name_scope,
+    "pot": _name_pot,
     "event": _name_event,
     "installation": lambda _which, _known: (gettext("The installation"), ""),
     "gifts": lambda _which, _known: (gettext("Gifts"), url_for("staff.gifts")),

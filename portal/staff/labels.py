@@ -158,6 +158,9 @@ ACTS = {
     "code_edit": "Changed a code",
     "code_return": "Returned a code to earlier terms",
     "scope_edit": "Changed a network or partner",
+    "pot_add": "Made a pot",
+    "pot_raise": "Raised a pot",
+    "pot_close": "Closed a pot",
     "scope_return": "Returned a network or partner to earlier terms",
 }
 CONTACT_FIELDS = {

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, defer
 
+from portal.codes.matches import ToldMatch, find_match
 from portal.codes.models import CodeRecord, Scope
+from portal.codes.pots import Pot
 from portal.driver import ask
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerEntry, Plan
@@ -53,6 +55,7 @@ class GiftFile:
     proofs: Sequence[ProofFile]
     watch: TransferWatch | None
     lines: Sequence[Line]
+    match: ToldMatch | None
 
     @property
     def failing_emails(self) -> Sequence[Email]:
@@ -93,6 +96,7 @@ def open_file(session: Session, gift: Gift) -> GiftFile:
         proofs=list_proofs(session, gift.id),
         watch=find_watch(session, gift.id),
         lines=list_gift_lines(session, gift.id),
+        match=find_match(session, gift.id) if gift.is_matched else None,
     )
 
 
@@ -171,8 +175,12 @@ def name_files(session: Session, subjects: Collection[str]) -> dict[str, str]:
 
 
 def name_codes(session: Session, subjects: Collection[str]) -> dict[str, str]:
-    """Codes and scopes by subject, for the subjects that are such (`code:12`, `scope:3`)."""
-    named = (("code", CodeRecord, CodeRecord.display), ("scope", Scope, Scope.name))
+    """Codes, scopes and pots by subject, for the subjects that are such (`code:12`, `scope:3`)."""
+    named = (
+        ("code", CodeRecord, CodeRecord.display),
+        ("scope", Scope, Scope.name),
+        ("pot", Pot, Pot.key),
+    )
     return {
         f"{kind}:{row_id}": name
         for kind, model, called in named

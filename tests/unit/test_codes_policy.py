@@ -73,6 +73,19 @@ def test_an_unknown_code_is_said_to_be_unknown_in_its_one_spelling():
     assert refusal.next_ways == (NextWay("ca", None, "Give from Canada"),)
 
 
+@pytest.mark.parametrize("typed", ["spring, lwcan", "SPRING+LWCAN", "spring;lwcan", "a/b", "a&b"])
+def test_two_codes_are_refused_as_two_whichever_they_are(typed):
+    refusal = refused(Reason.SEVERAL_CODES, None, code=typed)
+    assert refusal.sentence.startswith("One gift takes one code. Enter one of ")
+    assert refusal.field == "code"
+    assert refusal.next_ways == (NextWay("ca", None, "Give from Canada"),)
+
+
+@pytest.mark.parametrize("typed", ["spring,", "+spring", "/"])
+def test_a_sign_beside_one_code_makes_no_second(typed):
+    refused(Reason.UNKNOWN_CODE, None, code=typed)
+
+
 @pytest.mark.parametrize("nothing", [None, "", " - "])
 def test_no_code_means_the_regions_own_terms(nothing):
     terms = allowed(None, code=nothing, fund="general")

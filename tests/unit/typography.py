@@ -2,8 +2,8 @@
 
 import re
 
-# No sentences: addresses, times, the fields of a bank's file (:20:).
-CODE = re.compile(r"https?://\S*|\d:\d\d|:\d\d\w?:")
+# No sentences: addresses, times and ratios (2:1), the fields of a bank's file (:20:).
+CODE = re.compile(r"https?://\S*|\d:\d\d?|:\d\d\w?:")
 WRONG = re.compile(r"(?<!\u202f)[;?!»]|«(?!\u202f)|(?<!\u00a0):|[ \u202f]\u00a0|[ \u00a0]\u202f")
 
 

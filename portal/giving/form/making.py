@@ -21,7 +21,7 @@ from portal.codes.refusals import refuse_unknown_code
 from portal.forms import OTHER
 from portal.giving.form.cache import LIFE_SECONDS, MARKS, Frame, Page, Slot, make_frame
 from portal.giving.form.fields import FormQuery, GiftForm, read_query
-from portal.giving.form.offer import ModeCard, Offer, make_offer, say_heading
+from portal.giving.form.offer import Asked, ModeCard, Offer, make_offer, say_heading, say_left
 from portal.giving.texts import (
     format_rate,
     language_name,
@@ -66,9 +66,14 @@ class Link:
         """Whether others may ask for the same page but for their values."""
         if self.code is None:
             return not self.query.code
-        if self.code.is_secret:
+        if self.is_momentary:
             return False
         return bool(PLAIN_CODE.fullmatch(self.code.code))
+
+    @property
+    def is_momentary(self) -> bool:
+        """Whether its page is kept by nobody: what a secret code opens, and what a pot holds."""
+        return self.code is not None and (self.code.is_secret or self.code.pot is not None)
 
     @cached_property
     def kind(self) -> tuple[FormQuery, str]:
@@ -138,11 +143,11 @@ def _make_frame(region: Region, link: Link, version: int) -> Frame:
     offer = _make_offer(region, link)
     query = link.query
     # What a secret code opens is nobody else's, and over once it is used up.
-    is_secret = link.code is not None and link.code.is_secret
+    is_momentary = link.is_momentary
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": content_policy(form_actions(), "'none'"),
-        "Cache-Control": PRIVATE if is_secret else PUBLIC,
+        "Cache-Control": PRIVATE if is_momentary else PUBLIC,
         "Content-Language": query.locale.replace("_", "-"),
     }
     form = GiftForm(query.form_data(), offer)
@@ -157,7 +162,7 @@ def _make_frame(region: Region, link: Link, version: int) -> Frame:
         now=now,
         cards=_list_cards(offer),
         say=say,
-        life=0 if is_secret else LIFE_SECONDS,
+        life=0 if is_momentary else LIFE_SECONDS,
     )
 
 
@@ -192,13 +197,15 @@ def _make_offer(region: Region, link: Link) -> Offer:
     )
 
 
-def render_form(form: GiftForm, query: FormQuery, duplicate: str = "") -> str:
+def render_form(form: GiftForm, query: FormQuery, asked: Asked | None = None) -> str:
     """The form as HTML."""
+    asked = asked or Asked(told_minor=form.offer.told_minor)
     settings = services().settings
     return render_template(
         "giving/form.html",
         ticket=make_ticket(settings, utc_now()),
-        duplicate=duplicate,
+        asked=asked,
+        less=say_left(asked.left) if asked.left is not None else "",
         **show_form(form, query, settings.support_email),
     )
 

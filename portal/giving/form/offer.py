@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from portal.codes.policy import Refusal, Terms
 from portal.forms import OTHER
 from portal.giving.form.cache import MARKS, Slot
-from portal.giving.texts import coded_money, short_money
+from portal.giving.texts import coded_money, say_offer, short_money
 from portal.i18n import gettext, pick
 from portal.money import AmountError, Money, exponent, parse_amount
 from portal.regions.catalogue import CurrencyOption, Frequency, Fund, Mode, Region
@@ -140,6 +140,33 @@ class Offer:
         return any(card.basis_points is not None for card in self.modes)
 
     @property
+    def matching(self) -> str:
+        """What a sponsor adds to gifts, or why not to this one; nothing without an open offer."""
+        offer, pot = self.terms.offer, self.terms.pot
+        if offer is None or pot is None or not pot.is_open:
+            return ""
+        if pot.currency != self.currency:
+            return gettext(
+                "%(sponsor)s matches gifts in %(matched)s only; gifts in %(currency)s are not "
+                "matched.",
+                sponsor=pot.sponsor,
+                matched=pot.currency,
+                currency=self.currency,
+            )
+        said = say_offer(offer, pot)
+        if not pot.left_minor or self.frequency is not Frequency.MONTHLY:
+            return said
+        month = gettext("Of a monthly gift, the first month is matched.")
+        return f"{said} {month}"
+
+    @property
+    def told_minor(self) -> int | None:
+        """What the page says is added to a gift, where that is nothing; else the offer says it."""
+        pot = self.terms.pot
+        is_told = self.terms.offer is not None and pot is not None and not pot.left_minor
+        return 0 if is_told else None
+
+    @property
     def message(self) -> str:
         return pick(self.terms.message)
 
@@ -190,6 +217,28 @@ def make_offer(
         currency=option.currency,
         frequency=asked or next(iter(frequencies), Frequency.ONCE),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a donor is asked before a gift is kept, or was asked and answered.
+
+    `duplicate` leads to the same gift given a moment ago; `left` is what the sponsor still adds of
+    what was offered, `told_minor` what the donor knows of that; `again` that they said so.
+    """
+
+    duplicate: str = ""
+    sponsor: str = ""
+    left: Money | None = None
+    told_minor: int | None = None
+    again: bool = False
+
+
+def say_left(left: Money) -> str:
+    """What is still matched of a gift that was just sent, where that is not all of the offer."""
+    if not left:
+        return gettext("Nothing of this is matched any more")
+    return gettext("Of this, %(amount)s is still matched", amount=coded_money(left))
 
 
 def say_heading(fund: Fund | None) -> str:

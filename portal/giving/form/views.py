@@ -1,10 +1,12 @@
 """Choosing a region, the giving form, and a code's short address."""
 
+import re
 from dataclasses import replace
 
 from flask import Response, current_app, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from portal.codes.matches import MatchIsLess
 from portal.codes.policy import Code, Refusal, decide
 from portal.codes.terms import Via
 from portal.codes.uses import Attribution
@@ -18,6 +20,7 @@ from portal.giving.form.making import (
     render_form,
     send_page,
 )
+from portal.giving.form.offer import Asked
 from portal.giving.regions import refuse_closed_region, refuse_region
 from portal.giving.visitors import (
     CHANGE,
@@ -138,8 +141,17 @@ def _start(form: GiftForm, query: FormQuery) -> AnyResponse:
     except NotAllowed as error:
         _refuse(form, error.refusal)
         return _show_again(form, query, 422)
-    except GaveAMomentAgo as duplicate:
-        return _show_again(form, query, 409, duplicate=f"/gift/{duplicate.token}")
+    except GaveAMomentAgo as error:
+        asked = Asked(duplicate=f"/gift/{error.token}", told_minor=_read_told())
+        return _show_again(form, query, 409, asked)
+    except MatchIsLess as less:
+        asked = Asked(
+            sponsor=less.sponsor,
+            left=less.left,
+            told_minor=less.left.minor,
+            again="again" in request.form,
+        )
+        return _show_again(form, query, 409, asked)
     except TooManyTries:
         form.form_errors.append(
             gettext(
@@ -161,11 +173,23 @@ def _make_order(form: GiftForm, query: FormQuery) -> GiftOrder:
         again="again" in request.form,
         caller=read_caller(),
         sender=read_sender(),
+        told_minor=_read_told(),
         how=Attribution(Via(query.via), query.first_code),
     )
 
 
-def _show_again(form: GiftForm, query: FormQuery, status: int, duplicate: str = "") -> Response:
-    response = current_app.make_response(render_form(form, query, duplicate))
+def _read_told() -> int | None:
+    """What the donor was told that a sponsor still adds, in minor units."""
+    told = request.form.get("match_told", "")
+    return int(told) if TOLD.fullmatch(told) else None
+
+
+TOLD = re.compile(r"\d{1,16}", re.ASCII)
+
+
+def _show_again(
+    form: GiftForm, query: FormQuery, status: int, asked: Asked | None = None
+) -> Response:
+    response = current_app.make_response(render_form(form, query, asked))
     response.status_code = status
     return keep_private(response)

@@ -10,6 +10,7 @@ from flask import abort, current_app, g, render_template
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from portal.codes.matches import find_match
 from portal.codes.models import find_code
 from portal.forms import Problem
 from portal.gifts.lifecycle import FactKind, Status, weigh
@@ -21,6 +22,7 @@ from portal.giving.gift.words import (
     Arrival,
     name_fund,
     name_mode,
+    tell_match,
     tell_plan,
     tell_receipt,
     tell_status,
@@ -146,6 +148,7 @@ def show_gift(
         ways = list_other_ways(session, catalogue(), region, found) if region else []
         plan = find_plan(session, found)
         landing = _find_landing(session, found)
+        match = find_match(session, found.id) if found.is_matched else None
         is_mail_failing = has_failing(session, found.id)
     page = f"{services().settings.base_url}{page_url(found)}"
     message = tell_status(found, arrival, transfer, received)
@@ -179,6 +182,7 @@ def show_gift(
         receipt_note=tell_receipt(found, receipt, is_mail_failing=is_mail_failing),
         is_mail_failing=is_mail_failing,
         is_monthly=found.plan_id is not None,
+        match=tell_match(found, match) if match else None,
         plan_message=_tell_plan(plan, region),
         day=_day_of(found),
         reload_url=page_url(found),

@@ -1,9 +1,10 @@
 """What one gift's page says, from where the gift stands: a sign, a heading, what is next."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from portal.codes.matches import ToldMatch
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, Plan, PlanStatus
 from portal.giving.gift.transfer import Transfer, tell_part, tell_transfer
@@ -241,6 +242,33 @@ def tell_receipt(gift: Gift, receipt: Receipt | None, *, is_mail_failing: bool) 
             email=gift.email,
         )
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchWords:
+    """What a sponsor adds to a gift; `note` says why that is less than was offered."""
+
+    label: str
+    amount: str
+    note: str = ""
+
+
+def tell_match(gift: Gift, match: ToldMatch) -> MatchWords | None:
+    """A gift's match, promised or done; None where the gift went back, and its match with it."""
+    label = gettext("Matched by %(sponsor)s", sponsor=match.sponsor)
+    if match.wanted and not match.held:
+        nothing = gettext("Nothing: none of it was left when your money came.")
+        return MatchWords(label, nothing)
+    if not match.held:
+        open_still = gettext("Nothing now. If you still give, what is left by then is added.")
+        return MatchWords(label, open_still) if gift.status.is_open else None
+    amount = coded_money(match.held)
+    is_part = match.held < match.wanted or match.wanted == match.most < match.full
+    note = gettext("That was all that was left.") if is_part else ""
+    if match.is_paid:
+        return MatchWords(label, amount, note)
+    promised = gettext("%(amount)s, once your gift has arrived", amount=amount)
+    return MatchWords(label, promised, note)
 
 
 def name_fund(gift: Gift, region: Region | None) -> str:

@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 
 from portal.clock import read_day
 from portal.codes.listing import count_codes_of, count_gifts, find_listed
+from portal.codes.matches import sum_of_code
 from portal.codes.models import CodeRecord, Policy, find_code, find_levels
 from portal.codes.parsing import CodeError, normalise_code
+from portal.codes.pots import with_pot
 from portal.codes.refusals import NextWay, Refusal
 from portal.codes.revising import hold_policy, list_versions, set_state
 from portal.codes.simulator import Simulation, complete_pledge, list_held, moment_of, simulate
-from portal.codes.terms import Code, CodeState, Frequency, Pledge
+from portal.codes.terms import Code, CodeState, Frequency, Pledge, PotView
 from portal.forms import LineField, PortalForm, explain_amount
 from portal.i18n import LANGUAGES, current_locale, gettext, language, pick, use_locale
 from portal.money import AmountError, Money, format_money, parse_amount
@@ -44,6 +46,8 @@ def code(code_id: int) -> ResponseReturnValue:
         versions = tell_versions(list_versions(session, policy), name_actors(session))
         listed, gifts = find_listed(session, code_id), count_gifts(session, code_id)
         shared = count_codes_of(session, policy.id)
+        matched = sum_of_code(session, code_id)
+        seen = with_pot(session, found).pot if found else None
     return render_template(
         "staff/code.html",
         record=record,
@@ -53,8 +57,15 @@ def code(code_id: int) -> ResponseReturnValue:
         listed=listed,
         gifts=gifts,
         shared=shared,
+        matched=matched,
+        pot=seen,
+        pot_left=_say_left(seen) if seen else "",
         states=_list_states(record.state),
     )
+
+
+def _say_left(pot: PotView) -> str:
+    return format_money(pot.left, current_locale()) if pot.is_open else gettext("Closed")
 
 
 def _list_states(state: CodeState) -> list[CodeState]:

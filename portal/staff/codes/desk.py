@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from flask import abort, flash, request
@@ -11,11 +11,13 @@ from flask.typing import ResponseReturnValue
 from portal.codes.models import CodeRecord, Policy, find_code
 from portal.codes.operations import Draft, make_draft
 from portal.codes.parsing import LONGEST_NAME, CodeError, TermsTable
-from portal.codes.revising import allows_nothing, return_to, with_days
+from portal.codes.pots import with_pot
+from portal.codes.revising import allows_nothing, list_other_currencies, return_to, with_days
 from portal.codes.terms import Code, Frequency, Kind, Level, LevelKind, Renewals, make_code
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext
+from portal.regions.catalogue import Catalogue
 from portal.regions.files import Fault, RegionError
 from portal.services import Act
 from portal.staff.codes.parts import (
@@ -68,6 +70,19 @@ TERMS = (
     Group(
         "Amounts",
         (AmountsPart("amounts", hint="A row a currency. Empty: the row is left out."),),
+    ),
+    Group(
+        "Matching",
+        (
+            _word(ShortPart, "match_pot", longest=40, hint="A pot’s name, as “Pots” lists it."),
+            _word(
+                ShortPart,
+                "match_ratio",
+                longest=7,
+                hint="Such as 2:1, two for each one that is given. Empty: 1:1.",
+            ),
+            _word(TickPart, "no_match"),
+        ),
     ),
     Group(
         "When and how often",
@@ -126,6 +141,8 @@ CODE_SENTENCES = {
     "is an address such": "Enter an address that begins with https://",
     "has hosts": "Enter names such as example.org, *.example.org, with commas between",
     "is at most 80": "Shorten this to 80 characters or fewer",
+    "is the key of a pot": "Enter the name of a pot that there is, as “Pots” lists it",
+    "is a ratio": "Enter a ratio of whole numbers up to 999, like 1:1 or 2:1",
     "is 2 to 40": "Use 2 to 40 small letters, digits and hyphens",
     "another one has it": "Another one has this name in addresses already: choose another one",
     "is below it": "This stands below it: nothing can stand below itself",
@@ -289,6 +306,8 @@ def warn_of_code(act: Act, record: CodeRecord, *, is_placed: bool = False) -> No
         return
     if allows_nothing(code, act.now, act.catalogue):
         flash(say_nothing_allowed())
+    for sentence in _list_unmatched(with_pot(act.session, code), act.now, act.catalogue):
+        flash(sentence)
     if not code.is_secret:
         for sentence in _list_given_away(code, is_placed=is_placed):
             flash(sentence)
@@ -300,11 +319,32 @@ def _list_given_away(code: Code, *, is_placed: bool) -> Iterator[str]:
             "This code isn’t secret, and its terms set an amount of their own: whoever guesses it"
             " can use it."
         )
+    if code.offer is not None:
+        yield gettext(
+            "This code isn’t secret, and a sponsor adds to its gifts: whoever guesses it can use"
+            " it."
+        )
     if code.partner_name and is_placed:
         yield gettext(
             "This code isn’t secret: whoever guesses it sees the name %(name)s. If that is a"
             " private person, make a secret code instead.",
             name=code.partner_name,
+        )
+
+
+def _list_unmatched(code: Code, now: datetime, catalogue: Catalogue) -> Iterator[str]:
+    """What of a code's gifts is not matched though its terms have an offer."""
+    pot = code.pot
+    if pot is None:
+        return
+    if not pot.is_open:
+        yield gettext("The pot of these terms is closed: nothing is added to gifts.")
+    others = list_other_currencies(code, now, catalogue)
+    if others:
+        yield gettext(
+            "The pot of these terms is in %(matched)s: nothing is added to gifts in %(others)s.",
+            matched=pot.currency,
+            others=", ".join(others),
         )
 
 

@@ -122,6 +122,7 @@ COLUMNS = {
     "amount": "Amount filled in",
     "minimum": "Smallest gift",
     "goal": "Goal",
+    "match_cap": "Most added to a gift",
 }
 BY_CURRENCY = tuple(COLUMNS)[1:]
 
