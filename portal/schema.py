@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from portal import MIGRATIONS, donors, limits, services
 from portal.codes import models as codes
 from portal.database import Database
+from portal.gifts import code_sums
 from portal.gifts import models as gifts
 from portal.jobs import promising as jobs
 from portal.jobs import queue
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 HAVING_TABLES = (
     branding,
     catalogue,
+    code_sums,
     codes,
     donors,
     gifts,
