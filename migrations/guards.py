@@ -184,3 +184,53 @@ def _trigger(name: str, does: str, after: str) -> str:
     BEGIN {does}; RETURN NULL; END $$;
     CREATE TRIGGER {name} AFTER {after} EXECUTE FUNCTION {name}()
     """
+
+
+@Operations.register_operation("note_changes")
+@Operations.register_operation("unnote_changes")
+class Notes(MigrateOperation):
+    """A row in a table of changes for each row of another that is written, by triggers."""
+
+    @classmethod
+    def note_changes(
+        cls,
+        operations: Operations,
+        name: str,
+        table: str,
+        into: str,
+        values: dict[str, str],
+        *,
+        columns: tuple[str, ...] = (),
+        where: str = "TRUE",
+        having: str = "",
+    ) -> None:
+        """Add a row of `values`, expressions by column, to `into` after a row was written.
+
+        With `columns` that is an update by which one of them changes; else an insert. `where` is
+        a condition on OLD or NEW, `having` one that may ask other tables. Takes a lock that
+        writers of `table` wait for.
+        """
+        is_sqlite = _is_sqlite(operations)
+        event = f"UPDATE OF {', '.join(columns)}" if columns else "INSERT"
+        differs = _compare(columns, is_sqlite)
+        when = f"WHEN ({where}{f' AND ({differs})' if differs else ''})"
+        does = (
+            f"INSERT INTO {into} ({', '.join(values)}) SELECT {', '.join(values.values())}"
+            f"{f' WHERE {having}' if having else ''}"
+        )
+        after = f"{event} ON {table} FOR EACH ROW {when}"
+        written = (
+            f"CREATE TRIGGER {name} AFTER {after} BEGIN {does}; END"
+            if is_sqlite
+            else _trigger(name, does, after)
+        )
+        operations.execute(sa.text(written.replace(":", r"\:")))
+
+    @classmethod
+    def unnote_changes(cls, operations: Operations, name: str, table: str) -> None:
+        """Note nothing more."""
+        if _is_sqlite(operations):
+            operations.execute(f"DROP TRIGGER {name}")
+        else:
+            operations.execute(f"DROP TRIGGER {name} ON {table}")
+            operations.execute(f"DROP FUNCTION {name}()")

@@ -15,8 +15,6 @@ from portal.giving.form.cache import PageCache
 from portal.giving.form.making import preview_form
 from portal.health import blueprint as health
 from portal.partners.blueprint import set_up_partners
-from portal.partners.keeping import Keeper
-from portal.partners.overview import KEEPER
 from portal.proxies import REPORTED, watch_for_proxies
 from portal.settings import Settings
 from portal.signin.sessions import LIFETIME
@@ -62,7 +60,6 @@ def furnish(app: Flask, settings: Settings, clock: Clock | None = None) -> None:
         "preview": preview_form,
         "doctor": prove_outside,
         REPORTED: False,
-        KEEPER: Keeper(),
     }
 
 

@@ -17,6 +17,7 @@ from portal import MIGRATIONS, donors, limits, services
 from portal.codes import models as codes
 from portal.codes import pots
 from portal.database import Database
+from portal.gifts import code_sums
 from portal.gifts import models as gifts
 from portal.jobs import promising as jobs
 from portal.jobs import queue
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 HAVING_TABLES = (
     branding,
     catalogue,
+    code_sums,
     codes,
     donors,
     gifts,

@@ -16,6 +16,7 @@ from typing import Any
 from portal import limits
 from portal.codes.batches import fill_batch
 from portal.database import DatabaseUnavailable
+from portal.gifts.code_sums import catch_up
 from portal.gifts.day_sums import fold_changes, has_changes
 from portal.jobs.crew import Crew, Failures, Work
 from portal.jobs.promising import (
@@ -164,6 +165,7 @@ def _keep_watch(services: Services, stop: threading.Event) -> None:
             if clock.now() >= next_fold:
                 next_fold = clock.now() + FOLD_EVERY
                 fold_days(services)
+                catch_up(services.database)
             if clock.now() >= next_sweep:
                 next_sweep = clock.now() + SWEEP_EVERY
                 _sweep(services)

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.codes.models import CodeUse
 from portal.database import table_of
 from portal.driver import ask
+from portal.gifts.code_sums import CodeSum
+from portal.gifts.code_weighing import ALL, CODE
 from portal.gifts.lifecycle import Fact, FactKind, weigh
 from portal.gifts.models import (
     Evidence,
@@ -104,22 +105,18 @@ def list_ledger_entries(session: Session, gift_id: int) -> Sequence[LedgerEntry]
     ).all()
 
 
-def sum_with_code(session: Session, code_id: int) -> dict[str, int]:
+def sum_code(session: Session, code_id: int) -> dict[str, int]:
     """What gifts by a code brought, in minor units by currency: received, less what went back.
 
-    It is the ledger's income, so that promises count for nothing and a refund or a lost dispute
-    counts at once.
+    Promises count for nothing, and a refund or a lost dispute at once; it is the ledger's income.
     """
-    is_in = LedgerEntry.credit_account.startswith("income:", autoescape=True)
-    is_out = LedgerEntry.debit_account.startswith("income:", autoescape=True)
-    moved = sa.case((is_in, LedgerEntry.amount_minor), else_=0) - sa.case(
-        (is_out, LedgerEntry.amount_minor), else_=0
-    )
     rows = session.execute(
-        sa.select(LedgerEntry.currency, sa.func.sum(moved))
-        .join(CodeUse, CodeUse.gift_id == LedgerEntry.gift_id)
-        .where(CodeUse.code_id == code_id)
-        .group_by(LedgerEntry.currency)
+        sa.select(CodeSum.currency, CodeSum.gross - CodeSum.refunded).where(
+            CodeSum.scope_id == ALL,
+            CodeSum.dimension == CODE,
+            CodeSum.key == str(code_id),
+            CodeSum.gifts > 0,
+        )
     )
     return {currency: int(minor) for currency, minor in rows}
 

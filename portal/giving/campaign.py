@@ -13,7 +13,8 @@ from flask import Response, render_template, url_for
 from portal.codes.policy import open_terms
 from portal.codes.refusals import Refusal
 from portal.codes.terms import Code
-from portal.gifts.queries import sum_with_code
+from portal.gifts.code_sums import catch_up
+from portal.gifts.queries import sum_code
 from portal.giving.form.cache import LIFE_SECONDS, make_frame
 from portal.giving.form.fields import FormQuery, choose_locale
 from portal.giving.form.making import Language, Way, send_page
@@ -95,8 +96,6 @@ def _headers(code: Code) -> dict[str, str]:
 
 def _make_campaign(code: Code, region: Region | None, homes: list[Region], via: str) -> Campaign:
     now, refusal = utc_now(), _refuse(code, region, utc_now())
-    with services().database.read() as session:
-        raised = sum_with_code(session, code.id) if code.goal_minor else {}
     zone = ZoneInfo(region.timezone if region else "UTC")
     return Campaign(
         code=code,
@@ -104,12 +103,22 @@ def _make_campaign(code: Code, region: Region | None, homes: list[Region], via: 
         places=say_places(code, catalogue()),
         sentence=_say_why(refusal, region),
         ways=tuple(_list_ways(code, region, homes, via, is_refused=refusal is not None)),
-        goals=tuple(_list_goals(code, raised)),
+        goals=tuple(_list_goals(code, _sum_raised(code))),
         matching=_say_matching(code) if refusal is None else "",
         days_left=None if refusal else count_days_left(code.ends_at, now, zone),
         address=short_address(services().settings.base_url, code.code),
         via=via,
     )
+
+
+def _sum_raised(code: Code) -> dict[str, int]:
+    """What came and stayed, with what was booked this moment."""
+    if not code.goal_minor:
+        return {}
+    database = services().database
+    catch_up(database)
+    with database.read() as session:
+        return sum_code(session, code.id)
 
 
 def _list_ways(

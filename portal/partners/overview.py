@@ -6,14 +6,14 @@ from datetime import date
 
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal
-from flask import abort, current_app, render_template, request
+from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 
+from portal.gifts.code_sums import catch_up
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money
 from portal.partners.access import current_scope, partners
-from portal.partners.keeping import Keeper, Kept
 from portal.records.partner_sums import (
     MOST_PAGES,
     PAGE,
@@ -25,7 +25,6 @@ from portal.records.partner_sums import (
     read_account,
     stream_list,
     sum_currencies,
-    sum_list,
 )
 from portal.records.partners import (
     AMOUNTS,
@@ -42,48 +41,44 @@ from portal.regions.catalogue import Catalogue, Region
 from portal.web import send_csv, services, utc_now
 
 MOST_MONTHS = 24
-KEEPER = "partner_figures"
 MONEY = (What.GROSS, What.NET)
 STATES = (What.PROMISED, What.RECEIVED, What.REFUNDED, What.DISPUTED)
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one look at the database gives: the currencies, and all of one of them."""
+    """What one look at the database gives: the currencies, and all of one of them.
+
+    `is_whole` says that nothing waits to be added up.
+    """
 
     currencies: tuple[str, ...] = ()
     account: Account | None = None
     paths: Paths = ()
     scopes: Mapping[str, str] = field(default_factory=dict)
+    is_whole: bool = True
 
 
-def _look() -> Kept[Sight]:
+def _look() -> Sight:
     """The currency that is asked for; 404 for one in which nothing was begun."""
     scope_id, wanted = current_scope().id, request.args.get("currency", "")
-    keeper: Keeper[Sight | None] = current_app.extensions[KEEPER]
-    kept = keeper.get((scope_id, wanted), lambda: _read(scope_id, wanted), utc_now())
-    if kept.value is None:
-        abort(404)
-    return Kept(kept.value, kept.at, kept.until)
-
-
-def _read(scope_id: int, wanted: str) -> Sight | None:
+    is_whole = catch_up(services().database)
     with services().database.read() as session:
-        paths = list_paths(session, scope_id)
-        totals = sum_currencies(session, paths)
+        totals = sum_currencies(session, scope_id)
         currency = wanted or next(iter(totals), "")
         if currency not in totals:
-            return None if wanted else Sight()
-        account = read_account(session, paths, currency, totals[currency])
+            return abort(404) if wanted else Sight()
+        account = read_account(session, scope_id, currency, totals[currency])
         partner = account.breakdowns.get(Dimension.PARTNER)
         keys = [cell.key for cell in partner.cells] if partner else []
-        return Sight(tuple(totals), account, paths, name_scopes(session, keys))
+        scopes = name_scopes(session, keys)
+        return Sight(tuple(totals), account, list_paths(session, scope_id), scopes, is_whole)
 
 
 @partners.get("/")
 def overview() -> ResponseReturnValue:
-    kept = _look()
-    sight, account = kept.value, kept.value.account
+    sight = _look()
+    account = sight.account
     months = account.breakdowns.get(Dimension.MONTH) if account else None
     return render_template(
         "partners/overview.html",
@@ -97,7 +92,7 @@ def overview() -> ResponseReturnValue:
         states=STATES,
         money_figures=MONEY,
         fewest=FEWEST_DONORS,
-        at=kept.at,
+        at=utc_now(),
         **_words(sight),
     )
 
@@ -138,7 +133,7 @@ def _open(sight: Sight) -> Choice:
     except ValueError:
         abort(404)
     key = request.args.get("of", "")
-    if by is not None and account.breakdowns[by].find(key) is None:
+    if _find(account, by, key) is None:
         abort(404)
     return Choice(
         paths=sight.paths,
@@ -146,27 +141,34 @@ def _open(sight: Sight) -> Choice:
         what=what,
         by=by,
         of=key if by else "",
-        hidden=account.hidden,
+        shown=account.shown,
     )
+
+
+def _find(account: Account | None, by: Dimension | None, key: str) -> Figures | None:
+    """The figures of a cell that is shown, or of the whole."""
+    if account is None:
+        return None
+    return account.total if by is None else account.breakdowns[by].find(key)
 
 
 @partners.get("/gifts")
 def gifts() -> ResponseReturnValue:
-    sight = _look().value
+    sight = _look()
     choice = _open(sight)
     page = request.args.get("page", 1, type=int)
     if not 1 <= page <= MOST_PAGES:
         abort(404)
     with services().database.read() as session:
         rows = list_gifts(session, choice, page)
-        number_of, minor = sum_list(session, choice)
+    figures = _find(sight.account, choice.by, choice.of)
     return render_template(
         "partners/gifts.html",
         sight=sight,
         account=sight.account,
         choice=choice,
-        number_of=number_of,
-        total=minor,
+        number_of=figures.started if figures else 0,
+        total=AMOUNTS[choice.what](figures) if figures else 0,
         rows=rows[:PAGE],
         page=page,
         older=page + 1 if len(rows) > PAGE and page < MOST_PAGES else None,
@@ -186,7 +188,7 @@ def _address(choice: Choice) -> dict[str, str]:
 
 @partners.get("/gifts.csv")
 def gifts_csv() -> ResponseReturnValue:
-    pieces = stream_list(services().database, _open(_look().value))
+    pieces = stream_list(services().database, _open(_look()))
     return send_csv(f"gifts-{current_scope().key}", pieces)
 
 

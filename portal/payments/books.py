@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from portal.codes.models import CodeUse
 from portal.codes.pots import GiftMatch, select_unbooked_pots, select_wrong_pots
 from portal.codes.uses import select_wrong_counters
+from portal.gifts.code_sums import find_wrong_sums, recount_codes
 from portal.gifts.day_sums import count_ledger, read_days, recount
 from portal.gifts.evidence import CLEARING, Source
 from portal.gifts.lifecycle import RECEIVED, FactKind
@@ -104,6 +105,7 @@ def prove(session: Session) -> list[str]:
         ),
         *_compare_ledger(session),
         *_compare_days(session),
+        *_compare_codes(session),
         *(sentence for find, say in CHECKS for sentence in _check(session, find, say)),
     ]
 
@@ -145,10 +147,24 @@ def _compare_days(session: Session) -> Iterator[str]:
         )
 
 
+def _compare_codes(session: Session) -> Iterator[str]:
+    """Sums of what codes brought, against the gifts; as of the moment that the days are of."""
+    for key in find_wrong_sums(session, MOST_OF_A_KIND):
+        yield gettext(
+            "Codes of scope %(scope)s, %(currency)s, %(which)s: the sum is not what the gifts say. "
+            "Run portal reconcile --recount.",
+            scope=key.scope_id,
+            currency=key.currency,
+            which=f"{key.dimension} {key.key}".strip(),
+        )
+
+
 def recount_days(services: Services) -> None:
-    """Count the sums of days anew from the ledger."""
+    """Count the sums of days anew from the ledger, and those of codes from the gifts."""
     with services.database.write() as session:
         recount(session, load_catalogue(session).timezone_of)
+    with services.database.write() as session:
+        recount_codes(session)
 
 
 def _sum_held() -> sa.Select[str, Any]:

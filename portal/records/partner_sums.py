@@ -1,11 +1,12 @@
-"""What a scope's codes brought, summed by the database from gifts and the uses of their codes.
+"""What a scope's codes brought, from the sums that are kept of it, and the gifts behind a figure.
 
 A use has the scopes as they were when the gift was given (`/3/17/`): a scope sees the gifts in
-whose path it stands, whoever stood between, and no others. Nothing is kept but the rows themselves,
-so a refund, a dispute or an undone match is in the next look. The gifts behind a figure are listed
-by the same conditions, without names.
+whose path it stands, whoever stood between, and no others. A page reads some hundred sums
+(`portal.gifts.code_sums`), however many gifts there are. The gifts behind a figure are listed by
+the same conditions, without names.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +15,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.codes.models import CodeUse, Scope
-from portal.database import Database
+from portal.database import Database, table_of
+from portal.gifts.code_sums import CodeSum
+from portal.gifts.code_weighing import LOYALTY, MONTHLY, NUMBERS, TOTAL
 from portal.gifts.lifecycle import Status
-from portal.gifts.models import Gift, Plan, PlanStatus
+from portal.gifts.models import Gift
 from portal.records.export import Cell, decimal, stream_cells, typed
 from portal.records.partners import (
     Account,
+    Breakdown,
     Dimension,
     Figures,
-    Loyalty,
-    Monthly,
     What,
     break_down,
     count_loyalty,
@@ -32,7 +34,6 @@ from portal.records.partners import (
 )
 
 OPEN = (Status.PENDING, Status.PROCESSING)
-KINDS = {PlanStatus.ACTIVE: "running", PlanStatus.PAST_DUE: "failing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,6 @@ def gifts_of(paths: Paths, dialect: str, currency: str = "") -> Source:
             Gift.id,
             Gift.currency,
             Gift.status,
-            Gift.donor_id,
-            sa.case((Gift.donor_id.is_(None), Gift.email)).label("stranger"),
-            Gift.plan_id,
             day.label(Dimension.MONTH.value + "_day"),
             sa.func.substr(day, 1, 7).label(Dimension.MONTH.value),
             Gift.fund,
@@ -116,106 +114,75 @@ def _promised() -> sa.ColumnElement[int]:
     )
 
 
-def _select_cells(c: Any, key: Any) -> sa.Select[Any]:
-    """Each key's figures, in the order of `NAMES`.
+# What a page shows of a dimension that may have a million cells, and how many more it looks at.
+MOST_CELLS, MORE_CELLS = 50, 20
+MANY = (Dimension.CODE, Dimension.PARTNER)
+_SUMS = table_of(CodeSum)
+_FIGURES = tuple(_SUMS.c[name] for name in NUMBERS)
 
-    First by donor: to count different people in one go takes several times as long.
-    """
-    is_paid = c.gross > 0
-    one = (
-        sa.select(
-            key.label("key"),
-            sa.func.count().label("started"),
-            sa.func.sum(sa.case((is_paid, 1), else_=0)).label("gifts"),
-            *(sa.func.sum(c[name]).label(name) for name in MONEY),
-        )
-        .group_by(key, c.donor_id, c.stranger)
-        .subquery()
-        .c
+
+def _of_scope(scope_id: int, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(_SUMS.c.dimension, _SUMS.c.key, *_FIGURES).where(
+        _SUMS.c.scope_id == scope_id, *conditions
     )
-    donors = sa.func.sum(sa.case((one.gifts > 0, 1), else_=0))
-    return sa.select(
-        one.key,
-        sa.func.sum(one.started),
-        sa.func.sum(one.gifts),
-        sa.func.count(),
-        donors,
-        *(sa.func.sum(one[name]) for name in MONEY),
-    ).group_by(one.key)
 
 
-def _people(who: Any) -> Any:
-    return sa.func.count(sa.distinct(who))
-
-
-MONEY = ("gross", "refunded", "disputed", "promised")
-NAMES = ("started", "gifts", "starters", "donors", *MONEY)
-
-
-def _read(row: Any) -> Figures:
-    return Figures(**{name: int(value) for name, value in zip(NAMES, row, strict=True)})
-
-
-def sum_currencies(session: Session, paths: Paths) -> dict[str, Figures]:
+def sum_currencies(session: Session, scope_id: int) -> dict[str, Figures]:
     """What came in each currency, the one with the most gifts first."""
-    c = gifts_of(paths, _dialect(session)).c
-    rows = session.execute(_select_cells(c, c.currency))
-    found = [(currency, _read(figures)) for currency, *figures in rows]
+    totals = _of_scope(scope_id, _SUMS.c.dimension == TOTAL, _SUMS.c.started > 0)
+    rows = session.execute(totals.add_columns(_SUMS.c.currency))
+    found = [(currency, _read(figures)) for _, _, *figures, currency in rows]
     return dict(sorted(found, key=lambda one: (-one[1].started, one[0])))
 
 
-def read_account(session: Session, paths: Paths, currency: str, total: Figures) -> Account:
+def _read(row: Any) -> Figures:
+    return Figures(**{name: int(value) for name, value in zip(NUMBERS, row, strict=True)})
+
+
+def read_account(session: Session, scope_id: int, currency: str, total: Figures) -> Account:
     """All that may be shown of a currency; `total` is what `sum_currencies` has of it."""
     shown = show_total(total)
     if shown is None:
         return Account(currency=currency, total=None)
-    source = gifts_of(paths, _dialect(session), currency)
+    sums = read_sums(session, scope_id, currency)
+    loyalty, monthly = sums.pop(LOYALTY, {}), sums.pop(MONTHLY, {})
+    donors = {key: figures.donors for key, figures in loyalty.items()}
     return Account(
         currency=currency,
         total=shown,
-        loyalty=_read_loyalty(session, source.c),
-        monthly=_read_monthly(session, source.c),
-        breakdowns={
-            dimension: break_down(dimension, cells)
-            for dimension, cells in sum_all(session, source).items()
-        },
+        loyalty=count_loyalty(donors.get("once", 0), donors.get("again", 0)),
+        monthly=count_monthly({key: (one.gifts, one.donors) for key, one in monthly.items()}),
+        breakdowns={one: _break_down(one, sums.get(one.value, {})) for one in Dimension},
     )
 
 
-def sum_all(session: Session, source: Source) -> dict[Dimension, dict[str, Figures]]:
-    """The cells of every dimension, by one statement that looks at each gift once."""
-    c = source.c
-    parts = (
-        _select_cells(c, c[dimension.value]).add_columns(
-            sa.literal_column(f"'{dimension.value}'").label("dimension")
-        )
-        for dimension in Dimension
-    )
-    found: dict[Dimension, dict[str, Figures]] = {dimension: {} for dimension in Dimension}
-    for key, *figures, dimension in session.execute(sa.union_all(*parts)):
-        found[Dimension(dimension)][str(key or "")] = _read(figures)
+def read_sums(session: Session, scope_id: int, currency: str) -> dict[str, dict[str, Figures]]:
+    """The sums by dimension and key; of `MANY` those alone that brought the most."""
+    is_own = _SUMS.c.currency == currency
+    few = _of_scope(scope_id, is_own, _SUMS.c.dimension.not_in([TOTAL, *MANY]))
+    found = defaultdict[str, dict[str, Figures]](dict)
+    for statement in (few, *(_greatest(scope_id, is_own, dimension) for dimension in MANY)):
+        for dimension, key, *figures in session.execute(statement):
+            one = _read(figures)
+            if one.started or one.donors:
+                found[dimension][key] = one
     return found
 
 
-def _read_loyalty(session: Session, c: Any) -> Loyalty:
-    # A plan's number below nought: it can't be that of a gift.
-    times = _people(sa.func.coalesce(-c.plan_id, c.id)).label("times")
-    donors = sa.select(times).where(c.gross > 0).group_by(c.donor_id, c.stranger).subquery()
-    again = sa.func.coalesce(sa.func.sum(sa.case((donors.c.times > 1, 1), else_=0)), 0)
-    everybody, returning = session.execute(
-        sa.select(sa.func.count(), again).select_from(donors)
-    ).one()
-    return count_loyalty(int(everybody) - int(returning), int(returning))
+def _greatest(
+    scope_id: int, is_own: sa.ColumnElement[bool], dimension: Dimension
+) -> sa.Select[Any]:
+    own = _of_scope(scope_id, is_own, _SUMS.c.dimension == dimension.value)
+    return own.order_by(_SUMS.c.gross.desc()).limit(MOST_CELLS + MORE_CELLS)
 
 
-def _read_monthly(session: Session, c: Any) -> Monthly:
-    people = _people(c.donor_id) + _people(c.stranger)
-    rows = session.execute(
-        sa.select(Plan.status, _people(c.plan_id), people)
-        .where(Plan.id == c.plan_id, Plan.status.in_([*KINDS]))
-        .group_by(Plan.status)
-    )
-    return count_monthly({KINDS[status]: (number, donors) for status, number, donors in rows})
+def _break_down(dimension: Dimension, found: Mapping[str, Figures]) -> Breakdown:
+    if dimension not in MANY or len(found) <= MOST_CELLS:
+        return break_down(dimension, found)
+    order = sorted(found, key=lambda key: (-found[key].gross, key))
+    others = [found[key].counts for key in order[MOST_CELLS:]]
+    shown = {key: found[key] for key in order[:MOST_CELLS]}
+    return break_down(dimension, shown, others)
 
 
 def name_scopes(session: Session, scope_ids: list[str]) -> dict[str, str]:
@@ -223,10 +190,6 @@ def name_scopes(session: Session, scope_ids: list[str]) -> dict[str, str]:
     wanted = [int(one) for one in scope_ids if one]
     rows = session.execute(sa.select(Scope.id, Scope.name).where(Scope.id.in_(wanted)))
     return {str(scope_id): name for scope_id, name in rows}
-
-
-def _dialect(session: Session) -> str:
-    return session.get_bind().dialect.name
 
 
 PAGE = 50
@@ -237,7 +200,7 @@ MOST_PAGES = 20
 class Choice:
     """Which figure of which cell; without `by` the currency's total.
 
-    `hidden` are the cells that nothing may be told of, by dimension.
+    `shown` are the cells that a gift may be told to be in, by dimension.
     """
 
     paths: Paths
@@ -245,7 +208,7 @@ class Choice:
     what: What
     by: Dimension | None = None
     of: str = ""
-    hidden: Mapping[Dimension, frozenset[str]]
+    shown: Mapping[Dimension, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,8 +236,8 @@ def _adds(c: Any, what: What) -> Any:
 
 
 def _mask(c: Any, choice: Choice, dimension: Dimension, value: Any) -> Any:
-    hidden = sorted(choice.hidden.get(dimension, ()))
-    return sa.case((c[dimension.value].in_(hidden), ""), else_=value) if hidden else value
+    shown = sorted(choice.shown.get(dimension, ()))
+    return sa.case((c[dimension.value].in_(shown), value), else_="")
 
 
 def _parts(source: Source, choice: Choice) -> dict[str, Any]:
@@ -306,14 +269,6 @@ def list_gifts(session: Session, choice: Choice, page: int) -> list[Row]:
     wanted = _select(source, choice, *parts.values(), source.c.status)
     rows = session.execute(wanted.limit(PAGE + 1).offset((page - 1) * PAGE))
     return [Row(*row) for row in rows]
-
-
-def sum_list(session: Session, choice: Choice) -> tuple[int, int]:
-    """How many gifts all its pages have, and what they come to in minor units."""
-    source = gifts_of(choice.paths, session.get_bind().dialect.name, choice.currency)
-    minor = sa.func.coalesce(sa.func.sum(_adds(source.c, choice.what)), 0)
-    row = session.execute(_select(source, choice, sa.func.count(), minor).order_by(None)).one()
-    return int(row[0]), int(row[1])
 
 
 def _signed(minor: Any, currency: Any) -> Any:

@@ -5,7 +5,7 @@ stand behind it, it is withheld; and since a total less the shown cells would te
 so are others, until at least five donors stand behind what that difference tells.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -19,13 +19,15 @@ def is_small(counts: Counts) -> bool:
     return any(0 < count < FEWEST_DONORS for count in counts)
 
 
-def withhold(cells: Mapping[str, Counts]) -> frozenset[str]:
+def withhold(cells: Mapping[str, Counts], never: Iterable[str] = ()) -> frozenset[str]:
     """The keys of the cells to withhold, where the total of all cells is shown.
+
+    Those of `never` are withheld whatever they are.
 
     How many donors two cells have together nobody knows: the same person may be in both. So a
     withheld cell has beside it one that has enough donors of its own; the one with the fewest.
     """
-    hidden = {key for key, counts in cells.items() if is_small(counts)}
+    hidden = {key for key, counts in cells.items() if is_small(counts)} | {*never}
     for at in range(max(map(len, cells.values()), default=0)):
         of_kind = {key: counts[at] for key, counts in cells.items()}
         few = [key for key in hidden if 0 < of_kind[key] < FEWEST_DONORS]
@@ -110,30 +112,51 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """A currency's gifts by one dimension; the shown cells first, the greatest of them ahead."""
+    """A currency's gifts by one dimension; the shown cells first, the greatest of them ahead.
+
+    `is_cut` says that there are more cells, of which nothing is told.
+    """
 
     dimension: Dimension
     cells: tuple[Cell, ...]
+    is_cut: bool = False
 
     @property
     def hidden(self) -> frozenset[str]:
         return frozenset(cell.key for cell in self.cells if cell.figures is None)
+
+    @property
+    def shown(self) -> frozenset[str]:
+        return frozenset(cell.key for cell in self.cells if cell.figures is not None)
 
     def find(self, key: str) -> Figures | None:
         """What a cell shows; None where there is none or it is withheld."""
         return next((cell.figures for cell in self.cells if cell.key == key), None)
 
 
-def break_down(dimension: Dimension, found: Mapping[str, Figures]) -> Breakdown:
-    """The cells as they may be shown. Where withheld ones stand tells nothing of them."""
-    hidden = withhold({key: figures.counts for key, figures in found.items()})
+# Stands for cells that a page has no place for.
+OTHERS = "\0"
+
+
+def break_down(
+    dimension: Dimension, found: Mapping[str, Figures], others: Sequence[Counts] = ()
+) -> Breakdown:
+    """The cells as they may be shown. Where withheld ones stand tells nothing of them.
+
+    `others` are cells that are not shown for want of place, or some of them: what a total less the
+    shown cells tells is of them, too.
+    """
+    cells = {key: figures.counts for key, figures in found.items()}
+    most = {OTHERS: tuple(map(max, zip(*others, strict=True)))} if others else {}
+    hidden = withhold(cells | most, most) - {OTHERS}
     if dimension is Dimension.MONTH:
         return Breakdown(
             dimension, tuple(Cell(key, _shown(found, key, hidden)) for key in sorted(found))
         )
     shown = sorted(found.keys() - hidden, key=lambda key: (-found[key].gross, key))
     rest = tuple(Cell(key, None) for key in sorted(hidden))
-    return Breakdown(dimension, tuple(Cell(key, found[key]) for key in shown) + rest)
+    whole = tuple(Cell(key, found[key]) for key in shown) + rest
+    return Breakdown(dimension, whole, is_cut=bool(others))
 
 
 def _shown(found: Mapping[str, Figures], key: str, hidden: frozenset[str]) -> Figures | None:
@@ -186,6 +209,11 @@ class Account:
     def hidden(self) -> Mapping[Dimension, frozenset[str]]:
         """The cells of each dimension that nothing may be told of."""
         return {dimension: one.hidden for dimension, one in self.breakdowns.items()}
+
+    @property
+    def shown(self) -> Mapping[Dimension, frozenset[str]]:
+        """The cells of each dimension that are shown."""
+        return {dimension: one.shown for dimension, one in self.breakdowns.items()}
 
 
 def show_total(figures: Figures) -> Figures | None:

@@ -1,0 +1,393 @@
+"""What codes brought, summed by scope, currency and what a partner's page divides it by.
+
+Nothing that changes a gift has to think of it: triggers note, in the transaction of a change, what
+a gift that came with a code was before (`code_changes`), and wait for nobody. A worker adds what
+waits to the sums every minute, and whoever looks does so first; a page then reads some hundred
+rows, however many gifts there are. How many different donors stand behind a sum is kept exactly: of
+each donor whose gift changed, all gifts are weighed as they were and as they are, and the sums
+change by the difference (`portal.gifts.code_weighing`). The books are proven by counting anew.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from portal.codes.models import CodeUse
+from portal.database import (
+    Base,
+    BigId,
+    Database,
+    DatabaseUnavailable,
+    insert_statement,
+    table_of,
+)
+from portal.gifts.code_weighing import (
+    ALL,
+    CODE,
+    LOYALTY,
+    MONTHLY,
+    NUMBERS,
+    TOTAL,
+    Key,
+    Sums,
+    Told,
+    compare,
+)
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import Gift, Plan, PlanStatus
+
+
+class CodeSum(Base):
+    """One sum. Money is in minor units; `starters` and `donors` are people."""
+
+    __tablename__ = "code_sums"
+    __table_args__ = (
+        sa.Index("ix_code_sums_gross", "scope_id", "currency", "dimension", "gross"),
+        {"sqlite_with_rowid": False},
+    )
+
+    scope_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    currency: Mapped[str] = mapped_column(sa.String(3), primary_key=True)
+    dimension: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    started: Mapped[int] = mapped_column(sa.BigInteger)
+    gifts: Mapped[int] = mapped_column(sa.BigInteger)
+    starters: Mapped[int] = mapped_column(sa.BigInteger)
+    donors: Mapped[int] = mapped_column(sa.BigInteger)
+    gross: Mapped[int] = mapped_column(sa.BigInteger)
+    refunded: Mapped[int] = mapped_column(sa.BigInteger)
+    disputed: Mapped[int] = mapped_column(sa.BigInteger)
+    promised: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class CodeChange(Base):
+    """What a gift was before something changed it, until that is in the sums.
+
+    One without a status was not there before; one without a gift is of its plan's status. Triggers
+    write them (migrations); nothing else does.
+    """
+
+    __tablename__ = "code_changes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    gift_id: Mapped[int | None] = mapped_column(BigId, index=True)
+    donor_id: Mapped[int | None] = mapped_column(BigId)
+    plan_id: Mapped[int | None] = mapped_column(BigId)
+    region: Mapped[str | None] = mapped_column(sa.String(20))
+    fund: Mapped[str | None] = mapped_column(sa.String(40))
+    mode: Mapped[str | None] = mapped_column(sa.String(20))
+    code: Mapped[str | None] = mapped_column(sa.String(40))
+    currency: Mapped[str | None] = mapped_column(sa.String(3))
+    status: Mapped[str | None] = mapped_column(sa.String(20))
+    amount_minor: Mapped[int | None] = mapped_column(sa.BigInteger)
+    paid_minor: Mapped[int | None] = mapped_column(sa.BigInteger)
+    refunded_minor: Mapped[int | None] = mapped_column(sa.BigInteger)
+    received_on: Mapped[date | None]
+
+
+_SUMS, _CHANGES = table_of(CodeSum), table_of(CodeChange)
+_USES, _GIFTS, _PLANS = table_of(CodeUse), table_of(Gift), table_of(Plan)
+_WERE = tuple(column.name for column in _CHANGES.c if column.name not in {"id", "gift_id"})
+_TOLD = (
+    sa.select(
+        _GIFTS.c.id,
+        *(_GIFTS.c[name] for name in Told._fields[1:13]),
+        _GIFTS.c.created_at,
+        _USES.c.path,
+        _USES.c.code_id,
+        _USES.c.scope_id,
+        _PLANS.c.status,
+    )
+    .join_from(_USES, _GIFTS, _GIFTS.c.id == _USES.c.gift_id)
+    .outerjoin(_PLANS, _PLANS.c.id == _GIFTS.c.plan_id)
+)
+# One step adds the changes of so many gifts, and all others of the same donors.
+MOST_FOLDED = 1_000
+# A statement names so many numbers.
+AT_ONCE = 500
+
+
+def fold_codes(session: Session) -> bool:
+    """Add the oldest changes to the sums; whether there may be more. The first in its transaction.
+
+    Who comes second waits, and then sees what the first one did.
+    """
+    _stand_still(session)
+    changed, gone, is_more = measure_changes(session, MOST_FOLDED)
+    if changed:
+        _add_on(session, changed)
+    for part in _parts(gone):
+        session.execute(sa.delete(_CHANGES).where(_CHANGES.c.id.in_(part)))
+    return is_more
+
+
+def _stand_still(session: Session) -> None:
+    """Let all that follows see one moment; on SQLite every transaction does."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        # Before the first look, which is the moment that is seen from then on.
+        session.execute(sa.text(f"LOCK TABLE {_SUMS.name} IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def measure_changes(session: Session, most: int | None) -> tuple[Sums, list[int], bool]:
+    """By what the oldest changes change the sums, their numbers, and whether there are more.
+
+    All must be seen as of one moment.
+    """
+    oldest = session.execute(_oldest(most)).all()
+    told, changes = _gather(session, oldest)
+    if not changes:
+        return {}, [], False
+    was = _look_back(told, changes)
+    is_more = most is not None and len(oldest) == most
+    return compare(was, told.values()), [row.id for row in changes], is_more
+
+
+def _oldest(most: int | None) -> sa.Select[Any]:
+    return sa.select(_CHANGES).order_by(_CHANGES.c.id).limit(most)
+
+
+def _gather(
+    session: Session, oldest: Sequence[sa.Row[Any]]
+) -> tuple[dict[int, Told], list[sa.Row[Any]]]:
+    """All gifts of the donors whom some changes are about, and all changes of those gifts."""
+    told: dict[int, Told] = {}
+    changes = {row.id: row for row in oldest}
+    new = list(oldest)
+    while new:
+        gifts = [row.gift_id for row in new if row.gift_id is not None]
+        plans = [row.plan_id for row in new if row.gift_id is None]
+        found = [*_tell(session, _GIFTS.c.id, gifts), *_tell(session, _GIFTS.c.plan_id, plans)]
+        donors = {one.donor_id for one in found} | {row.donor_id for row in new}
+        own = _tell(session, _GIFTS.c.donor_id, donors - {None})
+        fresh = {one.gift_id: one for one in [*found, *own] if one.gift_id not in told}
+        told |= fresh
+        series = {one.plan_id for one in fresh.values()} - {None}
+        more = [
+            *_find_changes(session, _CHANGES.c.gift_id, fresh),
+            *_find_changes(session, _CHANGES.c.plan_id, series, _CHANGES.c.gift_id.is_(None)),
+            # What was theirs, and is another's now.
+            *_find_changes(session, _CHANGES.c.donor_id, donors - {None}),
+        ]
+        new = [row for row in more if row.id not in changes]
+        changes |= {row.id: row for row in new}
+    return told, sorted(changes.values(), key=lambda row: int(row.id))
+
+
+def _tell(session: Session, column: sa.Column[Any], wanted: Iterable[Any]) -> list[Told]:
+    return [
+        _read(row)
+        for part in _parts(wanted)
+        for row in session.execute(_TOLD.where(column.in_(part)))
+    ]
+
+
+def _read(row: Any) -> Told:
+    *own, began_at, path, code_id, scope_id, plan = row
+    return Told._make([*own, began_at.date(), path, code_id, scope_id, plan])
+
+
+def _find_changes(
+    session: Session, column: sa.Column[Any], wanted: Iterable[Any], *more: Any
+) -> list[Any]:
+    return [
+        row
+        for part in _parts(wanted)
+        for row in session.execute(sa.select(_CHANGES).where(column.in_(part), *more))
+    ]
+
+
+def _parts(wanted: Iterable[Any]) -> Iterator[list[Any]]:
+    numbers = list(wanted)
+    for at in range(0, len(numbers), AT_ONCE):
+        yield numbers[at : at + AT_ONCE]
+
+
+def _look_back(told: dict[int, Told], changes: Sequence[Any]) -> list[Told]:
+    """The gifts as the sums have them: as each was before the oldest change that waits."""
+    first: dict[int, Any] = {}
+    plans: dict[int, PlanStatus] = {}
+    for row in changes:
+        if row.gift_id is None:
+            plans.setdefault(row.plan_id, PlanStatus(row.status))
+        else:
+            first.setdefault(row.gift_id, row)
+    found = []
+    for gift in told.values():
+        row = first.get(gift.gift_id)
+        if row is not None and row.status is None:
+            continue
+        was = gift if row is None else _restore(gift, row)
+        status = plans.get(was.plan_id, was.plan_status) if was.plan_id is not None else None
+        found.append(was._replace(plan_status=status))
+    return found
+
+
+def _restore(gift: Told, row: Any) -> Told:
+    values = {name: row._mapping[name] for name in _WERE}
+    return gift._replace(**values | {"status": Status(row.status)})
+
+
+def _add_on(session: Session, changed: Sums) -> None:
+    insert = insert_statement(session.get_bind().dialect.name, CodeSum)
+    summed = {name: _SUMS.c[name] + insert.excluded[name] for name in NUMBERS}
+    statement = insert.on_conflict_do_update(index_elements=_SUMS.primary_key, set_=summed)
+    rows = [
+        {**key._asdict(), **dict(zip(NUMBERS, changed[key], strict=True))}
+        for key in sorted(changed)
+    ]
+    session.execute(statement, rows)
+
+
+_ANY_CHANGES = sa.select(sa.exists().where(_CHANGES.c.id.is_not(None)))
+# Who looks adds up so many steps; what is more the worker does.
+MOST_STEPS = 3
+
+
+def catch_up(database: Database) -> bool:
+    """Add what waits to the sums, before they are read; whether that was all."""
+    with database.read() as session:
+        if not session.scalar(_ANY_CHANGES):
+            return True
+    try:
+        for _ in range(MOST_STEPS):
+            with database.write() as session:
+                if not fold_codes(session):
+                    return True
+    except DatabaseUnavailable:
+        # What was added up before can be read all the same.
+        return False
+    return False
+
+
+_MONTHS = {
+    "sqlite": "substr(coalesce(g.received_on, g.created_at), 1, 7)",
+    "postgresql": (
+        "to_char(coalesce(g.received_on, CAST(timezone('UTC', g.created_at) AS date)), 'YYYY-MM')"
+    ),
+}
+_SOURCE = """
+WITH seen AS (
+  SELECT p.path, s.id AS scope_id FROM (SELECT DISTINCT path FROM code_uses) p
+  JOIN scopes s ON p.path LIKE '%/' || s.id || '/%'
+), told AS (
+  SELECT u.path, CAST(u.code_id AS VARCHAR(40)) AS code_id,
+    coalesce(CAST(u.scope_id AS VARCHAR(40)), '') AS partner, g.currency,
+    coalesce(g.donor_id, -g.id) AS donor, coalesce(-g.plan_id, g.id) AS series, g.plan_id,
+    {month} AS month, g.fund, g.region, g.mode, coalesce(g.code, '') AS code,
+    CASE WHEN g.paid_minor > 0 THEN 1 ELSE 0 END AS paid,
+    g.paid_minor AS gross, g.refunded_minor AS refunded,
+    CASE WHEN g.status = 'disputed' THEN g.paid_minor - g.refunded_minor ELSE 0 END AS disputed,
+    CASE WHEN g.status IN ('pending', 'processing') THEN g.amount_minor
+      WHEN g.status = 'partly_paid' THEN g.amount_minor - g.paid_minor ELSE 0 END AS promised
+  FROM code_uses u JOIN gifts g ON g.id = u.gift_id
+)
+"""
+_BY_DONOR = """
+SELECT scope_id, currency, '{dimension}' AS dimension, key, sum(started), sum(gifts), count(*),
+  sum(CASE WHEN gifts > 0 THEN 1 ELSE 0 END), sum(gross), sum(refunded), sum(disputed),
+  sum(promised)
+FROM (
+  SELECT {scope} AS scope_id, t.currency, {key} AS key, t.donor, count(*) AS started,
+    sum(t.paid) AS gifts, sum(t.gross) AS gross, sum(t.refunded) AS refunded,
+    sum(t.disputed) AS disputed, sum(t.promised) AS promised
+  FROM {rows} GROUP BY 1, 2, 3, 4
+) one GROUP BY 1, 2, 4
+"""
+_BY_LOYALTY = """
+SELECT scope_id, currency, 'loyalty' AS dimension,
+  CASE WHEN times > 1 THEN 'again' ELSE 'once' END, 0, 0, 0, count(*), 0, 0, 0, 0
+FROM (
+  SELECT n.scope_id, t.currency, t.donor, count(DISTINCT t.series) AS times
+  FROM told t JOIN seen n ON n.path = t.path WHERE t.gross > 0 GROUP BY 1, 2, 3
+) one GROUP BY 1, 2, 4
+"""
+_BY_PLAN = """
+SELECT scope_id, currency, 'monthly' AS dimension,
+  CASE WHEN status = 'active' THEN 'running' ELSE 'failing' END,
+  0, sum(plans), 0, count(*), 0, 0, 0, 0
+FROM (
+  SELECT n.scope_id, t.currency, t.donor, p.status, count(DISTINCT t.plan_id) AS plans
+  FROM told t JOIN seen n ON n.path = t.path JOIN plans p ON p.id = t.plan_id
+  WHERE p.status IN ('active', 'past_due') GROUP BY 1, 2, 3, 4
+) one GROUP BY 1, 2, 4
+"""
+_KEYS = {
+    TOTAL: "''",
+    "month": "t.month",
+    "fund": "t.fund",
+    "region": "t.region",
+    "mode": "t.mode",
+    CODE: "t.code",
+    "partner": "t.partner",
+}
+_BELOW = {"scope": "n.scope_id", "rows": "told t JOIN seen n ON n.path = t.path"}
+_ALONE = {"scope": "0", "rows": "told t"}
+
+
+def _list_counts() -> Iterator[tuple[str, str]]:
+    """Statements that count every sum anew from gifts, and which sums those are."""
+    for dimension, key in _KEYS.items():
+        own = f"dimension = '{dimension}' AND scope_id <> {ALL}"
+        yield _BY_DONOR.format(dimension=dimension, key=key, **_BELOW), own
+    yield _BY_DONOR.format(dimension=CODE, key="t.code_id", **_ALONE), f"scope_id = {ALL}"
+    yield _BY_LOYALTY, f"dimension = '{LOYALTY}'"
+    yield _BY_PLAN, f"dimension = '{MONTHLY}'"
+
+
+_COLUMNS = ", ".join((*Key._fields, *NUMBERS))
+_ANY = " OR ".join(f"{name} <> 0" for name in NUMBERS)
+_DIFFERING = """
+{source}, counted ({columns}) AS MATERIALIZED ({part})
+SELECT * FROM (
+  SELECT 1 AS is_counted, d.* FROM (SELECT * FROM counted EXCEPT SELECT {columns} FROM code_sums) d
+  UNION ALL
+  SELECT 0, d.* FROM (
+    SELECT {columns} FROM code_sums WHERE {own} AND ({any}) EXCEPT SELECT * FROM counted
+  ) d
+) differing LIMIT {most}
+"""
+
+
+def find_wrong_sums(session: Session, most: int) -> list[Key]:
+    """Sums that, with what waits, are not what the gifts say; all must be seen as of one moment."""
+    waiting, _, _ = measure_changes(session, None)
+    source = _SOURCE.format(month=_MONTHS[session.get_bind().dialect.name])
+    kept: Sums = {}
+    counted: Sums = {}
+    for part, own in _list_counts():
+        rows = session.execute(
+            sa.text(
+                _DIFFERING.format(
+                    source=source,
+                    columns=_COLUMNS,
+                    part=part,
+                    own=own,
+                    any=_ANY,
+                    most=most + 2 * len(waiting),
+                )
+            )
+        )
+        for is_counted, *row in rows:
+            sums = counted if is_counted else kept
+            sums[Key(*row[:4])] = [int(number) for number in row[4:]]
+    nothing = [0] * len(NUMBERS)
+
+    def is_wrong(key: Key) -> bool:
+        summed = zip(kept.get(key, nothing), waiting.get(key, nothing), strict=True)
+        return bool([sum(both) for both in summed] != counted.get(key, nothing))
+
+    return sorted(filter(is_wrong, kept.keys() | counted.keys() | waiting.keys()))[:most]
+
+
+def recount_codes(session: Session) -> None:
+    """Count all sums anew from the gifts, for those that came in bulk; the first in its act."""
+    _stand_still(session)
+    source = _SOURCE.format(month=_MONTHS[session.get_bind().dialect.name])
+    for table in (_CHANGES, _SUMS):
+        session.execute(sa.delete(table))
+    for part, _ in _list_counts():
+        session.execute(sa.text(f"INSERT INTO {_SUMS.name} ({_COLUMNS}) {source} {part}"))

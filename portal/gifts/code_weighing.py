@@ -1,0 +1,147 @@
+"""What gifts that came with a code are in the sums that partners see. Pure.
+
+A sum is of one currency and one scope: of all gifts in whose path the scope stands, as the tree was
+when each was given. The scope 0 stands for all, and has sums by the numbers of codes alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from portal.gifts.lifecycle import Status
+from portal.gifts.models import PlanStatus
+
+
+class Key(NamedTuple):
+    """Which sum; sorts as the table does."""
+
+    scope_id: int
+    currency: str
+    dimension: str
+    key: str
+
+
+# What a sum has, in the order of its columns.
+NUMBERS = ("started", "gifts", "starters", "donors", "gross", "refunded", "disputed", "promised")
+Numbers = list[int]
+Sums = dict[Key, Numbers]
+# The scope that has all gifts, and the dimensions that no gift's own words are keys of.
+ALL = 0
+TOTAL, CODE, LOYALTY, MONTHLY = "total", "code", "loyalty", "monthly"
+PLANS = {PlanStatus.ACTIVE: "running", PlanStatus.PAST_DUE: "failing"}
+
+
+class Told(NamedTuple):
+    """A gift as the sums see it."""
+
+    gift_id: int
+    donor_id: int | None
+    plan_id: int | None
+    region: str
+    fund: str
+    mode: str
+    code: str | None
+    currency: str
+    status: Status
+    amount_minor: int
+    paid_minor: int
+    refunded_minor: int
+    received_on: date | None
+    began_on: date
+    path: str
+    code_id: int
+    scope_id: int | None
+    plan_status: PlanStatus | None
+
+    @property
+    def donor(self) -> int:
+        """Who gave; a gift of nobody known is by someone of its own."""
+        return -self.gift_id if self.donor_id is None else self.donor_id
+
+    @property
+    def series(self) -> int:
+        """What is one gift, given once or every month."""
+        return self.gift_id if self.plan_id is None else -self.plan_id
+
+    @property
+    def scopes(self) -> list[int]:
+        return [int(part) for part in self.path.split("/") if part]
+
+    @property
+    def promised(self) -> int:
+        """What is still to come of it."""
+        if self.status in {Status.PENDING, Status.PROCESSING}:
+            return self.amount_minor
+        is_part = self.status is Status.PARTLY_PAID
+        return self.amount_minor - self.paid_minor if is_part else 0
+
+    @property
+    def disputed(self) -> int:
+        is_held = self.status is Status.DISPUTED
+        return self.paid_minor - self.refunded_minor if is_held else 0
+
+
+def list_keys(gift: Told) -> Iterator[Key]:
+    """The sums that a gift is in."""
+    parts = (
+        (TOTAL, ""),
+        ("month", f"{gift.received_on or gift.began_on:%Y-%m}"),
+        ("fund", gift.fund),
+        ("region", gift.region),
+        ("mode", gift.mode),
+        (CODE, gift.code or ""),
+        ("partner", str(gift.scope_id or "")),
+    )
+    for scope_id in gift.scopes:
+        for dimension, key in parts:
+            yield Key(scope_id, gift.currency, dimension, key)
+    yield Key(ALL, gift.currency, CODE, str(gift.code_id))
+
+
+def weigh_donor(gifts: Sequence[Told]) -> Sums:
+    """What all gifts of one donor are in each sum."""
+    sums: Sums = {}
+    for gift in gifts:
+        came = int(gift.paid_minor > 0)
+        own = (gift.paid_minor, gift.refunded_minor, gift.disputed, gift.promised)
+        for key in list_keys(gift):
+            row = sums.setdefault(key, [0, 0, 1, 0, 0, 0, 0, 0])
+            row[0] += 1
+            row[1] += came
+            row[3] |= came
+            for at, minor in enumerate(own, 4):
+                row[at] += minor
+    return sums | _weigh_series(gifts)
+
+
+def _weigh_series(gifts: Sequence[Told]) -> Sums:
+    """Whether they gave once or again, and what goes on every month."""
+    given, plans = defaultdict[Key, set[int]](set), defaultdict[Key, set[int]](set)
+    for gift in gifts:
+        for scope_id in gift.scopes:
+            if gift.paid_minor > 0:
+                given[Key(scope_id, gift.currency, LOYALTY, "")].add(gift.series)
+            kind = PLANS.get(gift.plan_status) if gift.plan_status else None
+            if kind and gift.plan_id is not None:
+                plans[Key(scope_id, gift.currency, MONTHLY, kind)].add(gift.plan_id)
+    sums = {
+        key._replace(key="again" if len(series) > 1 else "once"): [0, 0, 0, 1, 0, 0, 0, 0]
+        for key, series in given.items()
+    }
+    return sums | {key: [0, len(own), 0, 1, 0, 0, 0, 0] for key, own in plans.items()}
+
+
+def compare(before: Iterable[Told], after: Iterable[Told]) -> Sums:
+    """By what the sums change; both have all gifts of the donors that they have any of."""
+    changed: Sums = {}
+    for gifts, sign in ((before, -1), (after, 1)):
+        donors = defaultdict[int, list[Told]](list)
+        for gift in gifts:
+            donors[gift.donor].append(gift)
+        for own in donors.values():
+            for key, numbers in weigh_donor(own).items():
+                row = changed.setdefault(key, [0] * len(NUMBERS))
+                for at, number in enumerate(numbers):
+                    row[at] += sign * number
+    return {key: row for key, row in changed.items() if any(row)}
