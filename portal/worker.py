@@ -18,6 +18,7 @@ from portal.codes.batches import fill_batch
 from portal.database import DatabaseUnavailable
 from portal.gifts.code_sums import catch_up
 from portal.gifts.day_sums import fold_changes, has_changes
+from portal.intake.checkout import lapse_unbegun
 from portal.jobs.crew import Crew, Failures, Work
 from portal.jobs.promising import (
     HEARTBEAT,
@@ -162,6 +163,7 @@ def _keep_watch(services: Services, stop: threading.Event) -> None:
             if clock.now() >= next_comparison:
                 next_comparison = clock.now() + COMPARE_EVERY
                 _compare(services)
+                lapse_unbegun(services)
             if clock.now() >= next_fold:
                 next_fold = clock.now() + FOLD_EVERY
                 fold_days(services)

@@ -17,7 +17,8 @@ from portal.donors import DonorDetails
 from portal.gifts.day_sums import read_days
 from portal.gifts.models import Gift, LedgerEntry, Plan, SubscriptionState
 from portal.intake.admission import Caller, Sender
-from portal.intake.start import GiftOrder, Started, resume_gift, start_gift
+from portal.intake.change_mode import resume_gift
+from portal.intake.start import GiftOrder, Started, start_gift
 from portal.jobs.promising import Jobs
 from portal.jobs.queue import QueuedJob
 from portal.money import Money

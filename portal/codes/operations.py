@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal import PACKAGE
+from portal.codes.earlier import LIMITS, count_earlier
 from portal.codes.models import (
     BY_CODE,
     BY_DONOR,
@@ -26,7 +27,6 @@ from portal.codes.models import (
 from portal.codes.parsing import CodeError, check_spelling, check_window, read_terms
 from portal.codes.pots import check_pot
 from portal.codes.terms import CodeState, Kind, LevelKind
-from portal.codes.uses import LIMITS, count_earlier
 from portal.database import Document
 
 SAMPLES = PACKAGE / "codes" / "samples.toml"

@@ -7,7 +7,7 @@ what is said when terms are saved that are allowed and hardly meant.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.codes.earlier import copy_claims
 from portal.codes.models import CodeRecord, Policy, PolicyVersion, Scope
 from portal.codes.operations import (
     SYSTEM,
@@ -24,6 +25,7 @@ from portal.codes.operations import (
     add_scope,
     change_policy,
     change_scope,
+    make_draft,
 )
 from portal.codes.parsing import LONGEST_CODE, SECRET_LENGTH, CodeError, make_secret, normalise_code
 from portal.codes.policy import open_terms
@@ -121,6 +123,34 @@ def _day(at: datetime | None, zone: ZoneInfo) -> str:
 def _last_day(ends_at: datetime | None, zone: ZoneInfo) -> str:
     """The day of the last moment before the end."""
     return _day(ends_at.astimezone(UTC) - datetime.resolution if ends_at else None, zone)
+
+
+DAYS = ("first_day", "last_day")
+
+
+def draft_again(terms: Policy | Draft | None, said: Document) -> Draft:
+    """Terms to follow others, as `with_days` says them; days that stand as they were keep their
+    moments."""
+    document = {name: value for name, value in said.items() if name not in DAYS}
+    days = [said.get(name) or None for name in DAYS]
+    if terms is not None and _are_as_before(document, days, with_days(terms)):
+        return Draft(document=document, starts_at=terms.starts_at, ends_at=terms.ends_at)
+    return make_draft(document, *(date.fromisoformat(day) if day else None for day in days))
+
+
+def _are_as_before(document: Document, days: Sequence[str | None], before: Document) -> bool:
+    stood = [before.get(name) for name in DAYS]
+    return stood == days and before.get("zone") == document.get("zone")
+
+
+def give_own_policy(act: Act, record: CodeRecord) -> Policy:
+    """Terms of its own for a code, for now those that it shared; it was used as often as it was."""
+    shared = act.session.get_one(Policy, record.policy_id)
+    own = add_policy(act.session, record.display, copy_terms(shared), act.now, actor=act.actor)
+    record.policy_id = own.id
+    act.session.flush()
+    copy_claims(act.session, record.id, shared.id, own.id)
+    return own
 
 
 def return_to(

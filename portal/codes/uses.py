@@ -6,8 +6,8 @@ when it fails, lapses, is refunded whole or lost. Money that comes after that is
 use marked as over the limit. Codes without a limit touch no counter.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,9 +18,7 @@ from portal.codes.models import (
     BY_DONOR,
     BY_POLICY,
     CodeClaim,
-    CodeRecord,
     CodeUse,
-    Scope,
     UseCounter,
 )
 from portal.codes.refusals import Reason
@@ -170,16 +168,84 @@ _HOLD = (
 )
 
 
+# The order of `_list_claims`.
+_LOCK = (
+    sa.select(_COUNTERS.c.used)
+    .join(
+        _CLAIMS,
+        sa.and_(
+            _CLAIMS.c.kind == _COUNTERS.c.kind,
+            _CLAIMS.c.owner_id == _COUNTERS.c.owner_id,
+            _CLAIMS.c.who == _COUNTERS.c.who,
+        ),
+    )
+    .where(_CLAIMS.c.gift_id == sa.bindparam("gift"))
+    .order_by(_CLAIMS.c.kind != BY_CODE, _CLAIMS.c.owner_id, _CLAIMS.c.kind != BY_POLICY)
+    .with_for_update(of=_COUNTERS)
+)
+
+
+def _lock_in_order(session: Session, gift_id: int) -> None:
+    """Let nobody else have a gift's counters, in the order in which they are taken: one statement
+    that changes several locks them as it finds them, and two such can wait for each other."""
+    if session.get_bind().dialect.name == "postgresql":
+        ask(session, _LOCK, {"gift": gift_id})
+
+
 def give_back(session: Session, gift_id: int) -> None:
     """A gift that won't be paid, or whose money went back whole, gives its use back."""
+    _lock_in_order(session, gift_id)
     ask(session, _GIVE_BACK, {"gift": gift_id})
     ask(session, _LET_GO, {"gift": gift_id})
 
 
 def hold_again(session: Session, gift_id: int) -> None:
     """Money that came holds its use, though none may be left; that is marked then."""
+    _lock_in_order(session, gift_id)
     ask(session, _TAKE_AGAIN, {"gift": gift_id})
     ask(session, _HOLD, {"gift": gift_id})
+
+
+def take_again(session: Session, gift_id: int, code: Code | None) -> None:
+    """A gift that gave its use back may be paid once more: take it again, by the limits of now.
+
+    `NoUseLeft` where a counter is full; then what was taken of others must be undone.
+    """
+    limits = {(one.kind, one.owner_id): one.most for one in _list_claims(code, "")} if code else {}
+    for claim in sorted(_list_given_back(session, gift_id), key=_in_order):
+        # A limit that was lifted since refuses nobody.
+        now = replace(claim, most=limits.get((claim.kind, claim.owner_id), MOST_EVER))
+        if not _take(session, now):
+            raise NoUseLeft(Reason.USED_BY_DONOR if claim.kind == BY_DONOR else Reason.USED_UP)
+        if now != claim:
+            key = {f"of_{name}": getattr(now, name) for name in ("kind", "owner_id", "who")}
+            session.execute(_SET_MOST, {"gift": gift_id, "limit": now.most, **key})
+    ask(session, _HOLD, {"gift": gift_id})
+
+
+MOST_EVER = 2**31 - 1
+_SET_MOST = (
+    sa.update(_CLAIMS)
+    .where(
+        _CLAIMS.c.gift_id == sa.bindparam("gift"),
+        *(_CLAIMS.c[name] == sa.bindparam(f"of_{name}") for name in ("kind", "owner_id", "who")),
+    )
+    .values(most=sa.bindparam("limit"))
+)
+
+
+def _list_given_back(session: Session, gift_id: int) -> Iterator[Claim]:
+    rows = session.execute(
+        sa.select(_CLAIMS.c.kind, _CLAIMS.c.owner_id, _CLAIMS.c.who, _CLAIMS.c.most)
+        .join(_USES, _USES.c.gift_id == _CLAIMS.c.gift_id)
+        .where(_USES.c.gift_id == gift_id, ~_USES.c.holds)
+    )
+    return (Claim(*row) for row in rows)
+
+
+def _in_order(claim: Claim) -> tuple[bool, int, bool]:
+    """As `_list_claims` has them."""
+    return claim.kind != BY_CODE, claim.owner_id, claim.kind != BY_POLICY
 
 
 _FIRST = sa.select(
@@ -237,85 +303,3 @@ def select_wrong_counters() -> sa.Select[Any]:
     )
     subject = _COUNTERS.c.kind + sa.literal(" ") + sa.cast(_COUNTERS.c.owner_id, sa.String)
     return sa.select(subject).where(held != _COUNTERS.c.used).order_by(subject)
-
-
-# The room of gifts stands above this one; its table is known by name.
-_GIFTS = sa.table("gifts", *map(sa.column, ("id", "status", "origin", "is_counted")))
-
-
-def count_earlier(session: Session, policy_id: int, kind: str, most: int) -> None:
-    """Let the counters of a kind have every use of the codes that a policy's terms hold for."""
-    codes = _list_codes(session, policy_id)
-    earlier = (
-        sa.select(_USES.c.gift_id)
-        .join(_GIFTS, _GIFTS.c.id == _USES.c.gift_id)
-        # What a provider charged by itself, a further month, is no use of its own.
-        .where(_USES.c.code_id.in_(codes), _GIFTS.c.origin.is_(None))
-    )
-    _settle_holds(session, earlier)
-    owner = _USES.c.code_id if kind == BY_CODE else sa.literal(policy_id, sa.BigInteger)
-    rows = sa.select(
-        _USES.c.gift_id, sa.literal(kind), owner, sa.literal(""), sa.literal(most)
-    ).where(_USES.c.gift_id.in_(earlier))
-    claims = insert_statement(session.get_bind().dialect.name, CodeClaim)
-    names = ["gift_id", "kind", "owner_id", "who", "most"]
-    session.execute(claims.from_select(names, rows).on_conflict_do_nothing())
-    session.execute(sa.update(_GIFTS).where(_GIFTS.c.id.in_(earlier)).values(is_counted=True))
-    _sum_up(session, kind, codes if kind == BY_CODE else [policy_id])
-
-
-def _list_codes(session: Session, policy_id: int) -> sa.Select[int]:
-    """The codes of a policy, and of all scopes that hang on it or stand below one that does."""
-    hanging = session.scalars(sa.select(Scope.id).where(Scope.policy_id == policy_id)).all()
-    scopes = _with_all_below(session, hanging)
-    return sa.select(CodeRecord.id).where(
-        sa.or_(CodeRecord.policy_id == policy_id, CodeRecord.scope_id.in_(scopes))
-    )
-
-
-def _with_all_below(session: Session, tops: Sequence[int]) -> set[int]:
-    found, waiting = set(tops), list(tops)
-    while waiting:
-        below = session.scalars(sa.select(Scope.id).where(Scope.parent_id.in_(waiting))).all()
-        waiting = [one for one in below if one not in found]
-        found |= {*waiting}
-    return found
-
-
-def _settle_holds(session: Session, earlier: sa.Select[int]) -> None:
-    """Whether each holds its use, which nobody kept while nothing was counted."""
-    uncounted = sa.select(_GIFTS.c.id).where(
-        _GIFTS.c.id == _USES.c.gift_id, sa.not_(_GIFTS.c.is_counted)
-    )
-    is_over = sa.select(_GIFTS.c.id).where(
-        _GIFTS.c.id == _USES.c.gift_id, _GIFTS.c.status.in_(sorted(WITHOUT_USE))
-    )
-    session.execute(
-        sa.update(_USES)
-        .where(_USES.c.gift_id.in_(earlier), uncounted.exists())
-        .values(holds=~is_over.exists())
-    )
-
-
-def _sum_up(session: Session, kind: str, owners: Iterable[int] | sa.Select[int]) -> None:
-    held = (
-        sa.select(
-            _CLAIMS.c.kind,
-            _CLAIMS.c.owner_id,
-            _CLAIMS.c.who,
-            sa.func.count().filter(_USES.c.holds),
-        )
-        .join(_USES, _USES.c.gift_id == _CLAIMS.c.gift_id)
-        .where(_CLAIMS.c.kind == kind, _CLAIMS.c.owner_id.in_(owners))
-        .group_by(_CLAIMS.c.kind, _CLAIMS.c.owner_id, _CLAIMS.c.who)
-    )
-    insert = insert_statement(session.get_bind().dialect.name, UseCounter)
-    counters = insert.from_select(["kind", "owner_id", "who", "used"], held)
-    session.execute(
-        counters.on_conflict_do_update(
-            index_elements=["kind", "owner_id", "who"], set_={"used": counters.excluded.used}
-        )
-    )
-
-
-LIMITS = {"max_uses": BY_CODE, "max_uses_in_all": BY_POLICY}

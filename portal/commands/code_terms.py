@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from portal.money import Money
 from portal.regions.catalogue import Catalogue, Frequency
 
 if TYPE_CHECKING:
+    from portal.codes.models import Policy
     from portal.codes.operations import Draft
     from portal.codes.parsing import CodeError
     from portal.codes.simulator import Held
@@ -75,8 +77,8 @@ CALLED = {
     **{f"not_{name}s": f"not-{name}" for name in ("region", "mode", "fund")},
     "currencies": "currency",
     "frequencies": "frequency",
-    "starts_at": "from",
-    "ends_at": "until",
+    **dict.fromkeys(("starts_at", "first_day"), "from"),
+    **dict.fromkeys(("ends_at", "last_day"), "until"),
 }
 
 
@@ -90,24 +92,59 @@ def terms_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def read_draft(given: Mapping[str, Any], catalogue: Catalogue) -> "Draft":
     """The terms that options make; a usage error where they make none."""
     from portal.codes.operations import make_draft
-    from portal.codes.parsing import CodeError
 
-    document = _read_document(given)
-    _check_known(document, catalogue)
+    document = read_said(given, catalogue)
     document.setdefault("zone", _guess_zone(document, catalogue))
     first, last = (_day(given[name]) for name in ("first_day", "last_day"))
     if not first and not last and not given["zone"]:
         document.pop("zone")
-    try:
+    with _explaining():
         draft = make_draft(document, first, last)
         draft.check("terms")
+    return draft
+
+
+def read_said(given: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """What the options say, as a policy's document has it, without their days."""
+    document = _read_document(given)
+    _check_known(document, catalogue)
+    return document
+
+
+def revise_draft(given: Mapping[str, Any], policy: "Policy", catalogue: Catalogue) -> "Draft":
+    """A policy's terms with what the options say instead, and without what `--without` names.
+
+    Of amounts and texts, a currency or a language that isn't named stays.
+    """
+    from portal.codes.revising import DAYS, draft_again, with_days
+
+    gone = {name for text in given["without"] for name in _split(text)}
+    terms = {name: value for name, value in with_days(policy).items() if called(name) not in gone}
+    for name, value in read_said(given, catalogue).items():
+        is_by_name = isinstance(value, dict) and name in terms
+        terms[name] = {**terms[name], **value} if is_by_name else value
+    days = {name: given[name].date().isoformat() for name in DAYS if given[name]}
+    if days:
+        terms.setdefault("zone", _guess_zone(terms, catalogue))
+    with _explaining():
+        draft = draft_again(policy, {**terms, **days})
+        draft.check("terms")
+    return draft
+
+
+@contextmanager
+def _explaining() -> Iterator[None]:
+    """Say what is wrong with terms as a usage error that names the option."""
+    from portal.codes.parsing import CodeError
+
+    try:
+        yield
     except CodeError as error:
         raise click.UsageError(tell_fault(error)) from None
     except OverflowError:
         raise click.UsageError("--until: it is a day before the last one of 9999.") from None
     except (ValueError, OSError, LookupError):
         raise click.UsageError("--zone: it is a time zone such as America/Toronto.") from None
-    return draft
 
 
 def has_terms(draft: "Draft") -> bool:
@@ -181,8 +218,13 @@ def _guess_zone(document: Mapping[str, Any], catalogue: Catalogue) -> str:
     return region.timezone if region else "UTC"
 
 
+def called(field: str) -> str:
+    """What the option of a field is called: `max-uses`."""
+    return CALLED.get(field, field).replace("_", "-")
+
+
 def name_option(field: str) -> str:
-    return "--" + CALLED.get(field, field).replace("_", "-")
+    return f"--{called(field)}"
 
 
 def tell_fault(error: "CodeError") -> str:

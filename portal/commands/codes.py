@@ -133,10 +133,10 @@ def _tell_added(services: "Services", display: str, *, as_json: bool) -> None:
         click.echo(json.dumps({"code": found.display, "link": link}))
     else:
         click.echo(f"{found.display} is in use: {link}")
-    _warn(services, found)
+    warn_of(services, found)
 
 
-def _warn(services: "Services", found: "Code") -> None:
+def warn_of(services: "Services", found: "Code") -> None:
     """Say on the side what is allowed by a code's terms, and hardly meant."""
     from portal.codes.revising import list_doubts
 
@@ -181,7 +181,7 @@ def show(name: str, *, as_json: bool) -> None:
         click.echo(row.tell())
         click.echo(f"policy {found.policy_id}, version {found.policy_version}")
         echo_terms(terms)
-        _warn(services, found)
+        warn_of(services, found)
 
 
 def echo_terms(terms: list[tuple[str, str, str]]) -> None:

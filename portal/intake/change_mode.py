@@ -1,4 +1,4 @@
-"""Another mode of payment for the same gift, never a second gift.
+"""Paying a gift that is kept: once more, or by another mode; never a second gift.
 
 The terms are those that held when the gift was promised. A change never makes a gift dearer:
 what was added for processing is lowered to the new mode's fee or left out, and never added
@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from portal import limits
+from portal.codes import uses
 from portal.codes.models import find_code
-from portal.codes.policy import Terms, decide
+from portal.codes.policy import Terms, decide, refuse_use
+from portal.codes.refusals import refuse_unknown_code
 from portal.codes.terms import Code, Frequency, Pledge
-from portal.gifts.evidence import Provider, name_of
+from portal.gifts.evidence import name_of
 from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Gift, Plan
 from portal.gifts.operations import lock_gift, record_event
@@ -25,12 +27,14 @@ from portal.intake.admission import Caller, TooManyTries
 from portal.intake.checkout import (
     HOLDING,
     end_earlier,
+    find_checkout,
     hand_off,
+    list_open_sessions,
     look_up_return,
     open_checkout,
     page_url,
 )
-from portal.intake.start import ATTEMPTS_AN_HOUR, instruct
+from portal.intake.start import NotAllowed, instruct
 from portal.logs import get_logger
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState
@@ -40,6 +44,8 @@ from portal.regions.catalogue import Catalogue, Mode, Region
 from portal.services import DONOR, Act, Services
 
 log = get_logger()
+
+ATTEMPTS_AN_HOUR = 20
 
 
 class ModeNotOffered(Exception):
@@ -112,8 +118,8 @@ def change_mode(services: Services, region: Region, gift: Gift, *, key: str, cal
     """Let a gift be paid by the mode `key`; where its donor goes next.
 
     What is open at a provider is closed first, so that nobody pays twice; where that can't be
-    asked for nothing changes. `ModeNotOffered`, `TooManyTries` and `WorkNeeded` change nothing
-    either.
+    asked for nothing changes. `ModeNotOffered`, `TooManyTries`, `WorkNeeded` and, where no use of
+    its code is left, `NotAllowed` change nothing either.
     """
     with services.write(DONOR) as act:
         allowed = limits.hit(
@@ -139,7 +145,7 @@ def change_mode(services: Services, region: Region, gift: Gift, *, key: str, cal
     if not is_free:
         return f"{page_url(gift)}?trouble=1"
     with services.write(DONOR) as act:
-        changed = _change(act, gift.id, way.mode)
+        changed = _change(act, region, gift.id, way.mode)
         checkout = None
         if changed is not None and not way.mode.is_instructed:
             checkout = open_checkout(act, changed, caller)
@@ -154,7 +160,7 @@ def _close_checkouts(services: Services, gift: Gift) -> bool:
     One that won't be closed is over, or was paid in another window: that is booked.
     """
     with services.database.read() as session:
-        open_ones = _open_sessions(session, gift.id)
+        open_ones = list_open_sessions(session, gift.id)
     for provider, session_id in open_ones:
         try:
             services.providers.get(provider).close(session_id)
@@ -169,24 +175,15 @@ def _close_checkouts(services: Services, gift: Gift) -> bool:
     return True
 
 
-def _open_sessions(session: Session, gift_id: int) -> list[tuple[Provider, str]]:
-    """A gift's hand-offs that can be paid: whose each is, and what they call it."""
-    found = session.execute(
-        sa.select(Checkout.provider, Checkout.stripe_session_id).where(
-            Checkout.gift_id == gift_id, Checkout.state == CheckoutState.OPEN
-        )
-    )
-    return [(provider, session_id) for provider, session_id in found if session_id]
-
-
-def _change(act: Act, gift_id: int, mode: Mode) -> Gift | None:
+def _change(act: Act, region: Region, gift_id: int, mode: Mode) -> Gift | None:
     """Write the change, unless the gift was paid meanwhile."""
     gift = lock_gift(act.session, gift_id)
     if not gift.status.is_open or gift.mode == mode.key:
         return None
+    take_use_again(act, region, gift)
     before = gift.mode
     _set_mode(act.session, gift, mode)
-    ended = tuple(name_of(*one) for one in _open_sessions(act.session, gift.id))
+    ended = [name_of(*one) for one in list_open_sessions(act.session, gift.id)]
     act.session.execute(
         sa.update(Checkout)
         .where(Checkout.gift_id == gift.id, Checkout.state.in_(HOLDING))
@@ -218,3 +215,65 @@ def _set_mode(session: Session, gift: Gift, mode: Mode) -> None:
         session.execute(
             sa.update(Plan).where(Plan.id == gift.plan_id).values(amount_minor=total.minor)
         )
+
+
+def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Caller) -> str:
+    """Send the donor of an open gift to its pay page again; one that is paid to its own page.
+
+    A monthly gift's earlier subscription is ended first; where that can't be, nothing is handed
+    off. `NotAllowed` where the gift gave the use of its code back, and none is left.
+    """
+    with services.database.write() as session:
+        allowed = limits.hit(
+            session,
+            "attempts",
+            caller.network,
+            limit=ATTEMPTS_AN_HOUR,
+            seconds=3600,
+            now=services.now(),
+        )
+        held = find_checkout(session, gift, services.now())
+    if not allowed:
+        raise TooManyTries
+    is_held = held is not None and bool(held.url)
+    try:
+        if not is_held and not end_earlier(services, gift):
+            return f"{page_url(gift)}?trouble=1"
+    except ProviderBusy:
+        return f"{page_url(gift)}?busy=1"
+    with services.write(DONOR) as act:
+        # Two clicks at once: the second waits here and finds the first one's hand-off.
+        locked = lock_gift(act.session, gift.id)
+        goes_on = _can_go_on(region, locked)
+        checkout = None
+        if goes_on:
+            if take_use_again(act, region, locked):
+                ended = () if is_held else list_open_sessions(act.session, locked.id)
+                reopen(act, locked, why="paid again", ended=[name_of(*one) for one in ended])
+            checkout = open_checkout(act, locked, caller)
+    if checkout is None:
+        return f"{page_url(gift)}?trouble=1" if goes_on else page_url(gift)
+    return hand_off(services, region, locked, checkout)
+
+
+def take_use_again(act: Act, region: Region, gift: Gift) -> bool:
+    """Take a use of its code again for a gift that failed or ran out; whether it had given it back.
+
+    `NotAllowed` where none is left, before there is a page to pay it on.
+    """
+    if not gift.is_counted or gift.status not in {Status.FAILED, Status.EXPIRED}:
+        return False
+    code = find_code(act.session, gift.code or "")
+    try:
+        uses.take_again(act.session, gift.id, code)
+    except uses.NoUseLeft as left:
+        refusal = refuse_use(code, region, act.catalogue, left.reason) if code else None
+        raise NotAllowed(refusal or refuse_unknown_code(gift.code or "", region)) from left
+    return True
+
+
+def _can_go_on(region: Region, gift: Gift) -> bool:
+    """Whether a pay page may take it: that asks for a whole amount, not the rest of a part."""
+    mode = region.mode(gift.mode)
+    is_charged = mode is not None and not mode.is_instructed
+    return is_charged and gift.status.is_open and gift.status is not Status.PARTLY_PAID

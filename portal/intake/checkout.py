@@ -8,27 +8,29 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from portal import limits
 from portal.codes.terms import Frequency
 from portal.database import table_of
-from portal.gifts.evidence import Provider
-from portal.gifts.lifecycle import EventKind
+from portal.gifts.evidence import Claim, Provider, Source
+from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.gifts.models import Gift
-from portal.gifts.operations import record_event
+from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import find_plan
 from portal.i18n import gettext, pick, use_locale
 from portal.intake.admission import TURN_HOLDS, Caller, TooManyTries, admit, turn_url
 from portal.limits import Limit
 from portal.logs import get_logger
 from portal.payments.models import Checkout, CheckoutState, find_installation
+from portal.payments.operations import accept_for
 from portal.payments.providers import (
     PayOrder,
     ProviderBusy,
     ProviderRefused,
     ProviderUnavailable,
 )
+from portal.payments.transfers import TransferWatch
 from portal.regions.catalogue import Region
 from portal.services import Act, Services
 
@@ -57,6 +59,16 @@ def find_checkout(session: Session, gift: Gift, now: datetime) -> Checkout | Non
         .order_by(Checkout.id.desc())
         .limit(1)
     )
+
+
+def list_open_sessions(session: Session, gift_id: int) -> list[tuple[Provider, str]]:
+    """A gift's hand-offs that can be paid: whose each is, and what they call it."""
+    found = session.execute(
+        sa.select(Checkout.provider, Checkout.stripe_session_id).where(
+            Checkout.gift_id == gift_id, Checkout.state == CheckoutState.OPEN
+        )
+    )
+    return [(provider, session_id) for provider, session_id in found if session_id]
 
 
 def open_checkout(
@@ -283,3 +295,53 @@ def look_up_return(services: Services, gift: Gift, *, session_id: str) -> bool:
         log.warning("return_not_looked_up", gift_id=gift.id, why=type(error).__name__)
         return isinstance(error, ProviderRefused)
     return True
+
+
+# The end of a hand-off is known so long after it at the latest.
+LAPSE_GRACE = timedelta(minutes=10)
+
+
+def lapse_unbegun(services: Services, *, most: int = 100) -> int:
+    """Give up at most so many gifts that hold a use of a code and never got a page to pay on.
+
+    Their provider knows nothing of them and will never say that their time is over. How many.
+    """
+    until = services.now() - LAPSE_GRACE
+    with services.database.read() as session:
+        due = session.execute(_unbegun(until).limit(most)).all()
+    for checkout_id, gift_id in due:
+        with services.write() as act:
+            gift = lock_gift(act.session, gift_id)
+            # It may have been begun, or paid otherwise, while this looked.
+            wanted = _unbegun(until).where(Checkout.id == checkout_id)
+            if act.session.execute(wanted).first() is not None:
+                _lapse(act, gift, checkout_id)
+    return len(due)
+
+
+def _unbegun(until: datetime) -> sa.Select[int, int]:
+    later, watched = aliased(Checkout), TransferWatch.next_at.is_not(None)
+    return (
+        sa.select(Checkout.id, Checkout.gift_id)
+        .join(Gift, Gift.id == Checkout.gift_id)
+        .where(
+            Checkout.state.in_((CheckoutState.NEW, CheckoutState.REFUSED)),
+            Checkout.expires_at < until,
+            Gift.is_counted,
+            Gift.status == Status.PENDING,
+            ~sa.exists().where(later.gift_id == Checkout.gift_id, later.id > Checkout.id),
+            ~sa.exists().where(TransferWatch.gift_id == Checkout.gift_id, watched),
+        )
+    )
+
+
+def _lapse(act: Act, gift: Gift, checkout_id: int) -> None:
+    claim = Claim(
+        fact=FactKind.EXPIRED,
+        subject=f"checkout-{gift.reference}-{checkout_id}",
+        occurred_at=act.now,
+        source=Source.SYSTEM,
+        actor="system",
+        why="no page to pay on could be had",
+    )
+    accept_for(act, gift, [claim])

@@ -33,13 +33,12 @@ from portal.intake.admission import (
     list_marks,
     mark_form,
 )
-from portal.intake.checkout import end_earlier, find_checkout, hand_off, open_checkout, page_url
+from portal.intake.checkout import hand_off, open_checkout, page_url
 from portal.jobs.promising import SendLetter
 from portal.limits import Limit, anonymise
 from portal.logs import get_logger
 from portal.mail.outbox import LetterKind
 from portal.payments.models import Checkout, Installation
-from portal.payments.providers import ProviderBusy
 from portal.payments.transfers import ReminderSchedule, begin_watch
 from portal.regions.catalogue import Mode, Region
 from portal.services import DONOR, Act, Services
@@ -120,7 +119,6 @@ log = get_logger()
 # stay open when a network's cards are stopped.
 CARD_GIFTS_AN_HOUR = 600
 TRANSFER_GIFTS_AN_HOUR = 600
-ATTEMPTS_AN_HOUR = 20
 # A transfer writes to the address that was typed, which may be somebody else's.
 LETTERS_AN_HOUR = 20
 
@@ -336,46 +334,3 @@ def instruct(act: Act, gift: Gift, mode: Mode) -> None:
         return
     about = gift.reference if watch.round == 1 else f"{gift.reference}-{watch.round}"
     act.promise(SendLetter(LetterKind.GIFT_INSTRUCTIONS, gift.id, about))
-
-
-def resume_gift(services: Services, region: Region, gift: Gift, *, caller: Caller) -> str:
-    """Send the donor of an open gift to its pay page again; one that is paid to its own page.
-
-    A monthly gift's earlier subscription is ended first; where that can't be, nothing is handed
-    off.
-    """
-    with services.database.write() as session:
-        allowed = limits.hit(
-            session,
-            "attempts",
-            caller.network,
-            limit=ATTEMPTS_AN_HOUR,
-            seconds=3600,
-            now=services.now(),
-        )
-        held = find_checkout(session, gift, services.now())
-    if not allowed:
-        raise TooManyTries
-    is_held = held is not None and bool(held.url)
-    try:
-        if not is_held and not end_earlier(services, gift):
-            return f"{page_url(gift)}?trouble=1"
-    except ProviderBusy:
-        return f"{page_url(gift)}?busy=1"
-    with services.write() as act:
-        # Two clicks at once: the second waits here and finds the first one's hand-off.
-        locked = lock_gift(act.session, gift.id)
-        goes_on = _can_go_on(region, locked)
-        checkout = None
-        if goes_on:
-            checkout = open_checkout(act, locked, caller)
-    if checkout is None:
-        return f"{page_url(gift)}?trouble=1" if goes_on else page_url(gift)
-    return hand_off(services, region, locked, checkout)
-
-
-def _can_go_on(region: Region, gift: Gift) -> bool:
-    """Whether a pay page may take it: that asks for a whole amount, not the rest of a part."""
-    mode = region.mode(gift.mode)
-    is_charged = mode is not None and not mode.is_instructed
-    return is_charged and gift.status.is_open and gift.status is not Status.PARTLY_PAID

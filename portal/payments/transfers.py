@@ -3,17 +3,21 @@
 What is kept of such a transfer stands here, beside the gift itself; reminders, and its expiry.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from portal.codes.models import find_code
+from portal.codes.uses import NoUseLeft, take_again
 from portal.database import Base, BigId, partial_index
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import EventKind, FactKind, Status
 from portal.gifts.models import Gift
-from portal.gifts.operations import lock_gift, record_event
+from portal.gifts.operations import WITHOUT_USE, lock_gift, record_event
 from portal.gifts.queries import list_facts
 from portal.jobs.promising import SendLetter
 from portal.mail.outbox import LetterKind
@@ -151,7 +155,7 @@ def _fall_silent(watch: TransferWatch) -> None:
 def set_expiry(act: Act, gift: Gift, schedule: ReminderSchedule, expires_at: datetime) -> None:
     """Give a transfer until `expires_at`; a gift that was given up is open again.
 
-    The gift must be locked and unpaid.
+    It takes a use of its code again where one is left. The gift must be locked and unpaid.
     """
     watch = find_watch(act.session, gift.id) or begin_watch(act, gift.id, schedule)
     watch.expires_at = expires_at
@@ -160,10 +164,14 @@ def set_expiry(act: Act, gift: Gift, schedule: ReminderSchedule, expires_at: dat
         expires_at if is_silent else schedule.next_look(watch.begun_at, watch.reminded, expires_at)
     )
     act.session.flush()
+    if gift.is_counted and gift.status in WITHOUT_USE:
+        # Staff's word goes beyond a limit: where none is left, its money is marked when it comes.
+        with suppress(NoUseLeft), act.session.begin_nested():
+            take_again(act.session, gift.id, find_code(act.session, gift.code or ""))
     reopen(act, gift, why="more time to pay")
 
 
-def reopen(act: Act, gift: Gift, *, why: str, ended: tuple[str, ...] = ()) -> None:
+def reopen(act: Act, gift: Gift, *, why: str, ended: Iterable[str] = ()) -> None:
     """Let what failed or ran out count no more, `ended` subjects beforehand; money stays."""
     over = {
         fact.subject

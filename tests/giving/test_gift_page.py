@@ -1,18 +1,21 @@
 """One gift's page for its donor, in every state."""
 
 import pytest
+from flask import Flask
 
 from portal.codes.operations import Draft, add_code
 from portal.codes.terms import Kind
 from portal.database import Database
-from portal.gifts.lifecycle import Status
+from portal.gifts.evidence import Claim, Source
+from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import Gift
 from portal.payments.models import Checkout, CheckoutState
+from portal.payments.operations import accept
 from portal.payments.stripe.reading import STRIPE
 from portal.receipts.operations import reserve_receipt
 from portal.regions.queries import load_catalogue
 from tests.conftest import NOW
-from tests.giving.visits import begin, text_of
+from tests.giving.visits import begin, tag_of, text_of
 from tests.pages import CheckedClient
 from tests.workplace import act_in
 
@@ -247,3 +250,31 @@ def test_a_code_leads_on_once_its_gift_has_come(
     page = client.get(put(catalogued, gift, Status.PAID))
     assert 'href="https://partner.example/thanks?from=portal"' in page.text
     assert "Go on to partner.example" in text_of(page)
+
+
+def test_a_donor_whose_codes_last_use_is_gone_is_led_on_without_it(
+    client: CheckedClient, catalogued: Database, app: Flask
+) -> None:
+    with catalogued.write() as session:
+        add_code(session, "LAST", Draft(document={"max_uses": 1}), NOW, kind=Kind.CAMPAIGN)
+    gift = begin_by_card(client, catalogued, code="LAST")
+    services = app.extensions["portal"]
+    claim = Claim(
+        fact=FactKind.EXPIRED,
+        subject="one",
+        occurred_at=NOW,
+        source=Source.SYSTEM,
+        actor="system",
+    )
+    with services.write() as act:
+        accept(act, gift.id, [claim])
+    begin(client, catalogued, code="LAST", email="eve@example.org")
+    for way, sent in (("pay", {}), ("mode", {"mode": "interac"})):
+        page = client.post(f"/gift/{gift.token}/{way}", data=sent)
+        assert page.status_code == 422
+        assert "LAST was used as often as it may be." in text_of(page)
+        assert "Give without the code" in text_of(page)
+        address = tag_of(page, "without")
+        assert "/give/ca?" in address
+        assert "amount=75.50" in address
+        assert "LAST" not in address

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from portal.database import Database
 from portal.gifts.models import Gift, Plan
-from portal.intake.start import ATTEMPTS_AN_HOUR
+from portal.intake.change_mode import ATTEMPTS_AN_HOUR
 from tests.conftest import NOW
 from tests.giving.visits import begin, text_of
 from tests.pages import CheckedClient

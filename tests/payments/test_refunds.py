@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from portal.codes.terms import Frequency
 from portal.gifts.models import Gift
 from portal.intake.admission import Caller
-from portal.intake.start import resume_gift
+from portal.intake.change_mode import resume_gift
 from portal.money import Money
 from portal.payments.models import Refund, RefundState
 from portal.payments.providers import PayOrder, ProviderUnavailable

@@ -30,9 +30,14 @@ from portal.giving.gift.words import Arrival, name_fund, name_mode, tell_plan
 from portal.giving.visitors import hold_to, keep_private, read_caller
 from portal.i18n import gettext
 from portal.intake.admission import TooManyTries, read_turn, turn_url
-from portal.intake.change_mode import ModeNotOffered, change_mode
+from portal.intake.change_mode import (
+    ATTEMPTS_AN_HOUR,
+    ModeNotOffered,
+    change_mode,
+    resume_gift,
+)
 from portal.intake.checkout import go_on, look_up_return, may_look_up, page_url, was_handed_off
-from portal.intake.start import ATTEMPTS_AN_HOUR, resume_gift
+from portal.intake.start import NotAllowed
 from portal.logs import get_logger
 from portal.payments.proofs import (
     EmptyProof,
@@ -103,7 +108,15 @@ def pay(token: str) -> Response:
         )
     except TooManyTries:
         abort(429)
+    except NotAllowed as refused:
+        return _refuse_use(found, refused)
     return keep_private(redirect(url, 303))
+
+
+def _refuse_use(found: Gift, refused: NotAllowed) -> Response:
+    """Say that no use of the gift's code is left, with the way to give without it."""
+    problem = Problem("without", refused.refusal.why)
+    return show_gift(found, problem=problem, status=422)
 
 
 def go_to_pay(token: str) -> Response:
@@ -281,6 +294,8 @@ def choose_mode(token: str) -> Response:
     except ModeNotOffered:
         sentence = gettext("This gift can’t be paid in that way; choose one of these")
         return show_gift(found, problem=Problem("ways", sentence), status=422)
+    except NotAllowed as refused:
+        return _refuse_use(found, refused)
     return keep_private(redirect(url, 303))
 
 

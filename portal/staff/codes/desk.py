@@ -2,17 +2,24 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import abort, flash, request
 from flask.typing import ResponseReturnValue
 
 from portal.codes.models import CodeRecord, Policy, find_code
-from portal.codes.operations import Draft, make_draft
+from portal.codes.operations import Draft
 from portal.codes.parsing import LONGEST_NAME, CodeError, TermsTable
 from portal.codes.pots import with_pot
-from portal.codes.revising import allows_nothing, list_other_currencies, return_to, with_days
+from portal.codes.revising import (
+    DAYS,
+    allows_nothing,
+    draft_again,
+    list_other_currencies,
+    return_to,
+    with_days,
+)
 from portal.codes.terms import Code, Frequency, Kind, Level, LevelKind, Renewals, make_code
 from portal.database import Document
 from portal.forms import PortalForm
@@ -232,7 +239,6 @@ EDIT_SCOPE = TermsDesk(Group("Place", (NAME, PARENT, ACTIVE)), *TERMS)
 CODE_DESKS = (NEW_CODE, CODE, NEW_SCOPE, EDIT_SCOPE)
 
 
-DAYS = ("first_day", "last_day")
 # A policy's own fields that are parts of a form by the same name.
 FIELDS = tuple(name for name in TermsTable.model_fields if name not in BY_CURRENCY)
 
@@ -264,22 +270,15 @@ def read_draft(read: Document, terms: Policy | Draft | None) -> Draft:
     """The terms that a form describes; days that stand as they were keep their moments."""
     said = {name: read[name] for name in FIELDS if name in read and not _is_nothing(read[name])}
     document = {**said, **map_amounts(read.get("amounts") or [])}
-    days = [read.get(name) or None for name in DAYS]
-    if not any(days) and (terms is None or "zone" not in terms.document):
+    days = {name: read.get(name) for name in DAYS}
+    if not any(days.values()) and (terms is None or "zone" not in terms.document):
         document.pop("zone", None)
-    if terms is not None and _are_as_before(document, days, with_days(terms)):
-        return Draft(document=document, starts_at=terms.starts_at, ends_at=terms.ends_at)
-    return make_draft(document, *(date.fromisoformat(day) if day else None for day in days))
+    return draft_again(terms, {**document, **days})
 
 
 def _is_nothing(value: object) -> bool:
     """A 0 is something, which is refused."""
     return value is None or value is False or value in ("", [], {})
-
-
-def _are_as_before(document: Document, days: Sequence[str | None], before: Document) -> bool:
-    stood = [before.get(name) for name in DAYS]
-    return stood == days and before.get("zone") == document.get("zone")
 
 
 def settle(
