@@ -92,6 +92,7 @@ class Plan(Base):
     )
     stripe_customer_id: Mapped[str | None] = mapped_column(sa.String(64))
     stripe_changed_at: Mapped[datetime | None]
+    paused_until: Mapped[datetime | None]
     cancel_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

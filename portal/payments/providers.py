@@ -138,6 +138,20 @@ class Monthly(Protocol):
     def stop(self, services: "Services", gift_id: int, *, actor: str, reason: str = "") -> None:
         """End the monthly gift that a gift belongs to; one that ended stays so."""
 
+    def change_amount(
+        self, services: "Services", gift_id: int, money: Money, *, actor: str
+    ) -> None:
+        """Charge another amount from the next month on; `ProviderRefused` where that failed."""
+
+    def pause(self, services: "Services", gift_id: int, until: datetime, *, actor: str) -> None:
+        """Take nothing until a day, from which it goes on by itself."""
+
+    def resume(self, services: "Services", gift_id: int, *, actor: str) -> None:
+        """End a pause."""
+
+    def try_again(self, services: "Services", gift_id: int, *, actor: str) -> None:
+        """Take the month that failed, now."""
+
     def open_card_page(self, customer_id: str, *, locale: str, return_url: str) -> str:
         """The address of the page on which a donor changes the card."""
 

@@ -237,6 +237,16 @@ class Many:
 
 
 @dataclass(frozen=True)
+class Unset:
+    """A field that an empty value clears: it is answered as None then."""
+
+    field: Field
+
+    def read(self, value: Any, name: str) -> Any:
+        return None if value == "" else self.field.read(value, name)
+
+
+@dataclass(frozen=True)
 class Group:
     """A hash of known fields, some of them required."""
 

@@ -242,6 +242,22 @@ def fail_invoice(world: World, invoice: Json, *, retry: bool) -> Json:
     return invoice
 
 
+_SET_ASIDE = {"mark_uncollectible": "uncollectible", "void": "void"}
+
+
+def set_aside(world: World, invoice: Json, behavior: str) -> None:
+    """What becomes of a period's invoice while collection is paused: nothing is charged."""
+    status = _SET_ASIDE.get(behavior)
+    invoice["auto_advance"] = False
+    if status is None:
+        world.save(invoice)
+        return
+    name = "voided" if status == "void" else "marked_uncollectible"
+    invoice["status"] = status
+    invoice["status_transitions"][f"{name}_at"] = world.now()
+    emit(world, f"invoice.{name}", world.save(invoice))
+
+
 def invoice_intent(world: World, invoice_id: str) -> Json:
     """The PaymentIntent that pays an invoice."""
     (payment,) = world.select("invoice_payment", invoice=invoice_id)

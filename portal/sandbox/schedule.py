@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from portal.sandbox.checkout import close_session
 from portal.sandbox.events import emit
+from portal.sandbox.fields import StripeError
 from portal.sandbox.invoices import (
     draft_invoice,
     fail_invoice,
@@ -11,6 +12,7 @@ from portal.sandbox.invoices import (
     intent_invoice,
     invoice_intent,
     pay_invoice,
+    set_aside,
 )
 from portal.sandbox.payments import add_intent, attempt, decline, finish_debit, settle_fees
 from portal.sandbox.reversals import fail_refund, open_dispute, succeed_refund
@@ -19,6 +21,7 @@ from portal.sandbox.subscription_life import (
     change_subscription,
     end_subscription,
     next_period,
+    resume_collection,
 )
 from portal.sandbox.world import World
 
@@ -51,6 +54,9 @@ def charge_renewal(world: World, invoice_id: str) -> None:
     subscription = _subscription(world, invoice)
     if subscription["status"] == "canceled":
         return
+    if subscription["pause_collection"]:
+        set_aside(world, invoice, subscription["pause_collection"]["behavior"])
+        return
     method = world.get("payment_method", subscription["default_payment_method"])
     intent = add_intent(
         world,
@@ -72,6 +78,20 @@ def retry_invoice(world: World, invoice_id: str) -> None:
         return
     method = world.get("payment_method", subscription["default_payment_method"])
     _collect(world, invoice, invoice_intent(world, invoice_id), method)
+
+
+def pay_open_invoice(world: World, params: Json, id: str) -> Json:
+    """An attempt that the API asks for; one that is refused leaves everything as it was."""
+    invoice = world.get("invoice", id)
+    if invoice["status"] != "open":
+        raise StripeError(400, f"Invoice is already {invoice['status']}", code="invoice_not_open")
+    subscription = _subscription(world, invoice)
+    method = world.get("payment_method", subscription["default_payment_method"])
+    _collect(world, invoice, invoice_intent(world, id), method)
+    found = world.get("invoice", id)
+    if found["status"] != "paid" and method["type"] == "card":
+        raise StripeError(402, "Your card was declined.", type="card_error", code="card_declined")
+    return found
 
 
 def _collect(world: World, invoice: Json, intent: Json, method: Json) -> None:
@@ -157,6 +177,7 @@ _TASKS: dict[str, Callable[[World, str], object]] = {
     "fail_refund": fail_refund,
     "open_dispute": open_dispute,
     "renew": renew,
+    "resume_collection": resume_collection,
     "retry_invoice": retry_invoice,
     "settle_debit": settle_debit,
     "settle_fees": settle_fees,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portal.sandbox.events import emit
+from portal.sandbox.fields import Field, Flag, Metadata, Text
 from portal.sandbox.store import Json
 from portal.sandbox.world import World, list_object
 
@@ -240,3 +241,29 @@ def plan_ending(world: World, subscription_id: str, at: int | None) -> None:
     world.unschedule("end_subscription", subscription_id)
     if at is not None:
         world.schedule("end_subscription", subscription_id, at)
+
+
+def plan_resuming(world: World, subscription_id: str, at: int | None) -> None:
+    """Let a pause end at a time, or forget an earlier plan."""
+    world.unschedule("resume_collection", subscription_id)
+    if at is not None:
+        world.schedule("resume_collection", subscription_id, at)
+
+
+def resume_collection(world: World, subscription_id: str) -> None:
+    """The time at which a pause ends has come."""
+    subscription = world.get("subscription", subscription_id)
+    if subscription["status"] != "canceled":
+        change_subscription(world, subscription, {"pause_collection": None})
+
+
+CREATE_PRODUCT: dict[str, Field] = {
+    "active": Flag(),
+    "description": Text(40_000),
+    "metadata": Metadata(),
+    "name": Text(),
+}
+
+
+def create_product(world: World, params: Json) -> Json:
+    return add_product(world, {"active": True} | params)

@@ -12,6 +12,7 @@ from portal.sandbox.fields import (
     Metadata,
     StripeError,
     Text,
+    Unset,
     Whole,
     parameter_invalid,
 )
@@ -22,6 +23,7 @@ from portal.sandbox.subscription_life import (
     end_subscription,
     plan_ending,
     plan_of,
+    plan_resuming,
 )
 from portal.sandbox.world import LISTING, World, list_page
 
@@ -67,6 +69,13 @@ _PRICE_DATA = Group(
     },
     required=("currency", "product", "recurring", "unit_amount"),
 )
+_PAUSE = Group(
+    {
+        "behavior": Choice(("keep_as_draft", "mark_uncollectible", "void")),
+        "resumes_at": Whole(0),
+    },
+    required=("behavior",),
+)
 UPDATE_SUBSCRIPTION: dict[str, Field] = {
     "cancel_at": Text(unset=True),
     "cancel_at_period_end": Flag(),
@@ -76,6 +85,7 @@ UPDATE_SUBSCRIPTION: dict[str, Field] = {
     "expand": Many(Text()),
     "items": Many(Group({"id": Text(), "price_data": _PRICE_DATA, "quantity": Whole(1)}), 1),
     "metadata": Metadata(),
+    "pause_collection": Unset(_PAUSE),
     "proration_behavior": Choice(("none",)),
 }
 CANCEL_SUBSCRIPTION: dict[str, Field] = {
@@ -107,9 +117,20 @@ def update_subscription(world: World, params: Json, id: str) -> Json:
     }
     if "metadata" in params:
         changes["metadata"] = merge_metadata(subscription["metadata"], params["metadata"])
+    if "pause_collection" in params:
+        changes["pause_collection"] = _paused(world, id, params["pause_collection"])
     if "items" in params:
         changes["items"] = _changed_items(world, subscription, params["items"][0])
     return change_subscription(world, subscription, changes | _ending(world, subscription, params))
+
+
+def _paused(world: World, subscription_id: str, wanted: Json | None) -> Json | None:
+    """How collection is paused, if it is; at its end, if it has one, it goes on by itself."""
+    resumes_at = (wanted or {}).get("resumes_at")
+    if resumes_at is not None and resumes_at <= world.now():
+        raise parameter_invalid("resumes_at must be in the future.", "pause_collection[resumes_at]")
+    plan_resuming(world, subscription_id, resumes_at)
+    return wanted and {"behavior": wanted["behavior"], "resumes_at": resumes_at}
 
 
 def _ending(world: World, subscription: Json, params: Json) -> Json:
@@ -155,6 +176,11 @@ def _changed_items(world: World, subscription: Json, wanted: Json) -> Json:
 def _changed_item(world: World, item: Json, wanted: Json) -> Json:
     changed = item | {"quantity": wanted.get("quantity", item["quantity"])}
     if "price_data" in wanted:
+        product = world.get("product", wanted["price_data"]["product"])
+        if not product["active"]:
+            raise StripeError(
+                400, f"The product {product['id']} is marked as inactive: it takes no new prices."
+            )
         price = add_price(world, wanted["price_data"])
         changed |= {"price": price, "plan": plan_of(price)}
     return changed

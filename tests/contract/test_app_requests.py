@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,12 @@ from portal.money import Money
 from portal.payments.models import Checkout
 from portal.payments.refunds import Wish, request_refund
 from portal.payments.stripe.comparison import FeeWanted, compare_with_stripe, fetch_fees
+from portal.payments.stripe.plan_changes import (
+    wish_amount,
+    wish_pause,
+    wish_resume,
+    wish_retry,
+)
 from tests.contract.contract import log_differences
 from tests.payments.stories import find, list_events
 from tests.sandbox_process import SandboxProcess
@@ -31,6 +38,10 @@ ASKED = {
     ("GET", "/v1/events"),
     ("GET", "/v1/account"),
     ("GET", "/v1/subscriptions/*"),
+    ("POST", "/v1/subscriptions/*"),
+    ("GET", "/v1/products/*"),
+    ("POST", "/v1/products"),
+    ("POST", "/v1/invoices/*/pay"),
     ("DELETE", "/v1/subscriptions/*"),
     ("POST", "/v1/billing_portal/sessions"),
     ("GET", "/v1/billing_portal/configurations"),
@@ -119,7 +130,19 @@ def ask_the_rest(place: Workplace, sandbox: SandboxProcess, gift_id: int) -> Non
     subscription = gateway.retrieve_subscription(find(sandbox, "subscriptions")[0]["id"])
     back = "https://give.example.org/gift/1/monthly"
     assert gateway.open_billing_page(subscription["customer"], locale="fr_CA", return_url=back)
+    change_monthly(place, sandbox, subscription)
     gateway.cancel_subscription(subscription["id"])
+
+
+def change_monthly(place: Workplace, sandbox: SandboxProcess, subscription: dict[str, Any]) -> None:
+    """What a donor asks for in their account; the last is a month that failed."""
+    gateway, until = place.gateway, datetime.now(UTC) + timedelta(days=90)
+    wishes = (wish_amount(Money(4001, "CAD")), wish_pause(until), wish_resume())
+    for number, wish in enumerate(wishes):
+        wish.ask(gateway, subscription, f"change-{number}")
+    sandbox.control("fail_next_renewal", count=1)
+    sandbox.control("advance", to="renewal")
+    wish_retry().ask(gateway, gateway.retrieve_subscription(subscription["id"]), "change-last")
 
 
 def _pattern(path: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from portal.sandbox.fields import Choice, Field, Group, Many, Metadata, Span
+from portal.sandbox.fields import Choice, Field, Group, Many, Metadata, Span, Unset
 from portal.sandbox.routes import ROUTES, Route
 from tests.contract.contract import (
     log_differences,
@@ -118,9 +118,11 @@ def test_a_monthly_gift_that_is_changed_and_canceled(
     sandbox.pay(str(session.url))
     subscription_id = read_session(client, session.id)["subscription"]
     item = client.v1.subscriptions.retrieve(subscription_id)["items"].data[0]
+    product = client.v1.products.create({"name": "Missions"})
+    assert object_differences(product.to_dict(for_json=True)) == []
     price: Any = {
         "currency": "cad",
-        "product": item.price.product,
+        "product": product.id,
         "recurring": {"interval": "month"},
         "unit_amount": 3030,
     }
@@ -131,6 +133,7 @@ def test_a_monthly_gift_that_is_changed_and_canceled(
             "proration_behavior": "none",
             "cancel_at_period_end": True,
             "metadata": {"plan": "P-2"},
+            "pause_collection": {"behavior": "void", "resumes_at": item.current_period_end},
         },
     )
     assert object_differences(changed.to_dict(for_json=True)) == []
@@ -215,6 +218,8 @@ def sample(field: Field, turn: int) -> Any:
         return {name: sample(inner, turn) for name, inner in field.fields.items()}
     if isinstance(field, Many):
         return [sample(field.item, turn)]
+    if isinstance(field, Unset):
+        return sample(field.field, turn)
     if isinstance(field, Choice):
         return field.words[turn % len(field.words)]
     return {} if isinstance(field, Metadata | Span) else "1"

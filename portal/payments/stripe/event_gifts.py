@@ -182,9 +182,11 @@ def change_plan(act: Act, gift: Gift, change: PlanChange) -> bool:
         plan.status, plan.cancelled_at = PlanStatus.CANCELLED, plan.cancelled_at or change.at
         _date_end(act.session, change)
     elif is_news and plan.status != PlanStatus.CANCELLED:
-        plan.status = change.status or plan.status
         if change.is_whole:
             _follow(plan, change)
+        elif plan.status != PlanStatus.PAUSED:
+            # What is told of one month doesn't end a pause; the subscription itself does.
+            plan.status = change.status or plan.status
     if is_news:
         plan.stripe_changed_at = change.at
     act.session.flush()
@@ -236,8 +238,9 @@ def _date_end(session: Session, change: PlanChange) -> None:
 
 
 def _follow(plan: Plan, change: PlanChange) -> None:
-    """Take over its end, which may have been called off, and its amount."""
-    plan.cancel_at = change.cancel_at
+    """Take over its status, its end and its pause, which may have been called off, its amount."""
+    plan.status = change.status or plan.status
+    plan.cancel_at, plan.paused_until = change.cancel_at, change.paused_until
     if change.money is not None and change.money.currency == plan.currency:
         plan.amount_minor = change.money.minor
 

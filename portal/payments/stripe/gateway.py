@@ -181,6 +181,28 @@ class Gateway:
         with _plain_errors():
             return _plain(self._client.v1.subscriptions.cancel(subscription_id))
 
+    def update_subscription(self, subscription_id: str, params: Any, *, key: str) -> None:
+        """Change a monthly gift; what came of it is read back."""
+        with _plain_errors():
+            self._client.v1.subscriptions.update(subscription_id, params, {"idempotency_key": key})
+
+    def keep_product(self, product_id: str, *, key: str) -> str:
+        """What a new price can be of: a product like this one where Stripe has archived it.
+
+        Checkout archives those that it makes, and an archived one takes no new prices.
+        """
+        with _plain_errors():
+            product = self._client.v1.products.retrieve(product_id)
+            if product.active:
+                return product_id
+            made = self._client.v1.products.create({"name": product.name}, {"idempotency_key": key})
+        return made.id
+
+    def pay_invoice(self, invoice_id: str, *, key: str) -> None:
+        """Try to take what a month owes, now."""
+        with _plain_errors():
+            self._client.v1.invoices.pay(invoice_id, {}, {"idempotency_key": key})
+
     def open_billing_page(self, customer_id: str, *, locale: str, return_url: str) -> str:
         """The address of Stripe's page on which a donor changes the card of a monthly gift."""
         with _plain_errors():

@@ -276,8 +276,9 @@ def read_invoice_payment(payment: Document, _at: datetime) -> Reading | None:
 
 
 def read_subscription(subscription: Document, at: datetime) -> Reading:
-    """A change of a subscription: its status, or an end that was set."""
-    cancel_at = subscription.get("cancel_at")
+    """A change of a subscription: its status, its amount, a pause, or an end that was set."""
+    cancel_at, pause = subscription.get("cancel_at"), subscription.get("pause_collection")
+    resumes_at = pause.get("resumes_at") if pause else None
     status = str(subscription.get("status"))
     return Reading(
         reference=read_reference(subscription),
@@ -286,15 +287,22 @@ def read_subscription(subscription: Document, at: datetime) -> Reading:
         plan=PlanChange(
             subscription_id=own_id(subscription),
             at=at,
-            status=_PLAN_STATUS.get(status),
+            status=_status_of(status, is_paused=bool(pause)),
             customer_id=read_id(subscription.get("customer")),
             money=_monthly_money(subscription),
             cancel_at=read_time(cancel_at) if cancel_at else None,
+            paused_until=read_time(resumes_at) if resumes_at else None,
             is_whole=True,
             is_ended=status in {"canceled", "incomplete_expired"},
             never_began=status == "incomplete_expired",
         ),
     )
+
+
+def _status_of(status: str, *, is_paused: bool) -> PlanStatus | None:
+    """A subscription whose payments are paused is active to Stripe all the while."""
+    found = _PLAN_STATUS.get(status)
+    return PlanStatus.PAUSED if is_paused and found is not PlanStatus.CANCELLED else found
 
 
 def _monthly_money(subscription: Document) -> Money | None:

@@ -265,6 +265,7 @@ class PlanChange:
     customer_id: str | None = None
     money: Money | None = None
     cancel_at: datetime | None = None
+    paused_until: datetime | None = None
     is_whole: bool = False
     is_ended: bool = False
     never_began: bool = False

@@ -8,7 +8,7 @@ stands at the end: its wing's functions behind the one way in.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import Gift, Plan, PlanStatus, Subscription, SubscriptionState
 from portal.gifts.operations import lock_gift, record_event
 from portal.gifts.queries import find_plan
+from portal.money import Money
 from portal.payments.models import CheckoutState, LinkKind, Outcome, StripeLink
 from portal.payments.providers import Compared, HandedOff, PayOrder, RefundMade, RefundOrder
 from portal.payments.stripe.comparison import (
@@ -31,6 +32,13 @@ from portal.payments.stripe.comparison import (
 from portal.payments.stripe.event_gifts import keep_subscription, lock_plan
 from portal.payments.stripe.events import apply_reading
 from portal.payments.stripe.gateway import Gateway, StripeRefused, at, gateway_of
+from portal.payments.stripe.plan_changes import (
+    change_plan_of,
+    wish_amount,
+    wish_pause,
+    wish_resume,
+    wish_retry,
+)
 from portal.payments.stripe.readers import read_refund, read_subscription
 from portal.payments.stripe.reading import STRIPE, kind_of, link_row
 from portal.services import Act, Services
@@ -121,7 +129,7 @@ def _forget(plan: Plan) -> None:
     """Of what a plan follows now nothing is known yet."""
     plan.status = PlanStatus.PENDING
     plan.stripe_customer_id = plan.stripe_changed_at = None
-    plan.cancel_at = plan.cancelled_at = None
+    plan.paused_until = plan.cancel_at = plan.cancelled_at = None
 
 
 def settle_plan(services: Services, gift_id: int) -> None:
@@ -296,6 +304,18 @@ class Stripe:
 
     def stop(self, services: Services, gift_id: int, *, actor: str, reason: str = "") -> None:
         stop_plan(services, gift_id, actor=actor, reason=reason)
+
+    def change_amount(self, services: Services, gift_id: int, money: Money, *, actor: str) -> None:
+        change_plan_of(services, gift_id, wish_amount(money), actor=actor)
+
+    def pause(self, services: Services, gift_id: int, until: datetime, *, actor: str) -> None:
+        change_plan_of(services, gift_id, wish_pause(until), actor=actor)
+
+    def resume(self, services: Services, gift_id: int, *, actor: str) -> None:
+        change_plan_of(services, gift_id, wish_resume(), actor=actor)
+
+    def try_again(self, services: Services, gift_id: int, *, actor: str) -> None:
+        change_plan_of(services, gift_id, wish_retry(), actor=actor)
 
     def open_card_page(self, customer_id: str, *, locale: str, return_url: str) -> str:
         return self.gateway.open_billing_page(customer_id, locale=locale, return_url=return_url)
