@@ -32,7 +32,7 @@ MOST_GROWTH = 24.0
 
 
 def run(ground: Ground) -> Iterator[table.Line]:
-    gifts = 20_000 if ground.quick else 1_000_000
+    gifts = 10_000 if ground.quick else 1_000_000
     for engine in ENGINES:
         url = seeded(ground, engine, gifts)
         with signed_in(url) as client:

@@ -27,7 +27,7 @@ LINKS = {
     "a link with a code of its own": "/give/ca?code=P{0}",
     "a link with all three": "/give/ca?code=P{0}&amount={0}.37&utm_source=mail&utm_id={0}",
 }
-PERSONS, FEWER_PERSONS = 1_000_000, 100_000
+PERSONS, FEWER_PERSONS = 1_000_000, 30_000
 _numbers = count(10_000)
 
 
@@ -36,7 +36,7 @@ def run(ground: Ground) -> Iterator[table.Line]:
     add_persons(url, FEWER_PERSONS if ground.quick else PERSONS)
     settings = make_settings(url)
     # Short turns, so that what else the machine does falls on all alike.
-    rounds, requests = (16, 80) if ground.quick else (40, 120)
+    rounds, requests = (10, 60) if ground.quick else (40, 120)
     with serving(settings, "tests.benchmarks.plain_pages") as server:
         asked = {
             "empty": (EMPTY, False),

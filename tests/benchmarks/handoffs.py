@@ -42,7 +42,7 @@ _donors = count(1)
 
 
 def run(ground: Ground) -> Iterator[table.Line]:
-    seconds = 4.0 if ground.quick else 10.0
+    seconds = 3.0 if ground.quick else 10.0
     with running_sandbox(ground.folder / "handoff-sandbox", threads=max(THREADS) + 8) as sandbox:
         sandbox.control("latency", ms=LATENCY * 1000)
         for threads in THREADS:

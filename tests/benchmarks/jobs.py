@@ -34,7 +34,7 @@ PATIENCE = 900.0
 
 
 def run(ground: Ground) -> Iterator[table.Line]:
-    jobs, receipts, idle = (1_000, 200, 10.0) if ground.quick else (10_000, 1_000, 60.0)
+    jobs, receipts, idle = (1_000, 60, 5.0) if ground.quick else (10_000, 1_000, 60.0)
     rate = table.per_second
     for engine, name in ENGINES.items():
         one, two = (drain_noops(ground, engine, jobs, workers) for workers in (1, 2))

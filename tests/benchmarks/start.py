@@ -16,7 +16,7 @@ ASKED = 40
 
 def run(ground: Ground) -> Iterator[table.Line]:
     url = ground.make_database("sqlite", "start")
-    times, sizes = zip(*(start(url, 1) for _ in range(3 if ground.quick else 7)), strict=True)
+    times, sizes = zip(*(start(url, 1) for _ in range(2 if ground.quick else 7)), strict=True)
     yield table.below("start of the web process", min(times), 1.5, table.seconds)
     yield table.below("memory of a web worker (PSS)", statistics.median(sizes), 90, table.mebibytes)
     _, size = start(url, 3)

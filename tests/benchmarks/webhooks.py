@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -73,16 +72,15 @@ class Promised:
 
 
 def run(ground: Ground) -> Iterator[table.Line]:
-    told = hear_stripe(ground.folder)
+    told = hear_stripe(ground)
     gifts = 300 if ground.quick else 2_000
     for engine in ENGINES:
         yield from measure(ground, engine, told, gifts)
 
 
-def hear_stripe(folder: Path) -> Told:
+def hear_stripe(ground: Ground) -> Told:
     """Play one gift at the sandbox and keep what it says of it."""
-    ground = Ground(folder, quick=True)
-    with running_sandbox(folder / "webhook-sandbox") as sandbox:
+    with running_sandbox(ground.folder / "webhook-sandbox") as sandbox:
         place = make_workplace(ground.make_database("sqlite", "heard"), sandbox)
         started = place.start(code="LWCAN")
         sandbox.pay(started.url)
