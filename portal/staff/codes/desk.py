@@ -13,7 +13,16 @@ from portal.codes.operations import Draft, make_draft
 from portal.codes.parsing import LONGEST_NAME, CodeError, TermsTable
 from portal.codes.pots import with_pot
 from portal.codes.revising import allows_nothing, list_other_currencies, return_to, with_days
-from portal.codes.terms import Code, Frequency, Kind, Level, LevelKind, Renewals, make_code
+from portal.codes.terms import (
+    Code,
+    Frequency,
+    Kind,
+    Level,
+    LevelKind,
+    ReceiptClass,
+    Renewals,
+    make_code,
+)
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext
@@ -47,6 +56,7 @@ from portal.staff.regions.parts import (
 )
 
 FILL, CHOOSE = "Fill this in", "Choose one"
+RECEIPT_CLASSES = {one.value: one.said for one in ReceiptClass}
 RENEWALS = {one.value: one.said for one in Renewals}
 SCOPE_KINDS = {one.value: one.said for one in LevelKind if one is not LevelKind.CODE}
 
@@ -115,6 +125,13 @@ TERMS = (
         (
             _word(ShortPart, "campaign", longest=LONGEST_NAME),
             _word(PickPart, "renewals", options=RENEWALS, default=Renewals.ALL.value, ask=CHOOSE),
+            _word(
+                PickPart,
+                "receipt_class",
+                options=RECEIPT_CLASSES,
+                default=ReceiptClass.REGION.value,
+                ask=CHOOSE,
+            ),
             _word(ListPart, "hosts", hint="Names such as example.org, *.example.org"),
         ),
     ),

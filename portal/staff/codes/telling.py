@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from portal.codes.revising import ToldVersion
 from portal.codes.simulator import Held
-from portal.codes.terms import CodeState, Frequency, Renewals
+from portal.codes.terms import CodeState, Frequency, ReceiptClass, Renewals
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_money
 from portal.regions.history import Difference, list_differences
@@ -51,6 +51,7 @@ TERM_WORDS = {
     "match_ratio": "What is added for what is given",
     "match_cap_minor": "Most added to a gift",
     "no_match": "No sponsor adds to gifts",
+    "receipt_class": "What document donors get",
     "hosts": "Pages that may show its panel",
     "zone": "Time zone of its days",
     "first_day": "First day",
@@ -94,7 +95,7 @@ def say_value(name: str, value: Any, names: Names, zone: str) -> str:
     """What a term says, in the current language; moments as days of a zone."""
     if isinstance(value, bool):
         return gettext("Yes") if value else gettext("No")
-    if isinstance(value, CodeState | Renewals):
+    if isinstance(value, CodeState | ReceiptClass | Renewals):
         return value.label
     if isinstance(value, datetime):
         return _say_day(name, value, zone)
