@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from flask import abort, flash, request
@@ -12,7 +12,7 @@ from portal.codes.models import CodeRecord, Policy, find_code
 from portal.codes.operations import Draft, make_draft
 from portal.codes.parsing import LONGEST_NAME, CodeError, TermsTable
 from portal.codes.pots import with_pot
-from portal.codes.revising import allows_nothing, list_other_currencies, return_to, with_days
+from portal.codes.revising import allows_nothing, return_to, with_days
 from portal.codes.terms import (
     Code,
     Frequency,
@@ -26,7 +26,6 @@ from portal.codes.terms import (
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext
-from portal.regions.catalogue import Catalogue
 from portal.regions.files import Fault, RegionError
 from portal.services import Act
 from portal.staff.codes.parts import (
@@ -40,7 +39,7 @@ from portal.staff.codes.parts import (
     list_amounts,
     map_amounts,
 )
-from portal.staff.codes.telling import TERM_WORDS
+from portal.staff.codes.telling import TERM_WORDS, tell_unmatched
 from portal.staff.codes.views import read_number
 from portal.staff.labels import CODE_KINDS, all_currencies, current_names
 from portal.staff.regions.desk import SENTENCES, Desk, Group
@@ -323,7 +322,7 @@ def warn_of_code(act: Act, record: CodeRecord, *, is_placed: bool = False) -> No
         return
     if allows_nothing(code, act.now, act.catalogue):
         flash(say_nothing_allowed())
-    for sentence in _list_unmatched(with_pot(act.session, code), act.now, act.catalogue):
+    for sentence in tell_unmatched(with_pot(act.session, code), act.now, act.catalogue):
         flash(sentence)
     if not code.is_secret:
         for sentence in _list_given_away(code, is_placed=is_placed):
@@ -349,20 +348,18 @@ def _list_given_away(code: Code, *, is_placed: bool) -> Iterator[str]:
         )
 
 
-def _list_unmatched(code: Code, now: datetime, catalogue: Catalogue) -> Iterator[str]:
-    """What of a code's gifts is not matched though its terms have an offer."""
-    pot = code.pot
-    if pot is None:
+def warn_of_offer(act: Act, code: Code) -> None:
+    """Say what an offer means that a scope makes to all codes below it; `code` has its terms."""
+    if code.offer is None:
         return
-    if not pot.is_open:
-        yield gettext("The pot of these terms is closed: nothing is added to gifts.")
-    others = list_other_currencies(code, now, catalogue)
-    if others:
-        yield gettext(
-            "The pot of these terms is in %(matched)s: nothing is added to gifts in %(others)s.",
-            matched=pot.currency,
-            others=", ".join(others),
+    flash(
+        gettext(
+            "A sponsor adds to the gifts of all codes below this. Those that aren’t secret can be"
+            " guessed, and used by anybody."
         )
+    )
+    for sentence in tell_unmatched(with_pot(act.session, code), act.now, act.catalogue):
+        flash(sentence)
 
 
 def say_nothing_allowed() -> str:

@@ -1,16 +1,17 @@
 """Terms in words: what each is called, what it says, and the level that it comes from."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal.codes.revising import ToldVersion
+from portal.codes.revising import ToldVersion, list_other_currencies
 from portal.codes.simulator import Held
-from portal.codes.terms import CodeState, Frequency, ReceiptClass, Renewals
+from portal.codes.terms import Code, CodeState, Frequency, ReceiptClass, Renewals
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_money
+from portal.regions.catalogue import Catalogue
 from portal.regions.history import Difference, list_differences
 from portal.signin.accounts import Role
 from portal.staff.access import may
@@ -143,6 +144,22 @@ def _called(name: str, names: Names) -> Callable[[Any], str]:
 
 def _in_order(value: Iterable[Any]) -> Iterable[Any]:
     return sorted(value) if isinstance(value, set | frozenset) else value
+
+
+def tell_unmatched(code: Code, now: datetime, catalogue: Catalogue) -> Iterator[str]:
+    """What of a code's gifts is not matched though its terms have an offer."""
+    pot = code.pot
+    if pot is None:
+        return
+    if not pot.is_open:
+        yield gettext("The pot of these terms is closed: nothing is added to gifts.")
+    others = list_other_currencies(code, now, catalogue)
+    if others:
+        yield gettext(
+            "The pot of these terms is in %(matched)s: nothing is added to gifts in %(others)s.",
+            matched=pot.currency,
+            others=", ".join(others),
+        )
 
 
 @dataclass(frozen=True, slots=True)
