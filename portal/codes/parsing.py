@@ -6,6 +6,7 @@ A document has, all optional: `regions`, `funds`, `modes` (in order), `currencie
 how often it may be used; texts, a picture and an address to go on to; `hosts` that may show its
 panel. Its matching offer is the key of a pot (`match_pot`), what is added for what (`match_ratio`,
 "2:1", else 1:1) and the most for one gift (`match_cap`); `no_match` denies any, also below.
+`receipt_class` is `none` where others give the receipt.
 """
 
 import re
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from portal.codes.terms import Frequency, Renewals
+from portal.codes.terms import Frequency, ReceiptClass, Renewals
 from portal.database import Document
 from portal.regions.documents import ModeKey
 from portal.regions.files import list_faults
@@ -169,6 +170,7 @@ class TermsTable(Table):
     match_ratio: Ratio = ""
     match_cap: Mapping[str, str] = {}
     no_match: Flag = False
+    receipt_class: ReceiptClass | None = None
     zone: Timezone = "UTC"
 
     def record(self) -> Document:

@@ -150,6 +150,7 @@ def _code_terms(code: Code, region: Region, refuser: Refuser) -> Terms | Refusal
         picture=code.picture,
         offer=code.offer,
         pot=code.pot,
+        receipt_class=code.receipt_class,
     )
     return terms if _can_be_given(terms) else refuser.not_possible_here()
 

@@ -79,6 +79,13 @@ class Renewals(Labelled):
     ALL = "all", "All of them"
 
 
+class ReceiptClass(Labelled):
+    """What document a gift gets: what its region has, or a plain acknowledgement."""
+
+    REGION = "region", "What the region has"
+    NONE = "none", "No receipt from us: an acknowledgement"
+
+
 class LevelKind(Labelled):
     """Where a term is set. Above a code stands the scope it is of, and all above that."""
 
@@ -200,6 +207,7 @@ class Code:
     match_ratio: str = "1:1"
     match_cap_minor: Mapping[str, int] = field(default_factory=dict)
     no_match: bool = False
+    receipt_class: ReceiptClass = ReceiptClass.REGION
     pot: PotView | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -259,6 +267,7 @@ class Terms:
     picture: str = ""
     offer: MatchOffer | None = None
     pot: PotView | None = None
+    receipt_class: ReceiptClass = ReceiptClass.REGION
 
     @property
     def currency(self) -> str:
@@ -314,6 +323,11 @@ def _highest(above: Mapping[str, int], own: Mapping[str, int]) -> dict[str, int]
     }
 
 
+def _fewest(above: ReceiptClass, own: ReceiptClass) -> ReceiptClass:
+    """None, where either says so."""
+    return ReceiptClass.NONE if ReceiptClass.NONE in (above, own) else own
+
+
 Rule = Callable[[Any, Any], Any]
 # How a level's own term goes with what stands above it; the nearest wins where none is named.
 RULES: Mapping[str, Rule] = {
@@ -326,6 +340,7 @@ RULES: Mapping[str, Rule] = {
     "not_funds": _join,
     "not_modes": _join,
     "minimum_minor": _highest,
+    "receipt_class": _fewest,
     "max_uses": min,
     "starts_at": max,
     "ends_at": min,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.codes.terms import Renewals
+from portal.codes.terms import ReceiptClass, Renewals
 from portal.money import Money
 from portal.regions.catalogue import Catalogue, Frequency
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DAY = click.DateTime(["%Y-%m-%d"])
 COUNT = click.IntRange(1)
 OFTEN = click.Choice([one.value for one in Frequency])
+RECEIPTS = click.Choice([one.value for one in ReceiptClass])
 RENEWALS = click.Choice([one.value for one in Renewals])
 
 
@@ -54,6 +55,7 @@ OPTIONS = (
     click.option("--landing", help="The web address to go on to after giving."),
     click.option("--campaign", help="The campaign’s name."),
     click.option("--renewals", type=RENEWALS, help="Which months count for it."),
+    click.option("--receipt-class", type=RECEIPTS, help="none: others give the receipt."),
     click.option("--match-pot", help="The pot out of which a sponsor adds to gifts: spring."),
     click.option("--match-ratio", help="How much for how much: 2:1 adds twice the gift; else 1:1."),
     _many("match-cap", "The most to add to a gift: CAD=100.", "match_cap"),
@@ -66,7 +68,7 @@ LISTS = (
 )
 PLAIN = (
     *("zone", "max_uses", "max_uses_in_all", "max_uses_a_donor", "first_gift_only", "picture"),
-    *("landing", "campaign", "renewals", "match_pot", "match_ratio", "no_match"),
+    *("landing", "campaign", "renewals", "match_pot", "match_ratio", "no_match", "receipt_class"),
 )
 AMOUNTS = ("minimum", "amount", "goal", "match_cap")
 TEXTS = ("message", "headline")

@@ -67,6 +67,7 @@ def add_gift(
     applied: str | None = None,
     is_counted: bool = False,
     is_matched: bool = False,
+    is_only_acknowledged: bool = False,
 ) -> Gift:
     """Keep a promise to give: a pending gift with its first events.
 
@@ -80,6 +81,7 @@ def add_gift(
         is_unattributed=is_unattributed,
         is_counted=is_counted,
         is_matched=is_matched,
+        is_only_acknowledged=is_only_acknowledged,
         plan_id=plan_id,
         donor_id=donor_id,
         region=pledge.region,

@@ -16,7 +16,7 @@ from portal.codes.models import read_code, with_code
 from portal.codes.parsing import normalise_code
 from portal.codes.policy import Refusal, Terms, decide, refuse_use
 from portal.codes.refusals import Reason
-from portal.codes.terms import Code, Frequency, Pledge
+from portal.codes.terms import Code, Frequency, Pledge, ReceiptClass
 from portal.codes.uses import Attribution
 from portal.database import table_of
 from portal.donors import Donor, DonorDetails, add_donor, fold_address, record_news_consent
@@ -279,6 +279,7 @@ def _keep_gift(act: Act, order: GiftOrder, known: Known, mark: str) -> Gift:
         applied=terms.code,
         is_counted=bool(claims),
         is_matched=match is not None,
+        is_only_acknowledged=terms.receipt_class is ReceiptClass.NONE,
     )
     if known.code is not None and terms.code:
         uses.keep(act, gift.id, known.code, order.how, claims)

@@ -3,7 +3,8 @@
 Pure: a gift and its region in, plain JSON values out, in the gift's own language.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.i18n import gettext, language, pick, use_locale
 from portal.money import Money, format_money
-from portal.regions.catalogue import Frequency, Issuer, ReceiptScheme, Region
+from portal.regions.catalogue import Frequency, Issuer, ReceiptScheme, Region, Texts
 
 VOID = "void"
 ALL_BACK = frozenset({Status.REFUNDED, Status.CHARGED_BACK})
@@ -96,7 +97,7 @@ def compose_snapshot(gift: Gift, region: Region, at: datetime, replaces: str = "
     A gift that is anonymous to the public still has a receipt in its donor's name.
     `replaces` is the number of the cancelled receipt in whose place this one stands.
     """
-    locale, issuer = gift.locale, region.issuer
+    locale, issuer, scheme = gift.locale, region.issuer, choose_scheme(gift, region)
     received = issue_day(issuer.timezone, gift.received_at or at)
     issued = issue_day(issuer.timezone, at)
     return {
@@ -104,8 +105,8 @@ def compose_snapshot(gift: Gift, region: Region, at: datetime, replaces: str = "
         "number": "",
         "locale": locale,
         "region": region.slug,
-        **_scheme_fields(region.receipt, locale),
-        "issuer": _issuer_fields(issuer, region.receipt, locale),
+        **_scheme_fields(scheme, locale),
+        "issuer": _issuer_fields(issuer, scheme, locale),
         "donor": {"name": gift.name, "address": address_lines(gift, issuer.country)},
         **_amount_fields(gift, locale),
         **_gift_fields(gift, region),
@@ -115,6 +116,41 @@ def compose_snapshot(gift: Gift, region: Region, at: datetime, replaces: str = "
         "issued": write_day(issued, locale),
         "replaces": _write_replaces(replaces, locale),
     }
+
+
+def choose_scheme(gift: Gift, region: Region) -> ReceiptScheme:
+    """What the gift's document says: what its region has, or that others give the receipt.
+
+    A code whose partner gives receipts itself leaves an acknowledgement, without the issuer's
+    registration and the authority: two receipts for one gift are what tax law forbids.
+    """
+    if not gift.is_only_acknowledged:
+        return region.receipt
+    with use_locale(gift.locale):
+        return replace(
+            region.receipt,
+            key=ACKNOWLEDGEMENT,
+            title=_in_one(gift.locale, gettext("Acknowledgement of your gift")),
+            statements=tuple(_in_one(gift.locale, text) for text in _acknowledge()),
+            show_registration=False,
+            authority_name={},
+            authority_url={},
+        )
+
+
+def _in_one(locale: str, text: str) -> Texts:
+    return {language(locale): text}
+
+
+ACKNOWLEDGEMENT = "acknowledgement"
+
+
+def _acknowledge() -> Iterator[str]:
+    yield gettext("This letter acknowledges that we received your gift.")
+    yield gettext(
+        "It is not a receipt for tax purposes: where one is due, it comes from the partner whose "
+        "code you gave with."
+    )
 
 
 def _write_replaces(label: str, locale: str) -> str:

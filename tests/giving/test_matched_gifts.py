@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.clock import FixedClock
-from portal.codes.operations import Draft, add_code, add_policy
+from portal.codes.operations import Draft, add_code, add_policy, add_scope
 from portal.codes.pots import add_pot, close_pot, find_pot
-from portal.codes.terms import Kind
+from portal.codes.terms import Kind, LevelKind
 from portal.database import Database
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind, Status
@@ -204,6 +204,19 @@ def test_what_is_denied_or_closed_is_not_offered(
         close_pot(act_in(session, NOW), pot)
     told = give(client, code="DOUBLE", amount="20", ticket=read_ticket(open_page))
     assert "Nothing of this is matched any more" in text_of(told)
+
+
+def test_who_gives_the_receipt_is_said_and_kept(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    with catalogued.write() as session:
+        partner = add_scope(session, LevelKind.PARTNER, "choir", "The Choir", NOW)
+        policy = add_policy(session, "own", Draft(document={"receipt_class": "none"}), NOW)
+        add_code(session, "OWN", policy, NOW, kind=Kind.PARTNER, scope=partner)
+    page = text_of(client.get("/give/ca?code=OWN"))
+    assert "you get an acknowledgement from us. Where a receipt is due, it comes from The" in page
+    assert begin(client, catalogued, code="OWN").is_only_acknowledged
+    assert not begin(client, catalogued, email="b@example.org").is_only_acknowledged
 
 
 def test_of_a_monthly_gift_the_first_month_is_matched(client: CheckedClient) -> None:

@@ -144,6 +144,19 @@ def test_a_pot_in_a_currency_that_others_give_beside_is_told(
     assert "The pot of these terms is closed" in told
 
 
+def test_an_offer_to_all_codes_below_is_told(
+    signed_in: SignedIn, catalogued: Database, client: CheckedClient
+) -> None:
+    browser = signed_in("admin")
+    make(browser)
+    typed = {"name": "North", "key": "north", "kind": "network", "match_pot": "spring"}
+    told = text_of(browser.get(send(browser, "/staff/scopes/new", **typed).location))
+    assert "A sponsor adds to the gifts of all codes below this." in told
+    assert "nothing is added to gifts in" in told
+    send(browser, NEW, display="Gala", kind="promotion", scope="north")
+    assert begin(client, catalogued, code="GALA", amount="20").is_matched
+
+
 def test_only_administrators_change_pots(signed_in: SignedIn, catalogued: Database) -> None:
     make(signed_in("admin"))
     pot = kept(catalogued)

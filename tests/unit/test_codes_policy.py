@@ -4,9 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from portal.codes.parsing import read_terms
 from portal.codes.policy import Reason, Refusal, Terms, decide, open_terms
 from portal.codes.refusals import NextWay
-from portal.codes.terms import CodeState
+from portal.codes.terms import (
+    Code,
+    CodeState,
+    Kind,
+    Level,
+    LevelKind,
+    ReceiptClass,
+    merge,
+)
 from portal.i18n import use_locale
 from portal.money import Money
 from tests.unit.samples import CATALOGUE, NOW, make_code, make_pledge, region
@@ -259,3 +268,57 @@ def test_the_form_is_shown_the_very_terms_that_are_decided_by():
     code = make_code(minimum_minor={"CAD": 5000}, modes=("card", "interac"))
     assert open_terms(code, region("ca"), NOW, CATALOGUE) == allowed(code)
     assert open_terms(code, region("gb"), NOW, CATALOGUE) == judge(code, **FROM_BRITAIN)
+
+
+POT = {"match_pot": "spring", "match_ratio": "2:1"}
+
+
+def levels(*terms):
+    """Levels from the highest down, the last of which is the code's own."""
+    kinds = (LevelKind.NETWORK, LevelKind.ZONE, LevelKind.PARTNER)
+    scopes = [
+        Level(kind=kind, name=f"level {at}", terms=read_terms("x", own), id=at + 1)
+        for at, (kind, own) in enumerate(zip(kinds, terms[:-1], strict=False))
+    ]
+    return [*scopes, Level(kind=LevelKind.CODE, name="", terms=read_terms("x", terms[-1]))]
+
+
+@pytest.mark.parametrize(
+    ("terms", "pot", "ratio"),
+    [
+        (({}, {}), None, None),
+        ((POT, {}), "spring", (2, 1)),
+        (({}, POT), "spring", (2, 1)),
+        ((POT, {"match_pot": "autumn"}), "autumn", (2, 1)),
+        ((POT, {"match_ratio": "1:3"}), "spring", (1, 3)),
+        (({"match_ratio": "3:1"}, {"match_pot": "autumn"}), "autumn", (3, 1)),
+        (({"match_pot": "autumn"}, {}), "autumn", (1, 1)),
+        (({"no_match": True}, POT), None, None),
+        (({"no_match": True}, {"no_match": False}, POT), None, None),
+        ((POT, {"no_match": True}), None, None),
+        ((POT, {"no_match": True}, POT), None, None),
+    ],
+)
+def test_the_nearest_offer_holds_and_a_denial_is_never_lifted(terms, pot, ratio):
+    offer = Code(**merge(levels(*terms)), code="X", display="X", kind=Kind.PARTNER).offer
+    assert (offer.pot if offer else None) == pot
+    assert ((offer.times, offer.per) if offer else None) == ratio
+
+
+def test_an_offer_says_which_level_it_is_from():
+    sources = merge(levels(POT, {"match_cap": {"CAD": "5"}}))["sources"]
+    assert sources["match_pot"] == "level 0"
+    assert sources["match_cap_minor"] == ""
+
+
+@pytest.mark.parametrize(
+    ("terms", "found"),
+    [
+        (({}, {}), ReceiptClass.REGION),
+        (({}, {"receipt_class": "none"}), ReceiptClass.NONE),
+        (({"receipt_class": "none"}, {"receipt_class": "region"}), ReceiptClass.NONE),
+    ],
+)
+def test_who_gives_no_receipt_above_gives_none_below(terms, found):
+    code = Code(**merge(levels(*terms)), code="X", display="X", kind=Kind.PARTNER)
+    assert code.receipt_class is found

@@ -55,6 +55,24 @@ def test_canadian_acknowledgement_never_calls_itself_official():
     assert "official receipt for income tax purposes" not in said
 
 
+@pytest.mark.parametrize(
+    ("locale", "title", "says"),
+    [
+        ("en_CA", "Acknowledgement of your gift", "comes from the partner whose code"),
+        ("fr_CA", "Accusé de réception de votre don", "le reçu vient du partenaire"),
+        ("de_DE", "Eingangsbestätigung zu Ihrer Spende", "von dem Partner"),
+    ],
+)
+def test_where_others_give_the_receipt_ours_claims_nothing(locale, title, says):
+    snapshot = compose_snapshot(
+        make_gift(locale=locale, is_only_acknowledged=True), region("gb"), NOW
+    )
+    assert snapshot["title"] == title
+    assert says in snapshot["statements"][1]
+    assert (snapshot["scheme"], snapshot["issuer"]["registration"]) == ("acknowledgement", "")
+    assert snapshot["authority"] == {"name": "", "url": ""}
+
+
 def test_anonymous_gift_has_a_receipt_in_its_donors_name():
     snapshot = compose_snapshot(make_gift(anonymous=True), region(), NOW)
     assert snapshot["donor"]["name"] == "Grace Okafor"

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from portal.codes.policy import Refusal, Terms
+from portal.codes.terms import ReceiptClass
 from portal.forms import OTHER
 from portal.giving.form.cache import MARKS, Slot
 from portal.giving.texts import coded_money, say_offer, short_money
@@ -158,6 +159,17 @@ class Offer:
             return said
         month = gettext("Of a monthly gift, the first month is matched.")
         return f"{said} {month}"
+
+    @property
+    def receipt_note(self) -> str:
+        """Whose receipt comes, where it is not ours."""
+        if self.terms.receipt_class is not ReceiptClass.NONE:
+            return ""
+        return gettext(
+            "With this code you get an acknowledgement from us. Where a receipt is due, it comes "
+            "from %(partner)s.",
+            partner=self.terms.partner_name or self.code,
+        )
 
     @property
     def told_minor(self) -> int | None:

@@ -271,6 +271,7 @@ def find_or_add_renewal(act: Act, first: Gift, renewal: Renewal) -> Gift:
         partner=first.partner if use else None,
         plan_id=first.plan_id,
         origin=renewal.invoice_id,
+        is_only_acknowledged=first.is_only_acknowledged,
     )
     if use:
         uses.keep_renewal(act, gift.id, use)

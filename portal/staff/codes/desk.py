@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from flask import abort, flash, request
@@ -16,15 +15,22 @@ from portal.codes.revising import (
     DAYS,
     allows_nothing,
     draft_again,
-    list_other_currencies,
     return_to,
     with_days,
 )
-from portal.codes.terms import Code, Frequency, Kind, Level, LevelKind, Renewals, make_code
+from portal.codes.terms import (
+    Code,
+    Frequency,
+    Kind,
+    Level,
+    LevelKind,
+    ReceiptClass,
+    Renewals,
+    make_code,
+)
 from portal.database import Document
 from portal.forms import PortalForm
 from portal.i18n import gettext
-from portal.regions.catalogue import Catalogue
 from portal.regions.files import Fault, RegionError
 from portal.services import Act
 from portal.staff.codes.parts import (
@@ -38,7 +44,7 @@ from portal.staff.codes.parts import (
     list_amounts,
     map_amounts,
 )
-from portal.staff.codes.telling import TERM_WORDS
+from portal.staff.codes.telling import TERM_WORDS, tell_unmatched
 from portal.staff.codes.views import read_number
 from portal.staff.labels import CODE_KINDS, all_currencies, current_names
 from portal.staff.regions.desk import SENTENCES, Desk, Group
@@ -54,6 +60,7 @@ from portal.staff.regions.parts import (
 )
 
 FILL, CHOOSE = "Fill this in", "Choose one"
+RECEIPT_CLASSES = {one.value: one.said for one in ReceiptClass}
 RENEWALS = {one.value: one.said for one in Renewals}
 SCOPE_KINDS = {one.value: one.said for one in LevelKind if one is not LevelKind.CODE}
 
@@ -122,6 +129,13 @@ TERMS = (
         (
             _word(ShortPart, "campaign", longest=LONGEST_NAME),
             _word(PickPart, "renewals", options=RENEWALS, default=Renewals.ALL.value, ask=CHOOSE),
+            _word(
+                PickPart,
+                "receipt_class",
+                options=RECEIPT_CLASSES,
+                default=ReceiptClass.REGION.value,
+                ask=CHOOSE,
+            ),
             _word(ListPart, "hosts", hint="Names such as example.org, *.example.org"),
         ),
     ),
@@ -305,7 +319,7 @@ def warn_of_code(act: Act, record: CodeRecord, *, is_placed: bool = False) -> No
         return
     if allows_nothing(code, act.now, act.catalogue):
         flash(say_nothing_allowed())
-    for sentence in _list_unmatched(with_pot(act.session, code), act.now, act.catalogue):
+    for sentence in tell_unmatched(with_pot(act.session, code), act.now, act.catalogue):
         flash(sentence)
     if not code.is_secret:
         for sentence in _list_given_away(code, is_placed=is_placed):
@@ -331,20 +345,18 @@ def _list_given_away(code: Code, *, is_placed: bool) -> Iterator[str]:
         )
 
 
-def _list_unmatched(code: Code, now: datetime, catalogue: Catalogue) -> Iterator[str]:
-    """What of a code's gifts is not matched though its terms have an offer."""
-    pot = code.pot
-    if pot is None:
+def warn_of_offer(act: Act, code: Code) -> None:
+    """Say what an offer means that a scope makes to all codes below it; `code` has its terms."""
+    if code.offer is None:
         return
-    if not pot.is_open:
-        yield gettext("The pot of these terms is closed: nothing is added to gifts.")
-    others = list_other_currencies(code, now, catalogue)
-    if others:
-        yield gettext(
-            "The pot of these terms is in %(matched)s: nothing is added to gifts in %(others)s.",
-            matched=pot.currency,
-            others=", ".join(others),
+    flash(
+        gettext(
+            "A sponsor adds to the gifts of all codes below this. Those that aren’t secret can be"
+            " guessed, and used by anybody."
         )
+    )
+    for sentence in tell_unmatched(with_pot(act.session, code), act.now, act.catalogue):
+        flash(sentence)
 
 
 def say_nothing_allowed() -> str:

@@ -35,6 +35,7 @@ from portal.staff.codes.desk import (
     return_policy,
     say_nothing_allowed,
     settle,
+    warn_of_offer,
 )
 from portal.staff.codes.telling import tell_terms, tell_versions
 from portal.staff.codes.views import LONGEST, label_scopes
@@ -143,8 +144,10 @@ LONGEST_POLICY = 120
 
 def _finish(act: Act, made: Scope) -> ResponseReturnValue:
     flash(gettext("%(name)s is saved. Its codes follow within a minute.", name=made.name))
-    if allows_nothing(code_of_levels(read_lineage(made.lineage)), act.now, act.catalogue):
+    code = code_of_levels(read_lineage(made.lineage))
+    if allows_nothing(code, act.now, act.catalogue):
         flash(say_nothing_allowed())
+    warn_of_offer(act, code)
     return redirect(url_for("staff.scope", scope_id=made.id), 303)
 
 

@@ -1,16 +1,17 @@
 """Terms in words: what each is called, what it says, and the level that it comes from."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal.codes.revising import ToldVersion
+from portal.codes.revising import ToldVersion, list_other_currencies
 from portal.codes.simulator import Held
-from portal.codes.terms import CodeState, Frequency, Renewals
+from portal.codes.terms import Code, CodeState, Frequency, ReceiptClass, Renewals
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_money
+from portal.regions.catalogue import Catalogue
 from portal.regions.history import Difference, list_differences
 from portal.signin.accounts import Role
 from portal.staff.access import may
@@ -51,6 +52,7 @@ TERM_WORDS = {
     "match_ratio": "What is added for what is given",
     "match_cap_minor": "Most added to a gift",
     "no_match": "No sponsor adds to gifts",
+    "receipt_class": "What document donors get",
     "hosts": "Pages that may show its panel",
     "zone": "Time zone of its days",
     "first_day": "First day",
@@ -94,7 +96,7 @@ def say_value(name: str, value: Any, names: Names, zone: str) -> str:
     """What a term says, in the current language; moments as days of a zone."""
     if isinstance(value, bool):
         return gettext("Yes") if value else gettext("No")
-    if isinstance(value, CodeState | Renewals):
+    if isinstance(value, CodeState | ReceiptClass | Renewals):
         return value.label
     if isinstance(value, datetime):
         return _say_day(name, value, zone)
@@ -142,6 +144,22 @@ def _called(name: str, names: Names) -> Callable[[Any], str]:
 
 def _in_order(value: Iterable[Any]) -> Iterable[Any]:
     return sorted(value) if isinstance(value, set | frozenset) else value
+
+
+def tell_unmatched(code: Code, now: datetime, catalogue: Catalogue) -> Iterator[str]:
+    """What of a code's gifts is not matched though its terms have an offer."""
+    pot = code.pot
+    if pot is None:
+        return
+    if not pot.is_open:
+        yield gettext("The pot of these terms is closed: nothing is added to gifts.")
+    others = list_other_currencies(code, now, catalogue)
+    if others:
+        yield gettext(
+            "The pot of these terms is in %(matched)s: nothing is added to gifts in %(others)s.",
+            matched=pot.currency,
+            others=", ".join(others),
+        )
 
 
 @dataclass(frozen=True, slots=True)
