@@ -14,6 +14,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from portal.clock import day_in
+from portal.codes.models import CodeUse, find_code
+from portal.codes.terms import Code, Via
+from portal.codes.uses import WITHOUT_USE
 from portal.database import Document, table_of
 from portal.donors import Donor
 from portal.gifts.evidence import Accounts, movements
@@ -26,6 +29,8 @@ from portal.regions.catalogue import Catalogue, Region
 from portal.services import Act, Services
 
 BATCH = 2_000
+# The sample code that some of Canada's gifts come with.
+CODE = "LWCAN"
 SPREAD = timedelta(days=730)
 # No multiple of 31, the number of characters: so no two products are the same modulo its powers.
 SCATTER = 527_182_818_459
@@ -62,15 +67,18 @@ def seed_gifts(services: Services, count: int, progress: Callable[[int], Any]) -
     catalogue = services.catalogue
     with services.write() as act:
         donors = _add_donors(act, min(count, 500))
+        code = find_code(act.session, CODE)
         last = _last(act, Gift.id)
         evidence_ids = itertools.count(_last(act, Evidence.id) + 1)
     todo = iter(range(count))
     while numbers := list(islice(todo, BATCH)):
         rows = [
-            _gift_row(chance, catalogue, donors, last + number + 1, _moment(now, number, count))
+            _gift_row(
+                chance, catalogue, (donors, code), last + number + 1, _moment(now, number, count)
+            )
             for number in numbers
         ]
-        batch = _Batch.of(rows, evidence_ids)
+        batch = _Batch.of(rows, evidence_ids, code)
         with services.database.write() as session:
             batch.write(session)
         progress(len(numbers))
@@ -107,7 +115,6 @@ def _add_donors(act: Act, count: int) -> list[_Donor]:
 
 
 _UNSAID: Document = {
-    "partner": None,
     "frequency": "once",
     "cover_minor": 0,
     **dict.fromkeys(
@@ -118,8 +125,13 @@ _UNSAID: Document = {
 
 
 def _gift_row(
-    chance: random.Random, catalogue: Catalogue, donors: list[_Donor], number: int, at: datetime
+    chance: random.Random,
+    catalogue: Catalogue,
+    by: tuple[list[_Donor], Code | None],
+    number: int,
+    at: datetime,
 ) -> Document:
+    donors, code = by
     region: Region = chance.choice(list(catalogue.regions.values()))
     currency = chance.choice(region.currencies)
     mode = chance.choice(region.offered)
@@ -132,11 +144,19 @@ def _gift_row(
         **_marks_of(number),
         "region": region.slug,
         "fund": chance.choice(region.open_funds).key,
-        "code": "LWCAN" if region.slug == "ca" and number % 2 else None,
+        **(_code_of(code) if region.slug == "ca" and number % 2 else NO_CODE),
         "mode": mode.key,
         "currency": currency.currency,
         "locale": region.locales[0],
     }
+
+
+NO_CODE: Document = {"code": None, "partner": None}
+
+
+def _code_of(code: Code | None) -> Document:
+    """The sample code of the region, where it is there, and whose it is."""
+    return {"code": code.code, "partner": code.partner} if code else NO_CODE
 
 
 def _marks_of(number: int) -> Document:
@@ -189,16 +209,19 @@ class _Batch:
 
     gifts: list[Document]
     words: list[Document] = field(default_factory=list)
+    uses: list[Document] = field(default_factory=list)
     evidence: list[Document] = field(default_factory=list)
     ledger: list[Document] = field(default_factory=list)
     events: list[Document] = field(default_factory=list)
 
     @classmethod
-    def of(cls, gifts: list[Document], evidence_ids: Iterator[int]) -> "_Batch":
+    def of(cls, gifts: list[Document], evidence_ids: Iterator[int], code: Code | None) -> "_Batch":
         batch = cls(gifts)
         for gift in gifts:
             names = list_words(gift["first_name"], gift["last_name"], gift["email"])
             batch.words += [{"word": word, "gift_id": gift["id"]} for word in names]
+            if code is not None and gift["code"]:
+                batch.uses.append(_use_row(gift, code))
             for evidence in _evidence_rows(gift, evidence_ids):
                 batch.evidence.append(evidence)
                 batch.ledger += _ledger_rows(gift, evidence)
@@ -206,8 +229,8 @@ class _Batch:
         return batch
 
     def write(self, session: Session) -> None:
-        tables = (Gift, GiftWord, Evidence, LedgerEntry, GiftEvent)
-        lists = (self.gifts, self.words, self.evidence, self.ledger, self.events)
+        tables = (Gift, GiftWord, CodeUse, Evidence, LedgerEntry, GiftEvent)
+        lists = (self.gifts, self.words, self.uses, self.evidence, self.ledger, self.events)
         for model, rows in zip(tables, lists, strict=True):
             # Tables, not models: the unit of work would sort the rows by which values they lack.
             if rows:
@@ -247,6 +270,23 @@ def _processors(
     types = {name: table.c[name].type.dialect_impl(dialect) for name in row}
     return {
         name: one.bind_processor(dialect) or (lambda value: value) for name, one in types.items()
+    }
+
+
+def _use_row(gift: Document, code: Code) -> Document:
+    """Of what nobody counts: whether it holds is as where the gift stands."""
+    return {
+        "gift_id": gift["id"],
+        "code_id": code.id,
+        "policy_id": code.policy_id,
+        "policy_version": code.policy_version,
+        "scope_id": code.scope_id,
+        "path": code.path,
+        "via": Via.LINK,
+        "first_code": code.code,
+        "holds": gift["status"].value not in WITHOUT_USE,
+        "over_limit": False,
+        "at": gift["created_at"],
     }
 
 

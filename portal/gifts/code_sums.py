@@ -24,6 +24,7 @@ from portal.database import (
     insert_statement,
     table_of,
 )
+from portal.driver import ask
 from portal.gifts.code_weighing import (
     ALL,
     CODE,
@@ -242,7 +243,7 @@ def _add_on(session: Session, changed: Sums) -> None:
     session.execute(statement, rows)
 
 
-_ANY_CHANGES = sa.select(sa.exists().where(_CHANGES.c.id.is_not(None)))
+_ANY_CHANGES = sa.select(_CHANGES.c.id).limit(sa.literal_column("1"))
 # Who looks adds up so many steps; what is more the worker does.
 MOST_STEPS = 3
 
@@ -250,7 +251,7 @@ MOST_STEPS = 3
 def catch_up(database: Database) -> bool:
     """Add what waits to the sums, before they are read; whether that was all."""
     with database.read() as session:
-        if not session.scalar(_ANY_CHANGES):
+        if ask(session, _ANY_CHANGES).first() is None:
             return True
     try:
         for _ in range(MOST_STEPS):

@@ -30,12 +30,15 @@ from portal.signin.accounts import (
     TooManyTries,
     end_partner_sessions,
     find_by_email,
+    find_scope_of,
     find_signed_in_partner,
 )
 from portal.signin.links import LIFE, Asking, Shown, ask_for_link, use_link
 from portal.signin.sessions import begin_session, end_session
 from portal.web import client_key, services, utc_now
 
+# What each language calls itself.
+TONGUES = {tag: str(Locale.parse(tag).get_display_name(tag)) for tag in LANGUAGES}
 partners = Blueprint("partners", __name__, url_prefix="/partners")
 
 OPEN = frozenset(
@@ -77,7 +80,7 @@ def admit() -> ResponseReturnValue | None:
     with services().database.read() as db:
         user = find_signed_in_partner(session, db, utc_now())
         if user is not None:
-            g.partner_user, g.partner_scope = user, db.get_one(Scope, user.scope_id)
+            g.partner_user, g.partner_scope = user, find_scope_of(user, db)
     _choose_language(user)
     if request.endpoint in OPEN:
         csrf.protect()
@@ -122,7 +125,7 @@ def page_values() -> dict[str, object]:
         "languages": [
             {
                 "tag": tag,
-                "name": Locale.parse(tag).get_display_name(tag),
+                "name": TONGUES[tag],
                 "href": f"?lang={tag}",
                 "current": tag == language(current_locale()),
             }

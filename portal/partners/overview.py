@@ -3,22 +3,23 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
+from urllib.parse import quote
 
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal
-from flask import abort, render_template, request
+from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.gifts.code_sums import catch_up
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick
-from portal.money import Money
+from portal.money import Money, format_money
 from portal.partners.access import current_scope, partners
 from portal.records.partner_sums import (
     MOST_PAGES,
     PAGE,
     Choice,
-    Paths,
     list_gifts,
     list_paths,
     name_scopes,
@@ -54,7 +55,6 @@ class Sight:
 
     currencies: tuple[str, ...] = ()
     account: Account | None = None
-    paths: Paths = ()
     scopes: Mapping[str, str] = field(default_factory=dict)
     is_whole: bool = True
 
@@ -71,8 +71,8 @@ def _look() -> Sight:
         account = read_account(session, scope_id, currency, totals[currency])
         partner = account.breakdowns.get(Dimension.PARTNER)
         keys = [cell.key for cell in partner.cells] if partner else []
-        scopes = name_scopes(session, keys)
-        return Sight(tuple(totals), account, list_paths(session, scope_id), scopes, is_whole)
+        scopes = name_scopes(session, keys) if len(keys) > 1 else {}
+        return Sight(tuple(totals), account, scopes, is_whole)
 
 
 @partners.get("/")
@@ -86,6 +86,8 @@ def overview() -> ResponseReturnValue:
         account=account,
         total=account.total if account else None,
         breakdowns=_list_breakdowns(account),
+        lines=_list_lines,
+        lead=_leader(account.currency if account else ""),
         bars=draw_bars(list_months(months, MOST_MONTHS)) if months else [],
         width=WIDTH,
         height=HEIGHT,
@@ -101,6 +103,48 @@ def _list_breakdowns(account: Account | None) -> list[Breakdown]:
     """Those that divide anything: a partner without others below it needs no table of itself."""
     found = account.breakdowns.values() if account else ()
     return [one for one in found if one.dimension is not Dimension.PARTNER or len(one.cells) > 1]
+
+
+# A cell's text, and where it leads.
+Linked = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One cell of a breakdown as its table has it; no parts where it is withheld."""
+
+    name: str
+    parts: tuple[Linked, ...]
+
+
+Lead = Callable[..., str]
+
+
+def _leader(currency: str) -> Lead:
+    """Writes the address of a figure's gifts; a page has hundreds, and Flask is slow at them."""
+    base = url_for("partners.gifts", currency=currency)
+
+    def lead(what: What, by: str = "", of: str = "") -> str:
+        cell = f"&by={by}&of={quote(of)}" if by else ""
+        return f"{base}&what={what.value}{cell}"
+
+    return lead
+
+
+def _list_lines(breakdown: Breakdown, name: Callable[[str], str], currency: str) -> list[Line]:
+    lead, by = _leader(currency), breakdown.dimension.value
+
+    def write(cell: Cell) -> Iterable[Linked]:
+        figures = cell.figures
+        if figures is not None:
+            yield number(figures.started), lead(What.STARTED, by, cell.key)
+            yield number(figures.gifts), lead(What.GROSS, by, cell.key)
+            yield number(figures.donors), ""
+            for what in MONEY:
+                text = _write_money(AMOUNTS[what](figures), currency, current_locale())
+                yield text, lead(what, by, cell.key)
+
+    return [Line(name(cell.key), tuple(write(cell))) for cell in breakdown.cells]
 
 
 def _words(sight: Sight) -> dict[str, object]:
@@ -135,8 +179,10 @@ def _open(sight: Sight) -> Choice:
     key = request.args.get("of", "")
     if _find(account, by, key) is None:
         abort(404)
+    with services().database.read() as session:
+        paths = list_paths(session, current_scope().id)
     return Choice(
-        paths=sight.paths,
+        paths=paths,
         currency=account.currency,
         what=what,
         by=by,
@@ -235,12 +281,29 @@ Names = Mapping[str, str]
 
 
 def number(value: int) -> str:
-    return str(format_decimal(value, locale=current_locale()))
+    return _write_number(value, current_locale())
+
+
+# To write a number or a month as a reader does takes Babel longer than to read it from the
+# database, and a page has hundreds.
+@lru_cache(maxsize=4_096)
+def _write_number(value: int, locale: str) -> str:
+    return str(format_decimal(value, locale=locale))
+
+
+@lru_cache(maxsize=4_096)
+def _write_money(minor: int, currency: str, locale: str) -> str:
+    return format_money(Money(minor, currency), locale)
 
 
 def name_month(key: str) -> str:
     """`2026-11` as a reader writes it."""
-    return str(format_skeleton("yMMM", _first_day(key), locale=current_locale()))
+    return _write_month(key, current_locale())
+
+
+@lru_cache(maxsize=1_024)
+def _write_month(key: str, locale: str) -> str:
+    return str(format_skeleton("yMMM", _first_day(key), locale=locale))
 
 
 def name_day(key: str) -> str:

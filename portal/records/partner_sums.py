@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.models import CodeUse, Scope
 from portal.database import Database, table_of
+from portal.driver import ask
 from portal.gifts.code_sums import CodeSum
 from portal.gifts.code_weighing import LOYALTY, MONTHLY, NUMBERS, TOTAL
 from portal.gifts.lifecycle import Status
@@ -121,17 +122,27 @@ _SUMS = table_of(CodeSum)
 _FIGURES = tuple(_SUMS.c[name] for name in NUMBERS)
 
 
-def _of_scope(scope_id: int, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    return sa.select(_SUMS.c.dimension, _SUMS.c.key, *_FIGURES).where(
-        _SUMS.c.scope_id == scope_id, *conditions
-    )
+# Made once: to build a statement costs more than to run it.
+_OWN = sa.select(_SUMS.c.dimension, _SUMS.c.key, *_FIGURES).where(
+    _SUMS.c.scope_id == sa.bindparam("scope"), _SUMS.c.currency == sa.bindparam("of")
+)
+_FEW = _OWN.where(*(_SUMS.c.dimension != one for one in (TOTAL, *MANY)))
+_GREATEST = (
+    _OWN.where(_SUMS.c.dimension == sa.bindparam("by"))
+    .order_by(_SUMS.c.gross.desc())
+    .limit(sa.literal_column(str(MOST_CELLS + MORE_CELLS)))
+)
+_TOTALS = sa.select(_SUMS.c.currency, *_FIGURES).where(
+    _SUMS.c.scope_id == sa.bindparam("scope"),
+    _SUMS.c.dimension == sa.literal_column(f"'{TOTAL}'"),
+    _SUMS.c.started > sa.literal_column("0"),
+)
 
 
 def sum_currencies(session: Session, scope_id: int) -> dict[str, Figures]:
     """What came in each currency, the one with the most gifts first."""
-    totals = _of_scope(scope_id, _SUMS.c.dimension == TOTAL, _SUMS.c.started > 0)
-    rows = session.execute(totals.add_columns(_SUMS.c.currency))
-    found = [(currency, _read(figures)) for _, _, *figures, currency in rows]
+    rows = ask(session, _TOTALS, {"scope": scope_id}).rows()
+    found = [(currency, _read(figures)) for currency, *figures in rows]
     return dict(sorted(found, key=lambda one: (-one[1].started, one[0])))
 
 
@@ -158,22 +169,15 @@ def read_account(session: Session, scope_id: int, currency: str, total: Figures)
 
 def read_sums(session: Session, scope_id: int, currency: str) -> dict[str, dict[str, Figures]]:
     """The sums by dimension and key; of `MANY` those alone that brought the most."""
-    is_own = _SUMS.c.currency == currency
-    few = _of_scope(scope_id, is_own, _SUMS.c.dimension.not_in([TOTAL, *MANY]))
+    own = {"scope": scope_id, "of": currency}
+    greatest = [{**own, "by": dimension.value} for dimension in MANY]
+    rows = [*ask(session, _FEW, own).rows(), *ask(session, _GREATEST, *greatest).rows()]
     found = defaultdict[str, dict[str, Figures]](dict)
-    for statement in (few, *(_greatest(scope_id, is_own, dimension) for dimension in MANY)):
-        for dimension, key, *figures in session.execute(statement):
-            one = _read(figures)
-            if one.started or one.donors:
-                found[dimension][key] = one
+    for dimension, key, *figures in rows:
+        one = _read(figures)
+        if one.started or one.donors:
+            found[dimension][key] = one
     return found
-
-
-def _greatest(
-    scope_id: int, is_own: sa.ColumnElement[bool], dimension: Dimension
-) -> sa.Select[Any]:
-    own = _of_scope(scope_id, is_own, _SUMS.c.dimension == dimension.value)
-    return own.order_by(_SUMS.c.gross.desc()).limit(MOST_CELLS + MORE_CELLS)
 
 
 def _break_down(dimension: Dimension, found: Mapping[str, Figures]) -> Breakdown:

@@ -366,10 +366,23 @@ def _of_email(email: str) -> sa.Select[PartnerUser]:
     )
 
 
+_PARTNER_BY_ID = sa.select(table_of(PartnerUser)).where(
+    table_of(PartnerUser).c.id == sa.bindparam("wanted")
+)
+_SCOPE_BY_ID = sa.select(table_of(Scope)).where(table_of(Scope).c.id == sa.bindparam("wanted"))
+
+
+def find_scope_of(user: PartnerUser, db: Session) -> Scope:
+    """Whose figures an account sees."""
+    [row] = ask(db, _SCOPE_BY_ID, {"wanted": user.scope_id}).rows()
+    return hold(db, Scope, row)
+
+
 def find_signed_in_partner(cookie: Cookie, db: Session, now: datetime) -> PartnerUser | None:
     """The account of this browser's session, while the session and the account hold."""
     held = read_session(cookie, now)
-    user = db.get(PartnerUser, held.user_id) if held else None
+    row = ask(db, _PARTNER_BY_ID, {"wanted": held.user_id}).first() if held else None
+    user = hold(db, PartnerUser, row) if row else None
     if held is None or user is None or user.removed_at is not None:
         return None
     if user.session_key != held.key:

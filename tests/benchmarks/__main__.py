@@ -24,6 +24,7 @@ NAMES = (
     "staff_pages",
     "export",
     "statements",
+    "partners",
     "receipts",
     "start",
 )

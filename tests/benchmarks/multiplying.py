@@ -24,6 +24,7 @@ OWN = {
     },
     "gift_standing": {"gift_id": "o.gift_id + n * {gifts}"},
     "gift_words": {"gift_id": "o.gift_id + n * {gifts}"},
+    "code_uses": {"gift_id": "o.gift_id + n * {gifts}"},
     "evidence": {
         "id": "o.id + n * {evidence}",
         "key": "o.key || '-' || n",
