@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from portal import MIGRATIONS, donors, limits, services
 from portal.codes import models as codes
+from portal.codes import uploads
 from portal.database import Database
 from portal.gifts import models as gifts
 from portal.jobs import promising as jobs
@@ -53,6 +54,7 @@ HAVING_TABLES = (
     staff,
     statements,
     transfers,
+    uploads,
 )
 
 
