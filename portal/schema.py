@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from portal import MIGRATIONS, donors, limits, services
 from portal.codes import models as codes
-from portal.codes import pots
+from portal.codes import pots, uploads
 from portal.database import Database
 from portal.gifts import code_sums
 from portal.gifts import models as gifts
@@ -57,6 +57,7 @@ HAVING_TABLES = (
     staff,
     statements,
     transfers,
+    uploads,
 )
 
 

@@ -87,6 +87,12 @@ class Services:
         with self.database.write() as session:
             yield Act(session, self.now(), actor, self, catalogue)
 
+    @contextmanager
+    def reading(self, actor: str = SYSTEM) -> Iterator["Act"]:
+        """The same of a transaction that only looks."""
+        with self.database.read() as session:
+            yield Act(session, self.now(), actor, self, self.catalogue)
+
 
 @dataclass(frozen=True, slots=True)
 class Act:

@@ -15,6 +15,7 @@ from typing import Any
 
 from portal import limits
 from portal.codes.batches import fill_batch
+from portal.codes.uploads import run_upload
 from portal.database import DatabaseUnavailable
 from portal.gifts.code_sums import catch_up
 from portal.gifts.day_sums import fold_changes, has_changes
@@ -23,6 +24,7 @@ from portal.jobs.crew import Crew, Failures, Work
 from portal.jobs.promising import (
     HEARTBEAT,
     FetchFee,
+    ImportCodes,
     JobName,
     MakeCodes,
     MatchLines,
@@ -89,6 +91,10 @@ def _make_codes(services: Services, job: MakeCodes) -> None:
     fill_batch(services, job.batch_id)
 
 
+def _import_codes(services: Services, job: ImportCodes) -> None:
+    run_upload(services, job.upload_id)
+
+
 def _send_sign_in_link(services: Services, job: SendSignInLink) -> None:
     send_link(services, job.link_id)
 
@@ -99,6 +105,7 @@ TASKS: dict[JobName, Callable[[Services, Any], None]] = {
     JobName.SETTLE_PLAN: _settle_plan,
     JobName.MATCH_LINES: _match_lines,
     JobName.MAKE_CODES: _make_codes,
+    JobName.IMPORT_CODES: _import_codes,
     JobName.SEND_SIGN_IN_LINK: _send_sign_in_link,
 }
 # What is done for many at once, and for how many.

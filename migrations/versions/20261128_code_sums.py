@@ -6,14 +6,14 @@ with a code. On PostgreSQL gifts, plans and uses of codes can be read meanwhile,
 the end; on SQLite, as always, nothing can be written.
 
 Revision ID: 20261128_code_sums
-Revises: 20261128_pots
+Revises: 20261128_receipt_class
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_code_sums"
-down_revision = "20261128_pots"
+down_revision = "20261128_receipt_class"
 branch_labels = None
 depends_on = None
 

@@ -3,14 +3,14 @@
 Adds a column that may be empty: quick on both engines, whatever the table's size.
 
 Revision ID: 20261128_paused_plans
-Revises: 20261127_partner_users
+Revises: 20261128_code_uploads
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_paused_plans"
-down_revision = "20261127_partner_users"
+down_revision = "20261128_code_uploads"
 branch_labels = None
 depends_on = None
 

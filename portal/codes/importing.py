@@ -4,13 +4,9 @@ A file is known by its content. One that is imported again, as after it was brok
 under the policy of the first time: what is there as the file says it is passed over.
 """
 
-import csv
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,147 +15,10 @@ from portal.codes.batches import Order, describe_code, end_batch, hold_batch, op
 from portal.codes.models import CodeBatch, CodeRecord, Scope
 from portal.codes.parsing import CodeError, check_spelling
 from portal.codes.revising import LONGEST_TAG, clean_display
+from portal.codes.sheets import Line, SheetError
 from portal.codes.terms import CodeState
 from portal.database import Document, insert_new, table_of
-from portal.services import Act, Services
-
-# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
-FORMULA_SIGNS = "=+-@\t\r\n"
-_SIGNS = frozenset(FORMULA_SIGNS)
-DELIMITERS = ",;\t|"
-# Greater whole numbers lose figures in a spreadsheet.
-MOST_EXACT = 10**15
-# What a file that is no whole workbook makes its reader stumble over.
-BROKEN = (
-    *(KeyError, ValueError, TypeError, IndexError, OSError, EOFError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-TEXT_COLUMN = "make the column text and type it again"
-
-
-class SheetError(ValueError):
-    """The file as a whole can't be read; the text says why, and what to do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One row by its number, as a spreadsheet counts them: its cells by column, or its fault.
-
-    `text` is what to call it by, `fault` is said of it.
-    """
-
-    number: int
-    text: str
-    cells: Mapping[str, str] = field(default_factory=dict)
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    text: str
-    fault: str = ""
-
-
-_Row = Sequence[_Cell]
-
-
-def read_lines(path: Path, columns: Sequence[str]) -> Iterator[Line]:
-    """The rows below the header; of their cells those of `columns`, of which the first is needed.
-
-    Rows without any text are left out. `SheetError` where there is no such table.
-    """
-    rows = enumerate(_read_xlsx(path) if zipfile.is_zipfile(path) else _read_csv(path), 1)
-    places = _read_header(next(rows, (0, ()))[1], columns)
-    for number, row in rows:
-        found = {name: row[at] for name, at in places.items() if at < len(row)}
-        if any(cell.text.strip() or cell.fault for cell in row):
-            yield _make_line(number, found, columns[0])
-
-
-def _read_header(row: _Row, columns: Sequence[str]) -> dict[str, int]:
-    said = [cell.text.strip().lower() for cell in row]
-    places = {name: said.index(name) for name in columns if name in said}
-    if columns[0] not in places:
-        raise SheetError(f"The first row names the columns, and one is {columns[0]}.")
-    return places
-
-
-def _make_line(number: int, found: Mapping[str, _Cell], first: str) -> Line:
-    text = found[first].text if first in found else ""
-    for name, cell in found.items():
-        fault = cell.fault or _find_fault(cell.text)
-        if fault:
-            return Line(number=number, text=show(text), fault=f"{name}: {fault}")
-    cells = {name: _undo_quote(cell.text.strip()) for name, cell in found.items()}
-    return Line(number=number, text=show(text), cells=cells)
-
-
-def show(text: str) -> str:
-    """A cell as it can be printed, cut."""
-    clean = "".join(sign if sign.isprintable() else "?" for sign in text)
-    return clean if len(clean) <= 40 else clean[:40] + "…"
-
-
-def _find_fault(text: str) -> str:
-    if any("\udc80" <= sign <= "\udcff" for sign in text):
-        return "has letters that aren’t UTF-8; save the file as CSV UTF-8"
-    if "\n" in text.strip() or "\r" in text.strip():
-        return "has a line break; a quotation mark may be left open, and rows below be part of it"
-    if text.strip()[:1] in _SIGNS:
-        return f"is a formula; {TEXT_COLUMN}"
-    return ""
-
-
-def _undo_quote(text: str) -> str:
-    """Without the sign that an export puts before what looks like a formula."""
-    return text[1:] if text[:1] == "'" and text[1:2] in _SIGNS else text
-
-
-def _read_csv(path: Path) -> Iterator[_Row]:
-    with path.open("rb") as file:
-        is_wide = file.read(2) in {b"\xff\xfe", b"\xfe\xff"}
-    encoding, errors = ("utf-16", "replace") if is_wide else ("utf-8-sig", "surrogateescape")
-    with path.open(encoding=encoding, errors=errors, newline="") as text:
-        first = text.readline()
-        text.seek(0)
-        reader = csv.reader(text, delimiter=max(DELIMITERS, key=first.count))
-        try:
-            for row in reader:
-                yield [_Cell(cell) for cell in row]
-        except csv.Error:
-            raise SheetError(
-                f"Line {reader.line_num} can’t be read, nor what follows: a quotation mark is left"
-                " open there or above."
-            ) from None
-
-
-def _read_xlsx(path: Path) -> Iterator[_Row]:
-    # Half a second to load, for those who read one.
-    import openpyxl  # noqa: PLC0415
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()
-        for row in sheet.iter_rows():
-            yield [_read_cell(cell) for cell in row]
-        book.close()
-    except BROKEN as error:
-        raise SheetError("The file is no XLSX table; save it as XLSX or CSV UTF-8.") from error
-
-
-def _read_cell(cell: Any) -> _Cell:
-    value = cell.value
-    if value is None or (isinstance(value, str) and cell.data_type not in "fe"):
-        return _Cell(value or "")
-    if cell.data_type == "f":
-        return _Cell(str(value), f"is a formula; {TEXT_COLUMN}")
-    if cell.data_type == "e":
-        return _Cell(str(value), f"is an error of the spreadsheet; {TEXT_COLUMN}")
-    if type(value) in {int, float} and abs(value) < MOST_EXACT and value == int(value):
-        return _Cell(str(int(value)))
-    return _Cell(str(value), f"is a date or number that the spreadsheet made; {TEXT_COLUMN}")
-
+from portal.services import SYSTEM, Act, Services
 
 COLUMNS = ("code", "tag", "state", "partner")
 BLOCK = 500
@@ -203,33 +62,70 @@ def begin_import(act: Act, order: Order, sha256: str) -> CodeBatch:
     return batch
 
 
+Kept = Callable[[Act, Imported, Imported, list["Rejected"]], object]
+
+
 def import_lines(
     services: Services,
     batch_id: int,
     lines: Iterator[Line],
-    reject: Callable[[Rejected], object],
+    reject: Callable[[Rejected], object] | None = None,
+    *,
+    done: Imported | None = None,
+    keep: Kept | None = None,
+    actor: str = SYSTEM,
 ) -> Imported:
     """Keep the codes of a table's rows; `reject` hears of each that isn't taken, in order.
 
-    A block is whole or not there. `SheetError` where there are too many rows: those before are
-    kept.
+    A block is whole or not there, with what `keep` does of it: that gets what there was before, and
+    with it. `done` was kept before: so many rows are passed over. `SheetError` where there are too
+    many rows: those before are kept.
     """
     seen: dict[str, int] = {}
-    total = Imported()
+    total = done or Imported()
+    _pass_over(services, batch_id, islice(lines, total.rows), seen)
     while block := list(islice(lines, BLOCK)):
         if total.rows + len(block) > MOST_ROWS:
             raise SheetError(
                 f"The file has more than {MOST_ROWS} rows, and was imported up to row"
                 f" {total.rows}: divide it."
             )
-        with services.write() as act:
+        with services.write(actor) as act:
             batch = hold_batch(act.session, batch_id)
-            done, rejected = _import_block(act, batch, block, seen)
-        for one in rejected:
-            reject(one)
-        total = _add(total, done)
-    _end(services, batch_id, total)
+            part, rejected = _import_block(act, batch, block, seen)
+            before, total = total, _add(total, part)
+            if keep:
+                keep(act, before, total, rejected)
+        if reject:
+            for one in rejected:
+                reject(one)
+    _end(services, batch_id, total, actor)
     return total
+
+
+def _pass_over(
+    services: Services, batch_id: int, lines: Iterator[Line], seen: dict[str, int]
+) -> None:
+    """Know what stands in rows that were kept before."""
+    with services.reading() as act:
+        batch = act.session.get_one(CodeBatch, batch_id)
+        while block := list(islice(lines, BLOCK)):
+            _read_block(act, batch, block, seen)
+
+
+def try_lines(act: Act, batch: CodeBatch, lines: Iterator[Line]) -> tuple[Imported, list[Rejected]]:
+    """What would become of rows; `batch` need not be kept, and nothing is."""
+    seen: dict[str, int] = {}
+    total, all_rejected = Imported(), list[Rejected]()
+    while block := list(islice(lines, BLOCK)):
+        wanted, rejected = _read_block(act, batch, block, seen)
+        there = _find_there(act, wanted)
+        known = _compare(there, wanted, rejected)
+        new = len(wanted) - len(there)
+        part = Imported(rows=len(block), new=new, known=known, rejected=len(rejected))
+        total = _add(total, part)
+        all_rejected += sorted(rejected, key=lambda one: one.number)
+    return total, all_rejected
 
 
 def _add(one: Imported, other: Imported) -> Imported:
@@ -241,8 +137,8 @@ def _add(one: Imported, other: Imported) -> Imported:
     )
 
 
-def _end(services: Services, batch_id: int, total: Imported) -> None:
-    with services.write() as act:
+def _end(services: Services, batch_id: int, total: Imported, actor: str) -> None:
+    with services.write(actor) as act:
         batch = hold_batch(act.session, batch_id)
         batch.wanted = batch.made
         end_batch(act, batch)
@@ -253,8 +149,22 @@ def _end(services: Services, batch_id: int, total: Imported) -> None:
 def _import_block(
     act: Act, batch: CodeBatch, block: list[Line], seen: dict[str, int]
 ) -> tuple[Imported, list[Rejected]]:
+    wanted, rejected = _read_block(act, batch, block, seen)
+    new, known = _keep(act, batch, wanted, rejected)
+    rejected.sort(key=lambda one: one.number)
+    done = Imported(rows=len(block), new=new, known=known, rejected=len(rejected))
+    return done, rejected
+
+
+Wanted = dict[str, tuple[Line, Document]]
+
+
+def _read_block(
+    act: Act, batch: CodeBatch, block: list[Line], seen: dict[str, int]
+) -> tuple[Wanted, list[Rejected]]:
+    """The codes of a block's rows by their spelling, and the rows that can't be any."""
     rejected: list[Rejected] = []
-    wanted: dict[str, tuple[Line, Document]] = {}
+    wanted: Wanted = {}
     scopes = _find_scopes(act, block)
     for line in block:
         try:
@@ -264,10 +174,7 @@ def _import_block(
             rejected.append(Rejected(line.number, line.text, str(error)))
         else:
             wanted[row["code"]] = line, row
-    new, known = _keep(act, batch, wanted, rejected)
-    rejected.sort(key=lambda one: one.number)
-    done = Imported(rows=len(block), new=new, known=known, rejected=len(rejected))
-    return done, rejected
+    return wanted, rejected
 
 
 def _check_once(code: str, line: Line, seen: dict[str, int]) -> None:
@@ -324,7 +231,7 @@ def _read_partner(text: str, scopes: Mapping[str, int]) -> int | None:
 def _keep(
     act: Act,
     batch: CodeBatch,
-    wanted: Mapping[str, tuple[Line, Document]],
+    wanted: Wanted,
     rejected: list[Rejected],
 ) -> tuple[int, int]:
     """Add what is not there; how many are new, and how many were there as the file says.
@@ -336,16 +243,20 @@ def _keep(
     new = {*insert_new(act.session, CodeRecord, *(row for _line, row in wanted.values()))}
     batch.made += len(new)
     act.session.flush()
+    there = [found for found in _find_there(act, wanted) if found.id not in new]
+    return len(new), _compare(there, wanted, rejected)
+
+
+def _compare(there: Iterable[Any], wanted: Wanted, rejected: list[Rejected]) -> int:
+    """How many of those that are there are as the file says; the others are rejected."""
     known = 0
-    for found in _find_there(act, wanted):
+    for found in there:
         line, row = wanted[found.code]
-        if found.id in new:
-            continue
         if all(getattr(found, name) == row[name] for name in SAME):
             known += 1
         else:
             rejected.append(Rejected(line.number, line.text, DIFFERS))
-    return len(new), known
+    return known
 
 
 def _find_there(act: Act, codes: Iterable[str]) -> list[Any]:

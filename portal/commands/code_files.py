@@ -135,7 +135,8 @@ def import_codes(file: Path, policy_from: str, **given: Any) -> None:
       portal code import ./codes.xlsx --policy-from SPRING
       portal code import ./codes.csv --region ca --max-uses 1 --tag letters
     """
-    from portal.codes.importing import COLUMNS, SheetError, import_lines, read_lines
+    from portal.codes.importing import COLUMNS, import_lines
+    from portal.codes.sheets import SheetError, read_lines
 
     with working() as services:
         number, is_known = _begin(services, file, policy_from, given)

@@ -45,6 +45,7 @@ class JobName(Labelled):
     SETTLE_PLAN = "settle_plan", "Decide which subscription continues"
     MATCH_LINES = "match_lines", "Match bank lines again"
     MAKE_CODES = "make_codes", "Make codes in bulk"
+    IMPORT_CODES = "import_codes", "Import codes"
     SEND_SIGN_IN_LINK = "send_sign_in_link", "Send a sign-in link"
 
 
@@ -131,6 +132,14 @@ class MakeCodes(Job):
 
 
 @dataclass(frozen=True, slots=True)
+class ImportCodes(Job):
+    """Import the codes of a file that staff sent, as far as that isn't done."""
+
+    name: ClassVar[JobName] = JobName.IMPORT_CODES
+    upload_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendSignInLink(Job):
     """Send the letter of a sign-in link, if its address is anybody's."""
 
@@ -146,6 +155,7 @@ ALL = (
     SettlePlan,
     MatchLines,
     MakeCodes,
+    ImportCodes,
     SendSignInLink,
 )
 KINDS: dict[JobName, type[Job]] = {one.name: one for one in ALL}

@@ -13,9 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.codes.importing import FORMULA_SIGNS
 from portal.codes.listing import Wanted, count_uses, select_codes
 from portal.codes.models import CodeRecord, CodeUse, Scope
+from portal.codes.sheets import FORMULA_SIGNS
 from portal.database import Database, table_of
 from portal.gifts.models import Gift
 from portal.money import THREE_DECIMAL, ZERO_DECIMAL

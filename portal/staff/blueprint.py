@@ -4,7 +4,13 @@ from flask import Flask
 
 from portal.staff import dashboard, sign_in  # noqa: F401 - as below
 from portal.staff.access import staff
-from portal.staff.codes import code_views, edit_views, pot_views, scope_views  # noqa: F401 - as below
+from portal.staff.codes import (  # noqa: F401 - as below
+    bulk_views,
+    code_views,
+    edit_views,
+    pot_views,
+    scope_views,
+)
 from portal.staff.codes import views as _codes  # noqa: F401 - as above
 from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its pages
     contact_views,

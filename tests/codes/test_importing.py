@@ -18,16 +18,14 @@ from portal.codes.importing import (
     COLUMNS,
     MOST_ROWS,
     Imported,
-    Line,
     Rejected,
-    SheetError,
     begin_import,
     find_import,
     import_lines,
-    read_lines,
 )
 from portal.codes.models import CodeBatch, CodeRecord, find_code
 from portal.codes.operations import Draft, add_policy
+from portal.codes.sheets import Line, SheetError, read_lines
 from portal.codes.terms import BatchState, CodeState
 from portal.database import Database
 from portal.services import Services
