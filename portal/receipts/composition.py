@@ -148,7 +148,7 @@ ACKNOWLEDGEMENT = "acknowledgement"
 def _acknowledge() -> Iterator[str]:
     yield gettext("This letter acknowledges that we received your gift.")
     yield gettext(
-        "It is not a receipt for tax purposes: where one is due, it comes from the partner whose "
+        "It is no document for tax purposes: where one is due, it comes from the partner whose "
         "code you gave with."
     )
 

@@ -166,8 +166,8 @@ class Offer:
         if self.terms.receipt_class is not ReceiptClass.NONE:
             return ""
         return gettext(
-            "With this code you get an acknowledgement from us. Where a receipt is due, it comes "
-            "from %(partner)s.",
+            "With this code you get an acknowledgement from us. Where an official document is "
+            "due, it comes from %(partner)s.",
             partner=self.terms.partner_name or self.code,
         )
 
