@@ -220,9 +220,10 @@ def read_code(row: Any) -> Code | None:
     return _as_code(row) if row.display is not None else None
 
 
-def list_codes(session: Session) -> list[Code]:
-    """All codes, by their spelling."""
-    return [_as_code(row) for row in session.execute(_ALL.order_by(_CODES.c.code))]
+def list_codes(session: Session, only: Sequence[str] | None = None) -> list[Code]:
+    """All codes, or those of some spellings, by their spelling."""
+    wanted = _ALL if only is None else _ALL.where(_CODES.c.code.in_(only))
+    return [_as_code(row) for row in session.execute(wanted.order_by(_CODES.c.code))]
 
 
 def find_levels(session: Session, text: str) -> list[Level]:

@@ -4,7 +4,7 @@ It lists no gifts: a donor's name may be shown only with their consent, and none
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from flask import Response, render_template, url_for
 
 from portal.codes.policy import open_terms
 from portal.codes.refusals import Refusal
-from portal.codes.terms import Code
+from portal.codes.terms import Code, Goal, count_days_left
 from portal.gifts.code_sums import catch_up
 from portal.gifts.queries import sum_code
 from portal.giving.form.cache import LIFE_SECONDS, make_frame
@@ -28,19 +28,6 @@ from portal.sharing.panel import say_places
 from portal.web import content_policy, services, utc_now
 
 MAIL, CHAT = "mailto:", "https://wa.me/"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """How far a campaign has come in one currency, without what was promised only."""
-
-    wanted: Money
-    raised: Money
-
-    @property
-    def share(self) -> int:
-        """Whole per cent, rounded down and at most 100: it is full when it is reached."""
-        return max(0, min(100, self.raised.minor * 100 // self.wanted.minor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,14 +154,6 @@ def _list_goals(code: Code, raised: dict[str, int]) -> list[Goal]:
         for currency, minor in code.goal_minor.items()
         if minor > 0
     ]
-
-
-def count_days_left(ends_at: datetime | None, now: datetime, zone: ZoneInfo) -> int | None:
-    """The days between today and the last day, as the zone has them; None where there is no end."""
-    if ends_at is None:
-        return None
-    last = (ends_at - timedelta(microseconds=1)).astimezone(zone).date()
-    return (last - now.astimezone(zone).date()).days
 
 
 def _render(campaign: Campaign, region: Region | None) -> str:

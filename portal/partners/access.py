@@ -55,6 +55,7 @@ NEEDED = {
     "partners.overview": PartnerRole.VIEWER,
     "partners.gifts": PartnerRole.VIEWER,
     "partners.gifts_csv": PartnerRole.VIEWER,
+    "partners.gifts_xlsx": PartnerRole.VIEWER,
     "partners.people": PartnerRole.VIEWER,
     "partners.send_person": PartnerRole.OWNER,
     "partners.remove_person": PartnerRole.OWNER,

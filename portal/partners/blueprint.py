@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.codes.models import Scope
 from portal.i18n import LANGUAGES, gettext
-from portal.partners import overview  # noqa: F401 - a room that is imported has its pages
+from portal.partners import gifts, overview  # noqa: F401 - a room that is imported has its pages
 from portal.partners.access import PersonForm, current_scope, current_user, partners
 from portal.signin.accounts import (
     LastOwner,

@@ -5,26 +5,23 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal
 from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from portal.codes.models import list_codes
+from portal.codes.terms import Code, Goal, count_days_left
 from portal.gifts.code_sums import catch_up
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_money
 from portal.partners.access import current_scope, partners
 from portal.records.partner_sums import (
-    MOST_PAGES,
-    PAGE,
-    Choice,
-    list_gifts,
-    list_paths,
     name_scopes,
     read_account,
-    stream_list,
     sum_currencies,
 )
 from portal.records.partners import (
@@ -39,7 +36,7 @@ from portal.records.partners import (
     list_months,
 )
 from portal.regions.catalogue import Catalogue, Region
-from portal.web import send_csv, services, utc_now
+from portal.web import services, utc_now
 
 MOST_MONTHS = 24
 MONEY = (What.GROSS, What.NET)
@@ -56,10 +53,11 @@ class Sight:
     currencies: tuple[str, ...] = ()
     account: Account | None = None
     scopes: Mapping[str, str] = field(default_factory=dict)
+    codes: tuple[Code, ...] = ()
     is_whole: bool = True
 
 
-def _look() -> Sight:
+def look() -> Sight:
     """The currency that is asked for; 404 for one in which nothing was begun."""
     scope_id, wanted = current_scope().id, request.args.get("currency", "")
     is_whole = catch_up(services().database)
@@ -72,12 +70,14 @@ def _look() -> Sight:
         partner = account.breakdowns.get(Dimension.PARTNER)
         keys = [cell.key for cell in partner.cells] if partner else []
         scopes = name_scopes(session, keys) if len(keys) > 1 else {}
-        return Sight(tuple(totals), account, scopes, is_whole)
+        table = account.breakdowns.get(Dimension.CODE)
+        codes = list_codes(session, [cell.key for cell in table.cells]) if table else []
+        return Sight(tuple(totals), account, scopes, tuple(codes), is_whole)
 
 
 @partners.get("/")
 def overview() -> ResponseReturnValue:
-    sight = _look()
+    sight = look()
     account = sight.account
     months = account.breakdowns.get(Dimension.MONTH) if account else None
     return render_template(
@@ -86,6 +86,7 @@ def overview() -> ResponseReturnValue:
         account=account,
         total=account.total if account else None,
         breakdowns=_list_breakdowns(account),
+        goals=_list_goals(sight),
         lines=_list_lines,
         lead=_leader(account.currency if account else ""),
         bars=draw_bars(list_months(months, MOST_MONTHS)) if months else [],
@@ -95,7 +96,7 @@ def overview() -> ResponseReturnValue:
         money_figures=MONEY,
         fewest=FEWEST_DONORS,
         at=utc_now(),
-        **_words(sight),
+        **words_of(sight),
     )
 
 
@@ -103,6 +104,49 @@ def _list_breakdowns(account: Account | None) -> list[Breakdown]:
     """Those that divide anything: a partner without others below it needs no table of itself."""
     found = account.breakdowns.values() if account else ()
     return [one for one in found if one.dimension is not Dimension.PARTNER or len(one.cells) > 1]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeGoal:
+    """How far a code's campaign is; `goal` is None where its gifts are withheld.
+
+    `days_left` is 0 on the last day, and None where there is no end or it is over.
+    """
+
+    name: str
+    wanted: Money
+    goal: Goal | None
+    days_left: int | None
+
+
+def _list_goals(sight: Sight) -> list[CodeGoal]:
+    """Those in the currency that is looked at, of codes that brought something."""
+    account = sight.account
+    if account is None or account.total is None:
+        return []
+    return [
+        _make_goal(code, Money(minor, account.currency), account)
+        for code in sight.codes
+        if (minor := code.goal_minor.get(account.currency, 0)) > 0
+    ]
+
+
+def _make_goal(code: Code, wanted: Money, account: Account) -> CodeGoal:
+    figures = account.breakdowns[Dimension.CODE].find(code.code)
+    raised = Money(figures.net, account.currency) if figures else None
+    left = count_days_left(code.ends_at, utc_now(), _zone_of(code))
+    return CodeGoal(
+        name=code.display,
+        wanted=wanted,
+        goal=Goal(wanted=wanted, raised=raised) if raised else None,
+        days_left=left if left is not None and left >= 0 else None,
+    )
+
+
+def _zone_of(code: Code) -> ZoneInfo:
+    """That of the first region where the code holds."""
+    places = [one for one in services().catalogue.open if code.regions and one.slug in code.regions]
+    return ZoneInfo(places[0].timezone if places else "UTC")
 
 
 # A cell's text, and where it leads.
@@ -147,7 +191,7 @@ def _list_lines(breakdown: Breakdown, name: Callable[[str], str], currency: str)
     return [Line(name(cell.key), tuple(write(cell))) for cell in breakdown.cells]
 
 
-def _words(sight: Sight) -> dict[str, object]:
+def words_of(sight: Sight) -> dict[str, object]:
     """What the templates call things by."""
     return {
         "names": name_keys(services().catalogue, sight.scopes),
@@ -166,76 +210,11 @@ def amount_of(figures: Figures, what: What, currency: str) -> Money:
     return Money(AMOUNTS[what](figures), currency)
 
 
-def _open(sight: Sight) -> Choice:
-    """The figure that the address names; 404 for one that isn't shown, or isn't there."""
-    account = sight.account
-    if account is None or account.total is None:
-        abort(404)
-    try:
-        what = What(request.args.get("what", What.GROSS.value))
-        by = Dimension(request.args["by"]) if request.args.get("by") else None
-    except ValueError:
-        abort(404)
-    key = request.args.get("of", "")
-    if _find(account, by, key) is None:
-        abort(404)
-    with services().database.read() as session:
-        paths = list_paths(session, current_scope().id)
-    return Choice(
-        paths=paths,
-        currency=account.currency,
-        what=what,
-        by=by,
-        of=key if by else "",
-        shown=account.shown,
-    )
-
-
-def _find(account: Account | None, by: Dimension | None, key: str) -> Figures | None:
+def find_figures(account: Account | None, by: Dimension | None, key: str) -> Figures | None:
     """The figures of a cell that is shown, or of the whole."""
     if account is None:
         return None
     return account.total if by is None else account.breakdowns[by].find(key)
-
-
-@partners.get("/gifts")
-def gifts() -> ResponseReturnValue:
-    sight = _look()
-    choice = _open(sight)
-    page = request.args.get("page", 1, type=int)
-    if not 1 <= page <= MOST_PAGES:
-        abort(404)
-    with services().database.read() as session:
-        rows = list_gifts(session, choice, page)
-    figures = _find(sight.account, choice.by, choice.of)
-    return render_template(
-        "partners/gifts.html",
-        sight=sight,
-        account=sight.account,
-        choice=choice,
-        number_of=figures.started if figures else 0,
-        total=AMOUNTS[choice.what](figures) if figures else 0,
-        rows=rows[:PAGE],
-        page=page,
-        older=page + 1 if len(rows) > PAGE and page < MOST_PAGES else None,
-        is_cut=len(rows) > PAGE and page == MOST_PAGES,
-        by=Dimension,
-        money=Money,
-        args=_address(choice),
-        **_words(sight),
-    )
-
-
-def _address(choice: Choice) -> dict[str, str]:
-    """What the address of a list says."""
-    said = {"currency": choice.currency, "what": choice.what.value}
-    return said | ({"by": choice.by.value, "of": choice.of} if choice.by else {})
-
-
-@partners.get("/gifts.csv")
-def gifts_csv() -> ResponseReturnValue:
-    pieces = stream_list(services().database, _open(_look()))
-    return send_csv(f"gifts-{current_scope().key}", pieces)
 
 
 WIDTH, HEIGHT = 640, 160

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -306,19 +306,22 @@ def stream_codes(database: Database, wanted: Wanted) -> Iterator[str]:
 
 
 def write_book(database: Database, wanted: Wanted, path: Path) -> None:
-    """The same as XLSX, row by row; what is more than one sheet holds goes on on the next."""
+    """The same as XLSX."""
+    with path.open("wb") as file:
+        write_cells(database, code_cells(database.reader.dialect.name), _selecting(wanted), file)
+
+
+def write_cells(
+    database: Database, columns: Sequence[Cell], select: Select, file: IO[bytes]
+) -> None:
+    """Any list as XLSX, row by row; what is more than one sheet holds goes on on the next."""
     # Only who writes one needs it.
     import xlsxwriter  # noqa: PLC0415
 
-    columns = code_cells(database.reader.dialect.name)
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with (
-        path.open("wb") as file,
-        xlsxwriter.Workbook(file, options) as book,
-        database.read() as session,
-    ):
+    with xlsxwriter.Workbook(file, options) as book, database.read() as session:
         values = (sa.label(cell.name, cell.value) for cell in columns)
-        statement = _selecting(wanted)(*values)
+        statement = select(*values)
         rows = session.execute(statement.execution_options(yield_per=AT_ONCE))
         names = [cell.name for cell in columns]
         sheet, at = None, MOST_ROWS

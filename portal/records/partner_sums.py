@@ -9,7 +9,7 @@ the same conditions, without names.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from portal.gifts.code_sums import CodeSum
 from portal.gifts.code_weighing import LOYALTY, MONTHLY, NUMBERS, TOTAL
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
-from portal.records.export import Cell, decimal, stream_cells, typed
+from portal.records.export import Cell, Select, decimal, stream_cells, typed, write_cells
 from portal.records.partners import (
     Account,
     Breakdown,
@@ -283,6 +283,17 @@ def _signed(minor: Any, currency: Any) -> Any:
 
 def stream_list(database: Database, choice: Choice) -> Iterator[str]:
     """The same as a CSV file, all of them."""
+    cells, select = _as_table(database, choice)
+    return stream_cells(database, cells, select)
+
+
+def write_list(database: Database, choice: Choice, file: IO[bytes]) -> None:
+    """The same as an XLSX file."""
+    cells, select = _as_table(database, choice)
+    write_cells(database, cells, select, file)
+
+
+def _as_table(database: Database, choice: Choice) -> tuple[list[Cell], Select]:
     dialect = database.reader.dialect.name
     source = gifts_of(choice.paths, dialect, choice.currency)
     parts = _parts(source, choice)
@@ -295,4 +306,4 @@ def stream_list(database: Database, choice: Choice) -> Iterator[str]:
         typed("code", parts["code"], dialect),
         Cell("state", sa.cast(source.c.status, sa.String)),
     ]
-    return stream_cells(database, cells, lambda *values: _select(source, choice, *values))
+    return cells, lambda *values: _select(source, choice, *values)

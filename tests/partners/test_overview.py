@@ -2,16 +2,23 @@
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
 
 import pytest
+import sqlalchemy as sa
+from openpyxl import load_workbook
 
+from portal.codes.models import CodeRecord
+from portal.codes.operations import add_policy, make_draft
 from portal.database import Database
 from portal.i18n import LANGUAGES
+from tests.conftest import NOW
 from tests.partners.conftest import Visitor
 from tests.partners.gifts import plant_gifts
 
 SignedIn = Callable[[str], Visitor]
+LAST_DAY = datetime.now(UTC).date() + timedelta(days=9)
 
 
 @pytest.fixture
@@ -76,6 +83,34 @@ def test_each_figure_opens_its_gifts(viewer: Visitor) -> None:
         file = viewer.get(path.replace("/gifts?", "/gifts.csv?"))
         assert (file.status_code, file.mimetype) == (200, "text/csv")
         assert file.text.lstrip("\ufeff").startswith("day,amount,currency")
+
+
+def test_a_list_is_also_there_as_a_spreadsheet(viewer: Visitor) -> None:
+    file = viewer.get("/partners/gifts.xlsx?currency=CAD")
+    assert file.status_code == 200
+    assert file.headers["Content-Disposition"].endswith('.xlsx"')
+    sheet = load_workbook(BytesIO(file.data)).active
+    rows = list(sheet.iter_rows(values_only=True))
+    assert rows[0] == ("day", "amount", "currency", "fund", "mode", "code", "state")
+    assert sum(row[1] for row in rows[1:]) == pytest.approx(120.66)
+    assert "Secretson" not in str(rows)
+
+
+@pytest.mark.parametrize("donors", [12, 4])
+def test_a_goal_says_how_far_it_is_and_how_long(
+    catalogued: Database, signed_in: SignedIn, donors: int
+) -> None:
+    with catalogued.write() as session:
+        draft = make_draft({"goal": {"CAD": "100"}, "regions": ["ca"]}, last_day=LAST_DAY)
+        record = session.scalars(sa.select(CodeRecord).where(CodeRecord.code == "GRACE")).one()
+        record.policy_id = add_policy(session, "Wells", draft, NOW).id
+        plant_gifts(session, "grace", [{"donor": at, "refunded": 500} for at in range(donors)])
+        plant_gifts(session, "hope", [{"donor": at} for at in range(12)])
+    text = signed_in("viewer@zone.example").get("/partners/").text
+    assert ("CA$60.00 of CA$100.00" in text) == (donors == 12)
+    assert 'value="60"' in text or donors == 4
+    assert ("<progress" in text) == (donors == 12)
+    assert "Days left" in text
 
 
 @pytest.mark.parametrize(

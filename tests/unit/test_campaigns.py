@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.giving.campaign import Goal, count_days_left
+from portal.codes.terms import Goal, count_days_left
 from portal.money import Money
 
 
