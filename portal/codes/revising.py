@@ -329,7 +329,10 @@ def list_doubts(code: Code, now: datetime, catalogue: Catalogue) -> Iterator[Dou
 
 
 def allows_nothing(code: Code, now: datetime, catalogue: Catalogue) -> bool:
-    """Whether terms leave no way to give in any region that has one, whatever the day and state."""
+    """Whether terms leave no way to give in any region that has one, whatever the state, or no day:
+    two levels may each have some, and none together."""
+    if code.starts_at and code.ends_at and code.starts_at >= code.ends_at:
+        return True
     found = _open_everywhere(code, now, catalogue)
     return bool(found) and all(isinstance(one, Refusal) for one in found)
 

@@ -31,7 +31,7 @@ KINDS = ("partner", "campaign", "promotion")
 STATES = ("active", "paused", "retired")
 DOUBTS = {
     "over": "is over already: its last day is past.",
-    "nowhere": "allows nothing in any region: its terms leave no currency, fund or mode.",
+    "nowhere": "allows nothing in any region: its terms leave no currency, fund, mode or day.",
     "matched": "is not secret, and a sponsor adds to its gifts: whoever guesses it can use it.",
     "unmatched": "takes gifts in currencies that its pot is not in: nothing is added to those.",
     "guessable": "can be guessed: leave its name out, and a secret one is made up.",

@@ -159,6 +159,17 @@ def test_terms_that_allow_nothing_anywhere_are_told_and_kept(run, database):
     assert known(database, "NOWHERE").currencies == ("NGN",)
 
 
+def test_days_that_no_two_levels_share_are_told(run, database):
+    assert run("scope add partner summer --from 2027-06-01 --until 2027-08-31").exit_code == 0
+    apart = run("code add APART --partner summer --from 2027-09-01")
+    assert "Warning: APART allows nothing in any region" in apart.stderr
+    assert run("code add BORDER --partner summer --from 2027-08-31").stderr == ""
+    code = known(database, "BORDER")
+    assert code.starts_at is not None
+    assert code.ends_at is not None
+    assert (code.ends_at - code.starts_at).days == 1
+
+
 def test_what_nobody_sees_is_no_part_of_a_code(run, database):
     assert run("code add", " SPR\u200bING\u202e-7 ").exit_code == 0
     assert known(database, "spring7").display == "SPRING-7"

@@ -214,7 +214,10 @@ def test_who_gives_the_receipt_is_said_and_kept(
         policy = add_policy(session, "own", Draft(document={"receipt_class": "none"}), NOW)
         add_code(session, "OWN", policy, NOW, kind=Kind.PARTNER, scope=partner)
     page = text_of(client.get("/give/ca?code=OWN"))
-    assert "you get an acknowledgement from us. Where an official document is due, it comes from The" in page
+    assert (
+        "you get an acknowledgement from us. Where an official document is due, it comes from The"
+        in page
+    )
     assert begin(client, catalogued, code="OWN").is_only_acknowledged
     assert not begin(client, catalogued, email="b@example.org").is_only_acknowledged
 

@@ -102,6 +102,23 @@ def test_who_pays_again_takes_a_use_again(place, sandbox, lapsed):
     assert not use_of(place, lapsed).over_limit
 
 
+def test_a_checkout_that_is_finished_twice_is_one_use_and_no_refund(place, sandbox):
+    token = give(place, "ada")
+    with place.database.read() as session:
+        url = session.scalars(sa.select(Checkout.url)).one()
+    assert sandbox.pay(url).status == 303
+    for _ in range(2):
+        receive(place, sandbox)
+    gift = place.gift(token)
+    assert (gift.status, gift.paid_minor, gift.refunded_minor) == (
+        Status.PAID,
+        gift.amount_minor,
+        0,
+    )
+    found = use_of(place, token)
+    assert (found.holds, found.over_limit, used(place)) == (True, False, 1)
+
+
 def test_where_none_is_left_there_is_no_page_to_pay_on(place, sandbox, lapsed):
     give(place, "eve", "interac")
     asked = len(sandbox.look("requests"))

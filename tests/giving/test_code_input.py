@@ -1,0 +1,68 @@
+"""What donors may type, paste or meet instead of a good code."""
+
+import pytest
+import sqlalchemy as sa
+
+from portal.codes.models import CodeRecord
+from portal.codes.terms import CodeState
+from portal.database import Database
+from portal.gifts.models import Gift
+from tests.giving.visits import DONOR, begin, give, read_ticket, tag_of, text_of
+from tests.pages import CheckedClient
+
+
+@pytest.mark.parametrize("typed", ["", " ", "\t\u00a0", "\u200b", "\u200d\ufeff\u2060", "-.·"])
+def test_blanks_and_signs_that_nobody_sees_are_no_code(
+    client: CheckedClient, catalogued: Database, typed: str
+) -> None:
+    gift = begin(client, catalogued, code=typed)
+    assert gift.code is None
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "LW\u0421AN",  # a Cyrillic С
+        "LWC\u0391N",  # a Greek Α
+        "\u216cWCAN\u0301",  # a Roman fifty, and an accent
+    ],
+)
+def test_letters_of_another_script_that_look_alike_are_another_code(
+    client: CheckedClient, catalogued: Database, typed: str
+) -> None:
+    answer = give(client, code=typed)
+    assert answer.status_code == 422
+    assert "We don’t know the code" in text_of(answer)
+    with catalogued.read() as session:
+        assert session.scalars(sa.select(Gift)).all() == []
+
+
+@pytest.mark.parametrize("typed", ["ｌｗｃａｎ", "l w-c.a·n", "LW\u200bCAN", "𝐋𝐖𝐂𝐀𝐍"])
+def test_the_same_letters_in_another_dress_are_the_code(
+    client: CheckedClient, catalogued: Database, typed: str
+) -> None:
+    gift = begin(client, catalogued, code=typed, fund="partnership")
+    assert gift.code == "LWCAN"
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        (CodeState.RETIRED, "LWCAN is no longer in use."),
+        (CodeState.PAUSED, "LWCAN is paused for now."),
+    ],
+)
+def test_a_code_that_ends_while_a_donor_is_on_the_form_says_so_and_keeps_what_was_typed(
+    client: CheckedClient, catalogued: Database, state: CodeState, says: str
+) -> None:
+    ticket = read_ticket(client.get("/give/ca?code=LWCAN"))
+    with catalogued.write() as session:
+        session.execute(sa.update(CodeRecord).where(CodeRecord.code == "LWCAN").values(state=state))
+    form = {"ticket": ticket, "code": "LWCAN", "amount": "75.50", "mode": "interac", **DONOR}
+    answer = client.post("/give/ca", data={**form, "fund": "partnership"})
+    assert answer.status_code == 422
+    assert says in text_of(answer)
+    assert "You can still give from Canada here, without the code." in text_of(answer)
+    assert 'value="Ada"' in tag_of(answer, "first_name")
+    without = client.post("/give/ca", data={**form, "code": ""})
+    assert without.status_code == 303
