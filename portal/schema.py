@@ -28,7 +28,7 @@ from portal.regions import branding
 from portal.regions import history as catalogue
 from portal.regions import queries as regions
 from portal.signin import accounts as staff
-from portal.signin import links
+from portal.signin import donor_accounts, links
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -39,6 +39,7 @@ HAVING_TABLES = (
     branding,
     catalogue,
     codes,
+    donor_accounts,
     donors,
     gifts,
     jobs,

@@ -110,6 +110,7 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "batch": lambda which, _known: (gettext("Batch of codes %(number)s", number=which), ""),
     "codes": lambda _which, _known: (gettext("Codes"), ""),
     "jobs": lambda _which, _known: (gettext("Jobs"), url_for("staff.events")),
+    "donor": lambda which, _known: (gettext("A donor’s account (%(number)s)", number=which), ""),
     "partner": lambda which, _known: (gettext("A partner’s person (%(number)s)", number=which), ""),
 }
 
