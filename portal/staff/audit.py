@@ -215,8 +215,9 @@ def tell_act(entry: AuditEntry, known: Known) -> Entry:
 
 
 def name_actor(actor: str, names: Mapping[str, str]) -> str:
-    """Who `staff:7`, `donor` or `stripe` is."""
-    return names.get(actor) or (say(ACTORS, actor) if actor in ACTORS else actor)
+    """Who `staff:7`, `donor`, `donor:7` (in their account) or `stripe` is."""
+    kind = "donor" if actor.startswith("donor:") else actor
+    return names.get(actor) or (say(ACTORS, kind) if kind in ACTORS else actor)
 
 
 def describe_act(entry: AuditEntry, known: Known) -> Iterator[Detail]:

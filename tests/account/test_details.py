@@ -81,6 +81,7 @@ def join(visitor: Visitor, read_link: ReadLink, email: str) -> Mailed:
     return read_link()
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("way", ["link", "code"])
 def test_a_second_address_is_proven_and_both_sign_in_to_the_same(
     signed_in: SignedIn,
@@ -159,6 +160,7 @@ def test_consent_is_taken_back_and_given_with_its_history(
     assert page.count("Taken back on November 23, 2026") == 1
 
 
+@pytest.mark.both_engines
 def test_all_that_is_kept_is_given_out(
     signed_in: SignedIn, given: dict[str, Given], catalogued: Database
 ) -> None:
@@ -201,6 +203,7 @@ def test_nobody_is_forgotten_by_a_slip(signed_in: SignedIn, catalogued: Database
     assert "Tick the box if you are sure" in text_of(answer)
 
 
+@pytest.mark.both_engines
 def test_forgetting_leaves_what_the_law_keeps(
     signed_in: SignedIn, given: dict[str, Given], catalogued: Database, visit: Visit
 ) -> None:

@@ -33,6 +33,7 @@ def receipt_of(database: Database, gift: Gift) -> Receipt:
         return found
 
 
+@pytest.mark.both_engines
 def test_all_gifts_stand_there_with_their_states(
     signed_in: SignedIn, given: dict[str, Given]
 ) -> None:
@@ -46,6 +47,7 @@ def test_all_gifts_stand_there_with_their_states(
         assert f"/gift/{gift.token}" in page.text
 
 
+@pytest.mark.both_engines
 def test_receipts_are_downloaded(
     signed_in: SignedIn, given: dict[str, Given], catalogued: Database
 ) -> None:

@@ -15,6 +15,7 @@ from portal.codes.terms import Frequency
 from portal.database import Database
 from portal.gifts.models import Plan
 from portal.money import Money
+from portal.staff.audit import name_actor
 from portal.web import format_date
 from tests.account.conftest import ZOE, Given
 from tests.giving.visits import text_of
@@ -210,3 +211,8 @@ def test_changes_are_limited(signed_in: SignedIn, given: dict[str, Given]) -> No
         for _ in range(CHANGES_AN_HOUR + 1)
     ]
     assert statuses == [503] * CHANGES_AN_HOUR + [429]
+
+
+@pytest.mark.parametrize("actor", ["donor", "donor:7"])
+def test_staff_read_who_changed_it(app: Flask, actor: str) -> None:
+    assert name_actor(actor, {}) == "The donor"

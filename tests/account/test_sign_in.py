@@ -92,6 +92,7 @@ def test_nobody_learns_whose_addresses_gave(
     assert [new - old for old, new in zip(*rows, strict=True)] == [1, 1]
 
 
+@pytest.mark.both_engines
 def test_who_only_a_gift_knows_comes_in(visit: Visit, catalogued: Database) -> None:
     with catalogued.write() as session:
         session.execute(sa.update(Donor).where(Donor.email == ADA).values(email="other@x.example"))

@@ -79,6 +79,7 @@ def test_a_gift_in_parts_stands_in_both_years(catalogued: Database, gift: Gift) 
         assert list_years(session, OWN, load_catalogue(session)) == [2026, 2025]
 
 
+@pytest.mark.both_engines
 def test_what_went_back_stands_apart_in_its_own_year(catalogued: Database, gift: Gift) -> None:
     book(catalogued, FactKind.PAID, "pi_1", 10_000, datetime(2025, 12, 3, tzinfo=UTC))
     book(catalogued, FactKind.REFUNDED, "re_1", 1_001, datetime(2026, 1, 9, tzinfo=UTC))
