@@ -93,31 +93,38 @@ def _show(
     problem: Problem | None = None,
     status: int = 200,
 ) -> ResponseReturnValue:
-    home = home_of(one.gift)
-    region = home.region if home else None
-    zone = services().catalogue.timezone_of(one.gift.region)
     g.csp_form_action = ("'self'", *services().providers.card_origins)
-    provider = services().providers.find(one.plan.provider)
+    zone = services().catalogue.timezone_of(one.gift.region)
     page = render_template(
         "account/plan.html",
-        plan=one.plan,
-        gift=one.gift,
         form=form or PortalForm(),
         amount_form=form if isinstance(form, AmountForm) else AmountForm(),
         pause_form=form if isinstance(form, PauseForm) else PauseForm(),
         problem=problem,
-        actions=list_actions(one.plan, has_region=region is not None),
-        amount=coded(one.plan.money),
-        bounds=_tell_bounds(one, region) if region else "",
-        fund=name_fund(one.gift, home),
-        mode=pick(home.mode.label) if home and home.mode else one.gift.mode,
         state=_tell_state(one.plan, zone),
-        pauses=[(str(number), format_date(_after(number), zone)) for number in PAUSES],
-        provider=provider.title if provider else "",
         started=format_date(one.plan.created_at, zone),
-        form_url=_anew(one, region) if region else "",
+        pauses=[(str(number), format_date(_after(number), zone)) for number in PAUSES],
+        **_describe(one),
     )
     return page, status
+
+
+def _describe(one: OwnPlan) -> dict[str, object]:
+    """What a monthly gift is, and what may be done with it."""
+    home = home_of(one.gift)
+    region = home.region if home else None
+    provider = services().providers.find(one.plan.provider)
+    return {
+        "plan": one.plan,
+        "gift": one.gift,
+        "actions": list_actions(one.plan, has_region=region is not None),
+        "amount": coded(one.plan.money),
+        "bounds": _tell_bounds(one, region) if region else "",
+        "fund": name_fund(one.gift, home),
+        "mode": pick(home.mode.label) if home and home.mode else one.gift.mode,
+        "provider": provider.title if provider else "",
+        "form_url": _anew(one, region) if region else "",
+    }
 
 
 def _tell_state(plan: Plan, zone: str) -> str:
