@@ -7,6 +7,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import PACKAGE, TEMPLATES
+from portal.account.blueprint import set_up_account
 from portal.areas import set_up_areas
 from portal.clock import Clock
 from portal.commands.installation import make_services, prove_outside
@@ -44,6 +45,7 @@ def make_app() -> Flask:
     set_up_areas(app, LIFETIME)
     set_up_giving(app)
     set_up_partners(app)
+    set_up_account(app)
     set_up_staff(app)
     return app
 

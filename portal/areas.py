@@ -9,7 +9,7 @@ from flask import Flask, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 
-AREAS = ("staff", "partners")
+AREAS = ("staff", "partners", "account")
 
 csrf = CSRFProtect()
 

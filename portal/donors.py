@@ -40,6 +40,14 @@ class Consent(Base):
     withdrawn_at: Mapped[datetime | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Whose things somebody may see: all donors that one person is, and their addresses."""
+
+    donor_ids: tuple[int, ...]
+    emails: tuple[str, ...]
+
+
 def find_or_add_donor(act: Act, email: str) -> Donor:
     """The donor with this address; domains and local parts are compared without case."""
     known = sa.select(Donor).where(Donor.email == fold_address(email))

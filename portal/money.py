@@ -163,6 +163,14 @@ def format_money(money: Money, locale: str) -> str:
     return _CODE_BESIDE_DIGIT.sub(NO_BREAK_SPACE, written)
 
 
+def format_coded(money: Money, locale: str) -> str:
+    """An amount by its currency's code, beyond doubt: CAD 75.50, or 75,50 CAD."""
+    pattern = str(Locale.parse(locale).currency_formats["standard"].pattern)
+    bare = pattern.replace("¤\xa0", "¤").replace("\xa0¤", "¤").replace("¤", "¤¤")
+    written = str(format_currency(money.decimal, money.currency, format=bare, locale=locale))
+    return _CODE_BESIDE_DIGIT.sub(NO_BREAK_SPACE, written.lstrip("\u200f"))
+
+
 @lru_cache(maxsize=256)
 def _coded_pattern(locale: str) -> str | None:
     """The pattern of an amount by its code, for a locale that needs one."""

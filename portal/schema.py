@@ -30,7 +30,7 @@ from portal.regions import branding
 from portal.regions import history as catalogue
 from portal.regions import queries as regions
 from portal.signin import accounts as staff
-from portal.signin import links
+from portal.signin import donor_accounts, links
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -42,6 +42,7 @@ HAVING_TABLES = (
     catalogue,
     code_sums,
     codes,
+    donor_accounts,
     donors,
     gifts,
     jobs,

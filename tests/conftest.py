@@ -194,7 +194,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # Pages say the same over either engine; modules here with SQL of its own are marked.
-PAGES = {"giving", "health", "partners", "staff"}
+PAGES = {"account", "giving", "health", "partners", "staff"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import table_of
+from portal.donors import Own
 from portal.driver import ask
 from portal.gifts.code_sums import CodeSum
 from portal.gifts.code_weighing import ALL, CODE
@@ -30,6 +31,12 @@ def find_gift_by_token(session: Session, token: str) -> Gift | None:
 def find_gift_by_reference(session: Session, reference: str) -> Gift | None:
     """The gift of a canonical reference."""
     return session.scalar(sa.select(Gift).where(Gift.reference == reference))
+
+
+def is_own(own: Own) -> sa.ColumnElement[bool]:
+    """Whether a gift was given by a person; one that was never put down to a donor, by address."""
+    by_address = sa.and_(Gift.donor_id.is_(None), Gift.email.in_(own.emails))
+    return sa.or_(Gift.donor_id.in_(own.donor_ids), by_address)
 
 
 def find_plan(session: Session, gift: Gift) -> Plan | None:

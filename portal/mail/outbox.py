@@ -50,6 +50,8 @@ class LetterKind(Labelled):
     RENEWAL_FAILED = "renewal_failed", "Monthly payment failed"
     MONTHLY_ENDED = "monthly_ended", "Monthly gift ended"
     SIGN_IN_LINK = "sign_in_link", "Sign-in link"
+    ACCOUNT_LINK = "account_link", "Link to the donor’s account"
+    ADDRESS_LINK = "address_link", "Link to prove an address"
 
 
 class Email(Base):

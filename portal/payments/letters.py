@@ -32,6 +32,10 @@ def send_letter(services: Services, kind: LetterKind, gift_id: int, *, about: st
     now = services.clock.now()
     with services.database.read() as session:
         gift = session.get_one(Gift, gift_id)
+        if not gift.email:
+            # Its donor was forgotten while the letter waited.
+            log.info("letter_without_reader", gift_id=gift_id, letter=kind)
+            return
         if kind in IS_MOOT and IS_MOOT[kind](session, gift, about):
             log.info("letter_moot", gift_id=gift_id, letter=kind)
             return

@@ -196,6 +196,7 @@ def inside(label: str) -> str:
 
 
 FOLDER = TEMPLATES / "receipts"
+RECEIPT, STATEMENT = FOLDER / "acknowledgement.typ", FOLDER / "statement.typ"
 STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
 
 # A typst compiler serves one thread only; the fonts are read once for all of them.
@@ -216,10 +217,20 @@ def render_pdf(snapshot: Document, marking: Marking | None = None, signature: by
             "lang": language(snapshot["locale"]),
             "fonts": FAMILIES,
         }
-    data = json.dumps(_drawable(page), ensure_ascii=False)
+    return _compile(page, RECEIPT)
+
+
+def render_statement(statement: Document) -> bytes:
+    """The PDF of a person's year (`portal.records.own_statement`), by the same means."""
+    return _compile({**statement, "fonts": FAMILIES}, STATEMENT)
+
+
+def _compile(page: Document, template: Path) -> bytes:
+    """A page by its template, which a compiler keeps until it is told of another."""
     pdf = _compiler().compile(
+        template,
         format="pdf",
-        sys_inputs={"data": data},
+        sys_inputs={"data": json.dumps(_drawable(page), ensure_ascii=False)},
         pdf_standards=STANDARDS,  # type: ignore[arg-type]  # a list of two of the known names
     )
     return cast(bytes, pdf)
@@ -277,7 +288,7 @@ def _compiler() -> "typst.Compiler":
     compiler: typst.Compiler | None = getattr(_own, "compiler", None)
     if compiler is None:
         compiler = typst.Compiler(
-            FOLDER / "acknowledgement.typ",
+            RECEIPT,
             root=FOLDER,
             font_paths=fonts(),
             ignore_system_fonts=True,

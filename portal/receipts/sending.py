@@ -43,6 +43,7 @@ def write_receipt_letter(
         filename=filename,
         help_email=help_email,
         gift_url=gift_url,
+        account_url=f"{settings.base_url}/account/",
         monthly_url=f"{gift_url}/monthly" if gift.plan_id else "",
         is_marked=is_marked,
     )

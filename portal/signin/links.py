@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.codes.models import Scope
 from portal.database import Base, BigId
+from portal.donors import Donor
 from portal.gifts.references import ALPHABET
 from portal.i18n import use_locale
 from portal.jobs.promising import SendSignInLink
@@ -35,6 +36,7 @@ from portal.mail.smtp import Letter
 from portal.services import Services
 from portal.settings import Settings
 from portal.signin.accounts import PartnerUser, TooManyTries, clean_email
+from portal.signin.donor_accounts import DonorAccount, DonorAddress, find_account, find_locale
 
 LIFE = timedelta(minutes=15)
 KEPT_FOR = timedelta(days=1)
@@ -210,7 +212,16 @@ class Addressee:
 
     email: str
     locale: str
-    name: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """What links of an area are for: who has one, by what letter, and where it leads."""
+
+    find: Callable[[Session, int], Addressee | None]
+    letter: LetterKind
+    path: str
 
 
 def _find_partner_user(session: Session, user_id: int) -> Addressee:
@@ -218,8 +229,28 @@ def _find_partner_user(session: Session, user_id: int) -> Addressee:
     return Addressee(user.email, user.locale, session.get_one(Scope, user.scope_id).name)
 
 
-# Who an account of each area is.
-ADDRESSEES: dict[str, Callable[[Session, int], Addressee]] = {"partners": _find_partner_user}
+def _find_donor(session: Session, donor_id: int) -> Addressee | None:
+    """Who gave from an address; nobody any more once they were forgotten."""
+    email = session.get_one(Donor, donor_id).email
+    if "@" not in email:
+        return None
+    account = find_account(session, email)
+    return Addressee(email, account.locale if account else find_locale(session, email))
+
+
+def _find_address(session: Session, address_id: int) -> Addressee | None:
+    """Who says that an address is theirs; nobody any more once it is taken back."""
+    address = session.get(DonorAddress, address_id)
+    if address is None:
+        return None
+    return Addressee(address.email, session.get_one(DonorAccount, address.account_id).locale)
+
+
+AREAS = {
+    "partners": Area(_find_partner_user, LetterKind.SIGN_IN_LINK, "/partners/sign-in"),
+    "account": Area(_find_donor, LetterKind.ACCOUNT_LINK, "/account/sign-in"),
+    "address": Area(_find_address, LetterKind.ADDRESS_LINK, "/account/addresses/prove"),
+}
 
 
 def send_link(services: Services, link_id: int) -> None:
@@ -230,10 +261,12 @@ def send_link(services: Services, link_id: int) -> None:
         if link is None or link.owner_id is None or link.expires_at <= now:
             log.info("sign_in_link_moot", link_id=link_id)
             return
-        to = ADDRESSEES[link.area](session, link.owner_id)
-    outgoing = Outgoing(
-        f"sign-in-{link_id}", write_link(services, link, to), LetterKind.SIGN_IN_LINK, to.locale
-    )
+        area = AREAS[link.area]
+        to = area.find(session, link.owner_id)
+    if to is None:
+        return
+    letter = write_link(services, link, to)
+    outgoing = Outgoing(f"sign-in-{link_id}", letter, area.letter, to.locale)
 
     def note(_letter: Outgoing, email_id: int) -> None:
         with services.write() as act:
@@ -245,12 +278,12 @@ def send_link(services: Services, link_id: int) -> None:
 
 def write_link(services: Services, link: SignInLink, to: Addressee) -> Letter:
     """The letter, with the link and the code that goes instead of it."""
-    settings = services.settings
+    settings, area = services.settings, AREAS[link.area]
     code = make_code(settings, link.salt)
-    address = f"{settings.base_url}/{link.area}/sign-in/{make_token(settings, link.salt)}"
+    address = f"{settings.base_url}{area.path}/{make_token(settings, link.salt)}"
     with use_locale(to.locale):
         subject, text, html = render_letter(
-            LetterKind.SIGN_IN_LINK,
+            area.letter,
             to.locale,
             partner=to.name,
             code=f"{code[:4]}-{code[4:]}",

@@ -67,9 +67,11 @@ def end_session(cookie: Cookie) -> None:
     cookie.clear()
 
 
-def read_session(cookie: Cookie, now: datetime) -> Held | None:
+def read_session(
+    cookie: Cookie, now: datetime, *, lifetime: timedelta = LIFETIME, idle: timedelta = IDLE
+) -> Held | None:
     """The session in a cookie, unless it is too old or was idle for too long."""
-    if "user" not in cookie or not _holds(cookie, now):
+    if "user" not in cookie or not _holds(cookie, now, lifetime, idle):
         return None
     return Held(cookie["user"], cookie["key"])
 
@@ -80,8 +82,8 @@ def touch_session(cookie: Cookie, now: datetime) -> None:
         cookie["seen"] = int(now.timestamp())
 
 
-def _holds(cookie: Cookie, now: datetime) -> bool:
-    return now - _moment(cookie, "since") < LIFETIME and now - _moment(cookie, "seen") < IDLE
+def _holds(cookie: Cookie, now: datetime, lifetime: timedelta, idle: timedelta) -> bool:
+    return now - _moment(cookie, "since") < lifetime and now - _moment(cookie, "seen") < idle
 
 
 def _moment(cookie: Cookie, name: str) -> datetime:

@@ -116,6 +116,7 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "batch": lambda which, _known: (gettext("Batch of codes %(number)s", number=which), ""),
     "codes": lambda _which, _known: (gettext("Codes"), ""),
     "jobs": lambda _which, _known: (gettext("Jobs"), url_for("staff.events")),
+    "donor": lambda which, _known: (gettext("A donor’s account (%(number)s)", number=which), ""),
     "partner": lambda which, _known: (gettext("A partner’s person (%(number)s)", number=which), ""),
 }
 
@@ -220,8 +221,9 @@ def tell_act(entry: AuditEntry, known: Known) -> Entry:
 
 
 def name_actor(actor: str, names: Mapping[str, str]) -> str:
-    """Who `staff:7`, `donor` or `stripe` is."""
-    return names.get(actor) or (say(ACTORS, actor) if actor in ACTORS else actor)
+    """Who `staff:7`, `donor`, `donor:7` (in their account) or `stripe` is."""
+    kind = "donor" if actor.startswith("donor:") else actor
+    return names.get(actor) or (say(ACTORS, kind) if kind in ACTORS else actor)
 
 
 def describe_act(entry: AuditEntry, known: Known) -> Iterator[Detail]:

@@ -9,7 +9,7 @@ from portal import TEMPLATES
 
 PAGES = sorted(
     path
-    for folder in ("giving", "partners", "staff")
+    for folder in ("account", "giving", "partners", "staff")
     for path in (TEMPLATES / folder).glob("*.html")
 )
 CONDITION = re.compile(

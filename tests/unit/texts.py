@@ -8,6 +8,10 @@ from typing import Any
 from babel.messages.extract import extract
 
 from portal import PACKAGE, TEMPLATES
+from portal.account.access import CodeForm as AccountCodeForm
+from portal.account.access import SignInForm as AccountSignInForm
+from portal.account.details import AddressForm, DetailsForm
+from portal.account.plans import PauseForm
 from portal.forms import UNREACHABLE
 from portal.giving.form.fields import ASK_ADDRESS, GiftForm
 from portal.partners.access import CodeForm, PersonForm, SignInForm
@@ -30,6 +34,7 @@ FOR_STAFF = NOT_TRANSLATED | {
     "signin",
     "statements",
 }
+FORMS = (AccountSignInForm, AccountCodeForm, AddressForm, DetailsForm, PauseForm)
 VALUE = re.compile(r"%\(\w+\)s")
 
 
@@ -57,7 +62,7 @@ def table_texts() -> Iterator[str]:
         yield from pair
     yield from ASK_ADDRESS.values()
     yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, "One time", "Every month")
-    for form in (GiftForm, SignInForm, CodeForm, PersonForm):
+    for form in (*FORMS, GiftForm, SignInForm, CodeForm, PersonForm):
         asks = (getattr(field, "kwargs", {}).get("ask") for field in vars(form).values())
         yield from filter(None, asks)
 

@@ -73,7 +73,9 @@ def wish_amount(money: Money) -> Wish:
         asked = (money.stripe_amount, money.currency.lower(), 1)
         return (item["price"]["unit_amount"], item["price"]["currency"], item["quantity"]) == asked
 
-    return Wish({"change": "amount", "minor": money.minor, "currency": money.currency}, ask, holds)
+    return Wish(
+        {"change": "amount", "amount_minor": money.minor, "currency": money.currency}, ask, holds
+    )
 
 
 def wish_pause(until: datetime) -> Wish:

@@ -1,0 +1,13 @@
+"""The donor's own rooms, put together."""
+
+from flask import Flask
+
+from portal.account import details, plans  # noqa: F401 - a room that is imported has its pages
+from portal.account.access import account
+
+__all__ = ["set_up_account"]
+
+
+def set_up_account(app: Flask) -> None:
+    """Register the pages under /account."""
+    app.register_blueprint(account)

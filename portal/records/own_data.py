@@ -1,0 +1,165 @@
+"""All that is kept of one person: given to them whole, or forgotten as far as the law lets us.
+
+What an auditor needs stays: receipts with the name and address on them, the ledger, the evidence
+and each gift's history, which nobody can change. Everything else of the person goes.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.codes.importing import FORMULA_SIGNS
+from portal.database import Base, Document
+from portal.donors import Consent, Donor, Own
+from portal.gifts.lifecycle import EventKind
+from portal.gifts.models import (
+    Evidence,
+    Gift,
+    GiftEvent,
+    LedgerEntry,
+    Plan,
+    PlanStatus,
+    Subscription,
+)
+from portal.gifts.operations import fold_name, keep_words, record_event
+from portal.gifts.queries import is_own
+from portal.mail.outbox import Email
+from portal.receipts.register import Receipt
+from portal.services import Act
+
+# What opens a page or finds a person, and says nothing of them.
+SECRET = frozenset("token session_key fingerprint search_name given_name".split())
+NAMES = ("first_name", "last_name")
+ADDRESS = ("address_line1", "address_line2", "city", "province", "postal_code", "country")
+WISHES = ("email", "dedication")
+GIFT_COLUMNS = (
+    "reference created_at status received_on amount_minor cover_minor paid_minor refunded_minor"
+    " currency region fund code mode frequency first_name last_name email address_line1"
+    " address_line2 city province postal_code country locale dedication anonymous"
+).split()
+
+
+class PlansGoOn(Exception):
+    """Somebody who still gives every month can't be forgotten."""
+
+
+def gather(session: Session, own: Own) -> Document:
+    """All that is kept of a person, by table; moments are ISO 8601 in UTC, money in minor units."""
+    gifts = _list(session, Gift, is_own(own))
+    ids = [gift.id for gift in gifts]
+    plans = _list(session, Plan, Plan.donor_id.in_(own.donor_ids))
+    plan_ids = [plan.id for plan in plans]
+    return {
+        "addresses": list(own.emails),
+        "gifts": _rows(gifts),
+        "monthly_gifts": _rows(plans),
+        "subscriptions": _rows(_list(session, Subscription, Subscription.plan_id.in_(plan_ids))),
+        "receipts": _rows(_list(session, Receipt, Receipt.gift_id.in_(ids))),
+        "evidence": _rows(_list(session, Evidence, Evidence.gift_id.in_(ids))),
+        "ledger": _rows(_list(session, LedgerEntry, LedgerEntry.gift_id.in_(ids))),
+        "history": _rows(_list(session, GiftEvent, GiftEvent.gift_id.in_(ids))),
+        "consents": _rows(list_consents(session, own)),
+        "messages": _rows(_list(session, Email, _is_to(own, ids))),
+    }
+
+
+def _list(session: Session, model: Any, where: sa.ColumnElement[bool]) -> Sequence[Any]:
+    return session.scalars(sa.select(model).where(where).order_by(model.id)).all()
+
+
+def _is_to(own: Own, gift_ids: Sequence[int]) -> sa.ColumnElement[bool]:
+    return sa.or_(Email.gift_id.in_(gift_ids), Email.recipient.in_(own.emails))
+
+
+def list_consents(session: Session, own: Own) -> Sequence[Consent]:
+    """Every yes to news that a person gave, oldest first."""
+    return _list(session, Consent, Consent.donor_id.in_(own.donor_ids))
+
+
+def _rows(found: Iterable[Base]) -> list[Document]:
+    return [
+        {
+            column.key: _plain(getattr(one, column.key))
+            for column in sa.inspect(type(one)).column_attrs
+            if column.key not in SECRET
+        }
+        for one in found
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+def write_gifts_csv(gathered: Document) -> str:
+    """The gifts of `gather` as a table; no cell is a formula to a spreadsheet."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\r\n")
+    table.writerow(GIFT_COLUMNS)
+    for gift in gathered["gifts"]:
+        table.writerow([_cell(gift[name]) for name in GIFT_COLUMNS])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in tuple(FORMULA_SIGNS) else text
+
+
+def forget(act: Act, own: Own) -> int:
+    """Erase a person from all that need not be kept; how many of their gifts keep a receipt.
+
+    `PlansGoOn` where a monthly gift goes on. Names and addresses stay on gifts with a receipt,
+    which has to show them; the rest of the person goes from these, too.
+    """
+    if _goes_on(act.session, own):
+        raise PlansGoOn
+    gifts = act.session.scalars(
+        sa.select(Gift).where(is_own(own)).order_by(Gift.id).with_for_update()
+    ).all()
+    ids = [gift.id for gift in gifts]
+    receipted = set(act.session.scalars(sa.select(Receipt.gift_id).where(Receipt.gift_id.in_(ids))))
+    for gift in gifts:
+        _blank(act, gift, WISHES if gift.id in receipted else (*NAMES, *ADDRESS, *WISHES))
+    _forget_around(act, own, ids)
+    return len(receipted)
+
+
+def _goes_on(session: Session, own: Own) -> bool:
+    plans = session.scalars(
+        sa.select(Plan).where(Plan.donor_id.in_(own.donor_ids), Plan.status != PlanStatus.CANCELLED)
+    )
+    return any(plan.running for plan in plans)
+
+
+def _blank(act: Act, gift: Gift, names: Iterable[str]) -> None:
+    for name in names:
+        setattr(gift, name, "")
+    gift.fingerprint = None
+    gift.search_name = fold_name(gift.first_name, gift.last_name)
+    gift.given_name = fold_name(gift.first_name, "")
+    act.session.flush()
+    keep_words(act.session, gift)
+    record_event(act, gift, EventKind.DONOR_FORGOTTEN)
+
+
+def _forget_around(act: Act, own: Own, gift_ids: Sequence[int]) -> None:
+    """Letters lose their reader, consents end, and the donors their addresses."""
+    session = act.session
+    session.execute(
+        sa.update(Email).where(_is_to(own, gift_ids)).values(recipient="", subject="", problem="")
+    )
+    session.execute(
+        sa.update(Consent)
+        .where(Consent.donor_id.in_(own.donor_ids), Consent.withdrawn_at.is_(None))
+        .values(withdrawn_at=act.now)
+    )
+    for donor_id in own.donor_ids:
+        session.execute(
+            sa.update(Donor).where(Donor.id == donor_id).values(email=f"forgotten-{donor_id}")
+        )

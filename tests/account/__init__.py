@@ -1,0 +1,1 @@
+"""Tests of the donor's own pages."""
