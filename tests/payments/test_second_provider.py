@@ -263,7 +263,7 @@ def test_only_the_first_providers_ids_stand_bare() -> None:
 KNOWS_STRIPE = {
     "webhooks": "its own address, where it delivers",
     "commands.doctor": "tries its key",
-    "commands.doctor_stripe": "asks how it is set up",
+    "commands.doctor_outside": "asks how it is set up",
     "commands.installation": "puts the installation's providers together",
     "worker": "runs the jobs that its wing promises",
 }
