@@ -24,7 +24,7 @@ from portal.gifts.lifecycle import Fact, FactKind, Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftWord, LedgerEntry
 from portal.gifts.operations import fold_name, make_token
 from portal.gifts.references import ALPHABET, LENGTH, check_character, group, list_words
-from portal.payments.books import recount_days
+from portal.payments.books import recount_sums
 from portal.regions.catalogue import Catalogue, Region
 from portal.services import Act, Services
 
@@ -81,9 +81,11 @@ def seed_gifts(services: Services, count: int, progress: Callable[[int], Any]) -
         batch = _Batch.of(rows, evidence_ids, code)
         with services.database.write() as session:
             batch.write(session)
+            if numbers[-1] == count - 1:
+                # With the last ones, so that the books add up whenever somebody looks then.
+                recount_sums(session)
         progress(len(numbers))
     _advance_sequences(services)
-    recount_days(services)
 
 
 def _last(act: Act, column: InstrumentedAttribute[int]) -> int:

@@ -162,9 +162,13 @@ def _compare_codes(session: Session) -> Iterator[str]:
 def recount_days(services: Services) -> None:
     """Count the sums of days anew from the ledger, and those of codes from the gifts."""
     with services.database.write() as session:
-        recount(session, load_catalogue(session).timezone_of)
-    with services.database.write() as session:
-        recount_codes(session)
+        recount_sums(session)
+
+
+def recount_sums(session: Session) -> None:
+    """The same in a transaction that there is."""
+    recount(session, load_catalogue(session).timezone_of)
+    recount_codes(session)
 
 
 def _sum_held() -> sa.Select[str, Any]:
