@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.codes.importing import FORMULA_SIGNS
+from portal.codes.sheets import FORMULA_SIGNS
 from portal.database import Base, Document
 from portal.donors import Consent, Donor, Own
 from portal.gifts.lifecycle import EventKind
