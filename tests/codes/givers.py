@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
-from multiprocessing import get_context
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,10 +45,6 @@ NEWS = (
 )
 OF_MONEY = {FactKind.PAID, FactKind.REFUNDED, FactKind.DISPUTE_LOST}
 NEWS_A_STEP = 2
-
-# A server that has imported all of it forks each giver within milliseconds.
-CONTEXT = get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__])
 
 
 def prepare(place: Workplace) -> None:

@@ -12,7 +12,6 @@ from portal.codes.models import CodeUse
 from portal.database import Database
 from tests.codes.givers import (
     ALWAYS,
-    CONTEXT,
     GIVERS,
     STEPS,
     TRUTHS,
@@ -20,6 +19,7 @@ from tests.codes.givers import (
     list_faults,
     prepare,
 )
+from tests.warm import CONTEXT
 from tests.workplace import Workplace, make_workplace
 
 KILLS = 12
