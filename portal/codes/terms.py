@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from portal.database import Document
 from portal.i18n import Labelled
@@ -302,30 +301,6 @@ class Level:
     policy_id: int | None = None
     id: int | None = None
     key: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """How far a campaign has come in one currency, without what was promised only."""
-
-    wanted: Money
-    raised: Money
-
-    @property
-    def share(self) -> int:
-        """Whole per cent, rounded down and at most 100: it is full when it is reached."""
-        return max(0, min(100, self.raised.minor * 100 // self.wanted.minor))
-
-
-def count_days_left(ends_at: datetime | None, now: datetime, zone: ZoneInfo) -> int | None:
-    """The days between today and the last day, as the zone has them; None where there is no end.
-
-    It is 0 on the last day, and below that once it is over.
-    """
-    if ends_at is None:
-        return None
-    last = (ends_at - timedelta(microseconds=1)).astimezone(zone).date()
-    return (last - now.astimezone(zone).date()).days
 
 
 def _nearest(_above: Any, own: Any) -> Any:

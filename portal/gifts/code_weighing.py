@@ -1,4 +1,4 @@
-"""What gifts that came with a code are in the sums that partners see. Pure.
+"""What gifts that came with a code are in the sums that partners see, and how far a goal is. Pure.
 
 A sum is of one currency and one scope: of all gifts in whose path the scope stands, as the tree was
 when each was given. The scope 0 stands for all, and has sums by the numbers of codes alone.
@@ -6,11 +6,14 @@ when each was given. The scope 0 stands for all, and has sums by the numbers of 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import PlanStatus
+from portal.money import Money
 
 
 class Key(NamedTuple):
@@ -145,3 +148,27 @@ def compare(before: Iterable[Told], after: Iterable[Told]) -> Sums:
                 for at, number in enumerate(numbers):
                     row[at] += sign * number
     return {key: row for key, row in changed.items() if any(row)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """How far a campaign has come in one currency, without what was promised only."""
+
+    wanted: Money
+    raised: Money
+
+    @property
+    def share(self) -> int:
+        """Whole per cent, rounded down and at most 100: it is full when it is reached."""
+        return max(0, min(100, self.raised.minor * 100 // self.wanted.minor))
+
+
+def count_days_left(ends_at: datetime | None, now: datetime, zone: ZoneInfo) -> int | None:
+    """The days between today and the last day, as the zone has them; None where there is no end.
+
+    It is 0 on the last day, and below that once it is over.
+    """
+    if ends_at is None:
+        return None
+    last = (ends_at - timedelta(microseconds=1)).astimezone(zone).date()
+    return (last - now.astimezone(zone).date()).days

@@ -12,8 +12,9 @@ from flask import Response, render_template, url_for
 
 from portal.codes.policy import open_terms
 from portal.codes.refusals import Refusal
-from portal.codes.terms import Code, Goal, count_days_left
+from portal.codes.terms import Code
 from portal.gifts.code_sums import catch_up
+from portal.gifts.code_weighing import Goal, count_days_left
 from portal.gifts.queries import sum_code
 from portal.giving.form.cache import LIFE_SECONDS, make_frame
 from portal.giving.form.fields import FormQuery, choose_locale

@@ -13,8 +13,9 @@ from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.codes.models import list_codes
-from portal.codes.terms import Code, Goal, count_days_left
+from portal.codes.terms import Code
 from portal.gifts.code_sums import catch_up
+from portal.gifts.code_weighing import Goal, count_days_left
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_money

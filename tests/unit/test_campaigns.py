@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.codes.terms import Goal, count_days_left
+from portal.gifts.code_weighing import Goal, count_days_left
 from portal.money import Money
 
 
