@@ -5,9 +5,12 @@ So donors' pages never meet one, and nobody's session of one area is read in ano
 
 from datetime import timedelta
 
-from flask import Flask, request
+from babel import Locale
+from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
+
+from portal.i18n import LANGUAGES, current_locale, language
 
 AREAS = ("staff", "partners", "account")
 
@@ -42,3 +45,24 @@ def set_up_areas(app: Flask, lifetime: timedelta) -> None:
         WTF_CSRF_TIME_LIMIT=None,
     )
     csrf.init_app(app)
+
+
+def keep_private(response: Response) -> Response:
+    """Nothing of an area's pages stays in a cache or a search engine; no address leaves them."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def list_languages() -> list[dict[str, object]]:
+    """The languages that a page can be read in, each by its own name, with the way to it."""
+    return [
+        {
+            "tag": tag,
+            "name": Locale.parse(tag).get_display_name(tag),
+            "href": f"?lang={tag}",
+            "current": tag == language(current_locale()),
+        }
+        for tag in LANGUAGES
+    ]

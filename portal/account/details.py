@@ -8,17 +8,7 @@ from flask import Response, abort, flash, redirect, render_template, request, se
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from portal.account.access import (
-    LONGEST_EMAIL,
-    CodeForm,
-    account,
-    ask,
-    current_account,
-    minutes,
-    show,
-    too_many,
-    use,
-)
+from portal.account.access import account, current_account
 from portal.account.home import home_of
 from portal.database import Document
 from portal.donors import Own, record_news_consent
@@ -27,6 +17,7 @@ from portal.gifts.contacts import CONTACT_FIELDS, correct_contact
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.i18n import LANGUAGES, current_locale, gettext, language
+from portal.mailed_links import LONGEST_EMAIL, CodeForm, ask, minutes, show, too_many, use
 from portal.receipts.pdf import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.records.own import find_newest, list_plans
 from portal.records.own_data import PlansGoOn, forget, gather, list_consents, write_gifts_csv

@@ -5,7 +5,6 @@ from typing import cast
 from babel import Locale
 from flask import (
     Blueprint,
-    Response,
     abort,
     flash,
     g,
@@ -18,39 +17,27 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from portal.areas import csrf
+from portal.areas import csrf, keep_private, list_languages
 from portal.codes.models import Scope
-from portal.forms import ChoiceField, EmailField, LineField, PortalForm
-from portal.i18n import DEFAULT_LOCALE, LANGUAGES, current_locale, gettext, language, set_locale
+from portal.forms import ChoiceField, EmailField, PortalForm
+from portal.i18n import DEFAULT_LOCALE, LANGUAGES, gettext, language, set_locale
+from portal.mailed_links import LONGEST_EMAIL, LinkPages
 from portal.services import Act
 from portal.signin.accounts import (
-    WINDOW_MINUTES,
     PartnerRole,
     PartnerUser,
-    TooManyTries,
     end_partner_sessions,
     find_by_email,
     find_scope_of,
     find_signed_in_partner,
 )
-from portal.signin.links import LIFE, Asking, Shown, ask_for_link, use_link
 from portal.signin.sessions import begin_session, end_session
-from portal.web import client_key, services, utc_now
+from portal.web import services, utc_now
 
 # What each language calls itself.
 TONGUES = {tag: str(Locale.parse(tag).get_display_name(tag)) for tag in LANGUAGES}
 partners = Blueprint("partners", __name__, url_prefix="/partners")
 
-OPEN = frozenset(
-    {
-        "partners.sign_in",
-        "partners.send_sign_in",
-        "partners.code",
-        "partners.send_code",
-        "partners.link",
-        "partners.send_link",
-    }
-)
 NEEDED = {
     "partners.overview": PartnerRole.VIEWER,
     "partners.gifts": PartnerRole.VIEWER,
@@ -83,7 +70,7 @@ def admit() -> ResponseReturnValue | None:
         if user is not None:
             g.partner_user, g.partner_scope = user, find_scope_of(user, db)
     _choose_language(user)
-    if request.endpoint in OPEN:
+    if request.endpoint in LINKS.endpoints:
         csrf.protect()
         return None
     if user is None:
@@ -106,13 +93,7 @@ def _choose_language(user: PartnerUser | None) -> None:
     set_locale(wanted if wanted in LANGUAGES else DEFAULT_LOCALE)
 
 
-@partners.after_request
-def keep_private(response: Response) -> Response:
-    """Nothing of these pages stays in a cache or a search engine; no address leaves them."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Robots-Tag"] = "noindex"
-    response.headers["Referrer-Policy"] = "same-origin"
-    return response
+partners.after_request(keep_private)
 
 
 @partners.context_processor
@@ -123,58 +104,8 @@ def page_values() -> dict[str, object]:
         "user": user,
         "scope": scope,
         "is_owner": user is not None and user.role is PartnerRole.OWNER,
-        "languages": [
-            {
-                "tag": tag,
-                "name": TONGUES[tag],
-                "href": f"?lang={tag}",
-                "current": tag == language(current_locale()),
-            }
-            for tag in LANGUAGES
-        ],
+        "languages": list_languages(),
     }
-
-
-AREA = "partners"
-# The cookie's name for the secret of the browser that asked.
-ASKED = "asked"
-
-
-def _too_many() -> str:
-    return gettext(
-        "Too many tries for this address or from your network: wait %(minutes)s minutes, then "
-        "try again.",
-        minutes=WINDOW_MINUTES,
-    )
-
-
-def _invalid() -> str:
-    return gettext(
-        "This link or code doesn’t work any more: it was used, is older than %(minutes)s minutes, "
-        "or is not whole. Ask for a new one.",
-        minutes=int(LIFE.total_seconds() // 60),
-    )
-
-
-@partners.get("/sign-in")
-def sign_in() -> ResponseReturnValue:
-    if g.partner_user is not None:
-        return redirect(url_for("partners.overview"), 303)
-    return render_template("partners/sign_in.html", form=SignInForm())
-
-
-@partners.post("/sign-in")
-def send_sign_in() -> ResponseReturnValue:
-    form = SignInForm(request.form)
-    if not form.validate():
-        return render_template("partners/sign_in.html", form=form), 422
-    try:
-        asking = Asking(AREA, form.email.data, client_key(), session.get(ASKED, ""))
-        session[ASKED] = ask_for_link(services(), asking, _find_owner)
-    except TooManyTries:
-        form.refuse("email", _too_many())
-        return render_template("partners/sign_in.html", form=form), 429
-    return redirect(url_for("partners.code"), 303)
 
 
 def _find_owner(db: Session, email: str) -> int | None:
@@ -182,87 +113,30 @@ def _find_owner(db: Session, email: str) -> int | None:
     return user.id if user else None
 
 
-@partners.get("/sign-in/code")
-def code() -> ResponseReturnValue:
-    return _show_code(CodeForm(), 200)
-
-
-@partners.post("/sign-in/code")
-def send_code() -> ResponseReturnValue:
-    """The browser that asked, and the code from the letter."""
-    form = CodeForm(request.form)
-    if not form.validate():
-        return _show_code(form, 422)
-    shown = Shown(browser=session.get(ASKED, ""), code=form.code.data, network=client_key())
-    status = _come_in(form, shown)
-    return _lead_in() if status == 303 else _show_code(form, status)
-
-
-def _show_code(form: PortalForm, status: int) -> ResponseReturnValue:
-    minutes = int(LIFE.total_seconds() // 60)
-    return render_template("partners/code.html", form=form, minutes=minutes), status
-
-
-@partners.get("/sign-in/<token>")
-def link(token: str) -> ResponseReturnValue:
-    """A page with a button: mail servers and previews look at links, and use none up."""
-    return _show_link(token, CodeForm(), 200)
-
-
-@partners.post("/sign-in/<token>")
-def send_link(token: str) -> ResponseReturnValue:
-    """The link, and the browser that asked or else the code beside the link."""
-    form = CodeForm(request.form)
-    if ASKED not in session and not form.validate():
-        return _show_link(token, form, 422)
-    shown = Shown(
-        token=token,
-        browser=session.get(ASKED, ""),
-        code=form.code.data or "",
-        network=client_key(),
-    )
-    status = _come_in(form, shown)
-    return _lead_in() if status == 303 else _show_link(token, form, status)
-
-
-def _show_link(token: str, form: PortalForm, status: int) -> ResponseReturnValue:
-    # Another link than the browser's own leads here too, so the code can be typed all the same.
-    has_asked = ASKED in session and not form.problems
-    page = render_template("partners/link.html", form=form, token_text=token, has_asked=has_asked)
-    return page, status
-
-
-def _lead_in() -> ResponseReturnValue:
-    return redirect(url_for("partners.overview"), 303)
-
-
-def _come_in(form: PortalForm, shown: Shown) -> int:
-    """The status of the answer: 303 for who is in now, else the form says why not."""
-    try:
-        user_id = use_link(services(), AREA, shown)
-    except TooManyTries:
-        form.refuse("code", _too_many())
-        return 429
-    user = _begin(user_id) if user_id is not None else None
-    if user is None:
-        form.refuse("code", _invalid())
-        return 422
-    return 303
-
-
-def _begin(user_id: int) -> PartnerUser | None:
+def _begin(user_id: int) -> bool:
     with services().write() as act:
         user = act.session.get(PartnerUser, user_id)
         if user is None or user.removed_at is not None:
-            return None
+            return False
         _note(act, user)
     begin_session(session, user, utc_now())
     session.permanent = True
-    return user
+    return True
 
 
 def _note(act: Act, user: PartnerUser) -> None:
     act.note("partner_sign_in", user.actor, {}, actor=user.actor)
+
+
+LINKS = LinkPages(
+    area=partners.name,
+    home="partners.overview",
+    welcome=lambda: gettext("Sign in to see your figures"),
+    find_owner=_find_owner,
+    begin=_begin,
+    is_in=lambda: g.partner_user is not None,
+)
+LINKS.register(partners)
 
 
 @partners.post("/change/<int:user_id>")
@@ -286,17 +160,6 @@ def sign_out() -> ResponseReturnValue:
     end_session(session)
     flash(gettext("You are signed out, here and on every other device."))
     return redirect(url_for("partners.sign_in"), 303)
-
-
-LONGEST_EMAIL = 254
-
-
-class SignInForm(PortalForm):
-    email = EmailField(ask="Enter your e-mail address", longest=LONGEST_EMAIL)
-
-
-class CodeForm(PortalForm):
-    code = LineField(ask="Enter the code from the message", longest=40)
 
 
 class PersonForm(PortalForm):

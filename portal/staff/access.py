@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
-    Response,
     abort,
     g,
     redirect,
@@ -17,7 +16,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from portal.areas import csrf
+from portal.areas import csrf, keep_private
 from portal.codes.terms import CodeState
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick, set_locale
@@ -188,13 +187,7 @@ def admit() -> ResponseReturnValue | None:
     return None
 
 
-@staff.after_request
-def keep_private(response: Response) -> Response:
-    """Nothing of the staff's pages stays in a cache or a search engine."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Robots-Tag"] = "noindex"
-    response.headers["Referrer-Policy"] = "same-origin"
-    return response
+staff.after_request(keep_private)
 
 
 @staff.context_processor

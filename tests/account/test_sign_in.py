@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.account.access import OPEN, SIGNED_IN
+from portal.account.access import LINKS, SIGNED_IN
 from portal.app import make_app
 from portal.clock import FixedClock
 from portal.database import Database
@@ -181,12 +181,12 @@ def addresses(app: Flask) -> Iterator[tuple[str, str, str]]:
 
 
 def test_every_route_is_in_the_table(app: Flask) -> None:
-    assert {endpoint for endpoint, *_ in addresses(app)} == {*SIGNED_IN, *OPEN}
+    assert {endpoint for endpoint, *_ in addresses(app)} == {*SIGNED_IN, *LINKS.endpoints}
 
 
 def test_nobody_sees_anything_before_signing_in(app: Flask, visit: Visit) -> None:
     for endpoint, method, path in addresses(app):
-        if endpoint not in OPEN:
+        if endpoint not in LINKS.endpoints:
             response = visit().client.open(path, method=method)
             assert (response.status_code, response.location) == (303, "/account/sign-in"), path
 

@@ -111,6 +111,7 @@ def test_every_address_is_known(app: Flask) -> None:
 
 ROOMS = {
     "",
+    "account",
     "c",
     "embed",
     "embed.js",

@@ -10,7 +10,7 @@ from flask import Flask
 from portal.app import make_app
 from portal.cli import main
 from portal.database import Database
-from portal.partners.access import NEEDED, OPEN
+from portal.partners.access import LINKS, NEEDED
 from portal.services import AuditEntry
 from portal.signin.accounts import PartnerRole, PartnerUser, list_partner_users
 from tests.conftest import SECRET
@@ -122,12 +122,12 @@ def addresses(app: Flask) -> Iterator[tuple[str, str, str]]:
 
 
 def test_every_route_says_which_role_it_needs(app: Flask) -> None:
-    assert {endpoint for endpoint, *_ in addresses(app)} == {*NEEDED, *OPEN}
+    assert {endpoint for endpoint, *_ in addresses(app)} == {*NEEDED, *LINKS.endpoints}
 
 
 def test_nobody_sees_anything_before_signing_in(app: Flask, visit: Visit) -> None:
     for endpoint, method, path in addresses(app):
-        if endpoint not in OPEN:
+        if endpoint not in LINKS.endpoints:
             response = visit().client.open(path, method=method)
             assert (response.status_code, response.location) == (303, "/partners/sign-in"), path
 

@@ -145,9 +145,11 @@ def test_a_changed_amount_holds_from_the_next_renewal(
         read_session(client, session.id)["subscription"]
     )
     item = subscription["items"].data[0]
+    # Checkout archives the product that it makes, and an archived one takes no new prices.
+    product = client.v1.products.create({"name": "Monthly gift"})
     price: Any = {
         "currency": "cad",
-        "product": item.price.product,
+        "product": product.id,
         "recurring": {"interval": "month"},
         "unit_amount": 5035,
     }

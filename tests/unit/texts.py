@@ -8,13 +8,12 @@ from typing import Any
 from babel.messages.extract import extract
 
 from portal import PACKAGE, TEMPLATES
-from portal.account.access import CodeForm as AccountCodeForm
-from portal.account.access import SignInForm as AccountSignInForm
 from portal.account.details import AddressForm, DetailsForm
 from portal.account.plans import PauseForm
 from portal.forms import UNREACHABLE
 from portal.giving.form.fields import ASK_ADDRESS, GiftForm
-from portal.partners.access import CodeForm, PersonForm, SignInForm
+from portal.mailed_links import CodeForm, SignInForm
+from portal.partners.access import PersonForm
 from portal.payments.books import CHECKS
 from portal.receipts.composition import TEXTS as MARKS
 from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK
@@ -34,7 +33,7 @@ FOR_STAFF = NOT_TRANSLATED | {
     "signin",
     "statements",
 }
-FORMS = (AccountSignInForm, AccountCodeForm, AddressForm, DetailsForm, PauseForm)
+FORMS = (AddressForm, DetailsForm, PauseForm)
 VALUE = re.compile(r"%\(\w+\)s")
 
 
