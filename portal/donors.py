@@ -21,9 +21,14 @@ class Donor(Base):
     created_at: Mapped[datetime]
 
 
-class Consent(Base):
-    """A yes to news: the wording that was shown, and when. Kept apart from receipts.
+# What a person may say yes to: news, and that a code's partner knows who a gift is from.
+NEWS, PARTNER = "news", "partner"
 
+
+class Consent(Base):
+    """A yes: the wording that was shown, and when. Kept apart from receipts.
+
+    `channel` says to what: `NEWS`, or `PARTNER` for the name of the one gift it came with.
     `gift_id` is the gift it came with; `source` says the same, or another way, for people.
     """
 
@@ -72,13 +77,20 @@ def add_donor(act: Act, email: str) -> int:
     return act.session.scalars(sa.select(Donor.id).where(Donor.email == address)).one()
 
 
-def record_news_consent(
-    act: Act, donor_id: int, *, wording: str, locale: str, source: str, gift_id: int | None = None
+def record_consent(
+    act: Act,
+    donor_id: int,
+    *,
+    wording: str,
+    locale: str,
+    source: str,
+    gift_id: int | None = None,
+    channel: str = NEWS,
 ) -> Consent:
     """Keep the very words the donor ticked, and with which gift."""
     consent = Consent(
         donor_id=donor_id,
-        channel="news",
+        channel=channel,
         wording=wording,
         locale=locale,
         source=source,
@@ -109,6 +121,7 @@ class DonorDetails:
     dedication: str = ""
     anonymous: bool = False
     consent_news: bool = False
+    consent_partner: bool = False
 
     @property
     def name(self) -> str:

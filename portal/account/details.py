@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.account.access import account, current_account
 from portal.account.home import home_of
 from portal.database import Document
-from portal.donors import Own, record_news_consent
+from portal.donors import NEWS, PARTNER, Own, record_consent
 from portal.forms import ChoiceField, EmailField, LineField, PortalForm, TickField
 from portal.gifts.contacts import CONTACT_FIELDS, correct_contact
 from portal.gifts.models import Gift
@@ -136,7 +136,7 @@ def _show(
         addresses=addresses,
         can_remove=sum(one.proven_at is not None for one in addresses) > 1,
         consents=consents,
-        has_consent=any(one.withdrawn_at is None for one in consents),
+        agreed={one.channel for one in consents if one.withdrawn_at is None},
         wording=_word_consent(newest),
         countries=[("", ""), *name_countries().items()],
         tongues=[(tag, Locale.parse(tag).get_display_name(tag)) for tag in LANGUAGES],
@@ -162,23 +162,33 @@ def _word_consent(newest: Gift | None) -> str:
 
 @account.post("/details/news")
 def send_news() -> ResponseReturnValue:
-    """Say yes to news by the words that are shown, or take back every yes that stands."""
-    wants = request.form.get("wants") == "yes"
+    """Say yes to news by the words that are shown, or take back every yes of a kind that stands."""
+    wants = request.form.get("wants", "")
     with services().write(current_account().actor) as act:
         mine = find_own(act.session, current_account().id)
-        _change_consent(act, mine, wants=wants)
+        _change_consent(act, mine, wants)
     flash(gettext("Saved."))
     return redirect(url_for("account.details"), 303)
 
 
-def _change_consent(act: Act, mine: Own, *, wants: bool) -> None:
+# What the buttons take back.
+TAKES_BACK = {"no": NEWS, "nameless": PARTNER}
+
+
+def _change_consent(act: Act, mine: Own, wants: str) -> None:
     standing = [one for one in list_consents(act.session, mine) if one.withdrawn_at is None]
-    for one in standing if not wants else ():
-        one.withdrawn_at = act.now
+    for one in standing:
+        if one.channel == TAKES_BACK.get(wants):
+            one.withdrawn_at = act.now
+    if wants == "yes" and not any(one.channel == NEWS for one in standing):
+        _agree_to_news(act, mine)
+
+
+def _agree_to_news(act: Act, mine: Own) -> None:
     wording = _word_consent(find_newest(act.session, mine))
-    if wants and wording and not standing:
+    if wording:
         donor_id, locale = mine.donor_ids[0], current_locale()
-        record_news_consent(act, donor_id, wording=wording, locale=locale, source="account")
+        record_consent(act, donor_id, wording=wording, locale=locale, source="account")
 
 
 @account.post("/addresses")

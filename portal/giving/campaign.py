@@ -1,6 +1,6 @@
 """A code's own page, where its terms make one: picture, words, how far the goal is, and the way on.
 
-It lists no gifts: a donor's name may be shown only with their consent, and none is asked for yet.
+It lists no gifts: a donor's name may be shown only with their consent, asked for partners alone.
 """
 
 from dataclasses import dataclass

@@ -19,7 +19,15 @@ from portal.codes.refusals import Reason
 from portal.codes.terms import Code, Frequency, Pledge, ReceiptClass
 from portal.codes.uses import Attribution
 from portal.database import table_of
-from portal.donors import Donor, DonorDetails, add_donor, fold_address, record_news_consent
+from portal.donors import (
+    NEWS,
+    PARTNER,
+    Donor,
+    DonorDetails,
+    add_donor,
+    fold_address,
+    record_consent,
+)
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_gift, add_plan, lock_gift
@@ -123,11 +131,20 @@ TRANSFER_GIFTS_AN_HOUR = 600
 LETTERS_AN_HOUR = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """That a partner, by its key, may know who the gift is from: in the words that were ticked."""
+
+    partner: str
+    wording: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiftOrder:
     """A form whose fields are right: what is promised, who gives, and how they are counted.
 
-    `news_wording` is the sentence the donor ticked, or None. `again` means that they were
+    `news_wording` is the sentence the donor ticked, or None; so is `naming`, of a name for the
+    code's partner. `again` means that they were
     asked and want to give the same once more; `told_minor` what they were told that a sponsor
     still adds, where that is less than the offer says. `sender` is by whom a duplicate is known,
     `caller` by whom tries are counted; `how` tells how they came by the code.
@@ -142,6 +159,7 @@ class GiftOrder:
     sender: Sender
     told_minor: int | None = None
     how: Attribution = field(default_factory=Attribution)
+    naming: Naming | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,19 +303,32 @@ def _keep_gift(act: Act, order: GiftOrder, known: Known, mark: str) -> Gift:
         uses.keep(act, gift.id, known.code, order.how, claims)
     if known.code is not None and match is not None:
         matches.keep(act, gift.id, known.code.id, match)
-    if order.news_wording is not None:
-        record_news_consent(
-            act,
-            donor_id,
-            wording=order.news_wording,
-            locale=order.donor.locale,
-            source=f"gift {gift.reference}",
-            gift_id=gift.id,
-        )
+    _keep_consents(act, order, gift, donor_id)
     mode = order.region.mode(gift.mode)
     if mode is not None and mode.is_instructed:
         instruct(act, gift, mode)
     return gift
+
+
+def _keep_consents(act: Act, order: GiftOrder, gift: Gift, donor_id: int) -> None:
+    """Keep the very words of each box that was ticked.
+
+    A name is for the partner that the box named, as the code has it now; anonymous gifts have none.
+    """
+    said, naming = {NEWS: order.news_wording}, order.naming
+    if naming is not None and naming.partner == gift.partner and not gift.anonymous:
+        said[PARTNER] = naming.wording
+    for channel, wording in said.items():
+        if wording is not None:
+            record_consent(
+                act,
+                donor_id,
+                wording=wording,
+                locale=order.donor.locale,
+                source=f"gift {gift.reference}",
+                gift_id=gift.id,
+                channel=channel,
+            )
 
 
 def _promise_match(act: Act, order: GiftOrder, terms: Terms) -> matches.Promise | None:

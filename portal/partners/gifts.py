@@ -45,6 +45,7 @@ def _open(sight: Sight) -> Choice:
         by=by,
         of=key if by else "",
         shown=account.shown,
+        partner=current_scope().key,
     )
 
 

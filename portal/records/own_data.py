@@ -77,7 +77,7 @@ def _is_to(own: Own, gift_ids: Sequence[int]) -> sa.ColumnElement[bool]:
 
 
 def list_consents(session: Session, own: Own) -> Sequence[Consent]:
-    """Every yes to news that a person gave, oldest first."""
+    """Every yes that a person gave, to news and to partners’ knowing a name, oldest first."""
     return _list(session, Consent, Consent.donor_id.in_(own.donor_ids))
 
 

@@ -3,11 +3,12 @@
 A use has the scopes as they were when the gift was given (`/3/17/`): a scope sees the gifts in
 whose path it stands, whoever stood between, and no others. A page reads some hundred sums
 (`portal.gifts.code_sums`), however many gifts there are. The gifts behind a figure are listed by
-the same conditions, without names.
+the same conditions. A name stands beside one only where its donor let the very partner know it: of
+the months of a monthly gift beside the first, with which that was said.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -16,12 +17,22 @@ from sqlalchemy.orm import Session
 
 from portal.codes.models import CodeUse, Scope
 from portal.database import Database, table_of
+from portal.donors import PARTNER, Consent
 from portal.driver import ask
 from portal.gifts.code_sums import CodeSum
 from portal.gifts.code_weighing import LOYALTY, MONTHLY, NUMBERS, TOTAL
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
-from portal.records.export import Cell, Select, decimal, stream_cells, typed, write_cells
+from portal.plain import full_name
+from portal.records.export import (
+    FIRST_SIGN,
+    Cell,
+    Select,
+    decimal,
+    stream_cells,
+    typed,
+    write_cells,
+)
 from portal.records.partners import (
     Account,
     Breakdown,
@@ -204,7 +215,8 @@ MOST_PAGES = 20
 class Choice:
     """Which figure of which cell; without `by` the currency's total.
 
-    `shown` are the cells that a gift may be told to be in, by dimension.
+    `shown` are the cells that a gift may be told to be in, by dimension; `partner` is the key of
+    who looks, to whom donors may have let their names be told.
     """
 
     paths: Paths
@@ -213,6 +225,7 @@ class Choice:
     by: Dimension | None = None
     of: str = ""
     shown: Mapping[Dimension, frozenset[str]]
+    partner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +238,7 @@ class Row:
     mode: str
     code: str
     status: Status
+    donor: str
 
 
 def _adds(c: Any, what: What) -> Any:
@@ -270,9 +284,56 @@ def list_gifts(session: Session, choice: Choice, page: int) -> list[Row]:
     """A page of them, the newest first, and one more if there is one."""
     source = gifts_of(choice.paths, session.get_bind().dialect.name, choice.currency)
     parts = _parts(source, choice)
-    wanted = _select(source, choice, *parts.values(), source.c.status)
-    rows = session.execute(wanted.limit(PAGE + 1).offset((page - 1) * PAGE))
-    return [Row(*row) for row in rows]
+    wanted = _select(source, choice, *parts.values(), source.c.status, source.c.id)
+    rows = session.execute(wanted.limit(PAGE + 1).offset((page - 1) * PAGE)).all()
+    names = _list_names(session, choice.partner, [row.id for row in rows])
+    return [Row(*(*row[:-1], names.get(row.id, ""))) for row in rows]
+
+
+def _tell(partner: str, *values: Any) -> sa.Select[Any]:
+    """`values` of the gifts whose donors let the partner know who they are from."""
+    return (
+        sa.select(*values)
+        .join_from(Consent, Gift, Gift.id == Consent.gift_id)
+        .where(
+            Consent.channel == PARTNER,
+            Consent.withdrawn_at.is_(None),
+            Gift.partner == partner,
+            Gift.anonymous.is_(False),
+        )
+    )
+
+
+def _list_names(session: Session, partner: str, gift_ids: Iterable[int]) -> dict[int, str]:
+    told = _tell(partner, Gift.id, Gift.first_name, Gift.last_name)
+    rows = session.execute(told.where(Consent.gift_id.in_(gift_ids)))
+    return {gift_id: full_name(first, last) for gift_id, first, last in rows}
+
+
+def _name(partner: str, source: Source, dialect: str) -> Any:
+    """The same as an expression, harmless in a spreadsheet."""
+    written = typed("donor", _write_name(dialect), dialect).value
+    told = _tell(partner, sa.func.min(written)).where(Consent.gift_id == source.c.id)
+    return sa.func.coalesce(told.correlate(source.rows).scalar_subquery(), "")
+
+
+# Letters whose people write the family's name first: from kana to Han, and Hangul.
+EASTERN, HANGUL = (0x3005, 0x9FFF), (0xAC00, 0xD7A3)
+
+
+def _write_name(dialect: str) -> Any:
+    """As `portal.plain.full_name` writes it, by the letter that each part begins with."""
+    first, last = Gift.first_name, Gift.last_name
+    begins = [FIRST_SIGN[dialect](part) for part in (first, last)]
+
+    def are(letters: tuple[int, int]) -> Any:
+        return sa.and_(*(one.between(*letters) for one in begins))
+
+    return sa.case(
+        (are(HANGUL), last.concat(first)),
+        (are(EASTERN), last.concat(" ").concat(first)),
+        else_=sa.func.trim(first.concat(" ").concat(last)),
+    )
 
 
 def _signed(minor: Any, currency: Any) -> Any:
@@ -305,5 +366,6 @@ def _as_table(database: Database, choice: Choice) -> tuple[list[Cell], Select]:
         typed("mode", parts["mode"], dialect),
         typed("code", parts["code"], dialect),
         Cell("state", sa.cast(source.c.status, sa.String)),
+        Cell("donor", _name(choice.partner, source, dialect), is_text=True),
     ]
     return cells, lambda *values: _select(source, choice, *values)

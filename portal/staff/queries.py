@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, defer
 from portal.codes.matches import ToldMatch, find_match
 from portal.codes.models import CodeRecord, Scope
 from portal.codes.pots import Pot
+from portal.donors import Consent
 from portal.driver import ask
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerEntry, Plan
@@ -56,6 +57,7 @@ class GiftFile:
     watch: TransferWatch | None
     lines: Sequence[Line]
     match: ToldMatch | None
+    consents: Sequence[Consent]
 
     @property
     def failing_emails(self) -> Sequence[Email]:
@@ -97,6 +99,9 @@ def open_file(session: Session, gift: Gift) -> GiftFile:
         watch=find_watch(session, gift.id),
         lines=list_gift_lines(session, gift.id),
         match=find_match(session, gift.id) if gift.is_matched else None,
+        consents=_of(
+            session, sa.select(Consent).where(Consent.gift_id == gift.id).order_by(Consent.id)
+        ),
     )
 
 

@@ -98,6 +98,7 @@ function keepChoices(form) {
     mode: data.get("mode"),
     fund: data.get("fund"),
     cover: data.has("cover_fee"),
+    partner: data.get("consent_partner"),
   };
 }
 
@@ -121,6 +122,9 @@ function restoreChoices(form, kept) {
   }
   const cover = form.querySelector("#cover_fee");
   if (cover) cover.checked = kept.cover;
+  // What was said to one partner is not said to another.
+  const partner = form.querySelector("#consent_partner");
+  if (partner) partner.checked = partner.value === kept.partner;
 }
 
 function amountText(form) {

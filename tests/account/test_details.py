@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
-from portal.donors import Consent, Donor
+from portal.donors import NEWS, PARTNER, Consent, Donor, record_consent
 from portal.gifts.models import Evidence, Gift, GiftWord, LedgerEntry, Plan
 from portal.mail.outbox import Email, LetterKind
 from portal.receipts.register import Receipt, verify_register
@@ -19,6 +19,7 @@ from tests.account.conftest import ADA, ZOE, Given, Mailed, account_of
 from tests.conftest import NOW
 from tests.giving.visits import text_of
 from tests.partners.conftest import Visitor
+from tests.workplace import act_in
 
 Visit = Callable[[], Visitor]
 SignedIn = Callable[[str], Visitor]
@@ -158,6 +159,28 @@ def test_consent_is_taken_back_and_given_with_its_history(
     page = text_of(visitor.get("/account/details"))
     assert page.count("Said yes on November 23, 2026") == 2
     assert page.count("Taken back on November 23, 2026") == 1
+
+
+def test_a_name_told_to_a_partner_is_taken_back_and_news_go_on(
+    signed_in: SignedIn, given: dict[str, Given], catalogued: Database
+) -> None:
+    gift, words = given[ZOE].month, "Tell the choir that this gift is from me"
+    assert gift.donor_id is not None
+    with catalogued.write() as session:
+        act, said = act_in(session, NOW), {"wording": words, "locale": "en", "source": "gift"}
+        record_consent(act, gift.donor_id, gift_id=gift.id, channel=PARTNER, **said)
+    visitor = signed_in(ZOE)
+    visitor.post("/account/details/news", page="/account/details", wants="yes")
+    page = text_of(visitor.get("/account/details"))
+    assert words in page
+    assert "Tell partners my name no more" in page
+    visitor.post("/account/details/news", page="/account/details", wants="nameless")
+    page = text_of(visitor.get("/account/details"))
+    assert "Tell partners my name no more" not in page
+    assert "Send me no more news" in page
+    with catalogued.read() as session:
+        found = session.scalars(sa.select(Consent).order_by(Consent.id)).all()
+    assert [(one.channel, one.withdrawn_at) for one in found] == [(PARTNER, NOW), (NEWS, None)]
 
 
 @pytest.mark.both_engines

@@ -186,8 +186,8 @@ GIFT = {
     **DONOR,
 }
 GIFT_MORE = (
-    "amount code lang again consent_news cover_fee anonymous kx_7 apply_code apply_currency"
-    " apply_fund remove_code address_line2 proof nonce"
+    "amount code lang again consent_news consent_partner cover_fee anonymous kx_7 apply_code"
+    " apply_currency apply_fund remove_code address_line2 proof nonce"
 ).split()
 REGIONS = "ca us gb de fr jp kr ng za in world nowhere".split()
 SIGN_IN = {"csrf_token": TOKEN.decode(), "email": CLERK, "password": PASSWORD, "next": "/staff"}

@@ -230,6 +230,22 @@ def test_a_refused_code_explains_itself_and_can_be_taken_off(page: Page) -> None
     assert summary(page).startswith("GBP 20.00")
 
 
+def test_the_box_of_a_partner_comes_and_goes_with_the_code(page: Page) -> None:
+    box = "#consent_partner"
+    page.goto("/give/ca")
+    page.fill("#code", "LWCAN")
+    page.press("#code", "Enter")
+    page.wait_for_selector(box, state="attached")
+    assert not page.is_checked(box)
+    page.check(box, force=True)
+    with page.expect_response(lambda answer: "frequency=monthly" in answer.url):
+        page.check("#frequency-monthly", force=True)
+    page.wait_for_function("document.querySelector('[name=frequency]:checked').value == 'monthly'")
+    assert page.is_checked(box)
+    page.click("[name=remove_code]")
+    page.wait_for_selector(box, state="detached")
+
+
 def test_a_mode_for_one_time_gifts_steps_back_when_monthly_is_chosen(page: Page) -> None:
     page.goto("/give/ca")
     page.check("#mode-interac", force=True)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from portal import schema
 from portal.codes.terms import Frequency, Pledge
 from portal.database import Base, Database, DatabaseUnavailable, table_of
-from portal.donors import Consent, DonorDetails, find_or_add_donor, record_news_consent
+from portal.donors import Consent, DonorDetails, find_or_add_donor, record_consent
 from portal.gifts.day_sums import has_changes, read_days
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import (
@@ -467,7 +467,7 @@ def test_letters_and_consents_of_before_are_linked(database: Database) -> None:
         act, gift = act_in(session, NOW), session.get_one(Gift, gift_id)
         donor = find_or_add_donor(act, gift.email)
         for source in (f"gift {gift.reference}", "gift of another", "a stall"):
-            record_news_consent(act, donor.id, wording="News", locale="en", source=source)
+            record_consent(act, donor.id, wording="News", locale="en", source=source)
         for key, sent_at in (("sent", NOW), ("waiting", None)):
             letter = {"message": "receipt", "recipient": "a@b", "subject": "x", "locale": "en"}
             session.add(Email(key=key, created_at=NOW, sent_at=sent_at, **letter))

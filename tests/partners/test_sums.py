@@ -258,7 +258,7 @@ def test_a_list_tells_nothing_of_a_withheld_cell(place: Workplace, tree: dict[st
     assert len(rows) == 11
     assert {row.fund for row in rows} == {""}
     text = "".join(stream_list(place.database, choice))
-    assert text.splitlines()[0].endswith("day,amount,currency,fund,mode,code,state")
+    assert text.splitlines()[0].endswith("day,amount,currency,fund,mode,code,state,donor")
     assert len(text.splitlines()) == 12
     assert "missions" not in text
 

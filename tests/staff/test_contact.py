@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
-from portal.donors import Consent, Donor, find_or_add_donor, record_news_consent
+from portal.donors import Consent, Donor, find_or_add_donor, record_consent
 from portal.gifts.models import Gift, GiftEvent, Plan, PlanStatus
 from portal.gifts.operations import add_plan
 from portal.mail.outbox import Email
@@ -29,7 +29,7 @@ def paid(catalogued: Database) -> Gift:
         gift = add_sample(session, email="zoe@exmaple.org")
         donor = find_or_add_donor(act_in(session, NOW), gift.email)
         gift.donor_id = donor.id
-        record_news_consent(
+        record_consent(
             act_in(session, NOW),
             donor.id,
             wording="News",
@@ -83,6 +83,7 @@ def test_an_address_is_corrected_with_its_history_and_the_receipt_sent_again(
         assert session.scalars(sa.select(AuditEntry.act)).all()[-1] == "contact_correct"
     assert any(job.startswith("send_receipt-1:form-1:") for job in promised_jobs(catalogued))
     story = browser.get(f"/staff/gifts/{paid.reference}").text
+    assert 'News <span class="soft">Said yes on November 23, 2026' in story
     assert "zoe@exmaple.org" in story
     assert "details corrected" in story
 

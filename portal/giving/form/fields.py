@@ -68,6 +68,7 @@ class GiftForm(PortalForm):
     anonymous = TickField()
     cover_fee = TickField()
     consent_news = TickField()
+    consent_partner = TickField()
 
     def __init__(self, sent: MultiDict[str, str], offer: Offer) -> None:
         super().__init__(sent, **_first_values(offer))
@@ -78,6 +79,9 @@ class GiftForm(PortalForm):
             self.amount.sent = (offer.suggested.plain(),)
         self._set_options()
         self._set_address()
+        # The box says whom it names: what was said to one partner is not said to another.
+        told = sent.get(self.consent_partner.name, "")
+        self.consent_partner.data = bool(offer.partner) and told == offer.partner
 
     def _set_options(self) -> None:
         offer = self.offer
@@ -145,6 +149,11 @@ class GiftForm(PortalForm):
         return any(self[name].data or self[name].errors for name in MORE_FIELDS)
 
     @property
+    def names_donor(self) -> bool:
+        """Whether the code's partner may know who gives: never of an anonymous gift."""
+        return bool(self.consent_partner.data and not self.anonymous.data)
+
+    @property
     def has_pledge(self) -> bool:
         """Whether what was promised can be judged, however the rest of the form is."""
         return not any(self[name].errors for name in PLEDGE_FIELDS)
@@ -175,6 +184,7 @@ class GiftForm(PortalForm):
             dedication=self.dedication.data,
             anonymous=self.anonymous.data,
             consent_news=self.consent_news.data,
+            consent_partner=self.names_donor,
             **address,
         )
 

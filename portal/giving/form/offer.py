@@ -65,6 +65,18 @@ class Offer:
         return self.terms.display or ""
 
     @property
+    def partner(self) -> str:
+        """The key of the code's partner, whom a donor may let know their name; else nothing."""
+        return (self.terms.partner or "") if self.terms.partner_name else ""
+
+    @property
+    def partner_wording(self) -> str:
+        """The sentence by which they do: shown, and kept with the consent."""
+        return gettext(
+            "Tell %(partner)s that this gift is from me", partner=self.terms.partner_name
+        )
+
+    @property
     def option(self) -> CurrencyOption:
         option = self.terms.option(self.currency)
         return option or self.terms.currencies[0]

@@ -33,7 +33,7 @@ from portal.giving.visitors import (
 )
 from portal.i18n import gettext, set_locale
 from portal.intake.admission import TooManyTries
-from portal.intake.start import GaveAMomentAgo, GiftOrder, NotAllowed, start_gift
+from portal.intake.start import GaveAMomentAgo, GiftOrder, Naming, NotAllowed, start_gift
 from portal.mail.smtp import can_reach
 from portal.web import check_ticket, guard_public_post, services, utc_now
 
@@ -164,7 +164,8 @@ def _start(form: GiftForm, query: FormQuery) -> AnyResponse:
 
 
 def _make_order(form: GiftForm, query: FormQuery) -> GiftOrder:
-    region = form.offer.region
+    offer, region = form.offer, form.offer.region
+    naming = Naming(offer.partner, offer.partner_wording) if form.names_donor else None
     return GiftOrder(
         region=region,
         pledge=form.to_pledge(),
@@ -175,6 +176,7 @@ def _make_order(form: GiftForm, query: FormQuery) -> GiftOrder:
         sender=read_sender(),
         told_minor=_read_told(),
         how=Attribution(Via(query.via), query.first_code),
+        naming=naming,
     )
 
 
