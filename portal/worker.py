@@ -30,6 +30,7 @@ from portal.jobs.promising import (
     MatchLines,
     RetryEvent,
     SendLetter,
+    SendPartnerMonth,
     SendReceipt,
     SendSignInLink,
     SettlePlan,
@@ -37,6 +38,7 @@ from portal.jobs.promising import (
 )
 from portal.jobs.queue import Taken, forget_jobs
 from portal.logs import get_logger
+from portal.partners.letters import promise_letters, send_month
 from portal.payments.letters import send_letter
 from portal.payments.providers import ProviderRefused, ProviderUnavailable
 from portal.payments.refunds import settle_unanswered
@@ -99,6 +101,10 @@ def _send_sign_in_link(services: Services, job: SendSignInLink) -> None:
     send_link(services, job.link_id)
 
 
+def _send_partner_month(services: Services, job: SendPartnerMonth) -> None:
+    send_month(services, job.user_id, job.month)
+
+
 TASKS: dict[JobName, Callable[[Services, Any], None]] = {
     JobName.SEND_LETTER: _send_notice,
     JobName.RETRY_EVENT: _retry_event,
@@ -107,6 +113,7 @@ TASKS: dict[JobName, Callable[[Services, Any], None]] = {
     JobName.MAKE_CODES: _make_codes,
     JobName.IMPORT_CODES: _import_codes,
     JobName.SEND_SIGN_IN_LINK: _send_sign_in_link,
+    JobName.SEND_PARTNER_MONTH: _send_partner_month,
 }
 # What is done for many at once, and for how many.
 SWEEPS: dict[JobName, tuple[Callable[[Services, Any], Failures], int]] = {
@@ -178,6 +185,7 @@ def _keep_watch(services: Services, stop: threading.Event) -> None:
             if clock.now() >= next_sweep:
                 next_sweep = clock.now() + SWEEP_EVERY
                 _sweep(services)
+                promise_letters(services)
         except DatabaseUnavailable as error:
             # It comes back; a worker that ended would not.
             log.error("database_unavailable", why=type(error.__cause__).__name__)

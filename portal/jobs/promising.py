@@ -47,6 +47,7 @@ class JobName(Labelled):
     MAKE_CODES = "make_codes", "Make codes in bulk"
     IMPORT_CODES = "import_codes", "Import codes"
     SEND_SIGN_IN_LINK = "send_sign_in_link", "Send a sign-in link"
+    SEND_PARTNER_MONTH = "send_partner_month", "Send a partner’s monthly letter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,15 @@ class SendSignInLink(Job):
     link_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class SendPartnerMonth(Job):
+    """Send one of a partner's people last month's figures; `month` is like `2026-10`."""
+
+    name: ClassVar[JobName] = JobName.SEND_PARTNER_MONTH
+    user_id: int
+    month: str
+
+
 ALL = (
     SendReceipt,
     SendLetter,
@@ -157,6 +167,7 @@ ALL = (
     MakeCodes,
     ImportCodes,
     SendSignInLink,
+    SendPartnerMonth,
 )
 KINDS: dict[JobName, type[Job]] = {one.name: one for one in ALL}
 

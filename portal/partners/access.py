@@ -46,6 +46,7 @@ NEEDED = {
     "partners.people": PartnerRole.VIEWER,
     "partners.send_person": PartnerRole.OWNER,
     "partners.remove_person": PartnerRole.OWNER,
+    "partners.send_letter": PartnerRole.VIEWER,
     "partners.change": PartnerRole.VIEWER,
     "partners.sign_out": PartnerRole.VIEWER,
 }

@@ -8,6 +8,7 @@ from portal.codes.models import Scope
 from portal.i18n import LANGUAGES, gettext
 from portal.partners import gifts, overview  # noqa: F401 - a room that is imported has its pages
 from portal.partners.access import PersonForm, current_scope, current_user, partners
+from portal.partners.letters import switch_letter
 from portal.signin.accounts import (
     LastOwner,
     PartnerRole,
@@ -63,6 +64,17 @@ def remove_person(user_id: int) -> ResponseReturnValue:
         flash(_last_owner())
     else:
         flash(gettext("%(email)s can no longer sign in.", email=user.email))
+    return redirect(url_for("partners.people"), 303)
+
+
+@partners.post("/letter")
+def send_letter() -> ResponseReturnValue:
+    """Whoever is signed in has the monthly letter from now on, or no more."""
+    is_on = request.form.get("letter") == "on"
+    with services().write(current_user().actor) as act:
+        switch_letter(act, act.session.get_one(PartnerUser, current_user().id), is_on=is_on)
+    words = gettext("The letter is switched on."), gettext("The letter is switched off.")
+    flash(words[0] if is_on else words[1])
     return redirect(url_for("partners.people"), 303)
 
 

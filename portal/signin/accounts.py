@@ -248,7 +248,7 @@ class PartnerUser(Base):
     """Someone who may see what a scope, and all below it, brought.
 
     One who was removed keeps the row, and comes back with it; `session_key` changes to end every
-    session at once.
+    session at once. `mailed_month` (`2026-10`) is the last that their monthly letter was about.
     """
 
     __tablename__ = "partner_users"
@@ -265,6 +265,8 @@ class PartnerUser(Base):
     session_key: Mapped[str] = mapped_column(sa.String(32))
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
+    monthly_letter: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    mailed_month: Mapped[str] = mapped_column(sa.String(7), default="", server_default="")
 
     @property
     def actor(self) -> str:
@@ -316,6 +318,7 @@ def remove_partner_user(act: Act, scope: Scope, user: PartnerUser) -> None:
     if user.role is PartnerRole.OWNER:
         _keep_an_owner(act.session, user)
     user.removed_at, user.session_key = act.now, make_session_key()
+    user.monthly_letter = False
     act.note("partner_user_remove", f"scope:{scope.id}", {"account": user.id})
 
 

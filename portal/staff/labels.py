@@ -105,6 +105,8 @@ ACTS = {
     "user_deactivate": "Closed an account",
     "partner_user_add": "Let someone see a partner’s figures",
     "partner_user_remove": "Let someone see a partner’s figures no more",
+    "partner_letter_on": "Switched the monthly letter on",
+    "partner_letter_off": "Switched the monthly letter off",
     "partner_sign_in": "Signed in to a partner’s figures",
     "donor_sign_in": "Signed in to their own gifts",
     "donor_details": "Changed their details",

@@ -53,6 +53,15 @@ def values(message: str, locale: str) -> dict[str, Any]:
             "partner": "Grace Okafor, LW7K-3QXD-9, $75.50 CAD",
             **link,
         },
+        "partner_month": {
+            "partner": "Grace Okafor, LW7K-3QXD-9, $75.50 CAD",
+            "month": "2026",
+            "lines": ["CAD: $75.50 CAD"],
+            "fewest": 5,
+            "is_withheld": True,
+            "switch_url": "https://give.example/gift/token",
+            **link,
+        },
         "account_link": link,
         "address_link": link,
     }
