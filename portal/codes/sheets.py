@@ -122,8 +122,7 @@ def _read_csv(path: Path) -> Iterator[_Row]:
 
 
 def _read_xlsx(path: Path) -> Iterator[_Row]:
-    # Half a second to load, for those who read one.
-    import openpyxl  # noqa: PLC0415
+    import openpyxl  # noqa: PLC0415 - half a second to load, for those who read one
 
     _check_unpacked(path)
     try:

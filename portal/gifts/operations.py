@@ -93,20 +93,7 @@ def add_gift(
         amount_minor=pledge.total.minor,
         cover_minor=pledge.cover.minor,
         currency=pledge.total.currency,
-        first_name=donor.first_name,
-        last_name=donor.last_name,
-        email=donor.email.lower(),
-        search_name=fold_name(donor.first_name, donor.last_name),
-        given_name=fold_name(donor.first_name, ""),
-        address_line1=donor.address_line1,
-        address_line2=donor.address_line2,
-        city=donor.city,
-        province=donor.province,
-        postal_code=donor.postal_code,
-        country=donor.country,
-        locale=donor.locale,
-        dedication=donor.dedication,
-        anonymous=donor.anonymous,
+        **_donor_values(donor),
         status=Status.PENDING,
         paid_minor=0,
         refunded_minor=0,
@@ -122,6 +109,26 @@ def add_gift(
         events.append(event_row(act, gift, EventKind.CODE_APPLIED, actor="system", data=data))
     add(act.session, GiftEvent, *events)
     return gift
+
+
+def _donor_values(donor: DonorDetails) -> Document:
+    """A gift's columns that say who gave, as they said it themselves."""
+    return {
+        "first_name": donor.first_name,
+        "last_name": donor.last_name,
+        "email": donor.email.lower(),
+        "search_name": fold_name(donor.first_name, donor.last_name),
+        "given_name": fold_name(donor.first_name, ""),
+        "address_line1": donor.address_line1,
+        "address_line2": donor.address_line2,
+        "city": donor.city,
+        "province": donor.province,
+        "postal_code": donor.postal_code,
+        "country": donor.country,
+        "locale": donor.locale,
+        "dedication": donor.dedication,
+        "anonymous": donor.anonymous,
+    }
 
 
 def keep_words(session: Session, gift: Gift) -> None:

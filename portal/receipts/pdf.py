@@ -199,8 +199,15 @@ FOLDER = TEMPLATES / "receipts"
 RECEIPT, STATEMENT = FOLDER / "acknowledgement.typ", FOLDER / "statement.typ"
 STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
 
-# A typst compiler serves one thread only; the fonts are read once for all of them.
-_own = threading.local()
+
+class _Own(threading.local):
+    """A typst compiler serves one thread only; the fonts are read once for all of them."""
+
+    def __init__(self) -> None:
+        self.compilers: dict[Path, typst.Compiler] = {}
+
+
+_own = _Own()
 
 
 def render_pdf(snapshot: Document, marking: Marking | None = None, signature: bytes = b"") -> bytes:
@@ -227,7 +234,7 @@ def render_statement(statement: Document) -> bytes:
 
 def _compile(page: Document, template: Path) -> bytes:
     """A page by its template, which a compiler keeps until it is told of another."""
-    pdf = _compiler().compile(
+    pdf = compiler_of(RECEIPT).compile(
         template,
         format="pdf",
         sys_inputs={"data": json.dumps(_drawable(page), ensure_ascii=False)},
@@ -282,17 +289,17 @@ def fonts() -> "typst.Fonts":
     )
 
 
-def _compiler() -> "typst.Compiler":
+def compiler_of(source: Path) -> "typst.Compiler":
+    """This thread's compiler of a folder's templates, which begins with this one."""
     import typst  # noqa: PLC0415 - as above
 
-    compiler: typst.Compiler | None = getattr(_own, "compiler", None)
-    if compiler is None:
-        compiler = typst.Compiler(
-            RECEIPT,
-            root=FOLDER,
+    folder = source.parent
+    if folder not in _own.compilers:
+        _own.compilers[folder] = typst.Compiler(
+            source,
+            root=folder,
             font_paths=fonts(),
             ignore_system_fonts=True,
             sys_inputs={"data": "{}"},
         )
-        _own.compiler = compiler
-    return compiler
+    return _own.compilers[folder]

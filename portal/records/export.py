@@ -315,8 +315,7 @@ def write_cells(
     database: Database, columns: Sequence[Cell], select: Select, file: IO[bytes]
 ) -> None:
     """Any list as XLSX, row by row; what is more than one sheet holds goes on on the next."""
-    # Only who writes one needs it.
-    import xlsxwriter  # noqa: PLC0415
+    import xlsxwriter  # noqa: PLC0415 - only who writes one needs it
 
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(file, options) as book, database.read() as session:

@@ -4,33 +4,26 @@ Set by typst from the receipts' own fonts, in any of the donors' languages and s
 """
 
 import json
-import threading
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 from unicodedata import east_asian_width
 
 from portal import TEMPLATES
 from portal.codes.terms import Code
 from portal.i18n import current_locale, direction, gettext, language, pick
-from portal.receipts.pdf import FAMILIES, drawable, fonts
+from portal.receipts.pdf import FAMILIES, compiler_of, drawable
 from portal.regions.catalogue import Catalogue
 from portal.sharing.kit import Kit, write_svg
 from portal.sharing.panel import say_places
 
-if TYPE_CHECKING:
-    import typst
-
-FOLDER = TEMPLATES / "sharing"
+TEMPLATE = TEMPLATES / "sharing" / "poster.typ"
 DEFAULT_ACCENT = "#0f5f57"
 # Characters of a code or a headline in one size; longer ones are set smaller.
 SIZES = ((8, 76), (14, 50), (24, 34), (40, 24), (80, 18))
 LEAST_SIZE = 14
 # What is left of longer words, so that a poster is one page.
 LONGEST_HEADING, LONGEST_TEXT = 120, 320
-
-# A typst compiler serves one thread only.
-_own = threading.local()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,20 +98,4 @@ def render_poster(poster: Poster, kind: Literal["pdf", "png"] = "pdf") -> bytes:
     }
     options: dict[str, Any] = {"pdf_standards": ["ua-1"]} if kind == "pdf" else {"ppi": 100}
     said = {"data": json.dumps(data, ensure_ascii=False)}
-    return cast(bytes, _compiler().compile(format=kind, sys_inputs=said, **options))
-
-
-def _compiler() -> "typst.Compiler":
-    import typst  # noqa: PLC0415 - 7 MiB that few processes need
-
-    compiler: typst.Compiler | None = getattr(_own, "compiler", None)
-    if compiler is None:
-        compiler = typst.Compiler(
-            FOLDER / "poster.typ",
-            root=FOLDER,
-            font_paths=fonts(),
-            ignore_system_fonts=True,
-            sys_inputs={"data": "{}"},
-        )
-        _own.compiler = compiler
-    return compiler
+    return cast(bytes, compiler_of(TEMPLATE).compile(format=kind, sys_inputs=said, **options))
