@@ -236,6 +236,7 @@ def test_the_box_of_a_partner_comes_and_goes_with_the_code(page: Page) -> None:
     page.fill("#code", "LWCAN")
     page.press("#code", "Enter")
     page.wait_for_selector(box, state="attached")
+    page.click("#more summary")
     assert not page.is_checked(box)
     page.check(box, force=True)
     with page.expect_response(lambda answer: "frequency=monthly" in answer.url):

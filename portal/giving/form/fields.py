@@ -35,7 +35,7 @@ from portal.regions.catalogue import Region
 # A name that no form filler knows: what is filled in here was filled in by a program.
 HONEYPOT = "kx_7"
 PRINTED_FIELDS = ("first_name", "last_name", *ADDRESS_FIELDS, "dedication")
-MORE_FIELDS = ("dedication", "anonymous", "consent_news")
+MORE_FIELDS = ("dedication", "anonymous", "consent_partner", "consent_news")
 PLEDGE_FIELDS = ("amount", "currency", "frequency", "fund", "mode")
 ASK_ADDRESS = {
     "address_line1": "Enter your %(label)s",
