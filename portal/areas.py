@@ -5,12 +5,11 @@ So donors' pages never meet one, and nobody's session of one area is read in ano
 
 from datetime import timedelta
 
-from babel import Locale
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 
-from portal.i18n import LANGUAGES, current_locale, language
+from portal.i18n import current_locale, language, list_own_names
 
 AREAS = ("staff", "partners", "account")
 
@@ -60,9 +59,9 @@ def list_languages() -> list[dict[str, object]]:
     return [
         {
             "tag": tag,
-            "name": Locale.parse(tag).get_display_name(tag),
+            "name": name,
             "href": f"?lang={tag}",
             "current": tag == language(current_locale()),
         }
-        for tag in LANGUAGES
+        for tag, name in list_own_names()
     ]

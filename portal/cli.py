@@ -1,5 +1,6 @@
 """The `portal` command. Errors are one sentence; exit codes are 0, 1 (failed), 2 (usage)."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -76,6 +77,8 @@ def serve(host: str, port: int) -> None:
     Example:
       portal serve --host 0.0.0.0 --port 8000
     """
+    # As for the commands: what is loaded stays. `run_server` turns the collector on again.
+    gc.disable()
     from portal.serving.server import run_server
 
     run_server(load_settings(), host, port)

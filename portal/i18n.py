@@ -76,6 +76,12 @@ def set_locale(locale: str) -> None:
 
 
 @cache
+def list_own_names() -> tuple[tuple[str, str], ...]:
+    """Every language with what it calls itself."""
+    return tuple((tag, str(Locale.parse(tag).get_display_name(tag))) for tag in LANGUAGES)
+
+
+@cache
 def translations(lang: str) -> NullTranslations:
     """The catalogue of a language; source texts where there is none."""
     path = TRANSLATIONS / lang / "LC_MESSAGES" / "messages.po"

@@ -16,7 +16,7 @@ from portal.forms import ChoiceField, EmailField, LineField, PortalForm, TickFie
 from portal.gifts.contacts import CONTACT_FIELDS, correct_contact
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
-from portal.i18n import LANGUAGES, current_locale, gettext, language
+from portal.i18n import LANGUAGES, current_locale, gettext, language, list_own_names
 from portal.mailed_links import LONGEST_EMAIL, CodeForm, ask, minutes, show, too_many, use
 from portal.receipts.pdf import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.records.own import find_newest, list_plans
@@ -139,7 +139,7 @@ def _show(
         agreed={one.channel for one in consents if one.withdrawn_at is None},
         wording=_word_consent(newest),
         countries=[("", ""), *name_countries().items()],
-        tongues=[(tag, Locale.parse(tag).get_display_name(tag)) for tag in LANGUAGES],
+        tongues=list_own_names(),
     )
     return page, status
 

@@ -2,7 +2,6 @@
 
 from typing import cast
 
-from babel import Locale
 from flask import (
     Blueprint,
     abort,
@@ -34,8 +33,6 @@ from portal.signin.accounts import (
 from portal.signin.sessions import begin_session, end_session
 from portal.web import services, utc_now
 
-# What each language calls itself.
-TONGUES = {tag: str(Locale.parse(tag).get_display_name(tag)) for tag in LANGUAGES}
 partners = Blueprint("partners", __name__, url_prefix="/partners")
 
 NEEDED = {

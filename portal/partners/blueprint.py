@@ -1,11 +1,10 @@
 """The partners' rooms, put together, and the people who may see them."""
 
-from babel import Locale
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.codes.models import Scope
-from portal.i18n import LANGUAGES, gettext
+from portal.i18n import gettext, list_own_names
 from portal.partners import gifts, overview  # noqa: F401 - a room that is imported has its pages
 from portal.partners.access import PersonForm, current_scope, current_user, partners
 from portal.partners.letters import switch_letter
@@ -88,7 +87,7 @@ def _show(form: PersonForm, status: int) -> ResponseReturnValue:
         users=users,
         others=[(user, scope) for user, scope in own if user.id != current_user().id],
         name_role=name_role,
-        tongues=[(tag, Locale.parse(tag).get_display_name(tag)) for tag in LANGUAGES],
+        tongues=list_own_names(),
         roles=[(role.value, name_role(role)) for role in PartnerRole],
     )
     return page, status

@@ -349,8 +349,8 @@ def run_server(settings: Settings, host: str, port: int, app: str = APP) -> None
     """
     raise_limit()
     # The workers are forked, and share what is loaded here until one of them writes to it.
-    gc.collect()
     gc.freeze()
+    gc.enable()
     Granian(
         app,
         factory=True,

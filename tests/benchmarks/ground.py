@@ -140,7 +140,9 @@ def make_environment(settings: Settings) -> dict[str, str]:
         "FREE_STARTS": str(settings.free_starts),
         "TRUSTED_PROXIES": str(settings.trusted_proxies),
     }
-    return {**os.environ, **{f"PORTAL_{name}": value for name, value in values.items()}}
+    # Installed, the product is compiled; in a checkout its first process sees to it, where it may.
+    mine = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**mine, **{f"PORTAL_{name}": value for name, value in values.items()}}
 
 
 def log_to_nowhere() -> None:
