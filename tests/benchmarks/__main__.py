@@ -63,7 +63,7 @@ def read_arguments() -> argparse.Namespace:
         metavar="name",
         help=", ".join((*NAMES, *ALONE)),
     )
-    parser.add_argument("--quick", action="store_true", help="fewer gifts: a minute, not ten")
+    parser.add_argument("--quick", action="store_true", help="three minutes, not twenty")
     parser.add_argument("--readme", action="store_true", help="put the table into README.md")
     parser.add_argument("--data", type=Path, default=Path(".cache/benchmarks"))
     return parser.parse_args()

@@ -36,7 +36,7 @@ def run(ground: Ground) -> Iterator[table.Line]:
     add_persons(url, FEWER_PERSONS if ground.quick else PERSONS)
     settings = make_settings(url)
     # Short turns, so that what else the machine does falls on all alike.
-    rounds, requests = (10, 60) if ground.quick else (40, 120)
+    rounds, requests = (8, 50) if ground.quick else (40, 120)
     with serving(settings, "tests.benchmarks.plain_pages") as server:
         asked = {
             "empty": (EMPTY, False),

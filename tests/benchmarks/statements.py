@@ -43,7 +43,7 @@ HEADER = (
 
 
 def run(ground: Ground) -> Iterator[table.Line]:
-    sizes = (LESS // 10, LESS) if ground.quick else (LESS, MORE)
+    sizes = (LESS // 20, LESS // 2) if ground.quick else (LESS, MORE)
     less, more = (measure(ground, size) for size in sizes)
     what = f"CPU of importing and matching {sizes[1]:,} lines, against {sizes[0]:,}"
     yield table.at_most(what, more["cpu"], less["cpu"], MOST_TIMES, table.seconds)
