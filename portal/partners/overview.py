@@ -197,6 +197,7 @@ def words_of(sight: Sight) -> dict[str, object]:
     return {
         "names": name_keys(services().catalogue, sight.scopes),
         "name_dimension": name_dimension,
+        "name_line": name_line,
         "name_figure": name_figure,
         "name_state": name_state,
         "name_day": name_day,
@@ -358,3 +359,15 @@ def name_state(status: Status) -> str:
         Status.PROCESSING: gettext("Promised"),
     }
     return words.get(status) or gettext("Not paid")
+
+
+def name_line(dimension: Dimension) -> str:
+    """What one line of a breakdown is, over its column."""
+    return {
+        Dimension.MONTH: gettext("Month"),
+        Dimension.FUND: gettext("Fund"),
+        Dimension.REGION: gettext("Region"),
+        Dimension.MODE: gettext("Mode of payment"),
+        Dimension.CODE: gettext("Code"),
+        Dimension.PARTNER: gettext("Partner"),
+    }[dimension]
