@@ -4,13 +4,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import abort, current_app, g, render_template
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from portal.codes.matches import find_match
+from portal.codes.matches import ToldMatch, find_match
 from portal.codes.models import find_code
 from portal.forms import Problem
 from portal.gifts.lifecycle import FactKind, Status, weigh
@@ -36,7 +37,7 @@ from portal.mail.outbox import has_failing
 from portal.money import Money
 from portal.payments.proofs import ACCEPTED, list_proofs
 from portal.payments.transfers import find_watch
-from portal.receipts.register import find_receipt
+from portal.receipts.register import Receipt, find_receipt
 from portal.regions.catalogue import Mode, Region
 from portal.web import services, utc_now
 
@@ -132,6 +133,35 @@ def region_and_mode(found: Gift) -> tuple[Region | None, Mode | None]:
     return home.region, home.mode
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is known of a gift beside its own row."""
+
+    received: Money
+    transfer: Transfer | None
+    receipt: Receipt | None
+    ways: Sequence[OtherWay]
+    plan: Plan | None
+    landing: str
+    match: ToldMatch | None
+    is_mail_failing: bool
+
+
+def _ask_about(found: Gift, region: Region | None, mode: Mode | None) -> _Known:
+    with services().database.read() as session:
+        received, was_taken_back = _count(session, found)
+        return _Known(
+            received=received,
+            transfer=_transfer(session, found, mode, received, was_taken_back=was_taken_back),
+            receipt=find_receipt(session, found.id) if found.status.is_received else None,
+            ways=list_other_ways(session, catalogue(), region, found) if region else [],
+            plan=find_plan(session, found),
+            landing=_find_landing(session, found),
+            match=find_match(session, found.id) if found.is_matched else None,
+            is_mail_failing=has_failing(session, found.id),
+        )
+
+
 def show_gift(
     found: Gift,
     arrival: Arrival = Arrival.NONE,
@@ -141,27 +171,19 @@ def show_gift(
 ) -> Response:
     """The page; `problem` is what was wrong with what was just sent from it."""
     region, mode = region_and_mode(found)
-    with services().database.read() as session:
-        receipt = find_receipt(session, found.id) if found.status.is_received else None
-        received, was_taken_back = _count(session, found)
-        transfer = _transfer(session, found, mode, received, was_taken_back=was_taken_back)
-        ways = list_other_ways(session, catalogue(), region, found) if region else []
-        plan = find_plan(session, found)
-        landing = _find_landing(session, found)
-        match = find_match(session, found.id) if found.is_matched else None
-        is_mail_failing = has_failing(session, found.id)
-    page = f"{services().settings.base_url}{page_url(found)}"
-    message = tell_status(found, arrival, transfer, received)
-    to_send = transfer if found.status.is_open else None
+    known = _ask_about(found, region, mode)
+    message = tell_status(found, arrival, known.transfer, known.received)
+    to_send = known.transfer if found.status.is_open else None
     actions = list_actions(
         found,
         message,
         arrival,
         transfer=to_send,
-        ways=ways,
-        plan=plan,
+        ways=known.ways,
+        plan=known.plan,
         has_region=region is not None,
     )
+    page = f"{services().settings.base_url}{page_url(found)}"
     g.csp_form_action = ("'self'", *services().providers.pay_origins)
     return render_page(
         "giving/gift.html",
@@ -169,27 +191,34 @@ def show_gift(
         message,
         status=status,
         actions=actions,
-        mode=mode,
         transfer=to_send,
         sheet=make_sheet(found, to_send, page) if to_send else None,
-        ways=ways,
         problem=problem,
         accepted=ACCEPTED,
         most_megabytes=services().settings.upload_megabytes,
-        fund=name_fund(found, region),
-        mode_name=name_mode(found, mode),
-        receipt=receipt,
-        receipt_note=tell_receipt(found, receipt, is_mail_failing=is_mail_failing),
-        is_mail_failing=is_mail_failing,
-        is_monthly=found.plan_id is not None,
-        match=tell_match(found, match) if match else None,
-        plan_message=_tell_plan(plan, region),
-        day=_day_of(found),
         reload_url=page_url(found),
-        landing=landing,
-        landing_host=urlsplit(landing).hostname,
         form_url=form_url(found, region) if region else "",
+        **_tell(found, known, region, mode),
     )
+
+
+def _tell(found: Gift, known: _Known, region: Region | None, mode: Mode | None) -> dict[str, Any]:
+    """What is known, as the template writes it."""
+    return {
+        "mode": mode,
+        "mode_name": name_mode(found, mode),
+        "fund": name_fund(found, region),
+        "day": _day_of(found),
+        "ways": known.ways,
+        "receipt": known.receipt,
+        "receipt_note": tell_receipt(found, known.receipt, is_mail_failing=known.is_mail_failing),
+        "is_mail_failing": known.is_mail_failing,
+        "is_monthly": found.plan_id is not None,
+        "plan_message": _tell_plan(known.plan, region),
+        "match": tell_match(found, known.match) if known.match else None,
+        "landing": known.landing,
+        "landing_host": urlsplit(known.landing).hostname,
+    }
 
 
 def render_page(
