@@ -22,7 +22,7 @@ from portal.mail.outbox import Email, LetterKind
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState
 from portal.receipts.operations import keep_receipt, reserve_receipt
-from portal.receipts.register import Receipt
+from portal.receipts.register import Receipt, ReceiptGift, covers
 from portal.regions.catalogue import Region
 from portal.services import Act, Services
 
@@ -176,12 +176,12 @@ def issue_missing_receipts(services: Services) -> int:
     with services.database.read() as session:
         missing = session.scalars(
             sa.select(Gift.id)
-            .outerjoin(Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None)))
+            .outerjoin(ReceiptGift, covers(Gift.id))
             .where(
                 Gift.received_at.is_not(None),
                 Gift.status.in_(RECEIVED),
                 Gift.email != "",
-                Receipt.id.is_(None),
+                ReceiptGift.gift_id.is_(None),
             )
         ).all()
     for gift_id in missing:

@@ -66,6 +66,7 @@ def _number(act: Act, gift: Gift, region: Region, *, replaces: str) -> Receipt:
         {
             "issuer": issuer.key,
             "year": year,
+            "series": "",
             "number": number,
             "gift_id": gift.id,
             "snapshot": snapshot,
@@ -85,7 +86,7 @@ def _add(session: Session, row: Document) -> Receipt:
 
 def _next_number(session: Session, issuer: str, year: int) -> int:
     """One more in a series; the row stays locked until the transaction ends."""
-    first = {"issuer": issuer, "year": year, "last_number": 1}
+    first = {"issuer": issuer, "year": year, "series": "", "last_number": 1}
     return count_up(session, ReceiptSeries, "last_number", first)
 
 
@@ -214,7 +215,7 @@ _DATED_BY = {
 def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
     """The mark in words: since when, and how much, by what is booked of the gift now."""
     snapshot = receipt.snapshot
-    gift = session.get(Gift, receipt.gift_id)
+    gift = session.get(Gift, receipt.gift_id) if receipt.gift_id else None
     given = receipt.money
     at = receipt.voided_at
     if mark in _DATED_BY:

@@ -14,7 +14,7 @@ from portal.mail.smtp import Attachment, Letter
 from portal.money import Money
 from portal.receipts.composition import receipt_mark, write_money
 from portal.receipts.operations import render_receipt, render_receipts
-from portal.receipts.register import Receipt
+from portal.receipts.register import Receipt, lead_gift
 from portal.services import SYSTEM, Services
 from portal.settings import Settings
 
@@ -84,7 +84,8 @@ class _Due:
 
     @property
     def mark(self) -> str:
-        return receipt_mark(self.gift)
+        """One of many gifts has none: what went back of one is for a person to decide on."""
+        return receipt_mark(self.gift) if self.receipt.gift_id is not None else ""
 
 
 def send_receipt(
@@ -119,7 +120,7 @@ def send_receipts(services: Services, wishes: Sequence[Wish]) -> dict[Wish, Exce
 
 _WANTED = (
     sa.select(Receipt, Gift)
-    .join(Gift, Gift.id == Receipt.gift_id)
+    .join(Gift, Gift.id == lead_gift())
     .where(
         Receipt.id.in_(sa.bindparam("ids", expanding=True)),
         Receipt.voided_at.is_(None),
