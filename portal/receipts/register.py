@@ -134,7 +134,7 @@ def _check_series(session: Session) -> Iterator[str]:
     counts = session.execute(
         sa.select(*columns, sa.func.count(), sa.func.max(Receipt.number)).group_by(*columns)
     )
-    counted: dict[Key, tuple[int, int]] = {(*key,): (n, top) for *key, n, top in counts}
+    counted = {(issuer, year, name): (n, top) for issuer, year, name, n, top in counts}
     for key in sorted(series.keys() | counted.keys()):
         last, (count, highest) = series.get(key, 0), counted.get(key, (0, 0))
         if highest > last:
@@ -233,7 +233,7 @@ def lead_gift() -> sa.ColumnElement[int]:
     return sa.func.coalesce(Receipt.gift_id, newest.correlate(Receipt).scalar_subquery())
 
 
-def covers(gift_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+def covers(gift_id: Any) -> sa.ColumnElement[bool]:
     """Joins a gift to `ReceiptGift` where its receipt stands."""
     return sa.and_(ReceiptGift.gift_id == gift_id, ReceiptGift.stands)
 
