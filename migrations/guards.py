@@ -234,3 +234,26 @@ class Notes(MigrateOperation):
         else:
             operations.execute(f"DROP TRIGGER {name} ON {table}")
             operations.execute(f"DROP FUNCTION {name}()")
+
+
+@Operations.register_operation("run_after")
+class Follow(MigrateOperation):
+    """A statement that runs after a row of a table was changed, by a trigger."""
+
+    @classmethod
+    def run_after(
+        cls, operations: Operations, name: str, table: str, columns: tuple[str, ...], does: str
+    ) -> None:
+        """Run `does`, which may name OLD and NEW, after an update that changes one of `columns`.
+
+        `op.unnote_changes` ends it. Takes a lock that writers of `table` wait for.
+        """
+        is_sqlite = _is_sqlite(operations)
+        when = f"WHEN ({_compare(columns, is_sqlite)})"
+        after = f"UPDATE OF {', '.join(columns)} ON {table} FOR EACH ROW {when}"
+        written = (
+            f"CREATE TRIGGER {name} AFTER {after} BEGIN {does}; END"
+            if is_sqlite
+            else _trigger(name, does, after)
+        )
+        operations.execute(sa.text(written.replace(":", r"\:")))

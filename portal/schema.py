@@ -25,6 +25,7 @@ from portal.mail import outbox as mail
 from portal.payments import models as payments
 from portal.payments import transfers
 from portal.payments.statements import models as statements
+from portal.receipts import actions, runs
 from portal.receipts import register as receipts
 from portal.regions import branding
 from portal.regions import history as catalogue
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 # They register their tables as they are imported.
 HAVING_TABLES = (
+    actions,
     branding,
     catalogue,
     code_sums,
@@ -54,6 +56,7 @@ HAVING_TABLES = (
     queue,
     receipts,
     regions,
+    runs,
     services,
     staff,
     statements,

@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         default="giving@localhost.localdomain", description="The sender of receipts."
     )
+    mail_per_minute: int = Field(
+        default=120,
+        ge=1,
+        le=100_000,
+        description="Letters a minute when a year’s receipts are sent; other mail goes at once.",
+    )
     dkim_selectors: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="The selectors your mail server signs with (DKIM), comma-separated, for "

@@ -48,6 +48,8 @@ class JobName(Labelled):
     IMPORT_CODES = "import_codes", "Import codes"
     SEND_SIGN_IN_LINK = "send_sign_in_link", "Send a sign-in link"
     SEND_PARTNER_MONTH = "send_partner_month", "Send a partner’s monthly letter"
+    ISSUE_RECEIPTS = "issue_receipts", "Issue a year’s receipts"
+    MAIL_RECEIPTS = "mail_receipts", "Send a year’s receipts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,27 @@ class SendPartnerMonth(Job):
     month: str
 
 
+@dataclass(frozen=True, slots=True)
+class IssueReceipts(Job):
+    """Issue some receipts of a run, in its `turn` since it was begun or resumed, on one lane."""
+
+    name: ClassVar[JobName] = JobName.ISSUE_RECEIPTS
+    run_id: int
+    turn: int
+    lane: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailReceipts(Job):
+    """Send some receipts of a run, in its `turn` since it was begun or resumed."""
+
+    name: ClassVar[JobName] = JobName.MAIL_RECEIPTS
+    run_id: int
+    turn: int
+    step: int
+
+
 ALL = (
     SendReceipt,
     SendLetter,
@@ -168,6 +191,8 @@ ALL = (
     ImportCodes,
     SendSignInLink,
     SendPartnerMonth,
+    IssueReceipts,
+    MailReceipts,
 )
 KINDS: dict[JobName, type[Job]] = {one.name: one for one in ALL}
 

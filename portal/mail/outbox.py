@@ -39,6 +39,8 @@ class LetterKind(Labelled):
     """The letters that we send: each has a folder under `templates/email`."""
 
     RECEIPT = "receipt", "Receipt"
+    YEARLY_RECEIPT = "yearly_receipt", "Receipt of a year"
+    GIFT_THANKS = "gift_thanks", "Thank you"
     GIFT_INSTRUCTIONS = "gift_instructions", "How to pay"
     GIFT_REMINDER = "gift_reminder", "Reminder"
     PART_RECEIVED = "part_received", "A part has arrived"

@@ -20,7 +20,7 @@ from portal.gifts.operations import WITHOUT_USE
 from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.statements.models import LineState, Match, StatementFile, StatementLine
-from portal.receipts.register import Receipt
+from portal.receipts.register import Receipt, ReceiptGift, covers
 from portal.regions.queries import load_catalogue
 from portal.services import Services
 
@@ -303,11 +303,18 @@ def _wrong_gifts() -> sa.Select[Any]:
 
 def _wrong_receipts() -> sa.Select[Any]:
     """Gifts whose standing receipt acknowledges another amount than was received."""
-    acknowledged = Receipt.snapshot["amount_minor"].as_integer()
+    is_alone = Receipt.gift_id.is_not(None)
     return (
         sa.select(Gift.reference)
-        .join(Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None)))
-        .where(acknowledged != Gift.paid_minor)
+        .join(ReceiptGift, covers(Gift.id))
+        .join(Receipt, Receipt.id == ReceiptGift.receipt_id)
+        # What went back before the end of its year is not on a receipt of many gifts.
+        .where(
+            sa.or_(
+                sa.and_(is_alone, ReceiptGift.amount_minor != Gift.paid_minor),
+                ReceiptGift.amount_minor > Gift.paid_minor,
+            )
+        )
         .order_by(Gift.id)
     )
 

@@ -4,7 +4,7 @@ One transaction stores the evidence, posts the ledger, derives the status, reser
 receipt's number and promises the mail. Repeating it, in any order, changes nothing more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -21,9 +21,15 @@ from portal.jobs.promising import SendLetter, SendReceipt
 from portal.mail.outbox import Email, LetterKind
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState
+from portal.receipts.actions import (
+    RETURN_ABOVE_MINOR,
+    RETURN_COUNTRY,
+    ActionKind,
+    open_action,
+)
 from portal.receipts.operations import keep_receipt, reserve_receipt
-from portal.receipts.register import Receipt
-from portal.regions.catalogue import Region
+from portal.receipts.register import Receipt, ReceiptGift, covers
+from portal.regions.catalogue import ReceiptRule, Region
 from portal.services import Act, Services
 
 
@@ -72,9 +78,36 @@ def _keep_receipt(act: Act, booked: Booked, region: Region, *, is_first: bool) -
     kept = keep_receipt(act, gift, region, is_first=is_first)
     if kept.numbered is not None:
         act.promise(SendReceipt(kept.numbered.id))
+    elif kept.is_thanked and gift.email:
+        act.promise(SendLetter(LetterKind.GIFT_THANKS, gift.id, "first"))
     elif kept.cancelled is not None and gift.email and _was_sent(act.session, kept.cancelled):
         about = next(claim.name for claim in booked.new)
         act.promise(SendLetter(LetterKind.RECEIPT_CANCELLED, gift.id, about))
+    if kept.standing is not None:
+        for kind in _list_actions(booked, region, is_undecided=kept.is_undecided):
+            open_action(act, kept.standing, gift.id, kind)
+
+
+# Why a receipt that stands needs a person, by what was booked.
+ACTIONS = {
+    FactKind.REFUNDED: ActionKind.REFUNDED,
+    FactKind.DISPUTE_LOST: ActionKind.DISPUTED,
+    FactKind.WITHDRAWN: ActionKind.UNDONE,
+}
+
+
+def _list_actions(booked: Booked, region: Region, *, is_undecided: bool) -> Iterator[ActionKind]:
+    facts = [claim.fact for claim in booked.new if claim.fact in ACTIONS]
+    yield from (ACTIONS[fact] for fact in facts)
+    if is_undecided and not facts:
+        yield ActionKind.AMOUNT
+    if region.issuer.country == RETURN_COUNTRY and any(map(_needs_return, booked.new)):
+        yield ActionKind.RETURN
+
+
+def _needs_return(claim: Claim) -> bool:
+    is_back = claim.fact in {FactKind.REFUNDED, FactKind.DISPUTE_LOST}
+    return is_back and claim.money is not None and claim.money.minor > RETURN_ABOVE_MINOR
 
 
 def _was_sent(session: Session, receipt: Receipt) -> bool:
@@ -176,18 +209,26 @@ def issue_missing_receipts(services: Services) -> int:
     with services.database.read() as session:
         missing = session.scalars(
             sa.select(Gift.id)
-            .outerjoin(Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None)))
+            .outerjoin(ReceiptGift, covers(Gift.id))
             .where(
                 Gift.received_at.is_not(None),
                 Gift.status.in_(RECEIVED),
                 Gift.email != "",
-                Receipt.id.is_(None),
+                ReceiptGift.gift_id.is_(None),
             )
         ).all()
+    count = 0
     for gift_id in missing:
         with services.write() as act:
-            gift = lock_gift(act.session, gift_id)
-            receipt = reserve_receipt(act, gift, act.catalogue.home_of(gift).region)
-            if receipt is not None:
-                act.promise(SendReceipt(receipt.id))
-    return len(missing)
+            count += _issue_missing(act, lock_gift(act.session, gift_id))
+    return count
+
+
+def _issue_missing(act: Act, gift: Gift) -> bool:
+    """Whether a gift got its number; where donors get one receipt a year it waits for that."""
+    region = act.catalogue.home_of(gift).region
+    is_yearly = region.receipts is ReceiptRule.YEARLY
+    receipt = None if is_yearly else reserve_receipt(act, gift, region)
+    if receipt is not None:
+        act.promise(SendReceipt(receipt.id))
+    return receipt is not None

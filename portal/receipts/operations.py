@@ -14,6 +14,7 @@ from portal.driver import add, ask, count_up, hold
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.i18n import gettext, use_locale
+from portal.receipts.actions import ActionKind, is_locked, open_action
 from portal.receipts.composition import (
     VOID,
     Marking,
@@ -34,7 +35,7 @@ from portal.receipts.register import (
     write_label,
 )
 from portal.regions.branding import find_picture
-from portal.regions.catalogue import Region
+from portal.regions.catalogue import ReceiptRule, Region
 from portal.services import Act, Services
 
 
@@ -56,7 +57,7 @@ def reserve_receipt(act: Act, gift: Gift, region: Region) -> Receipt | None:
 
 def _number(act: Act, gift: Gift, region: Region, *, replaces: str) -> Receipt:
     issuer, year = region.issuer, issue_day(region.issuer.timezone, act.now).year
-    number = _next_number(act.session, issuer.key, year)
+    number = next_number(act.session, issuer.key, year)
     snapshot = {
         **compose_snapshot(gift, region, act.now, replaces),
         "number": write_label(year, number),
@@ -66,6 +67,7 @@ def _number(act: Act, gift: Gift, region: Region, *, replaces: str) -> Receipt:
         {
             "issuer": issuer.key,
             "year": year,
+            "series": "",
             "number": number,
             "gift_id": gift.id,
             "snapshot": snapshot,
@@ -83,18 +85,25 @@ def _add(session: Session, row: Document) -> Receipt:
     return hold(session, Receipt, {"id": receipt_id, **row})
 
 
-def _next_number(session: Session, issuer: str, year: int) -> int:
-    """One more in a series; the row stays locked until the transaction ends."""
-    first = {"issuer": issuer, "year": year, "last_number": 1}
+def next_number(session: Session, issuer: str, year: int) -> int:
+    """The next of a series; the row stays locked until the transaction ends."""
+    first = {"issuer": issuer, "year": year, "series": "", "last_number": 1}
     return count_up(session, ReceiptSeries, "last_number", first)
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What keeping a gift's receipts true did: a receipt to send, and one that was cancelled."""
+    """What keeping a gift's receipts true did: a receipt to send, and one that was cancelled.
+
+    `standing` is one that was left as it is, `is_undecided` where it says what is no longer so;
+    `is_thanked` where the gift came now and its receipt comes at the end of its year.
+    """
 
     numbered: Receipt | None = None
     cancelled: Receipt | None = None
+    standing: Receipt | None = None
+    is_undecided: bool = False
+    is_thanked: bool = False
 
 
 def keep_receipt(act: Act, gift: Gift, region: Region, *, is_first: bool = False) -> Kept:
@@ -106,16 +115,28 @@ def keep_receipt(act: Act, gift: Gift, region: Region, *, is_first: bool = False
     standing, cancelled = (None, None) if is_first else find_receipts(act.session, gift.id)
     is_due = gift.status.is_received and gift.paid_minor > 0 and bool(gift.name)
     if standing is None:
+        if region.receipts is ReceiptRule.YEARLY:
+            return Kept(is_thanked=is_due)
         label = cancelled.label if cancelled else ""
         return Kept(_number(act, gift, region, replaces=label) if is_due else None)
-    if is_due and standing.money == gift.received:
-        return Kept()
+    if is_due and _says_right(standing, gift):
+        return Kept(standing=standing)
+    if standing.gift_id is None or is_locked(act.session, standing):
+        return Kept(standing=standing, is_undecided=True)
     with use_locale(standing.locale):
         reason = gettext(REPLACED if is_due else TAKEN_BACK)
     void_receipt(act, standing, reason)
     if not is_due:
         return Kept(cancelled=standing)
     return Kept(_number(act, gift, region, replaces=standing.label), standing)
+
+
+def _says_right(receipt: Receipt, gift: Gift) -> bool:
+    """Whether a receipt says of a gift what was received; one of many gifts, what was left."""
+    if receipt.gift_id is not None:
+        return receipt.money == gift.received
+    said = {one["reference"]: one["amount_minor"] for one in receipt.snapshot["gifts"]}
+    return bool(said.get(gift.reference) == gift.paid_minor - gift.refunded_minor)
 
 
 REPLACED = "Another amount was received; a new document replaces it."
@@ -146,7 +167,8 @@ def render_receipt(services: Services, receipt_id: int, *, mark: str = "") -> by
     """
     with services.database.read() as session:
         receipt = session.get_one(Receipt, receipt_id)
-        mark = VOID if receipt.voided_at else mark
+        # One of many gifts bears no mark of one of them: finance replaces it.
+        mark = VOID if receipt.voided_at else mark if receipt.gift_id is not None else ""
         marking = _write_marking(session, receipt, mark) if mark else None
         signatures = _list_signatures(session, [receipt])
     if marking is not None:
@@ -214,7 +236,7 @@ _DATED_BY = {
 def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
     """The mark in words: since when, and how much, by what is booked of the gift now."""
     snapshot = receipt.snapshot
-    gift = session.get(Gift, receipt.gift_id)
+    gift = session.get(Gift, receipt.gift_id) if receipt.gift_id else None
     given = receipt.money
     at = receipt.voided_at
     if mark in _DATED_BY:
@@ -247,7 +269,8 @@ def is_outdated(receipt: Receipt, gift: Gift, region: Region) -> bool:
 def correct_receipt(act: Act, gift: Gift, region: Region) -> Receipt | None:
     """The number a corrected donor gets: a first one, or one in place of an outdated receipt.
 
-    The gift must be locked. None where nothing is due, or the face has no fault.
+    The gift must be locked. None where nothing is due, or the face has no fault. A receipt of
+    many gifts, or in a locked period, is left to finance.
     """
     if not (gift.status.is_received and gift.paid_minor > 0 and gift.name):
         return None
@@ -255,6 +278,11 @@ def correct_receipt(act: Act, gift: Gift, region: Region) -> Receipt | None:
     if standing is not None:
         if not is_outdated(standing, gift, region):
             return None
+        if standing.gift_id is None or is_locked(act.session, standing):
+            open_action(act, standing, gift.id, ActionKind.DONOR)
+            return None
         with use_locale(standing.locale):
             void_receipt(act, standing, gettext(CORRECTED))
+    elif region.receipts is ReceiptRule.YEARLY:
+        return None
     return reserve_receipt(act, gift, region)

@@ -197,6 +197,7 @@ def inside(label: str) -> str:
 
 FOLDER = TEMPLATES / "receipts"
 RECEIPT, STATEMENT = FOLDER / "acknowledgement.typ", FOLDER / "statement.typ"
+YEARLY, ADDRESSES = FOLDER / "yearly.typ", FOLDER / "addresses.typ"
 STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
 
 
@@ -224,7 +225,13 @@ def render_pdf(snapshot: Document, marking: Marking | None = None, signature: by
             "lang": language(snapshot["locale"]),
             "fonts": FAMILIES,
         }
-    return _compile(page, RECEIPT)
+    return _compile(page, YEARLY if "gifts" in snapshot else RECEIPT)
+
+
+def render_address(snapshot: Document) -> bytes:
+    """A page with a donor's address where a window envelope shows it, in the paper's standard."""
+    page = {**snapshot, "lang": language(snapshot["locale"]), "fonts": FAMILIES}
+    return _compile(page, ADDRESSES)
 
 
 def render_statement(statement: Document) -> bytes:
@@ -261,6 +268,10 @@ def _words(snapshot: Document) -> dict[str, str]:
         "signature": gettext("Signature of %(name)s", name=snapshot["issuer"]["signatory_name"]),
         "electronic": gettext("Issued electronically, without a handwritten signature."),
         "page": gettext("Page %(page)s of %(pages)s", page="{page}", pages="{pages}"),
+        "day": gettext("Day"),
+        "gifts": gettext("Gifts"),
+        "total": gettext("Total received"),
+        "annex": gettext("The gifts are listed on the following pages."),
     }
 
 

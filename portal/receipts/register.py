@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -12,30 +13,37 @@ from portal.driver import ask, hold
 from portal.money import Money
 
 
-def write_label(year: int, number: int) -> str:
-    """A number as people quote it: 2026-000417."""
-    return f"{year}-{number:06d}"
+def write_label(year: int, number: int, series: str = "") -> str:
+    """A number as people quote it: 2026-000417, or OR-2026-000417 of a series with a name."""
+    return f"{series}-{year}-{number:06d}" if series else f"{year}-{number:06d}"
 
 
 class ReceiptSeries(Base):
-    """The last number given out for one issuer and year; the next is one more."""
+    """The last number given out for one issuer, year and series; the next is one more.
+
+    A scheme whose numbers must stand alone has a series with a name; all others share one.
+    """
 
     __tablename__ = "receipt_series"
 
     issuer: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
     year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    series: Mapped[str] = mapped_column(
+        sa.String(12), primary_key=True, default="", server_default=""
+    )
     last_number: Mapped[int]
 
 
 class Receipt(Base):
     """One number of a series, and the snapshot it was given out for.
 
-    The snapshot never changes (a trigger holds that); a void receipt keeps its number.
+    The snapshot never changes (a trigger holds that); a void receipt keeps its number. One that
+    covers many gifts has no `gift_id`: `ReceiptGift` says which they are.
     """
 
     __tablename__ = "receipts"
     __table_args__ = (
-        sa.UniqueConstraint("issuer", "year", "number"),
+        sa.UniqueConstraint("issuer", "year", "number", "series"),
         sa.Index("ix_receipts_gift_id", "gift_id"),
         partial_index(
             "uq_receipts_live_gift",
@@ -49,21 +57,43 @@ class Receipt(Base):
     issuer: Mapped[str] = mapped_column(sa.String(40))
     year: Mapped[int]
     number: Mapped[int]
-    gift_id: Mapped[int] = mapped_column(sa.BigInteger)
+    gift_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     snapshot: Mapped[Document]
     locale: Mapped[str] = mapped_column(sa.String(12))
     reserved_at: Mapped[datetime]
     voided_at: Mapped[datetime | None]
     void_reason: Mapped[str] = mapped_column(sa.String(300), default="")
+    series: Mapped[str] = mapped_column(sa.String(12), default="", server_default="")
 
     @property
     def label(self) -> str:
-        return write_label(self.year, self.number)
+        return write_label(self.year, self.number, self.series)
 
     @property
     def money(self) -> Money:
         """What it acknowledges."""
         return Money(self.snapshot["amount_minor"], self.snapshot["currency"])
+
+
+class ReceiptGift(Base):
+    """That a receipt covers a gift, with so much of it; a gift is on one that stands at most.
+
+    Triggers on `receipts` (migrations) write the row of a receipt of one gift, and let rows stand
+    as long as their receipt does; for a receipt of many gifts they are written with it.
+    """
+
+    __tablename__ = "receipt_gifts"
+    __table_args__ = (
+        sa.Index("ix_receipt_gifts_gift_id", "gift_id"),
+        partial_index("uq_receipt_gifts_standing", "gift_id", where="stands", unique=True),
+    )
+
+    receipt_id: Mapped[int] = mapped_column(
+        BigId, sa.ForeignKey("receipts.id"), primary_key=True, autoincrement=False
+    )
+    gift_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
+    stands: Mapped[bool]
 
 
 class ReceiptDocument(Base):
@@ -81,6 +111,8 @@ class ReceiptDocument(Base):
 
 
 BATCH = 200
+# An issuer, a year and the name of a series.
+Key = tuple[str, int, str]
 
 
 def verify_register(session: Session) -> list[str]:
@@ -88,20 +120,21 @@ def verify_register(session: Session) -> list[str]:
     return [
         *_check_series(session),
         *_check_labels(session),
+        *_check_gifts(session),
         *_check_documents(session),
     ]
 
 
 def _check_series(session: Session) -> Iterator[str]:
     series = {
-        (row.issuer, row.year): row.last_number for row in session.scalars(sa.select(ReceiptSeries))
+        (row.issuer, row.year, row.series): row.last_number
+        for row in session.scalars(sa.select(ReceiptSeries))
     }
+    columns = (Receipt.issuer, Receipt.year, Receipt.series)
     counts = session.execute(
-        sa.select(
-            Receipt.issuer, Receipt.year, sa.func.count(), sa.func.max(Receipt.number)
-        ).group_by(Receipt.issuer, Receipt.year)
+        sa.select(*columns, sa.func.count(), sa.func.max(Receipt.number)).group_by(*columns)
     )
-    counted = {(issuer, year): (count, highest) for issuer, year, count, highest in counts}
+    counted = {(issuer, year, name): (n, top) for issuer, year, name, n, top in counts}
     for key in sorted(series.keys() | counted.keys()):
         last, (count, highest) = series.get(key, 0), counted.get(key, (0, 0))
         if highest > last:
@@ -110,14 +143,15 @@ def _check_series(session: Session) -> Iterator[str]:
             yield from _name_gaps(session, key, last)
 
 
-def _name(key: tuple[str, int]) -> str:
-    return f"Series {key[0]} {key[1]}"
+def _name(key: Key) -> str:
+    issuer, year, series = key
+    return f"Series {issuer} {year} {series}".rstrip()
 
 
-def _name_gaps(session: Session, key: tuple[str, int], last: int) -> Iterator[str]:
+def _name_gaps(session: Session, key: Key, last: int) -> Iterator[str]:
     numbers = session.scalars(
         sa.select(Receipt.number)
-        .where(Receipt.issuer == key[0], Receipt.year == key[1])
+        .where(Receipt.issuer == key[0], Receipt.year == key[1], Receipt.series == key[2])
         .order_by(Receipt.number)
         .execution_options(yield_per=BATCH)
     )
@@ -128,7 +162,7 @@ def _name_gaps(session: Session, key: tuple[str, int], last: int) -> Iterator[st
     yield from _say_missing(key, expected, last)
 
 
-def _say_missing(key: tuple[str, int], first: int, last: int) -> Iterator[str]:
+def _say_missing(key: Key, first: int, last: int) -> Iterator[str]:
     if first == last:
         yield f"{_name(key)}: number {first} is missing."
     elif first < last:
@@ -146,6 +180,36 @@ def _check_labels(session: Session) -> Iterator[str]:
         session.expunge(receipt)
 
 
+def _check_gifts(session: Session) -> Iterator[str]:
+    """Each receipt acknowledges what its gifts' parts come to, and they stand as it does."""
+    stands = sa.case((ReceiptGift.stands, 1), else_=0)
+    covered = (
+        sa.select(
+            ReceiptGift.receipt_id,
+            sa.func.sum(ReceiptGift.amount_minor).label("minor"),
+            sa.func.min(stands).label("least"),
+            sa.func.max(stands).label("most"),
+        )
+        .group_by(ReceiptGift.receipt_id)
+        .subquery()
+    )
+    is_right = sa.case((Receipt.voided_at.is_(None), 1), else_=0)
+    wrong = sa.or_(
+        covered.c.minor.is_(None),
+        covered.c.minor != Receipt.snapshot["amount_minor"].as_integer(),
+        covered.c.least != is_right,
+        covered.c.most != is_right,
+    )
+    rows = session.scalars(
+        sa.select(Receipt)
+        .outerjoin(covered, covered.c.receipt_id == Receipt.id)
+        .where(wrong)
+        .order_by(Receipt.id)
+    )
+    for receipt in rows:
+        yield f"The gifts of receipt {receipt.label} of {receipt.issuer} are not what it says."
+
+
 def _check_documents(session: Session) -> Iterator[str]:
     documents = session.execute(
         sa.select(Receipt, ReceiptDocument.sha256, ReceiptDocument.pdf)
@@ -159,12 +223,25 @@ def _check_documents(session: Session) -> Iterator[str]:
 
 
 def find_receipt(session: Session, gift_id: int) -> Receipt | None:
-    """The receipt that stands for a gift; None where there is none, or only void ones."""
+    """The receipt that stands for a gift, alone or among others; None where there is none."""
     return session.scalar(_STANDING, {"wanted": gift_id})
 
 
-_STANDING = sa.select(Receipt).where(
-    Receipt.gift_id == sa.bindparam("wanted"), Receipt.voided_at.is_(None)
+def lead_gift() -> sa.ColumnElement[int]:
+    """The gift of a receipt, the newest where it covers many: whose donor is whom it goes to."""
+    newest = sa.select(sa.func.max(ReceiptGift.gift_id)).where(ReceiptGift.receipt_id == Receipt.id)
+    return sa.func.coalesce(Receipt.gift_id, newest.correlate(Receipt).scalar_subquery())
+
+
+def covers(gift_id: Any) -> sa.ColumnElement[bool]:
+    """Joins a gift to `ReceiptGift` where its receipt stands."""
+    return sa.and_(ReceiptGift.gift_id == gift_id, ReceiptGift.stands)
+
+
+_STANDING = (
+    sa.select(Receipt)
+    .join(ReceiptGift, ReceiptGift.receipt_id == Receipt.id)
+    .where(ReceiptGift.gift_id == sa.bindparam("wanted"), ReceiptGift.stands)
 )
 
 
@@ -180,16 +257,20 @@ def find_receipts(session: Session, gift_id: int) -> tuple[Receipt | None, Recei
     return standing, cancelled
 
 
-_RECEIPTS = table_of(Receipt)
+_RECEIPTS, _COVERED = table_of(Receipt), table_of(ReceiptGift)
 _ALL = (
     sa.select(_RECEIPTS)
-    .where(_RECEIPTS.c.gift_id == sa.bindparam("wanted"))
+    .join(_COVERED, _COVERED.c.receipt_id == _RECEIPTS.c.id)
+    .where(_COVERED.c.gift_id == sa.bindparam("wanted"))
     .order_by(_RECEIPTS.c.id)
 )
 
 
 def list_receipts(session: Session, gift_id: int) -> Sequence[Receipt]:
-    """Every receipt a gift ever had, oldest first, void ones too."""
+    """Every receipt a gift ever was on, oldest first, void ones too."""
     return session.scalars(
-        sa.select(Receipt).where(Receipt.gift_id == gift_id).order_by(Receipt.id)
+        sa.select(Receipt)
+        .join(ReceiptGift, ReceiptGift.receipt_id == Receipt.id)
+        .where(ReceiptGift.gift_id == gift_id)
+        .order_by(Receipt.id)
     ).all()

@@ -14,7 +14,7 @@ from portal.mail.smtp import Attachment, Letter
 from portal.money import Money
 from portal.receipts.composition import receipt_mark, write_money
 from portal.receipts.operations import render_receipt, render_receipts
-from portal.receipts.register import Receipt
+from portal.receipts.register import Receipt, lead_gift
 from portal.services import SYSTEM, Services
 from portal.settings import Settings
 
@@ -24,10 +24,24 @@ def receipt_filename(receipt: Receipt) -> str:
     return f"receipt-{receipt.label}.pdf"
 
 
+def kind_of(receipt: Receipt) -> LetterKind:
+    """The letter that a receipt goes with."""
+    return LetterKind.RECEIPT if receipt.gift_id is not None else LetterKind.YEARLY_RECEIPT
+
+
 def write_receipt_letter(
-    settings: Settings, receipt: Receipt, gift: Gift, pdf: bytes, *, is_marked: bool
+    settings: Settings,
+    receipt: Receipt,
+    gift: Gift,
+    pdf: bytes,
+    *,
+    is_marked: bool,
+    is_again: bool = False,
 ) -> Letter:
-    """The letter about `receipt` to the gift's current address; `pdf` may bear a mark."""
+    """The letter about `receipt` to the gift's current address; `pdf` may bear a mark.
+
+    One that is sent once more says so; its document is the same to the byte.
+    """
     snapshot = receipt.snapshot
     issuer = snapshot["issuer"]
     help_email = settings.support_email or issuer["email"]
@@ -35,7 +49,7 @@ def write_receipt_letter(
     money = Money(snapshot["amount_minor"], snapshot["currency"])
     gift_url = f"{settings.base_url}/gift/{gift.token}"
     subject, text, html = render_letter(
-        LetterKind.RECEIPT,
+        kind_of(receipt),
         receipt.locale,
         receipt=snapshot,
         amount=write_money(money, receipt.locale),
@@ -46,6 +60,7 @@ def write_receipt_letter(
         account_url=f"{settings.base_url}/account/",
         monthly_url=f"{gift_url}/monthly" if gift.plan_id else "",
         is_marked=is_marked,
+        is_again=is_again,
     )
     return Letter(
         recipient=gift.email,
@@ -81,10 +96,12 @@ class _Due:
     wish: Wish
     receipt: Receipt
     gift: Gift
+    is_again: bool = False
 
     @property
     def mark(self) -> str:
-        return receipt_mark(self.gift)
+        """One of many gifts has none: what went back of one is for a person to decide on."""
+        return receipt_mark(self.gift) if self.receipt.gift_id is not None else ""
 
 
 def send_receipt(
@@ -119,7 +136,7 @@ def send_receipts(services: Services, wishes: Sequence[Wish]) -> dict[Wish, Exce
 
 _WANTED = (
     sa.select(Receipt, Gift)
-    .join(Gift, Gift.id == Receipt.gift_id)
+    .join(Gift, Gift.id == lead_gift())
     .where(
         Receipt.id.in_(sa.bindparam("ids", expanding=True)),
         Receipt.voided_at.is_(None),
@@ -130,12 +147,15 @@ _WANTED = (
 
 def _list_due(session: Session, wishes: Sequence[Wish]) -> Iterator[_Due]:
     """The wishes that can be met and were not."""
-    noted = find_noted(session, [wish.key for wish in wishes])
+    firsts = [Wish(wish.receipt_id).key for wish in wishes]
+    noted = find_noted(session, [*(wish.key for wish in wishes), *firsts])
     rows = session.execute(_WANTED, {"ids": [wish.receipt_id for wish in wishes]})
     known = {receipt.id: (receipt, gift) for receipt, gift in rows}
     for wish in wishes:
         if wish.receipt_id in known and wish.key not in noted:
-            yield _Due(wish, *known[wish.receipt_id])
+            # What never went out is no copy, however often it is asked for.
+            is_again = bool(wish.again) and Wish(wish.receipt_id).key in noted
+            yield _Due(wish, *known[wish.receipt_id], is_again)
 
 
 def _render(services: Services, due: Sequence[_Due]) -> dict[str, bytes]:
@@ -151,6 +171,11 @@ def _render(services: Services, due: Sequence[_Due]) -> dict[str, bytes]:
 
 def _write(services: Services, one: _Due, pdf: bytes) -> Outgoing:
     letter = write_receipt_letter(
-        services.settings, one.receipt, one.gift, pdf, is_marked=bool(one.mark)
+        services.settings,
+        one.receipt,
+        one.gift,
+        pdf,
+        is_marked=bool(one.mark),
+        is_again=one.is_again,
     )
-    return Outgoing(one.wish.key, letter, LetterKind.RECEIPT, one.receipt.locale, one.gift.id)
+    return Outgoing(one.wish.key, letter, kind_of(one.receipt), one.receipt.locale, one.gift.id)

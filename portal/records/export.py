@@ -21,7 +21,7 @@ from portal.gifts.models import Gift
 from portal.money import THREE_DECIMAL, ZERO_DECIMAL
 from portal.payments.statements.models import Match, StatementFile, StatementLine
 from portal.payments.statements.queries import LineFilter, select_lines
-from portal.receipts.register import Receipt
+from portal.receipts.register import Receipt, ReceiptGift, covers
 from portal.records.filters import GiftFilters, Search
 from portal.records.listing import select_gifts
 
@@ -134,8 +134,8 @@ ADDRESS = ("address_line1", "address_line2", "city", "province", "postal_code", 
 
 def join_receipts(statement: sa.Select[Any]) -> sa.Select[Any]:
     """Each gift with the receipt that stands, so that the planner may read both in order."""
-    return statement.outerjoin(
-        Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None))
+    return statement.outerjoin(ReceiptGift, covers(Gift.id)).outerjoin(
+        Receipt, Receipt.id == ReceiptGift.receipt_id
     )
 
 
@@ -143,7 +143,9 @@ def _receipt_label() -> sa.ColumnElement[str]:
     """The number of the receipt that stands, such as 2026-000417."""
     padded = sa.func.substr(sa.cast(1_000_000 + Receipt.number, sa.String), 2)
     number = sa.case((Receipt.number < 1_000_000, padded), else_=sa.cast(Receipt.number, sa.String))
-    return sa.cast(Receipt.year, sa.String).concat("-").concat(number)
+    label = sa.cast(Receipt.year, sa.String).concat("-").concat(number)
+    named = Receipt.series.concat("-").concat(label)
+    return sa.case((Receipt.series == "", label), else_=named)
 
 
 LINE_TEXTS = (

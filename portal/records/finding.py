@@ -14,7 +14,7 @@ from portal.gifts.evidence import name_of
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftWord, Subscription
 from portal.payments.models import Checkout, StripeEvent, StripeLink
-from portal.receipts.register import Receipt, ReceiptSeries
+from portal.receipts.register import Receipt, ReceiptGift, ReceiptSeries
 from portal.records.filters import Search, bind
 
 # How many gifts that only begin like the text one search looks at, or have its only word.
@@ -219,8 +219,10 @@ def _beginning(column: Column, name: str) -> Ids:
 def _by_receipt() -> Ids:
     year, number = bind("year", Receipt.year), bind("number", Receipt.number)
     issuers = sa.select(ReceiptSeries.issuer).where(ReceiptSeries.year == year)
-    return sa.select(Receipt.gift_id).where(
-        Receipt.issuer.in_(issuers), Receipt.year == year, Receipt.number == number
+    return (
+        sa.select(ReceiptGift.gift_id)
+        .join(Receipt, Receipt.id == ReceiptGift.receipt_id)
+        .where(Receipt.issuer.in_(issuers), Receipt.year == year, Receipt.number == number)
     )
 
 

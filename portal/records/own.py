@@ -10,7 +10,7 @@ from portal.donors import Own
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, Plan, PlanStatus
 from portal.gifts.queries import is_own
-from portal.receipts.register import Receipt
+from portal.receipts.register import Receipt, ReceiptGift, covers
 
 PAGE = 25
 MOST_PAGES = 400
@@ -39,7 +39,8 @@ def list_gifts(session: Session, own: Own, page: int) -> list[OwnGift]:
     """A page of gifts, newest first, and one more where there is another page."""
     wanted = (
         sa.select(Gift, Receipt)
-        .outerjoin(Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None)))
+        .outerjoin(ReceiptGift, covers(Gift.id))
+        .outerjoin(Receipt, Receipt.id == ReceiptGift.receipt_id)
         .where(is_own(own))
         .order_by(Gift.created_at.desc(), Gift.id.desc())
         .limit(PAGE + 1)
@@ -65,8 +66,11 @@ def find_receipt_of(session: Session, own: Own, receipt_id: int) -> OwnGift | No
     """A receipt of theirs that stands."""
     wanted = (
         sa.select(Gift, Receipt)
-        .join(Receipt, Receipt.gift_id == Gift.id)
-        .where(Receipt.id == receipt_id, Receipt.voided_at.is_(None), is_own(own))
+        .join(ReceiptGift, covers(Gift.id))
+        .join(Receipt, Receipt.id == ReceiptGift.receipt_id)
+        .where(Receipt.id == receipt_id, is_own(own))
+        .order_by(Gift.id.desc())
+        .limit(1)
     )
     found = session.execute(wanted).first()
     return OwnGift(*found) if found else None

@@ -29,7 +29,7 @@ from portal.gifts.models import (
 from portal.gifts.operations import fold_name, keep_words, record_event
 from portal.gifts.queries import is_own
 from portal.mail.outbox import Email
-from portal.receipts.register import Receipt
+from portal.receipts.register import Receipt, ReceiptGift
 from portal.services import Act
 
 # What opens a page or finds a person, and says nothing of them.
@@ -59,13 +59,18 @@ def gather(session: Session, own: Own) -> Document:
         "gifts": _rows(gifts),
         "monthly_gifts": _rows(plans),
         "subscriptions": _rows(_list(session, Subscription, Subscription.plan_id.in_(plan_ids))),
-        "receipts": _rows(_list(session, Receipt, Receipt.gift_id.in_(ids))),
+        "receipts": _rows(_list(session, Receipt, Receipt.id.in_(_covering(ids)))),
         "evidence": _rows(_list(session, Evidence, Evidence.gift_id.in_(ids))),
         "ledger": _rows(_list(session, LedgerEntry, LedgerEntry.gift_id.in_(ids))),
         "history": _rows(_list(session, GiftEvent, GiftEvent.gift_id.in_(ids))),
         "consents": _rows(list_consents(session, own)),
         "messages": _rows(_list(session, Email, _is_to(own, ids))),
     }
+
+
+def _covering(gift_ids: Sequence[int]) -> sa.Select[int]:
+    """The receipts that any of these gifts was ever on."""
+    return sa.select(ReceiptGift.receipt_id).where(ReceiptGift.gift_id.in_(gift_ids))
 
 
 def _list(session: Session, model: Any, where: sa.ColumnElement[bool]) -> Sequence[Any]:
@@ -123,7 +128,8 @@ def forget(act: Act, own: Own) -> int:
         sa.select(Gift).where(is_own(own)).order_by(Gift.id).with_for_update()
     ).all()
     ids = [gift.id for gift in gifts]
-    receipted = set(act.session.scalars(sa.select(Receipt.gift_id).where(Receipt.gift_id.in_(ids))))
+    covered = sa.select(ReceiptGift.gift_id).where(ReceiptGift.gift_id.in_(ids))
+    receipted = set(act.session.scalars(covered))
     for gift in gifts:
         _blank(act, gift, WISHES if gift.id in receipted else (*NAMES, *ADDRESS, *WISHES))
     _forget_around(act, own, ids)

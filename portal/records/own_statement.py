@@ -22,7 +22,7 @@ from portal.gifts.queries import is_own
 from portal.i18n import current_locale, direction, gettext, language, pick
 from portal.money import Money, format_coded
 from portal.receipts.composition import DEFAULT_ACCENT
-from portal.receipts.register import Receipt
+from portal.receipts.register import Receipt, ReceiptGift
 from portal.regions.catalogue import Catalogue, Issuer
 
 MOVING = (
@@ -117,7 +117,7 @@ def read_statement(session: Session, own: Own, year: int, catalogue: Catalogue) 
 def _list_moves(session: Session, own: Own, catalogue: Catalogue) -> Iterator[Move]:
     facts = _read_facts(session, own)
     gifts = {gift.id: gift for gift in _read_gifts(session, facts)}
-    labels = {one.gift_id: one.label for one in _read_receipts(session, facts)}
+    labels = _read_labels(session, facts)
     for gift_id, known in facts.items():
         gift = gifts[gift_id]
         zone = ZoneInfo(catalogue.timezone_of(gift.region))
@@ -151,9 +151,14 @@ def _read_gifts(session: Session, facts: Mapping[int, object]) -> Sequence[Gift]
     return session.scalars(sa.select(Gift).where(Gift.id.in_(facts))).all()
 
 
-def _read_receipts(session: Session, facts: Mapping[int, object]) -> Sequence[Receipt]:
-    standing = sa.select(Receipt).where(Receipt.voided_at.is_(None), Receipt.gift_id.in_(facts))
-    return session.scalars(standing).all()
+def _read_labels(session: Session, facts: Mapping[int, object]) -> dict[int, str]:
+    """The numbers of the receipts that stand, by gift."""
+    standing = (
+        sa.select(ReceiptGift.gift_id, Receipt)
+        .join(Receipt, Receipt.id == ReceiptGift.receipt_id)
+        .where(ReceiptGift.stands, ReceiptGift.gift_id.in_(facts))
+    )
+    return {gift_id: receipt.label for gift_id, receipt in session.execute(standing)}
 
 
 def compose_statement(

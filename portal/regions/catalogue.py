@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Protocol
 from urllib.parse import quote
 
-from portal.i18n import gettext, pick
+from portal.i18n import Labelled, gettext, pick
 from portal.money import Money
 from portal.regions.accounts import Account, Detail
 from portal.regions.records import (
@@ -273,6 +273,13 @@ class ModesHeading(StrEnum):
         return gettext("Please select your preferred mode of payment")
 
 
+class ReceiptRule(Labelled):
+    """Whether a gift gets its receipt at once, or its donor one over all gifts of a year."""
+
+    EACH = "each", "One a gift"
+    YEARLY = "yearly", "One a year"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
     """Everything that differs by where the donor gives from.
@@ -300,6 +307,7 @@ class Region:
     welcome: Texts
     sample: bool = False
     modes_heading: ModesHeading = ModesHeading.SELECT
+    receipts: ReceiptRule = ReceiptRule.EACH
 
     def currency(self, code: str) -> CurrencyOption | None:
         """The option for a currency; None where the region doesn't take it."""

@@ -26,6 +26,7 @@ from portal.regions.catalogue import (
     Mode,
     ModesHeading,
     Proof,
+    ReceiptRule,
     ReceiptScheme,
     Region,
     Security,
@@ -326,6 +327,7 @@ class RegionTable(Table):
     position: Whole = 1000
     sample: Flag = False
     modes_heading: ModesHeading = ModesHeading.SELECT
+    receipts: ReceiptRule = ReceiptRule.EACH
     names: Texts
     place: Texts
     welcome: Texts

@@ -113,6 +113,8 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "installation": lambda _which, _known: (gettext("The installation"), ""),
     "gifts": lambda _which, _known: (gettext("Gifts"), url_for("staff.gifts")),
     "lines": lambda _which, _known: (gettext("Bank lines"), url_for("staff.reconcile")),
+    "receipt": lambda which, _known: (gettext("Receipt no. %(number)s", number=which), ""),
+    "receipts": lambda _which, _known: (gettext("Receipts"), url_for("staff.receipts")),
     "batch": lambda which, _known: (gettext("Batch of codes %(number)s", number=which), ""),
     "codes": lambda _which, _known: (gettext("Codes"), ""),
     "jobs": lambda _which, _known: (gettext("Jobs"), url_for("staff.events")),
@@ -149,6 +151,8 @@ DETAIL_LABELS = {
     "lines": "Lines",
     "new": "New lines",
     "version": "Version",
+    "year": "Year",
+    "rule": "Receipts",
 }
 # What an act means by a word that others use otherwise.
 OWN_LABELS = {

@@ -14,6 +14,7 @@ from portal.intake.admission import count_starts
 from portal.jobs.queue import count_failed
 from portal.payments.models import DONE, EventState, Outcome, StripeEvent
 from portal.payments.providers import Inbox, ProviderBusy, ProviderUnavailable, StillWaiting
+from portal.receipts.actions import count_open
 from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
 from portal.staff.labels import SOURCES, say, say_problem
@@ -55,6 +56,7 @@ def dashboard() -> ResponseReturnValue:
         starts = count_starts(session, utc_now())
         failing_emails = list_failing_emails(session, SHOWN_EMAILS)
         failed_jobs = count_failed(session, MOST_JOBS)
+        actions = count_open(session, MANY)
         steps = _list_steps(session)
     return render_template(
         "staff/dashboard.html",
@@ -63,6 +65,7 @@ def dashboard() -> ResponseReturnValue:
         received=received,
         counts=counts,
         failed_events=failed_events,
+        receipt_actions=actions,
         failing_emails=failing_emails,
         shown_emails=SHOWN_EMAILS,
         failed_jobs=failed_jobs,

@@ -114,6 +114,14 @@ ACTS = {
     "donor_address_remove": "Removed an address of theirs",
     "donor_forget": "Had themselves forgotten",
     "receipt_resend": "Sent the receipt again",
+    "receipt_void": "Voided a receipt",
+    "receipt_replace": "Cancelled and replaced a receipt",
+    "receipt_action": "Decided about a receipt",
+    "receipts_export": "Exported receipts",
+    "receipts_lock": "Locked receipts",
+    "receipts_run": "Began to issue a year’s receipts",
+    "receipts_stop": "Stopped issuing a year’s receipts",
+    "receipts_resume": "Went on issuing a year’s receipts",
     "contact_correct": "Corrected the donor’s details",
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
@@ -188,7 +196,12 @@ SOURCES = {
     "person": "A person",
     "system": "The portal’s clock",
 }
-ACTORS = {"stripe": "Stripe", "donor": "The donor", "system": "The portal"}
+ACTORS = {
+    "command": "The command line",
+    "stripe": "Stripe",
+    "donor": "The donor",
+    "system": "The portal",
+}
 ACCOUNT_KINDS = {
     "": "No account",
     "iban": "IBAN and BIC",

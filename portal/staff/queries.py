@@ -24,7 +24,7 @@ from portal.payments.proofs import list_proofs
 from portal.payments.statements.models import StatementFile
 from portal.payments.statements.queries import Line, list_gift_lines
 from portal.payments.transfers import ProofFile, TransferWatch, find_watch
-from portal.receipts.register import Receipt, ReceiptSeries, list_receipts
+from portal.receipts.register import Receipt, list_receipts
 from portal.regions.catalogue import Catalogue
 from portal.regions.documents import STRIPE
 from portal.regions.operations import list_issuers
@@ -107,20 +107,6 @@ def open_file(session: Session, gift: Gift) -> GiftFile:
 
 def _of(session: Session, statement: sa.Select[Any]) -> Sequence[Any]:
     return session.scalars(statement).all()
-
-
-def list_receipts_of_number(
-    session: Session, year: int, number: int
-) -> list[tuple[Receipt, str | None]]:
-    """Receipts of one number, one an issuer, each with its gift's reference if it is there."""
-    issuers = sa.select(ReceiptSeries.issuer).where(ReceiptSeries.year == year)
-    rows = session.execute(
-        sa.select(Receipt, Gift.reference)
-        .outerjoin(Gift, Gift.id == Receipt.gift_id)
-        .where(Receipt.issuer.in_(issuers), Receipt.year == year, Receipt.number == number)
-        .order_by(Receipt.issuer)
-    )
-    return [(receipt, reference) for receipt, reference in rows]
 
 
 def list_users(session: Session) -> Sequence[StaffUser]:

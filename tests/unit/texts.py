@@ -30,6 +30,7 @@ FOR_STAFF = NOT_TRANSLATED | {
     "manual_entries",
     "matching",
     "refunds",
+    "runs",
     "signin",
     "statements",
 }

@@ -29,7 +29,6 @@ from portal.records.filters import (
     GiftFilters,
     Search,
     read_filters,
-    read_receipt_label,
     read_search,
 )
 from portal.records.listing import Cursor, ListedGift, list_gifts
@@ -46,7 +45,7 @@ from portal.staff.labels import (
     show_status,
     show_time,
 )
-from portal.staff.queries import GiftFile, list_receipts_of_number, name_actors, open_file
+from portal.staff.queries import GiftFile, name_actors, open_file
 from portal.web import send_csv, services, utc_now
 
 
@@ -151,21 +150,6 @@ def receipt_pdf(reference: str) -> ResponseReturnValue:
     response = Response(pdf, mimetype="application/pdf")
     response.headers["Content-Disposition"] = f'inline; filename="{receipt.label}.pdf"'
     return response
-
-
-@staff.get("/receipts/<label>")
-def receipt(label: str) -> ResponseReturnValue:
-    """A receipt by its number: to its gift, or a choice where several issuers have the number."""
-    number = read_receipt_label(label)
-    if number is None:
-        abort(404)
-    with services().database.read() as session:
-        rows = list_receipts_of_number(session, *number)
-    references = [reference for _, reference in rows]
-    if len(references) == 1 and references[0]:
-        return redirect(url_for("staff.gift", reference=references[0]), 303)
-    status = 200 if rows else 404
-    return render_template("staff/receipt.html", rows=rows, label=label), status
 
 
 @staff.get("/gifts.csv")

@@ -1,0 +1,264 @@
+"""A donor's receipt of a year: one over all gifts that came within it and are on none that stands.
+
+A gift is of the year in which the last of it came, where its issuer is: one that was paid in parts
+over two years is on the later one's receipt, once and whole. What went back before is not on it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.database import Document
+from portal.donors import Donor
+from portal.gifts.models import Gift
+from portal.i18n import gettext, pick, use_locale
+from portal.money import Money, format_money
+from portal.receipts.actions import close_actions_of
+from portal.receipts.composition import (
+    compose_snapshot,
+    issue_day,
+    write_day,
+    write_money,
+)
+from portal.receipts.operations import next_number, reserve_receipt, void_receipt
+from portal.receipts.planning import Issue, Reason, plan_receipt, receiver_of
+from portal.receipts.register import Receipt, ReceiptGift, covers, write_label
+from portal.regions.catalogue import Catalogue, Issuer, Region
+from portal.services import Act
+
+# A person's proven addresses, which a later room keeps: their gifts are one person's.
+_ADDRESSES = sa.table(
+    "donor_addresses", sa.column("account_id"), sa.column("email"), sa.column("proven_at")
+)
+AT_ONCE = 1_000
+
+
+def list_regions_of(catalogue: Catalogue, issuer: str) -> dict[str, Region]:
+    """The regions whose gifts an issuer receives, by slug, those that were taken out too."""
+    known = {**catalogue.former, **catalogue.regions}
+    return {slug: region for slug, region in known.items() if region.issuer.key == issuer}
+
+
+def find_issuer(catalogue: Catalogue, key: str) -> Issuer:
+    """An issuer by its key; `LookupError` where no region has it."""
+    regions = list_regions_of(catalogue, key)
+    if not regions:
+        raise LookupError(key)
+    return next(iter(regions.values())).issuer
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Gifts of one donor that one receipt is for, oldest first; `why` not, where there is none."""
+
+    gifts: tuple[Gift, ...]
+    why: Reason | None = None
+
+    @property
+    def lead(self) -> Gift:
+        """The newest, which knows its donor best."""
+        return self.gifts[-1]
+
+    @property
+    def money(self) -> Money:
+        """What is left of all."""
+        return Money(sum(map(left_of, self.gifts)), self.lead.currency)
+
+
+def left_of(gift: Gift) -> int:
+    """What came for a gift and did not go back, in minor units."""
+    return max(gift.paid_minor - gift.refunded_minor, 0)
+
+
+def list_shares(
+    session: Session, catalogue: Catalogue, issuer: str, year: int, *, is_each: bool = False
+) -> Iterator[Share]:
+    """What an issuer's receipts of a year are to be, donor by donor, and what gets none and why.
+
+    Donors are told apart by who they are, the name they gave under and the currency; with
+    `is_each` each gift is alone. Read as a stream, so that memory stays flat.
+    """
+    regions = list_regions_of(catalogue, issuer)
+    rows = session.execute(_select_open(list(regions), year).execution_options(yield_per=AT_ONCE))
+    for _, group in groupby(rows, key=lambda row: row.Gift.id if is_each else tuple(row[1:])):
+        yield from _divide([row.Gift for row in group], regions)
+        session.expunge_all()
+
+
+def _select_open(slugs: Sequence[str], year: int) -> sa.Select[Any]:
+    """Gifts of a year that no standing receipt covers, one donor's together, oldest first."""
+    address = sa.func.coalesce(Donor.email, Gift.email)
+    account = sa.cast(_ADDRESSES.c.account_id, sa.String)
+    nameless = sa.literal("n") + Gift.postal_code + "|" + Gift.address_line1
+    person = sa.case(
+        (account.is_not(None), sa.literal("a") + account),
+        (address != "", sa.literal("e") + address),
+        (Gift.address_line1 != "", nameless),
+        else_=sa.literal("g") + sa.cast(Gift.id, sa.String),
+    )
+    is_theirs = sa.and_(_ADDRESSES.c.email == address, _ADDRESSES.c.proven_at.is_not(None))
+    return (
+        sa.select(Gift, person.label("person"), Gift.search_name, Gift.currency)
+        .outerjoin(Donor, Donor.id == Gift.donor_id)
+        .outerjoin(_ADDRESSES, sa.and_(address != "", is_theirs))
+        .outerjoin(ReceiptGift, covers(Gift.id))
+        .where(
+            Gift.region.in_(slugs),
+            Gift.received_on.between(date(year, 1, 1), date(year, 12, 31)),
+            Gift.paid_minor > 0,
+            ReceiptGift.gift_id.is_(None),
+        )
+        .order_by(sa.text("person"), Gift.search_name, Gift.currency, Gift.received_on, Gift.id)
+    )
+
+
+def _divide(gifts: Sequence[Gift], regions: dict[str, Region]) -> Iterator[Share]:
+    """The gifts of one donor that fit one receipt each scheme, and those that fit none."""
+    fit: dict[str, list[Gift]] = {}
+    for gift in gifts:
+        region = regions[gift.region]
+        why = find_obstacle([gift], region)
+        if why is not None:
+            yield Share((gift,), why)
+        else:
+            fit.setdefault(region.receipt.key, []).append(gift)
+    for together in fit.values():
+        yield Share(tuple(together))
+
+
+def find_obstacle(gifts: Sequence[Gift], region: Region) -> Reason | None:
+    """What keeps gifts from a receipt, by the newest one's donor."""
+    lead = gifts[-1]
+    day = lead.received_on or lead.created_at.date()
+    plan = plan_receipt(gifts, receiver_of(lead), region.issuer, region.receipt, day)
+    return None if isinstance(plan, Issue) else plan.reason
+
+
+def issue_yearly(act: Act, gift_ids: Iterable[int], *, replaces: str = "") -> Receipt | None:
+    """One receipt over gifts of one donor, numbered in this transaction; None where none is due.
+
+    The gifts are held and looked at again: those that went back, are disputed or are on a receipt
+    since are left out.
+    """
+    gifts = [one for one in _hold_open(act.session, gift_ids) if not _is_unfit(act, one)]
+    if not gifts:
+        return None
+    region = act.catalogue.home_of(gifts[-1]).region
+    issuer = region.issuer
+    year = issue_day(issuer.timezone, act.now).year
+    number = next_number(act.session, issuer.key, year)
+    receipt = Receipt(
+        issuer=issuer.key,
+        year=year,
+        number=number,
+        gift_id=None,
+        snapshot={**compose_yearly(act, gifts, replaces), "number": write_label(year, number)},
+        locale=gifts[-1].locale,
+        reserved_at=act.now,
+    )
+    act.session.add(receipt)
+    act.session.flush()
+    act.session.execute(
+        sa.insert(ReceiptGift),
+        [
+            {
+                "receipt_id": receipt.id,
+                "gift_id": gift.id,
+                "amount_minor": left_of(gift),
+                "stands": True,
+            }
+            for gift in gifts
+        ],
+    )
+    return receipt
+
+
+def _hold_open(session: Session, gift_ids: Iterable[int]) -> Sequence[Gift]:
+    """Gifts that are on no receipt that stands, held in one order by everybody."""
+    wanted = sorted(gift_ids)
+    held = sa.select(Gift).where(Gift.id.in_(wanted)).order_by(Gift.id).with_for_update()
+    gifts = session.scalars(held).all()
+    covered = sa.select(ReceiptGift.gift_id).where(ReceiptGift.gift_id.in_(wanted))
+    taken = set(session.scalars(covered.where(ReceiptGift.stands)))
+    left = [gift for gift in gifts if gift.id not in taken]
+    return sorted(left, key=lambda one: (one.received_on or date.max, one.id))
+
+
+def _is_unfit(act: Act, gift: Gift) -> bool:
+    return find_obstacle([gift], act.catalogue.home_of(gift).region) is not None
+
+
+def compose_yearly(act: Act, gifts: Sequence[Gift], replaces: str) -> Document:
+    """All that a receipt over several gifts of one donor says; its number comes later."""
+    lead = gifts[-1]
+    region = act.catalogue.home_of(lead).region
+    total = Money(sum(map(left_of, gifts)), lead.currency)
+    locale = lead.locale
+    days = [gift.received_on for gift in gifts if gift.received_on is not None]
+    with use_locale(locale):
+        period = _write_period(act, min(days), max(days), region, locale)
+    return {
+        **compose_snapshot(lead, region, act.now, replaces),
+        "amount_minor": total.minor,
+        "amount": format_money(total, locale),
+        "cover_minor": 0,
+        "cover": "",
+        "fund": "",
+        "mode": "",
+        "frequency": "",
+        "reference": "",
+        "dedication": "",
+        "received_on": max(days).isoformat(),
+        "received": period,
+        "gifts": [_compose_gift(act, gift, locale) for gift in gifts],
+    }
+
+
+def _write_period(act: Act, first: date, last: date, region: Region, locale: str) -> str:
+    zone = region.issuer.timezone
+    written = [write_day(_at_noon(day, act, zone), locale) for day in (first, last)]
+    if first == last:
+        return written[0]
+    return gettext("%(first)s to %(last)s", first=written[0], last=written[1])
+
+
+def _at_noon(day: date, act: Act, zone: str) -> Any:
+    moment = issue_day(zone, act.now)
+    return moment.replace(year=day.year, month=day.month, day=day.day, hour=12)
+
+
+def _compose_gift(act: Act, gift: Gift, locale: str) -> Document:
+    region = act.catalogue.home_of(gift).region
+    fund = region.fund(gift.fund)
+    left = Money(left_of(gift), gift.currency)
+    day = gift.received_on or issue_day(region.issuer.timezone, act.now).date()
+    return {
+        "reference": gift.reference,
+        "received_on": day.isoformat(),
+        "received": write_day(_at_noon(day, act, region.issuer.timezone), locale),
+        "fund": pick(fund.names, locale) if fund else gift.fund,
+        "amount_minor": left.minor,
+        "amount": write_money(left, locale),
+    }
+
+
+def replace_receipt(act: Act, receipt: Receipt, reason: str) -> Receipt | None:
+    """Cancel a receipt and issue another over the gifts it covers, as they are now.
+
+    None where nothing of them can be receipted: then it is only cancelled.
+    """
+    covered = sa.select(ReceiptGift.gift_id).where(ReceiptGift.receipt_id == receipt.id)
+    gift_ids = act.session.scalars(covered).all()
+    void_receipt(act, receipt, reason)
+    close_actions_of(act, receipt, reason)
+    if receipt.gift_id is None:
+        return issue_yearly(act, gift_ids, replaces=receipt.label)
+    gift = act.session.get_one(Gift, receipt.gift_id)
+    is_due = gift.status.is_received and gift.paid_minor > 0
+    region = act.catalogue.home_of(gift).region
+    return reserve_receipt(act, gift, region) if is_due else None
