@@ -1,7 +1,7 @@
 """Writing receipts: a number with its snapshot, the PDF, and cancelling one."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +25,7 @@ from portal.receipts.composition import (
     write_money,
 )
 from portal.receipts.pdf import render_pdf
-from portal.receipts.planning import Issue, decide_receipt
+from portal.receipts.planning import Decision, Issue, Reason, Refuse, decide_receipt
 from portal.receipts.register import (
     GiftParticulars,
     Receipt,
@@ -67,9 +67,16 @@ class _Due:
 
 def _decide(act: Act, gift: Gift, region: Region) -> _Due | None:
     particulars = find_particulars(act.session, gift)
-    day = issue_day(region.issuer.timezone, act.now).date()
-    plan = decide_receipt(gift, region, day, particulars=particulars).plan
+    plan = decide_now(gift, region, act.now, particulars).plan
     return _Due(plan, particulars) if isinstance(plan, Issue) else None
+
+
+def decide_now(
+    gift: Gift, region: Region, now: datetime, particulars: GiftParticulars | None
+) -> Decision:
+    """What becomes of a gift's document on the day that is now where its issuer is."""
+    day = issue_day(region.issuer.timezone, now).date()
+    return decide_receipt(gift, region, day, particulars=particulars)
 
 
 def _number(act: Act, gift: Gift, region: Region, due: _Due, *, replaces: str) -> Receipt:
@@ -301,3 +308,31 @@ def correct_receipt(
 
 
 RESTATED = "What it says of the gift was corrected; a new document replaces it."
+LEFT_NONE = "What was received in return leaves no gift to acknowledge."
+
+
+def state_particulars(
+    act: Act, gift: Gift, region: Region, said: Mapping[str, object]
+) -> Receipt | None:
+    """Keep what staff said of a locked gift, and let its receipt say it too.
+
+    `said` has the columns of `GiftParticulars`. The receipt that stands is cancelled and replaced,
+    whose number comes back; None where it has none, or none any more.
+    """
+    row = {**said, "changed_at": act.now}
+    kept = find_particulars(act.session, gift)
+    if kept is None:
+        act.session.add(GiftParticulars(gift_id=gift.id, **row))
+        gift.has_particulars = True
+    else:
+        for name, value in row.items():
+            setattr(kept, name, value)
+    act.session.flush()
+    standing = find_receipt(act.session, gift.id)
+    if standing is None:
+        return None
+    plan = decide_now(gift, region, act.now, find_particulars(act.session, gift)).plan
+    if isinstance(plan, Refuse) and plan.reason is Reason.ADVANTAGE_TOO_HIGH:
+        with use_locale(standing.locale):
+            void_receipt(act, standing, gettext(LEFT_NONE))
+    return correct_receipt(act, gift, region, is_restated=True)

@@ -111,7 +111,9 @@ def map_minor(texts: Mapping[str, str], place: str) -> dict[str, int]:
 
 
 def _check_day(said: object) -> object:
-    if said is None or (isinstance(said, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", said)):
+    if said is None or said == "":
+        return None
+    if isinstance(said, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", said, re.ASCII):
         return said
     raise wrong('is a date in quotes such as "2026-03-01"')
 

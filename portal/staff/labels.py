@@ -115,6 +115,7 @@ ACTS = {
     "donor_forget": "Had themselves forgotten",
     "receipt_resend": "Sent the receipt again",
     "contact_correct": "Corrected the donor’s details",
+    "gift_particulars": "Said what was received in return, or given in kind",
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
     "refund_unanswered": "Asked for a refund that was not answered",

@@ -17,7 +17,7 @@ from portal.partners.access import PersonForm
 from portal.payments.books import CHECKS
 from portal.receipts.composition import PLACED
 from portal.receipts.composition import TEXTS as MARKS
-from portal.receipts.operations import CORRECTED, REPLACED, RESTATED, TAKEN_BACK
+from portal.receipts.operations import CORRECTED, LEFT_NONE, REPLACED, RESTATED, TAKEN_BACK
 from portal.regions.schemes import ReceiptField
 from portal.serving.connections import TEXTS as REFUSALS
 from portal.staff.regions.mode_form import TYPES
@@ -62,7 +62,7 @@ def table_texts() -> Iterator[str]:
     for pair in (*ERROR_TEXTS.values(), *REFUSALS.values(), *MARKS.values()):
         yield from pair
     yield from ASK_ADDRESS.values()
-    yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, RESTATED)
+    yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, RESTATED, LEFT_NONE)
     yield from ("One time", "Every month")
     yield from (name.said for name in ReceiptField if name not in PLACED)
     for form in (*FORMS, GiftForm, SignInForm, CodeForm, PersonForm):
