@@ -38,7 +38,14 @@ from portal.mail.smtp import MailNotSent, try_sender
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.stripe.gateway import Gateway, StripeBusy, StripeRefused, StripeUnavailable
 from portal.proxies import UNKNOWN_PROXY
-from portal.regions.queries import Lack, list_lacks, load_catalogue, means_of, narrow
+from portal.regions.queries import (
+    Lack,
+    list_lacks,
+    list_official,
+    load_catalogue,
+    means_of,
+    narrow,
+)
 from portal.schema import is_current
 from portal.services import AuditEntry
 from portal.settings import Settings, SettingsError, load_settings
@@ -131,7 +138,7 @@ def examine(settings: Settings, resolver: str = "") -> list[Finding]:
         for look_in in (_examine_regions, examine_portal):
             findings += look_in(database, settings)
         further = (examine_staff, examine_clock, examine_backups, examine_languages)
-        findings += [look(database) for look in further]
+        findings += [*(look(database) for look in further), *examine_receipts(database)]
     database.close()
     beside = (_examine_disk, _examine_uploads)
     outside = [*ask_outside(settings), *examine_sender(settings, Resolver(resolver))]
@@ -248,6 +255,24 @@ def _examine_regions(database: Database, settings: Settings) -> Iterator[Finding
         found = sorted({f"{region}/{mode}" for kind, region, mode in lacking if kind is lack})
         if found:
             yield Finding("modes", False, f"not offered: {', '.join(found)}: {why}")
+
+
+def examine_receipts(database: Database) -> Iterator[Finding]:
+    """What is missing before official receipts go out, and where nobody has confirmed that."""
+    with database.read() as session:
+        known = list(list_official(load_catalogue(session), SystemClock().now().date()))
+    for one in known:
+        what = f"{one.region.slug}: {one.scheme.key}"
+        if one.is_ready:
+            yield Finding("receipts", True, f"{what} is given out")
+        elif one.is_confirmed:
+            lacking = [name.value for name in one.missing]
+            lacking += [] if one.is_reviewed else ["official_reviewer and official_reviewed_on"]
+            yield Finding("receipts", False, f"{what} waits for: {', '.join(lacking)}")
+        else:
+            yield Finding(
+                "receipts", True, f"{what} is not given out: the issuer sets official_receipts_from"
+            )
 
 
 def _examine_stripe(settings: Settings) -> Finding:

@@ -118,8 +118,8 @@ class Gift(Base):
     `origin` names what made it where no donor did, once; `is_unattributed` says that it only
     stands for money that nobody promised; `is_counted` that the uses of its code are limited;
     `is_matched` that a pot adds to it, `is_only_acknowledged` that others give its
-    receipt. What a booking changes is in none of its indexes, so that
-    it writes none of them: `GiftStanding` has the status.
+    receipt, `has_particulars` that its receipt says more than the money. What a booking changes
+    is in none of its indexes, so that it writes none of them: `GiftStanding` has the status.
     """
 
     __tablename__ = "gifts"
@@ -148,6 +148,7 @@ class Gift(Base):
     is_counted: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     is_matched: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     is_only_acknowledged: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    has_particulars: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     plan_id: Mapped[int | None] = mapped_column(sa.ForeignKey("plans.id"), index=True)
     donor_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Donor.id), index=True)
 

@@ -3,8 +3,8 @@
 Pure: a gift and its region in, plain JSON values out, in the gift's own language.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -17,7 +17,10 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.i18n import gettext, language, pick, use_locale
 from portal.money import Money, format_money
+from portal.receipts.planning import Issue, Particulars, Receiver, make_plain, receiver_of
+from portal.receipts.words import write_words
 from portal.regions.catalogue import Frequency, Issuer, ReceiptScheme, Region, Texts
+from portal.regions.schemes import ReceiptField
 
 VOID = "void"
 ALL_BACK = frozenset({Status.REFUNDED, Status.CHARGED_BACK})
@@ -91,66 +94,51 @@ def issue_day(timezone: str, at: datetime) -> datetime:
     return at.astimezone(ZoneInfo(timezone))
 
 
-def compose_snapshot(gift: Gift, region: Region, at: datetime, replaces: str = "") -> Document:
+def compose_snapshot(
+    gift: Gift,
+    region: Region,
+    at: datetime,
+    replaces: str = "",
+    *,
+    issue: Issue | None = None,
+    donor: Receiver | None = None,
+    particulars: Particulars | None = None,
+) -> Document:
     """All that the receipt of `gift`, issued at `at`, says; its number comes later.
 
-    A gift that is anonymous to the public still has a receipt in its donor's name.
+    `issue` is what was decided of it (`portal.receipts.planning`); without it a letter says what
+    came. A gift that is anonymous to the public still has a receipt in its donor's name.
     `replaces` is the number of the cancelled receipt in whose place this one stands.
     """
-    locale, issuer, scheme = gift.locale, region.issuer, choose_scheme(gift, region)
-    received = issue_day(issuer.timezone, gift.received_at or at)
+    due = issue or _whole_of(gift, region)
+    scheme, issuer = due.scheme, region.issuer
+    locale = scheme.speech or gift.locale
     issued = issue_day(issuer.timezone, at)
-    return {
+    received = issue_day(issuer.timezone, gift.received_at or at)
+    snapshot = {
         "format": FORMAT,
         "number": "",
         "locale": locale,
         "region": region.slug,
-        **_scheme_fields(scheme, locale),
+        **_scheme_fields(scheme, locale, issuer, due, particulars),
         "issuer": _issuer_fields(issuer, scheme, locale),
         "donor": {"name": gift.name, "address": address_lines(gift, issuer.country)},
-        **_amount_fields(gift, locale),
-        **_gift_fields(gift, region),
+        **_amount_fields(gift, due, locale),
+        **_gift_fields(gift, region, locale),
         "received_on": received.date().isoformat(),
         "received": write_day(received, locale),
         "issued_on": issued.date().isoformat(),
         "issued": write_day(issued, locale),
         "replaces": _write_replaces(replaces, locale),
     }
+    rows = _list_rows(due, issuer, donor or receiver_of(gift), particulars, snapshot)
+    return {**snapshot, "shown": [{"name": n, "label": a, "value": b} for n, a, b in rows]}
 
 
-def choose_scheme(gift: Gift, region: Region) -> ReceiptScheme:
-    """What the gift's document says: what its region has, or that others give the receipt.
-
-    A code whose partner gives receipts itself leaves an acknowledgement, without the issuer's
-    registration and the authority: two receipts for one gift are what tax law forbids.
-    """
-    if not gift.is_only_acknowledged:
-        return region.receipt
-    with use_locale(gift.locale):
-        return replace(
-            region.receipt,
-            key=ACKNOWLEDGEMENT,
-            title=_in_one(gift.locale, gettext("Acknowledgement of your gift")),
-            statements=tuple(_in_one(gift.locale, text) for text in _acknowledge()),
-            show_registration=False,
-            authority_name={},
-            authority_url={},
-        )
-
-
-def _in_one(locale: str, text: str) -> Texts:
-    return {language(locale): text}
-
-
-ACKNOWLEDGEMENT = "acknowledgement"
-
-
-def _acknowledge() -> Iterator[str]:
-    yield gettext("This letter acknowledges that we received your gift.")
-    yield gettext(
-        "It is no document for tax purposes: where one is due, it comes from the partner whose "
-        "code you gave with."
-    )
+def _whole_of(gift: Gift, region: Region) -> Issue:
+    nothing = Money(0, gift.currency)
+    scheme = make_plain(gift, region) if gift.is_only_acknowledged else region.receipt
+    return Issue(gift.received, nothing, gift.received, scheme, nothing)
 
 
 def _write_replaces(label: str, locale: str) -> str:
@@ -161,17 +149,113 @@ def _write_replaces(label: str, locale: str) -> str:
         return gettext("This document cancels and replaces document no. %(number)s.", number=label)
 
 
-def _scheme_fields(scheme: ReceiptScheme, locale: str) -> Document:
+def _scheme_fields(
+    scheme: ReceiptScheme,
+    locale: str,
+    issuer: Issuer,
+    due: Issue,
+    particulars: Particulars | None,
+) -> Document:
+    values = {"issuer": issuer.legal_name, "exemption": issuer.exemption}
+    said = (*scheme.statements, *_say_return(due, particulars))
+    if particulars is not None:
+        values |= {
+            "advantage": write_money(due.advantage, locale),
+            "eligible": write_money(due.eligible, locale),
+            "received_in_return": particulars.advantage,
+        }
     return {
         "scheme": scheme.key,
+        "class": scheme.kind.value,
         "paper": scheme.paper,
         "title": pick(scheme.title, locale),
-        "statements": [pick(statement, locale) for statement in scheme.statements],
+        "statements": [text for one in said if (text := _fill(pick(one, locale), values))],
         "authority": {
             "name": pick(scheme.authority_name, locale),
             "url": pick(scheme.authority_url, locale),
         },
     }
+
+
+def _say_return(due: Issue, particulars: Particulars | None) -> Iterator[Texts]:
+    """What the law has said of something given in return, of nothing, or of the spirit alone."""
+    scheme, text = due.scheme, due.scheme.unreturned
+    if due.advantage:
+        text = scheme.returned
+    elif particulars is not None and particulars.is_intangible:
+        text = scheme.intangible
+    if text:
+        yield text
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    """A statement with `{issuer}` and the like filled in; other braces are its own."""
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _list_rows(
+    due: Issue,
+    issuer: Issuer,
+    donor: Receiver,
+    particulars: Particulars | None,
+    snapshot: Document,
+) -> Iterator[tuple[str, str, str]]:
+    """Field, label and value of what a scheme shows beside the letter's own places, if any."""
+    scheme, locale = due.scheme, snapshot["locale"]
+    said = {
+        ReceiptField.TAX_NUMBER: issuer.tax_number,
+        ReceiptField.EXEMPTION: issuer.exemption,
+        ReceiptField.DONOR_EMAIL: donor.email,
+        ReceiptField.ADVANTAGE: write_money(due.advantage, locale) if due.advantage else "",
+        ReceiptField.ELIGIBLE: write_money(due.eligible, locale),
+    }
+    if particulars is not None:
+        said |= {
+            ReceiptField.PROPERTY: particulars.given,
+            ReceiptField.APPRAISER: particulars.appraiser,
+        }
+        if due.advantage and particulars.advantage:
+            said[ReceiptField.ADVANTAGE] += f" ({particulars.advantage})"
+    if ReceiptField.WORDS in scheme.fields:
+        said[ReceiptField.WORDS] = write_words(due.amount, locale)
+    with use_locale(locale):
+        for name in _list_shown(due):
+            value = said.get(name, "" if name in PLACED else donor.value(name))
+            if value:
+                yield name.value, name.label, value
+
+
+def _list_shown(due: Issue) -> tuple[ReceiptField, ...]:
+    """A scheme's fields; what was received in return is always said, here or in a sentence."""
+    own = due.scheme.fields
+    if not due.advantage or due.scheme.returned:
+        return own
+    return tuple(dict.fromkeys((*own, ReceiptField.ADVANTAGE, ReceiptField.ELIGIBLE)))
+
+
+# What the letter has a place of its own for.
+PLACED = frozenset(
+    {
+        ReceiptField.LEGAL_NAME,
+        ReceiptField.ISSUER_ADDRESS,
+        ReceiptField.REGISTRATION,
+        ReceiptField.PLACE,
+        ReceiptField.SIGNATORY,
+        ReceiptField.SIGNATORY_TITLE,
+        ReceiptField.AUTHORITY,
+        ReceiptField.STATEMENT,
+        ReceiptField.NUMBER,
+        ReceiptField.ISSUED_ON,
+        ReceiptField.RECEIVED_ON,
+        ReceiptField.AMOUNT,
+        ReceiptField.MODE,
+        ReceiptField.DONOR_NAME,
+        ReceiptField.FIRST_NAME,
+        ReceiptField.DONOR_ADDRESS,
+    }
+)
 
 
 def _issuer_fields(issuer: Issuer, scheme: ReceiptScheme, locale: str) -> Document:
@@ -198,26 +282,28 @@ def _issuer_fields(issuer: Issuer, scheme: ReceiptScheme, locale: str) -> Docume
     }
 
 
-def _amount_fields(gift: Gift, locale: str) -> Document:
+def _amount_fields(gift: Gift, due: Issue, locale: str) -> Document:
     """What came, not what was promised; the cover is the part of a promise kept whole."""
-    cover = gift.cover if gift.received == gift.money else Money(0, gift.currency)
+    cover = gift.cover if due.amount == gift.money else Money(0, gift.currency)
+    sums = {"advantage": due.advantage, "eligible": due.eligible, "returned": due.returned}
     return {
-        "amount_minor": gift.paid_minor,
+        "amount_minor": due.amount.minor,
         "currency": gift.currency,
-        "amount": format_money(gift.received, locale),
+        "amount": format_money(due.amount, locale),
         "cover_minor": cover.minor,
         "cover": write_money(cover, locale) if cover else "",
+        **{f"{name}_minor": money.minor for name, money in sums.items()},
     }
 
 
-def _gift_fields(gift: Gift, region: Region) -> Document:
+def _gift_fields(gift: Gift, region: Region, locale: str) -> Document:
     fund, mode = region.fund(gift.fund), region.mode(gift.mode)
-    with use_locale(gift.locale):
+    with use_locale(locale):
         frequency = Frequency(gift.frequency).label
     return {
         "reference": gift.reference,
-        "fund": pick(fund.names, gift.locale) if fund else gift.fund,
-        "mode": pick(mode.label, gift.locale) if mode else gift.mode,
+        "fund": pick(fund.names, locale) if fund else gift.fund,
+        "mode": pick(mode.label, locale) if mode else gift.mode,
         "frequency": frequency,
         "dedication": gift.dedication,
     }

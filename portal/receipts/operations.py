@@ -1,7 +1,7 @@
 """Writing receipts: a number with its snapshot, the PDF, and cancelling one."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,10 +26,13 @@ from portal.receipts.composition import (
     write_money,
 )
 from portal.receipts.pdf import render_pdf
+from portal.receipts.planning import Decision, Issue, Reason, Refuse, decide_receipt
 from portal.receipts.register import (
+    GiftParticulars,
     Receipt,
     ReceiptDocument,
     ReceiptSeries,
+    find_particulars,
     find_receipt,
     find_receipts,
     write_label,
@@ -42,26 +45,47 @@ from portal.services import Act, Services
 def reserve_receipt(act: Act, gift: Gift, region: Region) -> Receipt | None:
     """The gift's receipt, numbered in this transaction if it has none that stands.
 
-    None where nobody knows who gave: an unknown donor gets no receipt (Canada's Income Tax
-    Regulations 3501(1) and good sense elsewhere). The number is the next of the issuer's
+    None where none is due (`portal.receipts.planning`). The number is the next of the issuer's
     series for the year of issue in the issuer's own zone; undone with the transaction, so
     that the series has no gaps. It replaces one of this gift's that was cancelled.
     """
-    if not gift.name:
+    due = _decide(act, gift, region)
+    if due is None:
         return None
     standing, cancelled = find_receipts(act.session, gift.id)
     if standing is not None:
         return standing
-    return _number(act, gift, region, replaces=cancelled.label if cancelled else "")
+    return _number(act, gift, region, due, replaces=cancelled.label if cancelled else "")
 
 
-def _number(act: Act, gift: Gift, region: Region, *, replaces: str) -> Receipt:
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What was decided for a gift, and what it was decided by."""
+
+    issue: Issue
+    particulars: GiftParticulars | None
+
+
+def _decide(act: Act, gift: Gift, region: Region) -> _Due | None:
+    particulars = find_particulars(act.session, gift)
+    plan = decide_now(gift, region, act.now, particulars).plan
+    return _Due(plan, particulars) if isinstance(plan, Issue) else None
+
+
+def decide_now(
+    gift: Gift, region: Region, now: datetime, particulars: GiftParticulars | None
+) -> Decision:
+    """What becomes of a gift's document on the day that is now where its issuer is."""
+    day = issue_day(region.issuer.timezone, now).date()
+    return decide_receipt(gift, region, day, particulars=particulars)
+
+
+def _number(act: Act, gift: Gift, region: Region, due: _Due, *, replaces: str) -> Receipt:
     issuer, year = region.issuer, issue_day(region.issuer.timezone, act.now).year
     number = next_number(act.session, issuer.key, year)
-    snapshot = {
-        **compose_snapshot(gift, region, act.now, replaces),
-        "number": write_label(year, number),
-    }
+    said = compose_snapshot(
+        gift, region, act.now, replaces, issue=due.issue, particulars=due.particulars
+    )
     return _add(
         act.session,
         {
@@ -70,13 +94,19 @@ def _number(act: Act, gift: Gift, region: Region, *, replaces: str) -> Receipt:
             "series": "",
             "number": number,
             "gift_id": gift.id,
-            "snapshot": snapshot,
+            "snapshot": said | number_fields(act, issuer.key, write_label(year, number)),
             "locale": gift.locale,
             "reserved_at": act.now,
             "voided_at": None,
             "void_reason": "",
         },
     )
+
+
+def number_fields(act: Act, issuer: str, label: str) -> Document:
+    """What a snapshot says by its number."""
+    del act, issuer
+    return {"number": label}
 
 
 def _add(session: Session, row: Document) -> Receipt:
@@ -109,32 +139,43 @@ class Kept:
 def keep_receipt(act: Act, gift: Gift, region: Region, *, is_first: bool = False) -> Kept:
     """Let the receipt that stands say what was received, and let none stand for nothing.
 
-    A wrong amount spoils a receipt: it is cancelled, and another one replaces it. `is_first`
-    where it was seen, since the gift was locked, that it never had one.
+    A wrong amount spoils a receipt: it is cancelled, and another one replaces it as soon as one is
+    due. What goes back later is no wrong amount: its copies are marked. `is_first` where it was
+    seen, since the gift was locked, that it never had one.
     """
     standing, cancelled = (None, None) if is_first else find_receipts(act.session, gift.id)
-    is_due = gift.status.is_received and gift.paid_minor > 0 and bool(gift.name)
-    if standing is None:
-        if region.receipts is ReceiptRule.YEARLY:
-            return Kept(is_thanked=is_due)
-        label = cancelled.label if cancelled else ""
-        return Kept(_number(act, gift, region, replaces=label) if is_due else None)
-    if is_due and _says_right(standing, gift):
+    is_due = is_received(gift)
+    if standing is None and region.receipts is ReceiptRule.YEARLY:
+        return Kept(is_thanked=is_due)
+    if standing is not None and is_due and _says_right(standing, gift):
         return Kept(standing=standing)
-    if standing.gift_id is None or is_locked(act.session, standing):
+    if standing is not None and (standing.gift_id is None or is_locked(act.session, standing)):
         return Kept(standing=standing, is_undecided=True)
+    due = _decide(act, gift, region)
+    if standing is None:
+        label = cancelled.label if cancelled else ""
+        return Kept(_number(act, gift, region, due, replaces=label) if due else None)
     with use_locale(standing.locale):
-        reason = gettext(REPLACED if is_due else TAKEN_BACK)
+        reason = gettext(REPLACED if due else TAKEN_BACK)
     void_receipt(act, standing, reason)
-    if not is_due:
+    if due is None:
         return Kept(cancelled=standing)
-    return Kept(_number(act, gift, region, replaces=standing.label), standing)
+    return Kept(_number(act, gift, region, due, replaces=standing.label), standing)
+
+
+def is_received(gift: Gift) -> bool:
+    """Whether money of somebody who is known came, and stays or has gone back since."""
+    return gift.status.is_received and gift.paid_minor > 0 and bool(gift.name)
 
 
 def _says_right(receipt: Receipt, gift: Gift) -> bool:
-    """Whether a receipt says of a gift what was received; one of many gifts, what was left."""
+    """Whether the amount is what came, less no more than what really went back.
+
+    A receipt of many gifts says what was left of each.
+    """
     if receipt.gift_id is not None:
-        return receipt.money == gift.received
+        whole = receipt.money + receipt.returned
+        return whole == gift.received and receipt.returned <= gift.refunded
     said = {one["reference"]: one["amount_minor"] for one in receipt.snapshot["gifts"]}
     return bool(said.get(gift.reference) == gift.paid_minor - gift.refunded_minor)
 
@@ -233,8 +274,11 @@ _DATED_BY = {
 }
 
 
-def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
-    """The mark in words: since when, and how much, by what is booked of the gift now."""
+def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking | None:
+    """The mark in words: since when, and how much, by what is booked of the gift now.
+
+    None where all that went back was left out of the receipt when it was issued.
+    """
     snapshot = receipt.snapshot
     gift = session.get(Gift, receipt.gift_id) if receipt.gift_id else None
     given = receipt.money
@@ -246,7 +290,11 @@ def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking:
             )
         )
     # A bank may take more than was left: the receipt's amount is all that it can unsay.
-    amount = min(gift.refunded, given) if gift is not None and mark in _DATED_BY else given
+    amount = given
+    if gift is not None and mark in _DATED_BY:
+        amount = min(gift.refunded - receipt.returned, given)
+    if amount.minor <= 0:
+        return None
     day = issue_day(snapshot["issuer"]["timezone"], at or receipt.reserved_at)
     with use_locale(receipt.locale):
         return write_marking(
@@ -266,23 +314,58 @@ def is_outdated(receipt: Receipt, gift: Gift, region: Region) -> bool:
     return receipt.locale != gift.locale or receipt.snapshot["donor"] != right
 
 
-def correct_receipt(act: Act, gift: Gift, region: Region) -> Receipt | None:
+def correct_receipt(
+    act: Act, gift: Gift, region: Region, *, is_restated: bool = False
+) -> Receipt | None:
     """The number a corrected donor gets: a first one, or one in place of an outdated receipt.
 
-    The gift must be locked. None where nothing is due, or the face has no fault. A receipt of
-    many gifts, or in a locked period, is left to finance.
+    The gift must be locked. None where none is due, or the face has no fault; `is_restated`
+    where something else that it says of the gift has changed. A receipt of many gifts, or in a
+    locked period, is left to finance.
     """
-    if not (gift.status.is_received and gift.paid_minor > 0 and gift.name):
+    due = _decide(act, gift, region)
+    if due is None:
         return None
     standing = find_receipt(act.session, gift.id)
     if standing is not None:
-        if not is_outdated(standing, gift, region):
+        if not (is_restated or is_outdated(standing, gift, region)):
             return None
         if standing.gift_id is None or is_locked(act.session, standing):
             open_action(act, standing, gift.id, ActionKind.DONOR)
             return None
         with use_locale(standing.locale):
-            void_receipt(act, standing, gettext(CORRECTED))
+            void_receipt(act, standing, gettext(RESTATED if is_restated else CORRECTED))
     elif region.receipts is ReceiptRule.YEARLY:
         return None
     return reserve_receipt(act, gift, region)
+
+
+RESTATED = "What it says of the gift was corrected; a new document replaces it."
+LEFT_NONE = "What was received in return leaves no gift to acknowledge."
+
+
+def state_particulars(
+    act: Act, gift: Gift, region: Region, said: Mapping[str, object]
+) -> Receipt | None:
+    """Keep what staff said of a locked gift, and let its receipt say it too.
+
+    `said` has the columns of `GiftParticulars`. The receipt that stands is cancelled and replaced,
+    whose number comes back; None where it has none, or none any more.
+    """
+    row = {**said, "changed_at": act.now}
+    kept = find_particulars(act.session, gift)
+    if kept is None:
+        act.session.add(GiftParticulars(gift_id=gift.id, **row))
+        gift.has_particulars = True
+    else:
+        for name, value in row.items():
+            setattr(kept, name, value)
+    act.session.flush()
+    standing = find_receipt(act.session, gift.id)
+    if standing is None:
+        return None
+    plan = decide_now(gift, region, act.now, find_particulars(act.session, gift)).plan
+    if isinstance(plan, Refuse) and plan.reason is Reason.ADVANTAGE_TOO_HIGH:
+        with use_locale(standing.locale):
+            void_receipt(act, standing, gettext(LEFT_NONE))
+    return correct_receipt(act, gift, region, is_restated=True)

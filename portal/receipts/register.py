@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, BigId, Document, partial_index, table_of
 from portal.driver import ask, hold
+from portal.gifts.models import Gift
 from portal.money import Money
 
 
@@ -74,6 +75,11 @@ class Receipt(Base):
         """What it acknowledges."""
         return Money(self.snapshot["amount_minor"], self.snapshot["currency"])
 
+    @property
+    def returned(self) -> Money:
+        """What went back before it was issued, and is left out of it already."""
+        return Money(self.snapshot.get("returned_minor", 0), self.snapshot["currency"])
+
 
 class ReceiptGift(Base):
     """That a receipt covers a gift, with so much of it; a gift is on one that stands at most.
@@ -108,6 +114,35 @@ class ReceiptDocument(Base):
     sha256: Mapped[str] = mapped_column(sa.String(64))
     pdf: Mapped[bytes]
     rendered_at: Mapped[datetime]
+
+
+class GiftParticulars(Base):
+    """What a receipt must say of a gift that is not money alone, as staff wrote it.
+
+    `advantage_minor` is the fair market value, in the gift's currency, of what its donor received
+    in return, and `advantage` what that was; `is_intangible` where it was of the spirit alone.
+    `given` describes what was given in kind, and `appraiser` names who valued it and where they
+    are. Only a gift whose `has_particulars` says so has a row.
+    """
+
+    __tablename__ = "gift_particulars"
+    __table_args__ = (
+        sa.CheckConstraint("advantage_minor >= 0", name="advantage_not_negative"),
+        {"sqlite_with_rowid": False},
+    )
+
+    gift_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("gifts.id"), primary_key=True)
+    advantage_minor: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    advantage: Mapped[str] = mapped_column(sa.String(300), default="")
+    is_intangible: Mapped[bool] = mapped_column(default=False)
+    given: Mapped[str] = mapped_column(sa.String(300), default="")
+    appraiser: Mapped[str] = mapped_column(sa.String(300), default="")
+    changed_at: Mapped[datetime]
+
+
+def find_particulars(session: Session, gift: Gift) -> GiftParticulars | None:
+    """What staff said of a gift; nothing is asked of the database where its row says none."""
+    return session.get(GiftParticulars, gift.id) if gift.has_particulars else None
 
 
 BATCH = 200

@@ -5,7 +5,7 @@ over two years is on the later one's receipt, once and whole. What went back bef
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -17,7 +17,7 @@ from portal.database import Document
 from portal.donors import Donor
 from portal.gifts.models import Gift
 from portal.i18n import gettext, pick, use_locale
-from portal.money import Money, format_money
+from portal.money import Money
 from portal.receipts.actions import close_actions_of
 from portal.receipts.composition import (
     compose_snapshot,
@@ -25,9 +25,15 @@ from portal.receipts.composition import (
     write_day,
     write_money,
 )
-from portal.receipts.operations import next_number, reserve_receipt, void_receipt
+from portal.receipts.operations import next_number, number_fields, reserve_receipt, void_receipt
 from portal.receipts.planning import Issue, Reason, plan_receipt, receiver_of
-from portal.receipts.register import Receipt, ReceiptGift, covers, write_label
+from portal.receipts.register import (
+    Receipt,
+    ReceiptGift,
+    covers,
+    find_particulars,
+    write_label,
+)
 from portal.regions.catalogue import Catalogue, Issuer, Region
 from portal.services import Act
 
@@ -123,7 +129,8 @@ def _divide(gifts: Sequence[Gift], regions: dict[str, Region]) -> Iterator[Share
     for gift in gifts:
         region = regions[gift.region]
         why = find_obstacle([gift], region)
-        if why is not None:
+        # What was given in kind, or came back in return, has a page of its own.
+        if why is not None or gift.has_particulars:
             yield Share((gift,), why)
         else:
             fit.setdefault(region.receipt.key, []).append(gift)
@@ -139,6 +146,22 @@ def find_obstacle(gifts: Sequence[Gift], region: Region) -> Reason | None:
     return None if isinstance(plan, Issue) else plan.reason
 
 
+def _plan(act: Act, gifts: Sequence[Gift], region: Region) -> Issue | None:
+    """The best document that gifts may have together: an official receipt, or a letter.
+
+    It is for what is left of them, by either.
+    """
+    day = issue_day(region.issuer.timezone, act.now).date()
+    said = {one.id: found for one in gifts if (found := find_particulars(act.session, one))}
+    donor, left = receiver_of(gifts[-1]), Money(sum(map(left_of, gifts)), gifts[-1].currency)
+    for scheme in filter(None, (region.official_on(day), region.receipt)):
+        plan = plan_receipt(gifts, donor, region.issuer, scheme, day, particulars=said)
+        if isinstance(plan, Issue) and plan.advantage < left:
+            none = Money(0, left.currency)
+            return replace(plan, amount=left, eligible=left - plan.advantage, returned=none)
+    return None
+
+
 def issue_yearly(act: Act, gift_ids: Iterable[int], *, replaces: str = "") -> Receipt | None:
     """One receipt over gifts of one donor, numbered in this transaction; None where none is due.
 
@@ -146,18 +169,20 @@ def issue_yearly(act: Act, gift_ids: Iterable[int], *, replaces: str = "") -> Re
     since are left out.
     """
     gifts = [one for one in _hold_open(act.session, gift_ids) if not _is_unfit(act, one)]
-    if not gifts:
+    due = _plan(act, gifts, act.catalogue.home_of(gifts[-1]).region) if gifts else None
+    if due is None:
         return None
     region = act.catalogue.home_of(gifts[-1]).region
     issuer = region.issuer
     year = issue_day(issuer.timezone, act.now).year
     number = next_number(act.session, issuer.key, year)
+    label = write_label(year, number)
     receipt = Receipt(
         issuer=issuer.key,
         year=year,
         number=number,
         gift_id=None,
-        snapshot={**compose_yearly(act, gifts, replaces), "number": write_label(year, number)},
+        snapshot=compose_yearly(act, gifts, due, replaces) | number_fields(act, issuer.key, label),
         locale=gifts[-1].locale,
         reserved_at=act.now,
     )
@@ -193,19 +218,17 @@ def _is_unfit(act: Act, gift: Gift) -> bool:
     return find_obstacle([gift], act.catalogue.home_of(gift).region) is not None
 
 
-def compose_yearly(act: Act, gifts: Sequence[Gift], replaces: str) -> Document:
+def compose_yearly(act: Act, gifts: Sequence[Gift], due: Issue, replaces: str) -> Document:
     """All that a receipt over several gifts of one donor says; its number comes later."""
     lead = gifts[-1]
     region = act.catalogue.home_of(lead).region
-    total = Money(sum(map(left_of, gifts)), lead.currency)
-    locale = lead.locale
+    locale = due.scheme.speech or lead.locale
+    said = find_particulars(act.session, lead) if len(gifts) == 1 else None
     days = [gift.received_on for gift in gifts if gift.received_on is not None]
     with use_locale(locale):
         period = _write_period(act, min(days), max(days), region, locale)
     return {
-        **compose_snapshot(lead, region, act.now, replaces),
-        "amount_minor": total.minor,
-        "amount": format_money(total, locale),
+        **compose_snapshot(lead, region, act.now, replaces, issue=due, particulars=said),
         "cover_minor": 0,
         "cover": "",
         "fund": "",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Protocol
 from urllib.parse import quote
@@ -17,12 +18,12 @@ from portal.regions.records import (
     OptionalTexts,
     PictureName,
     Province,
-    ReceiptScheme,
     Texts,
     Whole,
     cover_fee,
     holding,
 )
+from portal.regions.schemes import ReceiptScheme
 
 
 class Frequency(StrEnum):
@@ -287,7 +288,8 @@ class Region:
     `names` stand alone ("United Kingdom"), `place` stands in a sentence after "from"
     ("the United Kingdom"). The rest of the world has no `countries`. The first locale,
     currency and fund are the region's default. A `sample` is nobody's: it shows what a region's
-    file can say, and takes money in a demo alone.
+    file can say, and takes money in a demo alone. `receipt` acknowledges every gift for which
+    none of the `official` ones is given.
     """
 
     code: str
@@ -308,6 +310,24 @@ class Region:
     sample: bool = False
     modes_heading: ModesHeading = ModesHeading.SELECT
     receipts: ReceiptRule = ReceiptRule.EACH
+    official: tuple[ReceiptScheme, ...] = ()
+
+    @property
+    def needs_address(self) -> bool:
+        """Whether its form asks for an address: some document that it gives out shows one."""
+        is_official = not self.sample and self.issuer.official_receipts_from is not None
+        given_out = (self.receipt, *(self.official if is_official else ()))
+        return any(scheme.needs_address for scheme in given_out)
+
+    def official_on(self, day: date) -> ReceiptScheme | None:
+        """The official receipt of a day, once its issuer has confirmed that it gives them out.
+
+        A sample's issuer is nobody, and gives out none.
+        """
+        begins = self.issuer.official_receipts_from
+        if self.sample or begins is None or day < begins:
+            return None
+        return next((scheme for scheme in self.official if scheme.is_in_force(day)), None)
 
     def currency(self, code: str) -> CurrencyOption | None:
         """The option for a currency; None where the region doesn't take it."""

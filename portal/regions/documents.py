@@ -7,7 +7,9 @@ donor follows instructions. Each has fields of its own, and a field of another k
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from functools import reduce
+from itertools import pairwise
 from operator import or_
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -313,6 +315,19 @@ def _check_address(address: AddressFormat) -> AddressFormat:
     return address
 
 
+def _check_official(schemes: tuple[ReceiptScheme, ...]) -> tuple[ReceiptScheme, ...]:
+    """Each is official, says its law, and no two are in force on one day."""
+    days: list[tuple[date, date]] = []
+    for at, scheme in enumerate(schemes):
+        if not (scheme.is_official and scheme.law and scheme.source):
+            raise wrong("is official, with its law and source", f"[{at}]")
+        days.append((scheme.valid_from or date.min, scheme.valid_to or date.max))
+    for (_, last), (first, _) in pairwise(sorted(days)):
+        if first <= last:
+            raise wrong("are in force one after the other: valid_to before the next valid_from")
+    return schemes
+
+
 class RegionTable(Table):
     """A region's whole document."""
 
@@ -346,6 +361,7 @@ class RegionTable(Table):
     address: Annotated[AddressFormat, AfterValidator(_check_address)]
     issuer: Issuer
     receipt: ReceiptScheme
+    official: Annotated[tuple[ReceiptScheme, ...], AfterValidator(_check_official)] = ()
     transfers: Annotated[
         TransferRules,
         AfterValidator(lambda rules: check_rules(rules, "remind_after_days", "expire_after_days")),

@@ -3,17 +3,13 @@
 An issuer stands whole in every region that has it, and is changed in all of them at once.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
-from stdnum import luhn
-from stdnum.au import abn
-from stdnum.us import ein
 
 from portal.database import Document, insert_new
 from portal.logs import get_logger
@@ -27,6 +23,7 @@ from portal.regions.files import (
 )
 from portal.regions.history import IssuerRecord, keep_change
 from portal.regions.queries import CatalogueState, RegionRecord
+from portal.regions.schemes import is_number
 from portal.services import Act
 
 log = get_logger()
@@ -89,23 +86,9 @@ def _store_document(session: Session, name: str, document: Document, now: dateti
     return True
 
 
-def _is_canadian_charity(number: str) -> bool:
-    """Nine digits with a Luhn check, RR and four digits (`stdnum.ca.bn` refuses RR)."""
-    match = re.fullmatch(r"(\d{9})RR\d{4}", number.replace(" ", "").upper(), flags=re.ASCII)
-    return match is not None and bool(luhn.is_valid(match.group(1)))
-
-
-CHECKS: dict[str, Callable[[str], bool]] = {
-    "ca_rr": _is_canadian_charity,
-    "us_ein": lambda number: bool(ein.is_valid(number)),
-    "au_abn": lambda number: bool(abn.is_valid(number)),
-}
-
-
 def is_number_doubtful(issuer: Issuer) -> bool:
     """Whether the number fails the check digits of its kind; kinds without a rule never do."""
-    check = CHECKS.get(issuer.registration_kind)
-    return check is not None and not check(issuer.registration_number)
+    return not is_number(issuer.registration_kind, issuer.registration_number)
 
 
 class NoSuchMode(LookupError):

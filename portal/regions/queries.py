@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from portal.database import Base, Database, DatabaseUnavailable, Document
 from portal.logs import get_logger
 from portal.regions.catalogue import Catalogue, Frequency, Mode, Region
 from portal.regions.files import parse_region
+from portal.regions.schemes import ReceiptField, ReceiptScheme, is_reviewed, list_issuer_lacks
 from portal.settings import Settings
 
 if TYPE_CHECKING:
@@ -111,6 +112,35 @@ def list_lacks(catalogue: Catalogue, means: Means) -> Iterator[tuple[Lack, str, 
             lack = find_lack(region, mode, means)
             if lack is not None:
                 yield lack, region.slug, mode.key
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialLack:
+    """What stands between an issuer and one kind of official receipt; `missing` may be empty."""
+
+    region: Region
+    scheme: ReceiptScheme
+    missing: tuple[ReceiptField, ...]
+    is_reviewed: bool
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the issuer said from which day on it gives them out."""
+        return self.region.issuer.official_receipts_from is not None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.is_confirmed and self.is_reviewed and not self.missing
+
+
+def list_official(catalogue: Catalogue, day: date) -> Iterator[OfficialLack]:
+    """The official receipts that the operator's own regions know and whose law holds on a day."""
+    for region in catalogue.regions.values():
+        for scheme in region.official:
+            if not region.sample and scheme.is_in_force(day):
+                issuer = region.issuer
+                missing = list_issuer_lacks(issuer, scheme)
+                yield OfficialLack(region, scheme, missing, is_reviewed(issuer, scheme))
 
 
 def has_own(catalogue: Catalogue) -> bool:

@@ -1,4 +1,4 @@
-"""What a region is made of beside its modes: its address format, fees, issuer, receipt scheme.
+"""What a region is made of beside its modes and schemes: its address format, fees and issuer.
 
 The kinds of fields in a region's document stand first, as pydantic reads them.
 """
@@ -7,11 +7,20 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetPydanticSchema, StrictBool, StrictInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetPydanticSchema,
+    StrictBool,
+    StrictInt,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
@@ -101,6 +110,14 @@ def map_minor(texts: Mapping[str, str], place: str) -> dict[str, int]:
     return {code: to_minor(text, code, f"{place}.{code}") for code, text in texts.items()}
 
 
+def _check_day(said: object) -> object:
+    if said is None or said == "":
+        return None
+    if isinstance(said, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", said, re.ASCII):
+        return said
+    raise wrong('is a date in quotes such as "2026-03-01"')
+
+
 Flag = StrictBool
 Whole = StrictInt
 # A text by locale; English and French at least, which an optional one may lack together.
@@ -113,6 +130,8 @@ PictureName = Annotated[
     str, holding(re.compile("([0-9a-f]{64})?").fullmatch, "is the name of a picture")
 ]
 CurrencyCode = Annotated[str, holding(re.compile("[A-Z]{3}").fullmatch, "is three capital letters")]
+# A day as documents hold it: a text, since they are kept as JSON.
+Day = Annotated[date | None, BeforeValidator(_check_day)]
 Timezone = Annotated[str, AfterValidator(_check_timezone)]
 
 
@@ -219,8 +238,11 @@ class Issuer:
     """The body that receives the gifts of a region and signs for them.
 
     `registration_kind` names the rule its number is checked by, if there is one
-    (`portal.regions.operations`); `accent` is a CSS colour, `timezone` an IANA
-    name, `logo` and `signature` the names of pictures.
+    (`portal.regions.schemes`); `accent` is a CSS colour, `timezone` an IANA
+    name, `logo` and `signature` the names of pictures. From `official_receipts_from` on it gives
+    out official receipts, where its region has a scheme for them: that is its own confirmed choice.
+    `official_reviewer` and `official_reviewed_on` say who of it held them against the law;
+    `exemption` is what its tax office wrote it and when, `tax_number` the one it has there.
     """
 
     key: str
@@ -244,20 +266,8 @@ class Issuer:
     ] = ""
     logo: PictureName = ""
     signature: PictureName = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiptScheme:
-    """What a region's acknowledgement says: its title and the sentences its law asks for.
-
-    `needs_address` asks the donor's address on the form; `paper` is a typst paper name.
-    """
-
-    key: str
-    title: Texts
-    statements: tuple[Texts, ...] = ()
-    needs_address: Flag = False
-    show_registration: Flag = False
-    authority_name: OptionalTexts = field(default_factory=dict)
-    authority_url: OptionalTexts = field(default_factory=dict)
-    paper: Literal["a4", "us-letter"] = "a4"
+    tax_number: str = ""
+    exemption: str = ""
+    official_receipts_from: Day = None
+    official_reviewer: str = ""
+    official_reviewed_on: Day = None

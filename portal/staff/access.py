@@ -85,6 +85,8 @@ NEEDED = {
     "staff.resend_receipt": Role.FINANCE,
     "staff.contact": Role.FINANCE,
     "staff.send_contact": Role.FINANCE,
+    "staff.particulars": Role.FINANCE,
+    "staff.send_particulars": Role.FINANCE,
     "staff.retry_event": Role.FINANCE,
     "staff.claim_event": Role.FINANCE,
     "staff.retry_job": Role.FINANCE,

@@ -123,6 +123,7 @@ ACTS = {
     "receipts_stop": "Stopped issuing a year’s receipts",
     "receipts_resume": "Went on issuing a year’s receipts",
     "contact_correct": "Corrected the donor’s details",
+    "gift_particulars": "Said what was received in return, or given in kind",
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",
     "refund_unanswered": "Asked for a refund that was not answered",

@@ -24,7 +24,12 @@ from portal.payments.proofs import list_proofs
 from portal.payments.statements.models import StatementFile
 from portal.payments.statements.queries import Line, list_gift_lines
 from portal.payments.transfers import ProofFile, TransferWatch, find_watch
-from portal.receipts.register import Receipt, list_receipts
+from portal.receipts.register import (
+    GiftParticulars,
+    Receipt,
+    find_particulars,
+    list_receipts,
+)
 from portal.regions.catalogue import Catalogue
 from portal.regions.documents import STRIPE
 from portal.regions.operations import list_issuers
@@ -58,6 +63,7 @@ class GiftFile:
     lines: Sequence[Line]
     match: ToldMatch | None
     consents: Sequence[Consent]
+    particulars: GiftParticulars | None
 
     @property
     def failing_emails(self) -> Sequence[Email]:
@@ -102,6 +108,7 @@ def open_file(session: Session, gift: Gift) -> GiftFile:
         consents=_of(
             session, sa.select(Consent).where(Consent.gift_id == gift.id).order_by(Consent.id)
         ),
+        particulars=find_particulars(session, gift),
     )
 
 

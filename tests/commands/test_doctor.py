@@ -13,12 +13,14 @@ from portal.commands.doctor import (
     examine_backups,
     examine_clock,
     examine_languages,
+    examine_receipts,
     examine_staff,
 )
 from portal.database import Database
 from portal.jobs.promising import Worker
 from portal.mailbox import MailStore
 from portal.payments.models import EventState, StripeEvent
+from portal.regions.queries import RegionRecord
 from portal.services import add_entry
 from portal.settings import load_settings
 from portal.signin.accounts import Role, StaffUser
@@ -113,3 +115,20 @@ def test_languages_that_nobody_reviewed_are_told_and_no_fault(catalogued: Databa
     found = examine_languages(catalogued)
     assert found.is_well
     assert found.text == "no native reader has reviewed ar, de, es, fr, ja, ko"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_an_official_receipt_waits_for_is_told(catalogued: Database) -> None:
+    assert list(examine_receipts(catalogued)) == []
+    for said, is_well, text in (
+        ({}, True, "the issuer sets official_receipts_from"),
+        ({"official_receipts_from": "2026-01-01", "place": ""}, False, "waits for: place"),
+        ({"official_receipts_from": "2026-01-01"}, True, "ca-official is given out"),
+    ):
+        with catalogued.write() as session:
+            record = session.get_one(RegionRecord, "ca")
+            issuer = {**record.document["issuer"], "place": "Toronto", **said}
+            record.document = {**record.document, "sample": False, "issuer": issuer}
+        (found,) = examine_receipts(catalogued)
+        assert found.is_well is is_well
+        assert text in found.text

@@ -47,12 +47,12 @@ def put(database: Database, gift: Gift, status: Status, refunded: int = 0) -> st
     """Set where the gift stands; the address of its page. A received one has its receipt."""
     with database.write() as session:
         kept = session.get_one(Gift, gift.id)
-        kept.status, kept.refunded_minor = status, refunded
         if status.is_received:
-            kept.received_at = NOW
+            kept.status, kept.paid_minor, kept.received_at = Status.PAID, kept.amount_minor, NOW
             region = load_catalogue(session).by_slug(kept.region)
             assert region is not None
             reserve_receipt(act_in(session, NOW), kept, region)
+        kept.status, kept.refunded_minor = status, refunded
     return f"/gift/{gift.token}"
 
 

@@ -1,6 +1,7 @@
 """Gifts to receipt: plain objects for pure tests, booked rows for the others."""
 
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from functools import cache
 from itertools import count
 from typing import Any
@@ -120,3 +121,33 @@ def issue(database: Database, gift_id: int, at: datetime = NOW) -> int:
         receipt = reserve_receipt(act_in(session, at), gift, region(gift.region))
         assert receipt is not None
         return receipt.id
+
+
+# What an issuer has to say beside its sample before its official series opens.
+CONFIRMED: dict[str, dict[str, Any]] = {
+    "ca": {"registration_number": "123456782RR0001"},
+    "au": {"registration_number": "51 824 753 556"},
+    "nz": {"registration_number": "CC12345", "tax_number": "49-098-576"},
+    "za": {"registration_number": "930012345"},
+    "de": {"exemption": "Wir sind nach dem Freistellungsbescheid des Finanzamts X befreit."},
+    "fr": {"registration_number": "W123456789", "exemption": "Rescrit du 3 mars 2024"},
+}
+REVIEWED = {"official_reviewer": "Jo Counsel", "official_reviewed_on": date(2026, 1, 5)}
+
+
+def official_region(slug: str, **changes: Any) -> Region:
+    """A region whose issuer has confirmed that it gives out official receipts."""
+    said = {"official_receipts_from": date(2026, 1, 1), **REVIEWED, **CONFIRMED[slug], **changes}
+    here = region(slug)
+    return replace(here, sample=False, issuer=replace(here.issuer, **said))
+
+
+@dataclass(frozen=True)
+class Said:
+    """What staff said of a gift beside the money."""
+
+    advantage_minor: int = 0
+    advantage: str = ""
+    is_intangible: bool = False
+    given: str = ""
+    appraiser: str = ""

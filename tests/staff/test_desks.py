@@ -144,6 +144,12 @@ def test_a_country_that_no_file_knows_is_made_by_hand(signed_in: SignedIn, bare:
     [
         ("issuers/sample-ca", {"legal_name": ""}, "legal_name", "Fill this in"),
         ("issuers/sample-ca", {"email": "nobody"}, "email", "Enter an e-mail address in full"),
+        (
+            "issuers/sample-ca",
+            {"official_receipts_from": "soon"},
+            "official_receipts_from",
+            "Enter a date like 2026-11-23",
+        ),
         ("issuers/sample-ca", {"accent": "blue"}, "accent", "Enter a colour as #"),
         ("issuers/sample-ca", {"website": "javascript:alert(1)"}, "website", "with https://"),
         (

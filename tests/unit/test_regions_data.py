@@ -12,7 +12,8 @@ from stripe.params.checkout import SessionCreateParams
 from portal.i18n import language
 from portal.money import MAXIMUM_MINOR, STRIPE_MINIMUM_MINOR
 from portal.regions.files import DATA, read_region_documents
-from portal.regions.operations import CHECKS, is_number_doubtful
+from portal.regions.operations import is_number_doubtful
+from portal.regions.schemes import CHECKS
 from tests.unit.samples import CATALOGUE, region
 from tests.unit.typography import wrong_signs
 
@@ -242,9 +243,12 @@ def test_canadas_acknowledgement_is_no_official_receipt_and_says_so():
     }
 
 
-def test_every_american_receipt_says_that_no_goods_or_services_were_provided():
-    said = [statement["en"] for statement in region("us").receipt.statements]
-    assert any(text.startswith("No goods or services were provided") for text in said)
+def test_an_american_receipt_says_one_of_the_laws_three_sentences():
+    scheme = region("us").receipt
+    assert scheme.unreturned["en"].startswith("No goods or services were provided")
+    assert "estimate in good faith" in scheme.returned["en"]
+    assert "intangible religious benefits" in scheme.intangible["en"]
+    assert not any("goods or services" in one["en"] for one in scheme.statements)
 
 
 def test_australias_receipt_says_that_it_is_for_a_gift():

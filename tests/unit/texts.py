@@ -15,8 +15,10 @@ from portal.giving.form.fields import ASK_ADDRESS, GiftForm
 from portal.mailed_links import CodeForm, SignInForm
 from portal.partners.access import PersonForm
 from portal.payments.books import CHECKS
+from portal.receipts.composition import PLACED
 from portal.receipts.composition import TEXTS as MARKS
-from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK
+from portal.receipts.operations import CORRECTED, LEFT_NONE, REPLACED, RESTATED, TAKEN_BACK
+from portal.regions.schemes import ReceiptField
 from portal.serving.connections import TEXTS as REFUSALS
 from portal.staff.regions.mode_form import TYPES
 from portal.web import ERROR_TEXTS
@@ -61,7 +63,9 @@ def table_texts() -> Iterator[str]:
     for pair in (*ERROR_TEXTS.values(), *REFUSALS.values(), *MARKS.values()):
         yield from pair
     yield from ASK_ADDRESS.values()
-    yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, "One time", "Every month")
+    yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, RESTATED, LEFT_NONE)
+    yield from ("One time", "Every month")
+    yield from (name.said for name in ReceiptField if name not in PLACED)
     for form in (*FORMS, GiftForm, SignInForm, CodeForm, PersonForm):
         asks = (getattr(field, "kwargs", {}).get("ask") for field in vars(form).values())
         yield from filter(None, asks)
@@ -73,13 +77,13 @@ def staff_texts() -> Iterator[str]:
     yield from TYPES.values()
 
 
-def english_of(document: Any) -> Iterator[str]:
-    """The English of every text by language in a region's document."""
+def english_of(document: Any, without: str = "") -> Iterator[str]:
+    """The English of every text by language in a region's document that has none in `without`."""
     if isinstance(document, list):
         for one in document:
-            yield from english_of(one)
+            yield from english_of(one, without)
     elif isinstance(document, dict):
         if "en" in document and all(isinstance(text, str) for text in document.values()):
-            yield document["en"]
+            yield from () if without in document else (document["en"],)
         else:
-            yield from english_of([*document.values()])
+            yield from english_of([*document.values()], without)

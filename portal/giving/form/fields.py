@@ -98,7 +98,7 @@ class GiftForm(PortalForm):
 
     def _set_address(self) -> None:
         region = self.offer.region
-        if not region.receipt.needs_address:
+        if not region.needs_address:
             for name in ADDRESS_FIELDS:
                 del self[name]
             return

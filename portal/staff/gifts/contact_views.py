@@ -93,7 +93,7 @@ class ContactForm(PortalForm):
             return
         check_postal_code(self, self.region.address)
         check_province(self, self.region.address)
-        if self.region.receipt.needs_address:
+        if self.region.needs_address:
             for name in self.region.address.required:
                 if not self[name].data:
                     self.refuse(name, gettext("Leave this filled in: the receipt must show it"))

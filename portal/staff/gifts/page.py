@@ -16,8 +16,10 @@ from portal.mail.outbox import Email
 from portal.money import Money, format_money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.refunds import refundable
-from portal.receipts.register import Receipt
-from portal.regions.catalogue import Mode
+from portal.receipts.operations import decide_now
+from portal.receipts.planning import Issue, Refuse, Wait
+from portal.receipts.register import GiftParticulars, Receipt
+from portal.regions.catalogue import Mode, Region
 from portal.services import AuditEntry
 from portal.staff.audit import Known, describe_act, name_actor
 from portal.staff.labels import (
@@ -269,3 +271,27 @@ def has_left(gift: Gift) -> bool:
 def goes_on(plan: Plan | None) -> bool:
     """Whether a monthly gift has begun and not ended."""
     return plan is not None and plan.running is not None
+
+
+def explain_receipt(
+    gift: Gift, region: Region, now: datetime, kept: GiftParticulars | None, *, has_receipt: bool
+) -> list[str]:
+    """Why a gift has no receipt, or none that a tax office takes, in sentences; often none."""
+    found = decide_now(gift, region, now, kept)
+    told = []
+    if found.passed_over and region.official_on(now.date()):
+        told.append(gettext("No official receipt: %(why)s", why=_say(found.passed_over[0])))
+    if not isinstance(found.plan, Issue) and not has_receipt:
+        told.append(gettext("No receipt: %(why)s", why=_say(found.plan)))
+    return told
+
+
+def _say(stop: Wait | Refuse) -> str:
+    return " ".join(_sentences(stop))
+
+
+def _sentences(stop: Wait | Refuse) -> Iterator[str]:
+    yield stop.reason.label
+    if isinstance(stop, Wait) and stop.missing:
+        names = ", ".join(name.label for name in stop.missing)
+        yield gettext("Missing: %(names)s.", names=names)

@@ -36,7 +36,7 @@ from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
 from portal.staff.audit import Known
 from portal.staff.forms import StopForm, make_once
-from portal.staff.gifts.page import goes_on, list_actions, tell
+from portal.staff.gifts.page import explain_receipt, goes_on, list_actions, tell
 from portal.staff.labels import (
     Names,
     all_currencies,
@@ -192,9 +192,19 @@ def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
         names=names,
         actions=actions,
         timezone=current_catalogue().timezone_of(file.gift.region),
+        receipt_notes=_explain_receipt(file),
         once=make_once(),
         today=utc_now().date().isoformat(),
     )
+
+
+def _explain_receipt(file: GiftFile) -> list[str]:
+    """Why there is no receipt, or no official one; of money without a home nothing is known."""
+    region = current_catalogue().known(file.gift.region) or current_catalogue().rest
+    if region is None:
+        return []
+    has_receipt = file.receipt is not None
+    return explain_receipt(file.gift, region, utc_now(), file.particulars, has_receipt=has_receipt)
 
 
 def _asked() -> tuple[GiftFilters, Search | None]:

@@ -82,6 +82,7 @@ SENTENCES = {
     "is three capital": "Enter a currency by its three letters, like CAD",
     "has at least one": "At least one is needed, and one that is open or offered",
     "has each only": "Enter each only once",
+    "is a date": "Enter a date like 2026-11-23",
     "is an amount": "Enter an amount in figures that this currency can express, like 75.50",
     "is above the minimum": "Enter a limit above the smallest gift",
     "has amounts": "Enter amounts between the smallest and the largest gift",

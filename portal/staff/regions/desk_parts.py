@@ -213,6 +213,13 @@ class EmailPart(Part):
         return {self.name: (EmailField(ask=self.ask, longest=254), self.said(context))}
 
 
+class DayPart(Part):
+    """A day of the calendar, or none."""
+
+    def rows(self, context: Context) -> Rows:
+        yield (self.control(self.name, look="date"),)
+
+
 class IssuerPart(PickPart):
     """Which issuer a region has; the document holds all of it."""
 

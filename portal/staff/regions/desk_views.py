@@ -33,8 +33,11 @@ from portal.regions.operations import (
     save_region,
 )
 from portal.regions.queries import RegionRecord
+from portal.regions.records import Issuer
+from portal.regions.schemes import ReceiptScheme, is_reviewed, list_issuer_lacks
 from portal.services import Act
 from portal.staff.access import current_actor, staff
+from portal.staff.labels import current_catalogue
 from portal.staff.regions.desk import (
     NEW,
     all_issuers,
@@ -119,10 +122,39 @@ def _show_issuer(key: str, context: Context, form: PortalForm) -> ResponseReturn
         form,
         gettext("New issuer") if is_new else context.document["legal_name"],
         back=url_for("staff.issuers"),
+        note="" if is_new else _tell_official(context.document),
         can_preview=not is_new,
         history="" if is_new else url_for("staff.history", kind="issuer", which=key),
         swatches=_show_accent(form["accent"].data),
     )
+
+
+def _tell_official(document: Document) -> str:
+    """What is missing before the official receipts of the issuer's regions go out."""
+    issuer = parse_issuer(document)
+    known = {
+        scheme.key: scheme
+        for region in current_catalogue().regions.values()
+        if region.issuer.key == issuer.key
+        for scheme in region.official
+    }
+    return " ".join(_tell_scheme(issuer, scheme) for scheme in known.values())
+
+
+def _tell_scheme(issuer: Issuer, scheme: ReceiptScheme) -> str:
+    title = pick(scheme.title)
+    missing = [name.label for name in list_issuer_lacks(issuer, scheme)]
+    if not is_reviewed(issuer, scheme):
+        missing.append(gettext("Who held the receipts against the law"))
+    if missing:
+        return gettext(
+            "Before “%(title)s” can be given out, this has to be put right: %(names)s.",
+            title=title,
+            names=", ".join(missing),
+        )
+    if issuer.official_receipts_from is None:
+        return gettext("“%(title)s” is given out once you say from which day on.", title=title)
+    return gettext("“%(title)s” is given out.", title=title)
 
 
 def _show_accent(accent: str) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from portal.staff.regions.desk_parts import (
     CodesPart,
     CountryPart,
     CurrencyRowsPart,
+    DayPart,
     EmailPart,
     IssuerPart,
     LocalesPart,
@@ -32,6 +33,9 @@ NUMBER_KINDS = {
     "ca_rr": "Canada: charity’s number (RR)",
     "us_ein": "United States: EIN",
     "au_abn": "Australia: ABN",
+    "nz_cc": "New Zealand: charity’s number (CC)",
+    "za_pbo": "South Africa: PBO number",
+    "fr_siren_rna": "France: SIREN or RNA",
 }
 PAPERS = {"a4": "A4", "us-letter": "US Letter"}
 # The fields of an address that can be required, by the names that donors' forms have.
@@ -97,6 +101,28 @@ ISSUER = Desk(
                     box=(600, 200),
                     hint="Stands on receipts from now on; best as PNG without a background.",
                 ),
+            ),
+        ),
+        Group(
+            "Official receipts",
+            (
+                DayPart(
+                    "official_receipts_from",
+                    "Given out from this day on",
+                    hint="Only once you may and all that they must show is right. Empty: none.",
+                ),
+                Part(
+                    "tax_number",
+                    "Tax number",
+                    hint="Where receipts must show one beside the registration number.",
+                ),
+                Part(
+                    "exemption",
+                    "Notice of exemption",
+                    hint="The sentence with who gave it, its number and its date.",
+                ),
+                Part("official_reviewer", "Who held the receipts against the law"),
+                DayPart("official_reviewed_on", "And when"),
             ),
         ),
         Group(
