@@ -302,8 +302,12 @@ def _wrong_gifts() -> sa.Select[Any]:
 
 
 def _wrong_receipts() -> sa.Select[Any]:
-    """Gifts whose standing receipt acknowledges another amount than was received."""
-    acknowledged = Receipt.snapshot["amount_minor"].as_integer()
+    """Gifts whose standing receipt acknowledges another amount than was received.
+
+    What had gone back before it was issued may be left out of it.
+    """
+    left_out = sa.func.coalesce(Receipt.snapshot["returned_minor"].as_integer(), 0)
+    acknowledged = Receipt.snapshot["amount_minor"].as_integer() + left_out
     return (
         sa.select(Gift.reference)
         .join(Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None)))

@@ -22,6 +22,7 @@ from portal.mail.outbox import Email, LetterKind
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState
 from portal.receipts.operations import keep_receipt, reserve_receipt
+from portal.receipts.planning import GONE_BACK
 from portal.receipts.register import Receipt
 from portal.regions.catalogue import Region
 from portal.services import Act, Services
@@ -179,15 +180,19 @@ def issue_missing_receipts(services: Services) -> int:
             .outerjoin(Receipt, sa.and_(Receipt.gift_id == Gift.id, Receipt.voided_at.is_(None)))
             .where(
                 Gift.received_at.is_not(None),
-                Gift.status.in_(RECEIVED),
+                Gift.status.in_(RECEIVED - GONE_BACK),
                 Gift.email != "",
                 Receipt.id.is_(None),
             )
         ).all()
-    for gift_id in missing:
-        with services.write() as act:
-            gift = lock_gift(act.session, gift_id)
-            receipt = reserve_receipt(act, gift, act.catalogue.home_of(gift).region)
-            if receipt is not None:
-                act.promise(SendReceipt(receipt.id))
-    return len(missing)
+    return sum(_issue_missing(services, gift_id) for gift_id in missing)
+
+
+def _issue_missing(services: Services, gift_id: int) -> bool:
+    """Whether a receipt is due, which has its number then."""
+    with services.write() as act:
+        gift = lock_gift(act.session, gift_id)
+        receipt = reserve_receipt(act, gift, act.catalogue.home_of(gift).region)
+        if receipt is not None:
+            act.promise(SendReceipt(receipt.id))
+    return receipt is not None

@@ -84,7 +84,7 @@ class _Due:
 
     @property
     def mark(self) -> str:
-        return receipt_mark(self.gift)
+        return receipt_mark(self.gift, self.receipt.returned.minor)
 
 
 def send_receipt(
