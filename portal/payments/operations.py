@@ -28,6 +28,7 @@ from portal.receipts.actions import (
     open_action,
 )
 from portal.receipts.operations import keep_receipt, reserve_receipt
+from portal.receipts.planning import GONE_BACK
 from portal.receipts.register import Receipt, ReceiptGift, covers
 from portal.regions.catalogue import ReceiptRule, Region
 from portal.services import Act, Services
@@ -212,23 +213,21 @@ def issue_missing_receipts(services: Services) -> int:
             .outerjoin(ReceiptGift, covers(Gift.id))
             .where(
                 Gift.received_at.is_not(None),
-                Gift.status.in_(RECEIVED),
+                Gift.status.in_(RECEIVED - GONE_BACK),
                 Gift.email != "",
                 ReceiptGift.gift_id.is_(None),
             )
         ).all()
-    count = 0
-    for gift_id in missing:
-        with services.write() as act:
-            count += _issue_missing(act, lock_gift(act.session, gift_id))
-    return count
+    return sum(_issue_missing(services, gift_id) for gift_id in missing)
 
 
-def _issue_missing(act: Act, gift: Gift) -> bool:
+def _issue_missing(services: Services, gift_id: int) -> bool:
     """Whether a gift got its number; where donors get one receipt a year it waits for that."""
-    region = act.catalogue.home_of(gift).region
-    is_yearly = region.receipts is ReceiptRule.YEARLY
-    receipt = None if is_yearly else reserve_receipt(act, gift, region)
-    if receipt is not None:
-        act.promise(SendReceipt(receipt.id))
+    with services.write() as act:
+        gift = lock_gift(act.session, gift_id)
+        region = act.catalogue.home_of(gift).region
+        is_yearly = region.receipts is ReceiptRule.YEARLY
+        receipt = None if is_yearly else reserve_receipt(act, gift, region)
+        if receipt is not None:
+            act.promise(SendReceipt(receipt.id))
     return receipt is not None

@@ -17,13 +17,19 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.i18n import gettext, language, pick, use_locale
 from portal.money import Money, format_money
-from portal.receipts.planning import Issue, Particulars, Receiver, make_plain, receiver_of
+from portal.receipts.planning import (
+    GONE_BACK,
+    Issue,
+    Particulars,
+    Receiver,
+    make_plain,
+    receiver_of,
+)
 from portal.receipts.words import write_words
 from portal.regions.catalogue import Frequency, Issuer, ReceiptScheme, Region, Texts
 from portal.regions.schemes import ReceiptField
 
 VOID = "void"
-ALL_BACK = frozenset({Status.REFUNDED, Status.CHARGED_BACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +40,15 @@ class Marking:
     text: str
 
 
-def receipt_mark(gift: Gift) -> str:
+def receipt_mark(gift: Gift, returned_minor: int = 0) -> str:
     """The mark a copy of this gift's receipt needs as the gift stands now; empty for none.
 
-    A part that went back is marked whatever else happens to the gift, such as a dispute.
+    A part that went back is marked whatever else happens to the gift, such as a dispute;
+    `returned_minor` of it was left out of the receipt already.
     """
-    if gift.status in ALL_BACK:
+    if gift.status in GONE_BACK:
         return gift.status.value
-    return Status.PARTLY_REFUNDED.value if gift.refunded_minor else ""
+    return Status.PARTLY_REFUNDED.value if gift.refunded_minor > returned_minor else ""
 
 
 def write_marking(mark: str, *, day: str, amount: str, reason: str = "") -> Marking:

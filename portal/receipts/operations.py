@@ -49,12 +49,12 @@ def reserve_receipt(act: Act, gift: Gift, region: Region) -> Receipt | None:
     series for the year of issue in the issuer's own zone; undone with the transaction, so
     that the series has no gaps. It replaces one of this gift's that was cancelled.
     """
-    due = _decide(act, gift, region)
-    if due is None:
-        return None
     standing, cancelled = find_receipts(act.session, gift.id)
     if standing is not None:
         return standing
+    due = _decide(act, gift, region)
+    if due is None:
+        return None
     return _number(act, gift, region, due, replaces=cancelled.label if cancelled else "")
 
 

@@ -101,7 +101,9 @@ class _Due:
     @property
     def mark(self) -> str:
         """One of many gifts has none: what went back of one is for a person to decide on."""
-        return receipt_mark(self.gift) if self.receipt.gift_id is not None else ""
+        if self.receipt.gift_id is None:
+            return ""
+        return receipt_mark(self.gift, self.receipt.returned.minor)
 
 
 def send_receipt(
