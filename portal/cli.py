@@ -11,6 +11,7 @@ from portal.commands.code_edit import edit, undo
 from portal.commands.code_files import batches, export, generate, import_codes
 from portal.commands.codes import code, simulate_gift
 from portal.commands.pots import pot
+from portal.commands.receipts import receipts
 from portal.commands.regions import regions
 from portal.commands.scopes import partner, scope
 from portal.commands.statements import check_books, recount_books, statements
@@ -44,6 +45,7 @@ for one in (edit, undo, simulate_gift, generate, batches, import_codes, export):
 main.add_command(code)
 main.add_command(partner)
 main.add_command(pot)
+main.add_command(receipts)
 main.add_command(regions)
 main.add_command(restore)
 main.add_command(scope)
@@ -307,46 +309,6 @@ def reconcile(*, check: bool, recount: bool) -> None:
             f"({found.events_new} had been missed); {settled} refunds that nobody had answered "
             "are settled."
         )
-
-
-@main.group()
-def receipts() -> None:
-    """Receipts and their register."""
-
-
-@receipts.command("verify")
-def receipts_verify() -> None:
-    """Prove the register: no gap in any series, every PDF as it was rendered.
-
-    \b
-    Example:
-      portal receipts verify
-    """
-    from portal.commands.installation import make_services
-    from portal.receipts.register import verify_register
-
-    with make_services(load_settings()).database.read() as session:
-        problems = verify_register(session)
-    for problem in problems:
-        click.echo(problem, err=True)
-    if problems:
-        sys.exit(1)
-    click.echo("The register is complete and every document is as it was rendered.")
-
-
-@receipts.command("issue")
-def receipts_issue() -> None:
-    """Number and send the receipt of every paid gift that has none yet.
-
-    \b
-    Example:
-      portal receipts issue
-    """
-    from portal.commands.installation import make_services
-    from portal.payments.operations import issue_missing_receipts
-
-    count = issue_missing_receipts(make_services(load_settings()))
-    click.echo(f"{count} receipts were numbered; the worker sends them.")
 
 
 @main.command()

@@ -1,4 +1,6 @@
-"""A receipt as a PDF: tagged (PDF/UA-1), made to be kept (PDF/A-2a), the same bytes each time.
+"""A receipt as a PDF: tagged (PDF/UA-1), made to be kept (PDF/A-3a), the same bytes each time.
+
+It carries what it says as data, too: the snapshot it was made from, as `receipt.json`.
 
 Its fonts are typst's own Libertinus, and Noto for the scripts it lacks. All come from declared
 packages, none from the machine, so that a receipt looks the same wherever it is printed. A name
@@ -197,7 +199,7 @@ def inside(label: str) -> str:
 
 FOLDER = TEMPLATES / "receipts"
 RECEIPT, STATEMENT = FOLDER / "acknowledgement.typ", FOLDER / "statement.typ"
-STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
+STANDARDS: list[Literal["a-3a", "ua-1"]] = ["a-3a", "ua-1"]
 
 
 class _Own(threading.local):
@@ -224,7 +226,16 @@ def render_pdf(snapshot: Document, marking: Marking | None = None, signature: by
             "lang": language(snapshot["locale"]),
             "fonts": FAMILIES,
         }
-    return _compile(page, RECEIPT)
+    kept = {**snapshot, "marking": page["marking"]} if marking else snapshot
+    return _compile(page, RECEIPT, attached=write_canonical(kept))
+
+
+def write_canonical(document: Document) -> str:
+    """A document's one spelling as JSON: keys in order, no spaces, its letters as they are.
+
+    As RFC 8785 has it for texts, whole numbers, lists and objects, which are all that there is.
+    """
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def render_statement(statement: Document) -> bytes:
@@ -232,12 +243,13 @@ def render_statement(statement: Document) -> bytes:
     return _compile({**statement, "fonts": FAMILIES}, STATEMENT)
 
 
-def _compile(page: Document, template: Path) -> bytes:
+def _compile(page: Document, template: Path, attached: str = "") -> bytes:
     """A page by its template, which a compiler keeps until it is told of another."""
+    data = json.dumps(_drawable(page), ensure_ascii=False)
     pdf = compiler_of(RECEIPT).compile(
         template,
         format="pdf",
-        sys_inputs={"data": json.dumps(_drawable(page), ensure_ascii=False)},
+        sys_inputs={"data": data, "attached": attached},
         pdf_standards=STANDARDS,  # type: ignore[arg-type]  # a list of two of the known names
     )
     return cast(bytes, pdf)
@@ -261,7 +273,21 @@ def _words(snapshot: Document) -> dict[str, str]:
         "signature": gettext("Signature of %(name)s", name=snapshot["issuer"]["signatory_name"]),
         "electronic": gettext("Issued electronically, without a handwritten signature."),
         "page": gettext("Page %(page)s of %(pages)s", page="{page}", pages="{pages}"),
+        "attached": gettext("What this document says, as data"),
+        "verify": _say_where_to_verify(snapshot),
     }
+
+
+def _say_where_to_verify(snapshot: Document) -> str:
+    """The line that leads to the page of proof; what was kept before codes has none."""
+    if not snapshot.get("verify_code"):
+        return ""
+    return gettext(
+        "Verify at %(place)s: %(number)s, code %(code)s",
+        place=snapshot["verify_at"],
+        number=snapshot["number"],
+        code=snapshot["verify_code"],
+    )
 
 
 def _issue(snapshot: Document) -> dict[str, str]:

@@ -23,13 +23,12 @@ from portal.payments.refunds import say_refused
 from portal.plain import full_name
 from portal.receipts.composition import receipt_mark
 from portal.receipts.operations import render_receipt
-from portal.receipts.register import find_receipt
+from portal.receipts.register import find_receipt, read_label
 from portal.records.export import stream_gifts
 from portal.records.filters import (
     GiftFilters,
     Search,
     read_filters,
-    read_receipt_label,
     read_search,
 )
 from portal.records.listing import Cursor, ListedGift, list_gifts
@@ -156,7 +155,7 @@ def receipt_pdf(reference: str) -> ResponseReturnValue:
 @staff.get("/receipts/<label>")
 def receipt(label: str) -> ResponseReturnValue:
     """A receipt by its number: to its gift, or a choice where several issuers have the number."""
-    number = read_receipt_label(label)
+    number = read_label(label)
     if number is None:
         abort(404)
     with services().database.read() as session:
