@@ -217,6 +217,13 @@ def render_pdf(snapshot: Document, marking: Marking | None = None, signature: by
 
     `signature` is the picture that the snapshot names, if it names one.
     """
+    return _compile(RECEIPT, write_inputs(snapshot, marking, signature))
+
+
+def write_inputs(
+    snapshot: Document, marking: Marking | None = None, signature: bytes = b""
+) -> dict[str, str]:
+    """What the template of a receipt is given: the page, and the data that goes with it."""
     with use_locale(snapshot["locale"]):
         page = {
             **snapshot,
@@ -227,7 +234,7 @@ def render_pdf(snapshot: Document, marking: Marking | None = None, signature: by
             "fonts": FAMILIES,
         }
     kept = {**snapshot, "marking": page["marking"]} if marking else snapshot
-    return _compile(page, RECEIPT, attached=write_canonical(kept))
+    return {"data": _write_page(page), "attached": write_canonical(kept)}
 
 
 def write_canonical(document: Document) -> str:
@@ -240,16 +247,19 @@ def write_canonical(document: Document) -> str:
 
 def render_statement(statement: Document) -> bytes:
     """The PDF of a person's year (`portal.records.own_statement`), by the same means."""
-    return _compile({**statement, "fonts": FAMILIES}, STATEMENT)
+    return _compile(STATEMENT, {"data": _write_page({**statement, "fonts": FAMILIES})})
 
 
-def _compile(page: Document, template: Path, attached: str = "") -> bytes:
+def _write_page(page: Document) -> str:
+    return json.dumps(_drawable(page), ensure_ascii=False)
+
+
+def _compile(template: Path, inputs: dict[str, str]) -> bytes:
     """A page by its template, which a compiler keeps until it is told of another."""
-    data = json.dumps(_drawable(page), ensure_ascii=False)
     pdf = compiler_of(RECEIPT).compile(
         template,
         format="pdf",
-        sys_inputs={"data": data, "attached": attached},
+        sys_inputs=inputs,
         pdf_standards=STANDARDS,  # type: ignore[arg-type]  # a list of two of the known names
     )
     return cast(bytes, pdf)
