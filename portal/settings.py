@@ -120,6 +120,16 @@ class Settings(BaseSettings):
         default=10, ge=1, le=50, description="The largest proof a donor may send, in MB."
     )
 
+    seal_key: str = Field(
+        default="",
+        description="The file of the key that seals documents; empty: `seal.pem` beside the "
+        "database, where there is one.",
+    )
+    seal_tsa_url: str = Field(
+        default="",
+        description="A time-stamp authority (RFC 3161) that is asked for each seal, or empty.",
+    )
+
     @field_validator("stripe_webhook_secrets", "dkim_selectors", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
@@ -157,6 +167,14 @@ class Settings(BaseSettings):
             parts.scheme != "imaps" or not parts.hostname or not parts.username
         ):
             raise ValueError("is `imaps://user:password@host/FOLDER`")
+        return value
+
+    @field_validator("seal_tsa_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("is no web address")
         return value
 
     @field_validator("environment")
@@ -197,8 +215,17 @@ class Settings(BaseSettings):
         """Where proofs are kept; with PostgreSQL and several machines it must be shared."""
         if self.uploads:
             return Path(self.uploads)
-        beside = self.sqlite_path.parent if self.sqlite_path else Path()
-        return beside / "uploads"
+        return self._beside / "uploads"
+
+    @property
+    def seal_path(self) -> Path:
+        """The key that seals documents; every machine needs the same."""
+        return Path(self.seal_key) if self.seal_key else self._beside / "seal.pem"
+
+    @property
+    def _beside(self) -> Path:
+        """The folder of the database, or the one we were started in."""
+        return self.sqlite_path.parent if self.sqlite_path else Path()
 
     @property
     def upload_bytes(self) -> int:

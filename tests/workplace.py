@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -192,7 +193,18 @@ def act_in(
 ) -> Act:
     """An act within a transaction that the test has; without services it can only write rows."""
     catalogue = services.catalogue if services else None
-    return Act(session, now, actor, cast(Services, services), cast(Catalogue, catalogue))
+    known = services or _SettingsAlone(_plain_settings())
+    return Act(session, now, actor, cast(Services, known), cast(Catalogue, catalogue))
+
+
+@dataclass(frozen=True)
+class _SettingsAlone:
+    settings: Settings
+
+
+@cache
+def _plain_settings() -> Settings:
+    return make_settings("sqlite:///:memory:", None)
 
 
 def make_order(place: Workplace, **choices: Any) -> GiftOrder:

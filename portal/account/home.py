@@ -15,7 +15,7 @@ from portal.gifts.models import Gift, Plan, PlanStatus
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_coded
 from portal.receipts.composition import receipt_mark
-from portal.receipts.operations import render_receipt
+from portal.receipts.operations import render_receipt, seal_document
 from portal.receipts.pdf import render_statement
 from portal.receipts.sending import receipt_filename
 from portal.records.own import (
@@ -210,7 +210,8 @@ def statement(year: int) -> ResponseReturnValue:
 
 @account.get("/statement/<int(fixed_digits=4):year>.pdf")
 def statement_pdf(year: int) -> ResponseReturnValue:
-    return send_pdf(render_statement(_compose(year)), f"statement-{year}.pdf")
+    pdf = seal_document(services(), render_statement(_compose(year)), current_locale(), utc_now())
+    return send_pdf(pdf, f"statement-{year}.pdf")
 
 
 def _list_years() -> list[int]:

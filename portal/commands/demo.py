@@ -29,6 +29,7 @@ from portal.commands.installation import (
     prepare,
     start_command,
 )
+from portal.commands.seal_key import ensure_key
 from portal.database import Database
 from portal.settings import Settings, load_settings
 from portal.signin.accounts import StaffUser
@@ -75,6 +76,7 @@ class Place:
             "PORTAL_MAIL_URL": f"smtp://127.0.0.1:{self.smtp_port}",
             "PORTAL_MAIL_FROM": "giving@portal.example",
             "PORTAL_UPLOADS": str(self.data / "uploads"),
+            "PORTAL_SEAL_KEY": str(self.data / "seal.pem"),
             "PORTAL_SANDBOX_WEBHOOK_SECRET": self.webhook_secret,
             "PORTAL_SANDBOX_SECRET_KEY": self.stripe_key,
         }
@@ -199,6 +201,7 @@ def _free_ports(port: int) -> list[int]:
 def _prepare(place: Place) -> None:
     settings = _settings(place)
     prepare(settings)
+    ensure_key(settings)
     database = Database(settings.database_url)
     with database.read() as session:
         known = session.scalar(sa.select(StaffUser.id).where(StaffUser.email == STAFF_EMAIL))
@@ -219,6 +222,7 @@ def _settings(place: Place) -> Settings:
         secret_key=place.secret_key,
         database_url=place.database_url,
         base_url=place.url(place.web_port),
+        seal_key=str(place.data / "seal.pem"),
     )
 
 

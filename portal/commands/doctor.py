@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ from portal.commands.installation import (
     prepare,
     prove_outside,
 )
+from portal.commands.seal_key import ensure_key, examine_seal
 from portal.database import Database, DatabaseUnavailable
 from portal.gifts.queries import list_regions
 from portal.i18n import DEFAULT_LOCALE, language, reviewer
@@ -140,7 +142,7 @@ def examine(settings: Settings, resolver: str = "") -> list[Finding]:
         further = (examine_staff, examine_clock, examine_backups, examine_languages)
         findings += [*(look(database) for look in further), *examine_receipts(database)]
     database.close()
-    beside = (_examine_disk, _examine_uploads)
+    beside = (_examine_disk, _examine_uploads, examine_seal)
     outside = [*ask_outside(settings), *examine_sender(settings, Resolver(resolver))]
     return [*outside, *findings, *(look(settings) for look in beside)]
 
@@ -332,12 +334,16 @@ def run_init(email: str, password: str | None) -> bool:
     """Whether every step is done; each is told with its tick."""
     settings = _load()
     prepare(settings)
+    with suppress(OSError):
+        ensure_key(settings)
     states = find_steps(settings)
     if not _is_done(states, FirstStep.STAFF):
         _add_first(settings, email, password)
         states = find_steps(settings)
     for state in states:
         click.echo(_tell(state, settings))
+    seal = examine_seal(settings)
+    click.echo(f"{'[x]' if seal.is_well else '[ ]'} Seal: {seal.text}")
     return all(state.is_done for state in states)
 
 

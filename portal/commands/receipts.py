@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from portal.commands.seal_key import key
 from portal.services import Services
 from portal.settings import load_settings
 
@@ -34,14 +35,25 @@ def receipts() -> None:
     """Receipts and their register."""
 
 
+receipts.add_command(key)
+
+
 @receipts.command("verify")
-def verify() -> None:
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def verify(files: tuple[Path, ...]) -> None:
     """Prove the register: no gap in any series, every PDF as it was rendered.
+
+    With FILES: say of each whether it is a document of ours, byte for byte, and still stands:
+    valid, cancelled, replaced or unknown. The exit code is 1 where one is not valid.
 
     \b
     Example:
       portal receipts verify
+      portal receipts verify receipt-2026-000417.pdf
     """
+    if files:
+        _verify_files(files)
+        return
     from portal.receipts.register import verify_register
 
     with _open() as services, services.database.read() as session:
@@ -51,6 +63,19 @@ def verify() -> None:
     if problems:
         sys.exit(1)
     click.echo("The register is complete and every document is as it was rendered.")
+
+
+def _verify_files(files: tuple[Path, ...]) -> None:
+    from portal.receipts.verifying import Verdict, judge_file
+
+    found = set()
+    with _open() as services, services.database.read() as session:
+        for path in files:
+            with path.open("rb") as file:
+                verdict = judge_file(session, file)
+            click.echo(f"{path}: {verdict.value}")
+            found.add(verdict)
+    sys.exit(0 if found == {Verdict.VALID} else 1)
 
 
 @receipts.command("issue")

@@ -3,7 +3,7 @@
 from babel.lists import format_list
 from flask import Blueprint, Flask, url_for
 
-from portal.giving import embed, regions
+from portal.giving import embed, regions, verify
 from portal.giving import regions as pictures
 from portal.giving.form import views
 from portal.giving.gift import views as gift_views
@@ -52,6 +52,8 @@ def set_up_giving(app: Flask) -> None:
     blueprint.post("/gift/<token>/monthly/card")(gift_views.change_card)
     blueprint.get("/theme/<region>.css")(regions.theme)
     blueprint.get("/pictures/<name>")(pictures.picture)
+    blueprint.get("/verify")(verify.verify)
+    blueprint.post("/verify")(verify.send_verify)
     app.register_blueprint(blueprint)
 
 

@@ -14,6 +14,7 @@ from portal.driver import add, ask, count_up, hold
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift
 from portal.i18n import gettext, use_locale
+from portal.logs import get_logger
 from portal.receipts.actions import ActionKind, is_locked, open_action
 from portal.receipts.composition import (
     VOID,
@@ -28,6 +29,7 @@ from portal.receipts.composition import (
 from portal.receipts.pdf import render_pdf
 from portal.receipts.planning import Decision, Issue, Reason, Refuse, decide_receipt
 from portal.receipts.register import (
+    MARK_LENGTH,
     GiftParticulars,
     Receipt,
     ReceiptDocument,
@@ -35,11 +37,14 @@ from portal.receipts.register import (
     find_particulars,
     find_receipt,
     find_receipts,
+    say_how_to_verify,
     write_label,
 )
 from portal.regions.branding import find_picture
 from portal.regions.catalogue import ReceiptRule, Region
 from portal.services import Act, Services
+
+log = get_logger()
 
 
 def reserve_receipt(act: Act, gift: Gift, region: Region) -> Receipt | None:
@@ -105,8 +110,7 @@ def _number(act: Act, gift: Gift, region: Region, due: _Due, *, replaces: str) -
 
 def number_fields(act: Act, issuer: str, label: str) -> Document:
     """What a snapshot says by its number."""
-    del act, issuer
-    return {"number": label}
+    return {"number": label, **say_how_to_verify(act.services.settings, issuer, label)}
 
 
 def _add(session: Session, row: Document) -> Receipt:
@@ -210,32 +214,64 @@ def render_receipt(services: Services, receipt_id: int, *, mark: str = "") -> by
         receipt = session.get_one(Receipt, receipt_id)
         # One of many gifts bears no mark of one of them: finance replaces it.
         mark = VOID if receipt.voided_at else mark if receipt.gift_id is not None else ""
-        marking = _write_marking(session, receipt, mark) if mark else None
-        signatures = _list_signatures(session, [receipt])
-    if marking is not None:
-        return render_pdf(receipt.snapshot, marking, signatures[receipt_id])
-    return render_receipts(services, [receipt])[receipt_id]
+        marking = write_mark(session, receipt, mark) if mark else None
+    return render_receipts(services, [receipt], marking)[receipt_id]
 
 
-def render_receipts(services: Services, receipts: Sequence[Receipt]) -> dict[int, bytes]:
-    """The unmarked PDFs of receipts as first rendered, by their ids.
+def render_receipts(
+    services: Services, receipts: Sequence[Receipt], marking: Marking | None = None
+) -> dict[int, bytes]:
+    """The PDFs of receipts as first rendered, unmarked or all with one mark, by their ids.
 
-    What was never rendered is kept, unless another process was quicker.
+    What was never rendered is sealed and kept, unless another process was quicker.
     """
-    ids = [receipt.id for receipt in receipts]
+    ids, mark, now = [receipt.id for receipt in receipts], name_copy(marking), services.now()
     with services.database.read() as session:
-        stored = _list_documents(session, ids)
+        stored = _list_documents(session, ids, mark)
         unwritten = [one for one in receipts if one.id not in stored]
         signatures = _list_signatures(session, unwritten)
-    fresh = {one.id: render_pdf(one.snapshot, signature=signatures[one.id]) for one in unwritten}
+    plain = {one.id: render_pdf(one.snapshot, marking, signatures[one.id]) for one in unwritten}
+    fresh = {one.id: seal_document(services, plain[one.id], one.locale, now) for one in unwritten}
     if fresh:
         with services.database.write() as session:
-            rows = [_document_row(one, pdf, services.now()) for one, pdf in fresh.items()]
+            rows = [_document_row(one, mark, pdf, now) for one, pdf in fresh.items()]
             kept = insert_new(session, ReceiptDocument, *rows)
             stored |= fresh
             if len(kept) < len(fresh):
-                stored |= _list_documents(session, ids)
+                stored |= _list_documents(session, ids, mark)
     return stored
+
+
+def name_copy(marking: Marking | None) -> str:
+    """What a copy with these words is kept under; empty for a document without a mark."""
+    if marking is None:
+        return ""
+    return hashlib.sha256(f"{marking.title}\n{marking.text}".encode()).hexdigest()[:MARK_LENGTH]
+
+
+def seal_document(services: Services, pdf: bytes, locale: str, now: datetime) -> bytes:
+    """A new document with the installation's seal; as it is where there is no key to seal with.
+
+    `now` is when it was rendered; `locale` is what it speaks.
+
+    A key that can't be used is no reason to leave a donor without a document: it is logged, and
+    `portal doctor` says what is wrong with it.
+    """
+    settings = services.settings
+    if not settings.seal_path.exists():
+        return pdf
+    # Imported here: its cryptography is 30 MiB that a web process needs only once it seals.
+    from portal.receipts.seal import find_sealer  # noqa: PLC0415
+    from portal.receipts.seal_key import SealUnusable  # noqa: PLC0415
+
+    with use_locale(locale):
+        title = gettext("Seal of who issued this document")
+    try:
+        sealer = find_sealer(settings.seal_path, settings.seal_tsa_url)
+        return sealer.seal(pdf, now, title)
+    except SealUnusable as error:
+        log.error("seal_unusable", error=str(error))
+        return pdf
 
 
 def _list_signatures(session: Session, receipts: Sequence[Receipt]) -> dict[int, bytes]:
@@ -246,20 +282,21 @@ def _list_signatures(session: Session, receipts: Sequence[Receipt]) -> dict[int,
     return {receipt_id: pictures[name] for receipt_id, name in named.items()}
 
 
-def _list_documents(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
-    rows = session.execute(_DOCUMENTS, {"ids": ids})
+def _list_documents(session: Session, ids: Sequence[int], mark: str) -> dict[int, bytes]:
+    rows = session.execute(_DOCUMENTS, {"ids": ids, "copy": mark})
     return {row.receipt_id: row.pdf for row in rows}
 
 
 _DOCUMENTS = sa.select(ReceiptDocument.receipt_id, ReceiptDocument.pdf).where(
-    ReceiptDocument.receipt_id.in_(sa.bindparam("ids", expanding=True)), ReceiptDocument.mark == ""
+    ReceiptDocument.receipt_id.in_(sa.bindparam("ids", expanding=True)),
+    ReceiptDocument.mark == sa.bindparam("copy"),
 )
 
 
-def _document_row(receipt_id: int, pdf: bytes, now: datetime) -> Document:
+def _document_row(receipt_id: int, mark: str, pdf: bytes, now: datetime) -> Document:
     return {
         "receipt_id": receipt_id,
-        "mark": "",
+        "mark": mark,
         "sha256": hashlib.sha256(pdf).hexdigest(),
         "pdf": pdf,
         "rendered_at": now,
@@ -274,7 +311,7 @@ _DATED_BY = {
 }
 
 
-def _write_marking(session: Session, receipt: Receipt, mark: str) -> Marking | None:
+def write_mark(session: Session, receipt: Receipt, mark: str) -> Marking | None:
     """The mark in words: since when, and how much, by what is booked of the gift now.
 
     None where all that went back was left out of the receipt when it was issued.

@@ -1,4 +1,6 @@
-"""A receipt as a PDF: tagged (PDF/UA-1), made to be kept (PDF/A-2a), the same bytes each time.
+"""A receipt as a PDF: tagged (PDF/UA-1), made to be kept (PDF/A-3a), the same bytes each time.
+
+It carries what it says as data, too: the snapshot it was made from, as `receipt.json`.
 
 Its fonts are typst's own Libertinus, and Noto for the scripts it lacks. All come from declared
 packages, none from the machine, so that a receipt looks the same wherever it is printed. A name
@@ -198,7 +200,7 @@ def inside(label: str) -> str:
 FOLDER = TEMPLATES / "receipts"
 RECEIPT, STATEMENT = FOLDER / "acknowledgement.typ", FOLDER / "statement.typ"
 YEARLY, ADDRESSES = FOLDER / "yearly.typ", FOLDER / "addresses.typ"
-STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
+STANDARDS: list[Literal["a-3a", "ua-1"]] = ["a-3a", "ua-1"]
 
 
 class _Own(threading.local):
@@ -216,6 +218,20 @@ def render_pdf(snapshot: Document, marking: Marking | None = None, signature: by
 
     `signature` is the picture that the snapshot names, if it names one.
     """
+    template = YEARLY if "gifts" in snapshot else RECEIPT
+    return _compile(template, write_inputs(snapshot, marking, signature))
+
+
+def render_address(snapshot: Document) -> bytes:
+    """A page with a donor's address where a window envelope shows it, in the paper's standard."""
+    page = {**snapshot, "lang": language(snapshot["locale"]), "fonts": FAMILIES}
+    return _compile(ADDRESSES, {"data": _write_page(page)})
+
+
+def write_inputs(
+    snapshot: Document, marking: Marking | None = None, signature: bytes = b""
+) -> dict[str, str]:
+    """What the template of a receipt is given: the page, and the data that goes with it."""
     with use_locale(snapshot["locale"]):
         page = {
             **snapshot,
@@ -225,26 +241,33 @@ def render_pdf(snapshot: Document, marking: Marking | None = None, signature: by
             "lang": language(snapshot["locale"]),
             "fonts": FAMILIES,
         }
-    return _compile(page, YEARLY if "gifts" in snapshot else RECEIPT)
+    kept = {**snapshot, "marking": page["marking"]} if marking else snapshot
+    return {"data": _write_page(page), "attached": write_canonical(kept)}
 
 
-def render_address(snapshot: Document) -> bytes:
-    """A page with a donor's address where a window envelope shows it, in the paper's standard."""
-    page = {**snapshot, "lang": language(snapshot["locale"]), "fonts": FAMILIES}
-    return _compile(page, ADDRESSES)
+def write_canonical(document: Document) -> str:
+    """A document's one spelling as JSON: keys in order, no spaces, its letters as they are.
+
+    As RFC 8785 has it for texts, whole numbers, lists and objects, which are all that there is.
+    """
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def render_statement(statement: Document) -> bytes:
     """The PDF of a person's year (`portal.records.own_statement`), by the same means."""
-    return _compile({**statement, "fonts": FAMILIES}, STATEMENT)
+    return _compile(STATEMENT, {"data": _write_page({**statement, "fonts": FAMILIES})})
 
 
-def _compile(page: Document, template: Path) -> bytes:
+def _write_page(page: Document) -> str:
+    return json.dumps(_drawable(page), ensure_ascii=False)
+
+
+def _compile(template: Path, inputs: dict[str, str]) -> bytes:
     """A page by its template, which a compiler keeps until it is told of another."""
     pdf = compiler_of(RECEIPT).compile(
         template,
         format="pdf",
-        sys_inputs={"data": json.dumps(_drawable(page), ensure_ascii=False)},
+        sys_inputs=inputs,
         pdf_standards=STANDARDS,  # type: ignore[arg-type]  # a list of two of the known names
     )
     return cast(bytes, pdf)
@@ -272,7 +295,21 @@ def _words(snapshot: Document) -> dict[str, str]:
         "gifts": gettext("Gifts"),
         "total": gettext("Total received"),
         "annex": gettext("The gifts are listed on the following pages."),
+        "attached": gettext("What this document says, as data"),
+        "verify": _say_where_to_verify(snapshot),
     }
+
+
+def _say_where_to_verify(snapshot: Document) -> str:
+    """The line that leads to the page of proof; what was kept before codes has none."""
+    if not snapshot.get("verify_code"):
+        return ""
+    return gettext(
+        "Verify at %(place)s: %(number)s, code %(code)s",
+        place=snapshot["verify_at"],
+        number=snapshot["number"],
+        code=snapshot["verify_code"],
+    )
 
 
 def _issue(snapshot: Document) -> dict[str, str]:

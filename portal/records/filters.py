@@ -23,6 +23,7 @@ from portal.gifts.operations import fold_name
 from portal.gifts.references import ask_words, clean_reference
 from portal.money import AmountError, Money, parse_amount
 from portal.plain import clean_line
+from portal.receipts.register import read_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +214,6 @@ Currencies = tuple[str, ...]
 _STRIPE_ID = re.compile(r"(?:pi|ch|py|cs|in|sub|re|pyr|dp|du|evt|cus)_\w+")
 # Another provider's id, as far as it can be told from a word: long enough, and with a figure.
 _ID = re.compile(r"(?=\D*\d)[\w.+/=~-]{6,60}")
-_RECEIPT = re.compile(r"(\d{4})\s*[-–/ ]\s*(\d{1,9})")
 _AMOUNT = re.compile(
     r"(?P<before>[A-Za-z]{3}|[$€£¥₦₹₩])?\s*"
     r"(?P<number>\d[\d\s.,']*)"
@@ -283,7 +283,7 @@ def _as_amount(text: str, currencies: Currencies) -> Search | None:
 
 
 def _as_receipt(text: str, _currencies: Currencies) -> Search | None:
-    label = read_receipt_label(text)
+    label = read_label(text)
     return Search(receipt=label) if label else None
 
 
@@ -306,12 +306,6 @@ READERS: tuple[Callable[[str, Currencies], Search | None], ...] = (
 )
 
 
-def read_receipt_label(text: str) -> tuple[int, int] | None:
-    """Year and number of a receipt as people quote it: 2026-000417."""
-    match = _RECEIPT.fullmatch(text.strip())
-    return (int(match[1]), int(match[2])) if match else None
-
-
 def name_orders(text: str) -> tuple[str, ...]:
     """A name as it is stored, last name first, for each word that may be the last name."""
     words = fold_name("", text).split()[:MOST_WORDS]
@@ -322,7 +316,7 @@ def name_orders(text: str) -> tuple[str, ...]:
 def _read_amounts(text: str, currencies: Currencies) -> tuple[Money, ...]:
     match = _AMOUNT.fullmatch(text)
     # A space between two figures that group no thousands is a receipt's, not an amount's.
-    if not match or _RECEIPT.fullmatch(match["number"].strip()):
+    if not match or read_label(match["number"]):
         return ()
     named = {sign.upper() for sign in (match["before"], match["after"]) if sign and sign.isalpha()}
     wanted = [currency for currency in currencies if not named or currency in named]

@@ -23,6 +23,7 @@ from werkzeug.routing import RequestRedirect
 
 from portal.app import LARGEST_REQUEST_BYTES
 from portal.giving.gift.views import ENVELOPE_BYTES
+from portal.giving.verify import MOST_BYTES
 from portal.logs import get_logger, set_up_logging
 from portal.services import Services
 from portal.serving.connections import Connections, read_reader, refusal
@@ -283,7 +284,10 @@ class BodySizes:
     def __init__(self, app: Flask) -> None:
         found: Services = app.extensions["portal"]
         self.routes = app.url_map.bind("")
-        self.own = LARGEST | {"giving.send_proof": found.settings.upload_bytes + ENVELOPE_BYTES}
+        self.own = LARGEST | {
+            "giving.send_proof": found.settings.upload_bytes + ENVELOPE_BYTES,
+            "giving.send_verify": MOST_BYTES + ENVELOPE_BYTES,
+        }
 
     def of(self, scope: Scope) -> int:
         """The most that the view of a request takes; it says so itself where more is sent."""

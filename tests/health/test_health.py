@@ -125,6 +125,7 @@ ROOMS = {
     "staff",
     "static",
     "theme",
+    "verify",
     "webhooks",
 }
 

@@ -1,6 +1,7 @@
 """The PDF: tagged, kept, readable in every script, and the same bytes each time."""
 
 import io
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,11 +11,26 @@ from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
 from portal.receipts.composition import Marking, compose_snapshot
-from portal.receipts.pdf import FAMILIES, PLAIN, _covered, drawable, fonts, render_pdf
+from portal.receipts.pdf import (
+    FAMILIES,
+    PLAIN,
+    _covered,
+    drawable,
+    fonts,
+    render_pdf,
+    write_canonical,
+)
 from tests.receipts.samples import NOW, catalogue, make_gift, region
 
 LETTER = (612, 792)
 A4 = (595.28, 841.89)
+
+
+NUMBERED = {
+    "number": "2026-000417",
+    "verify_at": "give.example.org/verify",
+    "verify_code": "ABCD-EFGH",
+}
 
 
 def read(pdf: bytes) -> PdfReader:
@@ -28,7 +44,7 @@ def text_of(pdf: bytes) -> str:
 
 def render(slug: str = "ca", marking: Marking | None = None, **changes: object) -> bytes:
     snapshot = compose_snapshot(make_gift(region=slug, **changes), region(slug), NOW)
-    return render_pdf({**snapshot, "number": "2026-000417"}, marking)
+    return render_pdf({**snapshot, **NUMBERED}, marking)
 
 
 def test_page_says_all_that_an_auditor_looks_for():
@@ -49,6 +65,7 @@ def test_page_says_all_that_an_auditor_looks_for():
         "LW7K-3QXD-9",
         "canada.ca/charities-giving",
         "No. 2026-000417 · Page 1 of 1",
+        "Verify at give.example.org/verify: 2026-000417, code ABCD-EFGH",
     ):
         assert needed in text
 
@@ -68,8 +85,33 @@ def test_document_claims_both_standards():
     assert metadata is not None
     raw = metadata.stream.get_data().decode()
     assert "<pdfuaid:part>1</pdfuaid:part>" in raw
-    assert "<pdfaid:part>2</pdfaid:part>" in raw
+    assert "<pdfaid:part>3</pdfaid:part>" in raw
     assert "<pdfaid:conformance>A</pdfaid:conformance>" in raw
+
+
+def test_document_carries_its_snapshot_as_data():
+    snapshot = {**compose_snapshot(make_gift(), region("ca"), NOW), **NUMBERED}
+    attached = read(render_pdf(snapshot)).attachments
+    [[content]] = attached.values()
+    assert list(attached) == ["receipt.json"]
+    assert content == write_canonical(snapshot).encode()
+    assert json.loads(content) == snapshot
+    root = read(render_pdf(snapshot)).trailer["/Root"]
+    [file] = root["/AF"]  # type: ignore[index]  # a PDF dictionary
+    assert file.get_object()["/AFRelationship"] == "/Data"
+    kind = file.get_object()["/EF"]["/F"].get_object()["/Subtype"]
+    assert kind == "/application/json"
+
+
+def test_data_of_a_marked_copy_says_its_mark():
+    marking = Marking("Refunded", "This gift was refunded in full on 4 March 2026.")
+    [[content]] = read(render(marking=marking)).attachments.values()
+    assert json.loads(content)["marking"] == {"title": marking.title, "text": marking.text}
+
+
+def test_document_of_an_older_snapshot_names_no_place_of_proof():
+    snapshot = compose_snapshot(make_gift(), region("ca"), NOW)
+    assert "Verify at" not in text_of(render_pdf({**snapshot, "number": "2026-000417"}))
 
 
 def test_metadata_names_title_and_issuer():

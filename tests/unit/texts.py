@@ -12,6 +12,7 @@ from portal.account.details import AddressForm, DetailsForm
 from portal.account.plans import PauseForm
 from portal.forms import UNREACHABLE
 from portal.giving.form.fields import ASK_ADDRESS, GiftForm
+from portal.giving.verify import VerifyForm
 from portal.mailed_links import CodeForm, SignInForm
 from portal.partners.access import PersonForm
 from portal.payments.books import CHECKS
@@ -36,7 +37,7 @@ FOR_STAFF = NOT_TRANSLATED | {
     "signin",
     "statements",
 }
-FORMS = (AddressForm, DetailsForm, PauseForm)
+FORMS = (AddressForm, DetailsForm, PauseForm, VerifyForm)
 VALUE = re.compile(r"%\(\w+\)s")
 
 
