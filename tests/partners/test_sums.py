@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from portal.codes.models import CodeUse, Scope
 from portal.codes.operations import change_scope
 from portal.database import Database
-from portal.gifts.code_sums import catch_up, find_wrong_sums
+from portal.gifts.code_counting import find_wrong_sums
+from portal.gifts.code_sums import catch_up
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import LedgerEntry
 from portal.records.partner_sums import (

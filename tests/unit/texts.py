@@ -10,11 +10,14 @@ from babel.messages.extract import extract
 from portal import PACKAGE, TEMPLATES
 from portal.account.details import AddressForm, DetailsForm
 from portal.account.plans import PauseForm
+from portal.account.pledges import OwnForm
 from portal.forms import UNREACHABLE
+from portal.gifts.progress import Progress, Rhythm
 from portal.giving.form.fields import ASK_ADDRESS, GiftForm
 from portal.mailed_links import CodeForm, SignInForm
 from portal.partners.access import PersonForm
 from portal.payments.books import CHECKS
+from portal.pledge_form import FAULTS, PledgeForm
 from portal.receipts.composition import TEXTS as MARKS
 from portal.receipts.operations import CORRECTED, REPLACED, TAKEN_BACK
 from portal.serving.connections import TEXTS as REFUSALS
@@ -33,7 +36,7 @@ FOR_STAFF = NOT_TRANSLATED | {
     "signin",
     "statements",
 }
-FORMS = (AddressForm, DetailsForm, PauseForm)
+FORMS = (AddressForm, DetailsForm, PauseForm, PledgeForm, OwnForm)
 VALUE = re.compile(r"%\(\w+\)s")
 
 
@@ -60,6 +63,8 @@ def table_texts() -> Iterator[str]:
     for pair in (*ERROR_TEXTS.values(), *REFUSALS.values(), *MARKS.values()):
         yield from pair
     yield from ASK_ADDRESS.values()
+    yield from FAULTS.values()
+    yield from (one.said for one in (*Rhythm, *Progress))
     yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, "One time", "Every month")
     for form in (*FORMS, GiftForm, SignInForm, CodeForm, PersonForm):
         asks = (getattr(field, "kwargs", {}).get("ask") for field in vars(form).values())
