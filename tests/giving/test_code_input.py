@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from portal.codes.models import CodeRecord, Policy
+from portal.codes.models import CodeRecord
 from portal.codes.terms import CodeState
 from portal.database import Database
 from portal.gifts.models import Gift
@@ -91,12 +91,6 @@ def test_of_two_codes_at_a_short_address_the_first_counts_too(
         answer = client.get("/c/LWCAN?code=friends")
         assert SAYS in text_of(client.get(answer.location))
     assert "code=FRIENDS" not in client.get("/c/LWCAN?code=lwcan").location
-
-
-def test_a_campaigns_page_says_it_too(client: CheckedClient, catalogued: Database) -> None:
-    with catalogued.write() as session:
-        session.execute(sa.update(Policy).values(document={"headline": {"en": "Spring"}}))
-    assert SAYS in text_of(client.get("/c/LWCAN?code=friends"))
 
 
 def test_two_codes_that_are_sent_ask_once_and_lose_nothing(
