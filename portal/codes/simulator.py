@@ -39,7 +39,8 @@ class Simulation:
     """What donors would be told of a gift (`verdict`), and why.
 
     `refusal` is the true one, which donors don't see of a secret code. `shown` is what the form
-    would offer before a choice is made; None where the code doesn't hold there.
+    would offer before a choice is made; None where the code doesn't hold there. `match` is what a
+    sponsor would add now, and what is left of the pot before that; None without an offer.
     """
 
     pledge: Pledge
@@ -49,6 +50,7 @@ class Simulation:
     shown: Terms | None
     terms: tuple[Held, ...]
     levels: tuple[Level, ...]
+    match: tuple[Money, Money] | None = None
 
     @property
     def is_allowed(self) -> bool:
@@ -79,7 +81,8 @@ def simulate(
 ) -> Simulation:
     """What `decide` says of a gift at a moment, by a code and its levels as they are now.
 
-    `code` None with a code in the pledge is one that nobody has. Never raises.
+    `code` None with a code in the pledge is one that nobody has; it has its pot where its match is
+    to be told. Never raises.
     """
     verdict = decide(code, pledge, now, catalogue)
     plain = replace(code, is_secret=False) if code else None
@@ -95,7 +98,17 @@ def simulate(
         shown=opened if isinstance(opened, Terms) else None,
         terms=tuple(_list_held(code, levels, refusal)) if code else (),
         levels=tuple(levels),
+        match=_match(code, pledge.given) if code and refusal is None else None,
     )
+
+
+def _match(code: Code, given: Money) -> tuple[Money, Money] | None:
+    """Nothing is added to a gift in another currency than the pot's."""
+    offer, pot = code.offer, code.pot
+    if offer is None or pot is None:
+        return None
+    wanted = offer.match(given) if given.currency == pot.currency else 0
+    return Money(min(wanted, pot.left_minor), pot.currency), pot.left
 
 
 def complete_pledge(

@@ -296,6 +296,7 @@ def simulate_gift(
       portal code simulate LWCAN --region ca --mode interac --amount 20 --on 2026-03-03
     """
     from portal.codes.models import find_code, find_levels
+    from portal.codes.pots import with_pot
     from portal.codes.simulator import moment_of, simulate
 
     with working() as services:
@@ -304,6 +305,7 @@ def simulate_gift(
         at = moment_of(on.date(), place) if on else services.now()
         with services.database.read() as session:
             found, levels = find_code(session, name), find_levels(session, name)
+            found = with_pot(session, found) if found else None
         pledge = _make_pledge(found, name, place, at, catalogue, asked=asked)
         result = simulate(found, levels, pledge, at, catalogue)
     click.echo(json.dumps(_document(result), ensure_ascii=False) if as_json else _tell(result))
@@ -354,6 +356,10 @@ def _tell(result: "Simulation") -> str:
     ]
     if result.refusal is None:
         lines.append("Allowed.")
+        if result.match:
+            lines.append(
+                "It would be matched by {}, of {} that is left in the pot.".format(*result.match)
+            )
         if result.is_by_donor:
             lines.append("It may be refused yet for what the donor gave before.")
     else:
@@ -379,6 +385,7 @@ def _document(result: "Simulation") -> dict[str, Any]:
         "told": _sentence(result) or None,
         "pledge": {"region": result.pledge.region, **result.query},
         "at": result.at.isoformat(),
+        "match": [str(money) for money in result.match] if result.match else None,
         "terms": [
             {"term": term, "value": value, "from": source, "decides": decides}
             for (term, value, source), decides in terms

@@ -27,14 +27,15 @@ def pot() -> None:
 TOTAL = "CAD=10000"
 
 
-def _read_money(option: str, text: str) -> "Money":
+def read_money(option: str, text: str, like: str = TOTAL) -> "Money":
+    """What an option says (`CAD=10.50`); a usage error where it is written otherwise."""
     from portal.money import AmountError, parse_amount
 
     currency, _, amount = (part.strip() for part in text.partition("="))
     try:
         return parse_amount(amount, currency.upper())
     except (AmountError, ValueError):
-        raise click.UsageError(f"{option}: it is written like {TOTAL}.") from None
+        raise click.UsageError(f"{option}: it is written like {like}.") from None
 
 
 @pot.command()
@@ -50,7 +51,7 @@ def add(key: str, sponsor: str, total: str) -> None:
     """
     from portal.codes.pots import add_pot
 
-    money = _read_money("--total", total)
+    money = read_money("--total", total)
     with working() as services, services.write() as act:
         add_pot(act, key, sponsor, money)
     click.echo(f"{key} is there, with {money} by {sponsor}.")
@@ -68,7 +69,7 @@ def raise_by(key: str, by: str) -> None:
     """
     from portal.codes.pots import raise_pot
 
-    more = _read_money("--by", by)
+    more = read_money("--by", by)
     with working() as services, services.write() as act:
         found = _hold(act, key)
         raise_pot(act, found, more)

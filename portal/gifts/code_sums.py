@@ -5,7 +5,8 @@ a gift that came with a code was before (`code_changes`), and wait for nobody. A
 waits to the sums every minute, and whoever looks does so first; a page then reads some hundred
 rows, however many gifts there are. How many different donors stand behind a sum is kept exactly: of
 each donor whose gift changed, all gifts are weighed as they were and as they are, and the sums
-change by the difference (`portal.gifts.code_weighing`). The books are proven by counting anew.
+change by the difference (`portal.gifts.code_weighing`). The books are proven by counting anew
+(`portal.gifts.code_counting`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,19 +27,14 @@ from portal.database import (
 )
 from portal.driver import ask
 from portal.gifts.code_weighing import (
-    ALL,
-    CODE,
-    LOYALTY,
-    MONTHLY,
     NUMBERS,
-    TOTAL,
-    Key,
+    Aim,
     Sums,
     Told,
     compare,
 )
 from portal.gifts.lifecycle import Status
-from portal.gifts.models import Gift, Plan, PlanStatus
+from portal.gifts.models import Commitment, Gift, Plan, PlanStatus
 
 
 class CodeSum(Base):
@@ -91,6 +87,7 @@ class CodeChange(Base):
 
 _SUMS, _CHANGES = table_of(CodeSum), table_of(CodeChange)
 _USES, _GIFTS, _PLANS = table_of(CodeUse), table_of(Gift), table_of(Plan)
+_COMMITMENTS = table_of(Commitment)
 _WERE = tuple(column.name for column in _CHANGES.c if column.name not in {"id", "gift_id"})
 _TOLD = (
     sa.select(
@@ -117,6 +114,20 @@ def fold_codes(session: Session) -> bool:
     Who comes second waits, and then sees what the first one did.
     """
     _stand_still(session)
+    return _fold(session)
+
+
+def hold_sums(session: Session) -> None:
+    """Add all that waits, and let nobody add more until the transaction ends. The first in it.
+
+    What is counted anew by then is as of the very moment that the sums are of.
+    """
+    _stand_still(session)
+    while _fold(session):
+        pass
+
+
+def _fold(session: Session) -> bool:
     changed, gone, is_more = measure_changes(session, MOST_FOLDED)
     if changed:
         _add_on(session, changed)
@@ -144,7 +155,15 @@ def measure_changes(session: Session, most: int | None) -> tuple[Sums, list[int]
         return {}, [], False
     was = _look_back(told, changes)
     is_more = most is not None and len(oldest) == most
-    return compare(was, told.values()), [row.id for row in changes], is_more
+    summed = compare(was, told.values(), _list_aims(session))
+    return summed, [row.id for row in changes], is_more
+
+
+def _list_aims(session: Session) -> list[Aim]:
+    """What partners committed themselves to; a donor's commitment has no sum."""
+    wanted = sa.select(*(_COMMITMENTS.c[name] for name in Aim._fields))
+    rows = session.execute(wanted.where(_COMMITMENTS.c.donor_id.is_(None)))
+    return [Aim._make(row) for row in rows]
 
 
 def _oldest(most: int | None) -> sa.Select[Any]:
@@ -262,136 +281,3 @@ def catch_up(database: Database) -> bool:
         # What was added up before can be read all the same.
         return False
     return False
-
-
-_MONTHS = {
-    "sqlite": "substr(coalesce(g.received_on, g.created_at), 1, 7)",
-    "postgresql": (
-        "to_char(coalesce(g.received_on, CAST(timezone('UTC', g.created_at) AS date)), 'YYYY-MM')"
-    ),
-}
-_SOURCE = """
-WITH seen AS (
-  SELECT p.path, s.id AS scope_id FROM (SELECT DISTINCT path FROM code_uses) p
-  JOIN scopes s ON p.path LIKE '%/' || s.id || '/%'
-), told AS (
-  SELECT u.path, CAST(u.code_id AS VARCHAR(40)) AS code_id,
-    coalesce(CAST(u.scope_id AS VARCHAR(40)), '') AS partner, g.currency,
-    coalesce(g.donor_id, -g.id) AS donor, coalesce(-g.plan_id, g.id) AS series, g.plan_id,
-    {month} AS month, g.fund, g.region, g.mode, coalesce(g.code, '') AS code,
-    CASE WHEN g.paid_minor > 0 THEN 1 ELSE 0 END AS paid,
-    g.paid_minor AS gross, g.refunded_minor AS refunded,
-    CASE WHEN g.status = 'disputed' THEN g.paid_minor - g.refunded_minor ELSE 0 END AS disputed,
-    CASE WHEN g.status IN ('pending', 'processing') THEN g.amount_minor
-      WHEN g.status = 'partly_paid' THEN g.amount_minor - g.paid_minor ELSE 0 END AS promised
-  FROM code_uses u JOIN gifts g ON g.id = u.gift_id
-)
-"""
-_BY_DONOR = """
-SELECT scope_id, currency, '{dimension}' AS dimension, key, sum(started), sum(gifts), count(*),
-  sum(CASE WHEN gifts > 0 THEN 1 ELSE 0 END), sum(gross), sum(refunded), sum(disputed),
-  sum(promised)
-FROM (
-  SELECT {scope} AS scope_id, t.currency, {key} AS key, t.donor, count(*) AS started,
-    sum(t.paid) AS gifts, sum(t.gross) AS gross, sum(t.refunded) AS refunded,
-    sum(t.disputed) AS disputed, sum(t.promised) AS promised
-  FROM {rows} GROUP BY 1, 2, 3, 4
-) one GROUP BY 1, 2, 4
-"""
-_BY_LOYALTY = """
-SELECT scope_id, currency, 'loyalty' AS dimension,
-  CASE WHEN times > 1 THEN 'again' ELSE 'once' END, 0, 0, 0, count(*), 0, 0, 0, 0
-FROM (
-  SELECT n.scope_id, t.currency, t.donor, count(DISTINCT t.series) AS times
-  FROM told t JOIN seen n ON n.path = t.path WHERE t.gross > 0 GROUP BY 1, 2, 3
-) one GROUP BY 1, 2, 4
-"""
-_BY_PLAN = """
-SELECT scope_id, currency, 'monthly' AS dimension,
-  CASE WHEN status = 'active' THEN 'running' ELSE 'failing' END,
-  0, sum(plans), 0, count(*), 0, 0, 0, 0
-FROM (
-  SELECT n.scope_id, t.currency, t.donor, p.status, count(DISTINCT t.plan_id) AS plans
-  FROM told t JOIN seen n ON n.path = t.path JOIN plans p ON p.id = t.plan_id
-  WHERE p.status IN ('active', 'past_due') GROUP BY 1, 2, 3, 4
-) one GROUP BY 1, 2, 4
-"""
-_KEYS = {
-    TOTAL: "''",
-    "month": "t.month",
-    "fund": "t.fund",
-    "region": "t.region",
-    "mode": "t.mode",
-    CODE: "t.code",
-    "partner": "t.partner",
-}
-_BELOW = {"scope": "n.scope_id", "rows": "told t JOIN seen n ON n.path = t.path"}
-_ALONE = {"scope": "0", "rows": "told t"}
-
-
-def _list_counts() -> Iterator[tuple[str, str]]:
-    """Statements that count every sum anew from gifts, and which sums those are."""
-    for dimension, key in _KEYS.items():
-        own = f"dimension = '{dimension}' AND scope_id <> {ALL}"
-        yield _BY_DONOR.format(dimension=dimension, key=key, **_BELOW), own
-    yield _BY_DONOR.format(dimension=CODE, key="t.code_id", **_ALONE), f"scope_id = {ALL}"
-    yield _BY_LOYALTY, f"dimension = '{LOYALTY}'"
-    yield _BY_PLAN, f"dimension = '{MONTHLY}'"
-
-
-_COLUMNS = ", ".join((*Key._fields, *NUMBERS))
-_ANY = " OR ".join(f"{name} <> 0" for name in NUMBERS)
-_DIFFERING = """
-{source}, counted ({columns}) AS MATERIALIZED ({part})
-SELECT * FROM (
-  SELECT 1 AS is_counted, d.* FROM (SELECT * FROM counted EXCEPT SELECT {columns} FROM code_sums) d
-  UNION ALL
-  SELECT 0, d.* FROM (
-    SELECT {columns} FROM code_sums WHERE {own} AND ({any}) EXCEPT SELECT * FROM counted
-  ) d
-) differing LIMIT {most}
-"""
-
-
-def find_wrong_sums(session: Session, most: int) -> list[Key]:
-    """Sums that, with what waits, are not what the gifts say; all must be seen as of one moment."""
-    waiting, _, _ = measure_changes(session, None)
-    source = _SOURCE.format(month=_MONTHS[session.get_bind().dialect.name])
-    kept: Sums = {}
-    counted: Sums = {}
-    for part, own in _list_counts():
-        rows = session.execute(
-            sa.text(
-                _DIFFERING.format(
-                    source=source,
-                    columns=_COLUMNS,
-                    part=part,
-                    own=own,
-                    any=_ANY,
-                    most=most + 2 * len(waiting),
-                )
-            )
-        )
-        for is_counted, *row in rows:
-            sums = counted if is_counted else kept
-            sums[Key(*row[:4])] = [int(number) for number in row[4:]]
-    nothing = [0] * len(NUMBERS)
-
-    def is_wrong(key: Key) -> bool:
-        summed = zip(kept.get(key, nothing), waiting.get(key, nothing), strict=True)
-        return bool([sum(both) for both in summed] != counted.get(key, nothing))
-
-    return sorted(filter(is_wrong, kept.keys() | counted.keys() | waiting.keys()))[:most]
-
-
-def recount_codes(session: Session) -> None:
-    """Count all sums anew from the gifts, for those that came in bulk; bookings wait meanwhile."""
-    if session.get_bind().dialect.name == "postgresql":
-        # In the order in which who adds up takes them.
-        both = f"{_SUMS.name}, {_CHANGES.name}"
-        session.execute(sa.text(f"LOCK TABLE {both} IN SHARE ROW EXCLUSIVE MODE"))
-    source = _SOURCE.format(month=_MONTHS[session.get_bind().dialect.name])
-    for table in (_CHANGES, _SUMS):
-        session.execute(sa.delete(table))
-    for part, _ in _list_counts():
-        session.execute(sa.text(f"INSERT INTO {_SUMS.name} ({_COLUMNS}) {source} {part}"))

@@ -32,6 +32,8 @@ Sums = dict[Key, Numbers]
 # The scope that has all gifts, and the dimensions that no gift's own words are keys of.
 ALL = 0
 TOTAL, CODE, LOYALTY, MONTHLY = "total", "code", "loyalty", "monthly"
+# What fulfils a partner's commitment, by its number.
+PLEDGE = "pledge"
 PLANS = {PlanStatus.ACTIVE: "running", PlanStatus.PAST_DUE: "failing"}
 
 
@@ -85,7 +87,35 @@ class Told(NamedTuple):
         return self.paid_minor - self.refunded_minor if is_held else 0
 
 
-def list_keys(gift: Told) -> Iterator[Key]:
+class Aim(NamedTuple):
+    """What a partner committed itself to: what money fulfils it.
+
+    That is of gifts by its code, or where it names none, of those in whose path the scope stands.
+    """
+
+    id: int
+    scope_id: int | None
+    code_id: int | None
+    currency: str
+    fund: str
+    since: date
+    until: date | None
+
+    def counts(self, gift: Told) -> bool:
+        """Whether a gift is money of the kind, within the span."""
+        day = gift.received_on
+        if gift.paid_minor <= 0 or day is None or gift.currency != self.currency:
+            return False
+        is_in_span = self.since <= day and (self.until is None or day <= self.until)
+        return is_in_span and self.fund in {"", gift.fund} and self._is_under(gift)
+
+    def _is_under(self, gift: Told) -> bool:
+        if self.code_id is not None:
+            return gift.code_id == self.code_id
+        return self.scope_id in gift.scopes
+
+
+def list_keys(gift: Told, aims: Iterable[Aim] = ()) -> Iterator[Key]:
     """The sums that a gift is in."""
     parts = (
         (TOTAL, ""),
@@ -100,15 +130,18 @@ def list_keys(gift: Told) -> Iterator[Key]:
         for dimension, key in parts:
             yield Key(scope_id, gift.currency, dimension, key)
     yield Key(ALL, gift.currency, CODE, str(gift.code_id))
+    for aim in aims:
+        if aim.counts(gift):
+            yield Key(ALL, gift.currency, PLEDGE, str(aim.id))
 
 
-def weigh_donor(gifts: Sequence[Told]) -> Sums:
+def weigh_donor(gifts: Sequence[Told], aims: Sequence[Aim] = ()) -> Sums:
     """What all gifts of one donor are in each sum."""
     sums: Sums = {}
     for gift in gifts:
         came = int(gift.paid_minor > 0)
         own = (gift.paid_minor, gift.refunded_minor, gift.disputed, gift.promised)
-        for key in list_keys(gift):
+        for key in list_keys(gift, aims):
             row = sums.setdefault(key, [0, 0, 1, 0, 0, 0, 0, 0])
             row[0] += 1
             row[1] += came
@@ -135,7 +168,7 @@ def _weigh_series(gifts: Sequence[Told]) -> Sums:
     return sums | {key: [0, len(own), 0, 1, 0, 0, 0, 0] for key, own in plans.items()}
 
 
-def compare(before: Iterable[Told], after: Iterable[Told]) -> Sums:
+def compare(before: Iterable[Told], after: Iterable[Told], aims: Sequence[Aim] = ()) -> Sums:
     """By what the sums change; both have all gifts of the donors that they have any of."""
     changed: Sums = {}
     for gifts, sign in ((before, -1), (after, 1)):
@@ -143,7 +176,7 @@ def compare(before: Iterable[Told], after: Iterable[Told]) -> Sums:
         for gift in gifts:
             donors[gift.donor].append(gift)
         for own in donors.values():
-            for key, numbers in weigh_donor(own).items():
+            for key, numbers in weigh_donor(own, aims).items():
                 row = changed.setdefault(key, [0] * len(NUMBERS))
                 for at, number in enumerate(numbers):
                     row[at] += sign * number

@@ -14,6 +14,7 @@ from portal.database import Base, BigId, Document, by_prefix, enum_column, parti
 from portal.donors import Donor
 from portal.gifts.evidence import PROVIDER_LENGTH, Provider
 from portal.gifts.lifecycle import EventKind, FactKind, Status
+from portal.gifts.progress import Rhythm
 from portal.i18n import Labelled
 from portal.money import Money
 from portal.plain import full_name
@@ -341,3 +342,50 @@ class DayChange(Base):
     currency: Mapped[str] = mapped_column(sa.String(3))
     region: Mapped[str] = mapped_column(sa.String(20))
     minor: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class Commitment(Base):
+    """What users call a pledge: so much, so often, within a span, of a donor or of a partner.
+
+    A donor's is fulfilled by gifts of that address, a partner's by those under it (`scope_id`) or
+    by its code (`code_id`); where a donor's names a partner or a code, by gifts of both. `fund`
+    is empty where any will do.
+    """
+
+    __tablename__ = "commitments"
+    __table_args__ = (
+        sa.CheckConstraint("amount_minor > 0", name="amount_positive"),
+        sa.CheckConstraint("until IS NULL OR until >= since", name="span_forward"),
+        sa.CheckConstraint(
+            "donor_id IS NOT NULL OR scope_id IS NOT NULL OR code_id IS NOT NULL",
+            name="of_somebody",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    donor_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Donor.id), index=True)
+    scope_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("scopes.id"), index=True)
+    code_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("codes.id"), index=True)
+    amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    rhythm: Mapped[Rhythm] = enum_column(Rhythm, 10)
+    since: Mapped[date]
+    until: Mapped[date | None]
+    fund: Mapped[str] = mapped_column(sa.String(40), default="")
+    note: Mapped[str] = mapped_column(sa.String(300), default="")
+    created_at: Mapped[datetime]
+    cancelled_at: Mapped[datetime | None]
+
+
+class CommitmentChange(Base):
+    """One line of a commitment's history: what it said from then on; only ever added."""
+
+    __tablename__ = "commitment_changes"
+    __table_args__ = (sa.Index("ix_commitment_changes_commitment_id", "commitment_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    commitment_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("commitments.id"))
+    what: Mapped[str] = mapped_column(sa.String(10))
+    said: Mapped[Document]
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(sa.String(80))

@@ -3,7 +3,7 @@
 It lists no gifts: a donor's name may be shown only with their consent, asked for partners alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -48,6 +48,7 @@ class Campaign:
     days_left: int | None
     address: str
     via: str
+    left_code: str = ""
 
 
 def has_page(code: Code) -> bool:
@@ -55,17 +56,20 @@ def has_page(code: Code) -> bool:
     return bool(code.headline or code.picture or code.goal_minor)
 
 
-def show_campaign(code: Code, region: Region | None, homes: list[Region], via: str) -> Response:
+def show_campaign(
+    code: Code, region: Region | None, homes: list[Region], via: str, left_code: str = ""
+) -> Response:
     """The page in the current language. `region` is the visitor's, where it is known.
 
     It is made anew twice a minute at most, with the sums of its gifts. What it says depends on
     where the visitor is, so that no cache between keeps it.
     """
     kept, version = page_cache(), catalogue().version
-    key = ("campaign", repr(code), current_locale(), region.slug if region else "", via)
+    key = ("campaign", repr(code), current_locale(), region.slug if region else "", via, left_code)
     page = kept.find_meaning(None, key, version)
     if page is None:
-        text = _render(_make_campaign(code, region, homes, via), region)
+        made = _make_campaign(code, region, homes, via)
+        text = _render(replace(made, left_code=left_code), region)
         life = 0 if code.is_secret else LIFE_SECONDS
         frame = make_frame(text, _headers(code), version=version, now=kept.clock(), life=life)
         page = frame.make_page({})

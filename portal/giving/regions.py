@@ -11,7 +11,7 @@ from portal.codes.parsing import normalise_code
 from portal.codes.policy import Refusal
 from portal.codes.refusals import refuse_unknown_code, refuse_unknown_region
 from portal.giving.campaign import has_page, show_campaign
-from portal.giving.form.fields import LINKS, FormQuery, choose_locale
+from portal.giving.form.fields import LINKS, FormQuery, choose_locale, read_codes
 from portal.giving.form.making import Language, list_regions, name_region
 from portal.giving.texts import language_name
 from portal.giving.visitors import (
@@ -74,7 +74,7 @@ def code(code: str) -> AnyResponse:
     if has_page(found):
         if choice.region is not None:
             set_locale(choose_locale(choice.region, visitor_language()))
-        return show_campaign(found, choice.region, homes, _asked_via())
+        return show_campaign(found, choice.region, homes, _asked_via(), _left_code(found.code))
     if choice.region is None:
         return _show_regions(homes or list(regions.open), code=found.display)
     location = _form_address(choice.region, found.code)
@@ -91,6 +91,7 @@ def _who_asks(code: str) -> Hashable | None:
         request.headers.get("Accept-Language", ""),
         request.args.get("lang", ""),
         request.args.get("via", ""),
+        *request.args.getlist("code"),
     )
     return asked if sum(map(len, asked)) <= LONGEST else None
 
@@ -98,7 +99,13 @@ def _who_asks(code: str) -> Hashable | None:
 def _form_address(region: Region, code: str) -> str:
     """The region's form with the code, in a language that the region has."""
     locale = choose_locale(region, visitor_language())
-    return FormQuery(region=region.slug, locale=locale, code=code, via=_asked_via()).address()
+    asked = FormQuery(region=region.slug, locale=locale, code=code, via=_asked_via())
+    return asked.address(left_code=_left_code(code))
+
+
+def _left_code(code: str) -> str:
+    """Another code that the address brings beside this one, which counts."""
+    return read_codes(request.args, code)[1]
 
 
 def _asked_via() -> str:

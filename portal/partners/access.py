@@ -40,6 +40,7 @@ NEEDED = {
     "partners.gifts": PartnerRole.VIEWER,
     "partners.gifts_csv": PartnerRole.VIEWER,
     "partners.gifts_xlsx": PartnerRole.VIEWER,
+    "partners.pledges": PartnerRole.VIEWER,
     "partners.people": PartnerRole.VIEWER,
     "partners.send_person": PartnerRole.OWNER,
     "partners.remove_person": PartnerRole.OWNER,

@@ -5,7 +5,11 @@ from flask.typing import ResponseReturnValue
 
 from portal.codes.models import Scope
 from portal.i18n import gettext, list_own_names
-from portal.partners import gifts, overview  # noqa: F401 - a room that is imported has its pages
+from portal.partners import (  # noqa: F401 - a room that is imported has its pages
+    gifts,
+    overview,
+    pledges,
+)
 from portal.partners.access import PersonForm, current_scope, current_user, partners
 from portal.partners.letters import switch_letter
 from portal.signin.accounts import (

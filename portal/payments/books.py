@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from portal.codes.models import CodeUse
 from portal.codes.pots import GiftMatch, select_unbooked_pots, select_wrong_pots
 from portal.codes.uses import select_wrong_counters
-from portal.gifts.code_sums import find_wrong_sums, recount_codes
+from portal.gifts.code_counting import find_wrong_sums, recount_codes
 from portal.gifts.day_sums import count_ledger, read_days, recount
 from portal.gifts.evidence import CLEARING, Source
 from portal.gifts.lifecycle import RECEIVED, FactKind

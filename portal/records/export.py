@@ -49,6 +49,25 @@ def typed(name: str, column: Any, dialect: str) -> Cell:
     return Cell(name, safe, True)
 
 
+# Letters whose people write the family's name first: from kana to Han, and Hangul.
+EASTERN, HANGUL = (0x3005, 0x9FFF), (0xAC00, 0xD7A3)
+
+
+def write_name(dialect: str) -> Any:
+    """As `portal.plain.full_name` writes it, by the letter that each part begins with."""
+    first, last = Gift.first_name, Gift.last_name
+    begins = [FIRST_SIGN[dialect](part) for part in (first, last)]
+
+    def are(letters: tuple[int, int]) -> Any:
+        return sa.and_(*(one.between(*letters) for one in begins))
+
+    return sa.case(
+        (are(HANGUL), last.concat(first)),
+        (are(EASTERN), last.concat(" ").concat(first)),
+        else_=sa.func.trim(first.concat(" ").concat(last)),
+    )
+
+
 UNUSUAL = sorted(ZERO_DECIMAL | THREE_DECIMAL)
 
 

@@ -16,8 +16,11 @@ from sqlalchemy.orm import Session
 from portal.codes.sheets import FORMULA_SIGNS
 from portal.database import Base, Document
 from portal.donors import Consent, Donor, Own
+from portal.gifts.commitments import cancel_commitment
 from portal.gifts.lifecycle import EventKind
 from portal.gifts.models import (
+    Commitment,
+    CommitmentChange,
     Evidence,
     Gift,
     GiftEvent,
@@ -54,6 +57,8 @@ def gather(session: Session, own: Own) -> Document:
     ids = [gift.id for gift in gifts]
     plans = _list(session, Plan, Plan.donor_id.in_(own.donor_ids))
     plan_ids = [plan.id for plan in plans]
+    pledges = _list_pledges(session, own)
+    pledge_ids = [pledge.id for pledge in pledges]
     return {
         "addresses": list(own.emails),
         "gifts": _rows(gifts),
@@ -63,6 +68,10 @@ def gather(session: Session, own: Own) -> Document:
         "evidence": _rows(_list(session, Evidence, Evidence.gift_id.in_(ids))),
         "ledger": _rows(_list(session, LedgerEntry, LedgerEntry.gift_id.in_(ids))),
         "history": _rows(_list(session, GiftEvent, GiftEvent.gift_id.in_(ids))),
+        "pledges": _rows(pledges),
+        "pledges_history": _rows(
+            _list(session, CommitmentChange, CommitmentChange.commitment_id.in_(pledge_ids))
+        ),
         "consents": _rows(list_consents(session, own)),
         "messages": _rows(_list(session, Email, _is_to(own, ids))),
     }
@@ -75,6 +84,10 @@ def _covering(gift_ids: Sequence[int]) -> sa.Select[int]:
 
 def _list(session: Session, model: Any, where: sa.ColumnElement[bool]) -> Sequence[Any]:
     return session.scalars(sa.select(model).where(where).order_by(model.id)).all()
+
+
+def _list_pledges(session: Session, own: Own) -> Sequence[Commitment]:
+    return _list(session, Commitment, Commitment.donor_id.in_(own.donor_ids))
 
 
 def _is_to(own: Own, gift_ids: Sequence[int]) -> sa.ColumnElement[bool]:
@@ -155,8 +168,11 @@ def _blank(act: Act, gift: Gift, names: Iterable[str]) -> None:
 
 
 def _forget_around(act: Act, own: Own, gift_ids: Sequence[int]) -> None:
-    """Letters lose their reader, consents end, and the donors their addresses."""
+    """Letters lose their reader, consents and pledges end, and the donors their addresses."""
     session = act.session
+    for pledge in _list_pledges(session, own):
+        pledge.note = ""
+        cancel_commitment(act, pledge)
     session.execute(
         sa.update(Email).where(_is_to(own, gift_ids)).values(recipient="", subject="", problem="")
     )

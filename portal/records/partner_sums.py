@@ -8,7 +8,7 @@ the months of a monthly gift beside the first, with which that was said.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -25,13 +25,13 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.plain import full_name
 from portal.records.export import (
-    FIRST_SIGN,
     Cell,
     Select,
     decimal,
     stream_cells,
     typed,
     write_cells,
+    write_name,
 )
 from portal.records.partners import (
     Account,
@@ -80,7 +80,8 @@ def gifts_of(paths: Paths, dialect: str, currency: str = "") -> Source:
     day = _day(dialect)
     rows = (
         sa.select(
-            Gift.id,
+            # By which an index is walked that has the path before it.
+            CodeUse.gift_id.label("id"),
             Gift.currency,
             Gift.status,
             day.label(Dimension.MONTH.value + "_day"),
@@ -271,23 +272,57 @@ def _parts(source: Source, choice: Choice) -> dict[str, Any]:
 
 def _select(source: Source, choice: Choice, *values: Any) -> sa.Select[Any]:
     parts = _parts(source, choice)
-    found = sa.select(*values).select_from(source.rows)
-    if choice.by is not None:
-        found = found.where(source.c[choice.by.value] == choice.of)
-    if choice.what is not What.STARTED:
-        found = found.where(parts["minor"] != 0)
+    found = _narrow(sa.select(*values).select_from(source.rows), source, choice)
     # Not by number, as that would tell when a gift without a day came.
     return found.order_by(parts["day"].desc(), parts["minor"].desc(), parts["fund"], source.c.id)
 
 
+def _narrow(found: sa.Select[Any], source: Source, choice: Choice) -> sa.Select[Any]:
+    if choice.by is not None:
+        found = found.where(source.c[choice.by.value] == choice.of)
+    if choice.what is not What.STARTED:
+        found = found.where(_adds(source.c, choice.what) != 0)
+    return found
+
+
 def list_gifts(session: Session, choice: Choice, page: int) -> list[Row]:
-    """A page of them, the newest first, and one more if there is one."""
-    source = gifts_of(choice.paths, session.get_bind().dialect.name, choice.currency)
-    parts = _parts(source, choice)
-    wanted = _select(source, choice, *parts.values(), source.c.status, source.c.id)
-    rows = session.execute(wanted.limit(PAGE + 1).offset((page - 1) * PAGE)).all()
+    """A page of them, the newest first, and one more if there is one.
+
+    Those whose day may be told come first, by their number, which an index has in order: nothing
+    is sorted but some pages. Where they end, the others follow by what they brought.
+    """
+    most = page * PAGE + 1
+    rows: list[Any] = _walk(session, choice, most)
+    if len(rows) < most:
+        rows += _list_dayless(session, choice, most - len(rows))
+    rows = rows[(page - 1) * PAGE :]
     names = _list_names(session, choice.partner, [row.id for row in rows])
     return [Row(*(*row[:-1], names.get(row.id, ""))) for row in rows]
+
+
+def _walk(session: Session, choice: Choice, most: int) -> list[sa.Row[Any]]:
+    """The newest of each path, and of these the newest."""
+    shown = sorted(choice.shown.get(Dimension.MONTH, ()))
+    rows: list[sa.Row[Any]] = []
+    for path in choice.paths:
+        source = gifts_of((path,), session.get_bind().dialect.name, choice.currency)
+        found = _narrow(_select_parts(source, choice), source, choice)
+        found = found.where(source.c[Dimension.MONTH.value].in_(shown))
+        rows += session.execute(found.order_by(source.c.id.desc()).limit(most)).all()
+    return sorted(rows, key=lambda row: -row.id)[:most]
+
+
+def _list_dayless(session: Session, choice: Choice, most: int) -> Sequence[sa.Row[Any]]:
+    source = gifts_of(choice.paths, session.get_bind().dialect.name, choice.currency)
+    parts = _parts(source, choice)
+    found = _narrow(_select_parts(source, choice), source, choice).where(parts["day"] == "")
+    order = (parts["minor"].desc(), parts["fund"], source.c.id)
+    return session.execute(found.order_by(*order).limit(most)).all()
+
+
+def _select_parts(source: Source, choice: Choice) -> sa.Select[Any]:
+    parts = _parts(source, choice)
+    return sa.select(*parts.values(), source.c.status, source.c.id).select_from(source.rows)
 
 
 def _tell(partner: str, *values: Any) -> sa.Select[Any]:
@@ -312,28 +347,9 @@ def _list_names(session: Session, partner: str, gift_ids: Iterable[int]) -> dict
 
 def _name(partner: str, source: Source, dialect: str) -> Any:
     """The same as an expression, harmless in a spreadsheet."""
-    written = typed("donor", _write_name(dialect), dialect).value
+    written = typed("donor", write_name(dialect), dialect).value
     told = _tell(partner, sa.func.min(written)).where(Consent.gift_id == source.c.id)
     return sa.func.coalesce(told.correlate(source.rows).scalar_subquery(), "")
-
-
-# Letters whose people write the family's name first: from kana to Han, and Hangul.
-EASTERN, HANGUL = (0x3005, 0x9FFF), (0xAC00, 0xD7A3)
-
-
-def _write_name(dialect: str) -> Any:
-    """As `portal.plain.full_name` writes it, by the letter that each part begins with."""
-    first, last = Gift.first_name, Gift.last_name
-    begins = [FIRST_SIGN[dialect](part) for part in (first, last)]
-
-    def are(letters: tuple[int, int]) -> Any:
-        return sa.and_(*(one.between(*letters) for one in begins))
-
-    return sa.case(
-        (are(HANGUL), last.concat(first)),
-        (are(EASTERN), last.concat(" ").concat(first)),
-        else_=sa.func.trim(first.concat(" ").concat(last)),
-    )
 
 
 def _signed(minor: Any, currency: Any) -> Any:

@@ -94,6 +94,11 @@ def _name_pot(which: str, known: Known) -> Named:
     return name or which, url_for("staff.pots", _anchor=f"pot-{which}") if name else ""
 
 
+def _name_pledge(which: str, _known: Known) -> Named:
+    page = url_for("staff.pledge", number=int(which))
+    return gettext("Pledge %(number)s", number=which), page
+
+
 def _name_event(_which: str, _known: Known) -> Named:
     return gettext("Stripe’s event"), url_for("staff.events")
 
@@ -108,6 +113,7 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "line": _name_line,
     "code": _name_code,
     "scope": _name_scope,
+    "pledge": _name_pledge,
     "pot": _name_pot,
     "event": _name_event,
     "installation": lambda _which, _known: (gettext("The installation"), ""),

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from portal.app import create_app
 from portal.codes.models import Scope, find_code
 from portal.database import Database
-from portal.gifts.code_sums import recount_codes
+from portal.gifts.code_counting import recount_codes
 from portal.signin.accounts import PartnerRole, Person, add_partner_user
 from portal.signin.sessions import begin_session
 from tests.benchmarks import table

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from portal.codes.models import CodeClaim, CodeUse, UseCounter
 from portal.codes.operations import Draft, add_code, add_policy
+from portal.codes.pots import GiftMatch, Pot, PotEntry, add_pot
 from portal.codes.terms import Kind
 from portal.gifts.evidence import Claim, Source
 from portal.gifts.lifecycle import FactKind
@@ -29,13 +30,16 @@ from portal.payments.operations import accept
 from tests.conftest import NOW
 from tests.workplace import Workplace, make_order, make_workplace
 
-GIVERS, STEPS = 8, 12
+GIVERS, STEPS = 8, 10
 DONORS = 9
 # Each policy's terms, and its codes.
 POLICIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "Shared": ({"max_uses_in_all": 14, "max_uses_a_donor": 3}, ("SHARED", "SHARED2")),
     "Alone": ({"max_uses": 5}, ("ALONE",)),
+    "Matched": ({"match_pot": "spring", "match_cap": {"CAD": "50"}}, ("MATCHED", "MATCHED2")),
 }
+# What a sponsor set aside for all: fewer gifts than are given with it use it up.
+POT = Money(25_000, "CAD")
 CODES = [code for _terms, codes in POLICIES.values() for code in codes]
 # Of a gift that is begun, the most likely news is that it is paid.
 NEWS = (
@@ -48,7 +52,9 @@ NEWS_A_STEP = 2
 
 
 def prepare(place: Workplace) -> None:
-    """Make the codes that are given with."""
+    """Make the pot, and the codes that are given with."""
+    with place.services.write() as act:
+        add_pot(act, "spring", "Grace Foundation", POT)
     with place.database.write() as session:
         for name, (terms, codes) in POLICIES.items():
             policy = add_policy(session, name, Draft(document=terms), NOW)
@@ -79,7 +85,9 @@ def make_step(place: Workplace, number: int, step: int) -> GiftOrder:
     drawn = random.Random(f"{number} {step}")
     donor = {"email": f"donor{drawn.randrange(DONORS)}@example.org"}
     made = make_order(place, mode="interac", donor=donor, money=Money(_minor(number, step), "CAD"))
-    return replace(made, pledge=replace(made.pledge, code=drawn.choice(CODES)))
+    # Told of no part, who gives takes what is left of the pot.
+    pledge = replace(made.pledge, code=drawn.choice(CODES))
+    return replace(made, pledge=pledge, told_minor=0)
 
 
 def _minor(number: int, step: int) -> int:
@@ -154,11 +162,41 @@ def find_doubles(session: Session) -> list[str]:
     return [f"step {minor} twice" for minor in session.scalars(doubled)]
 
 
+def find_pots_apart(session: Session) -> list[str]:
+    """Pots that are not what was put in less what their gifts hold, by counters and by accounts."""
+    pot = session.scalars(sa.select(Pot)).one()
+    held = {
+        is_paid: session.scalar(
+            sa.select(sa.func.coalesce(sa.func.sum(GiftMatch.held_minor), 0)).where(
+                GiftMatch.is_paid.is_(is_paid)
+            )
+        )
+        or 0
+        for is_paid in (False, True)
+    }
+    accounts = Counter[str]()
+    for entry in session.scalars(sa.select(PotEntry)):
+        accounts[entry.debit_account] += entry.amount_minor
+        accounts[entry.credit_account] -= entry.amount_minor
+    rest = POT.minor - sum(held.values())
+    said = {"pot": rest, "promised": held[False], "matched": held[True], "sponsor": -POT.minor}
+    kept = {"pot": pot.left_minor, "promised": pot.promised_minor, "matched": pot.matched_minor}
+    faults = [
+        f"{name} {accounts[f'{name}:spring']}, not {minor}"
+        for name, minor in said.items()
+        if accounts[f"{name}:spring"] != minor
+    ]
+    return faults + [
+        f"{name} {kept[name]}" for name in kept if kept[name] != said[name] or rest < 0
+    ]
+
+
 # What must hold in the end, and, but for the slow proof of all books, at every moment.
 ALWAYS: tuple[Callable[[Session], list[str]], ...] = (
     find_counters_apart,
     find_overdrawn,
     find_doubles,
+    find_pots_apart,
 )
 TRUTHS = (*ALWAYS, prove)
 

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.codes.models import CodeUse
+from portal.codes.pots import GiftMatch
 from portal.database import Database
 from tests.codes.givers import (
     ALWAYS,
@@ -71,6 +72,10 @@ def test_uses_are_exact_however_many_give_and_are_killed(
         used = dict(
             session.execute(sa.select(CodeUse.holds, sa.func.count()).group_by(CodeUse.holds)).all()
         )
-    # Some were given back, some are held, and some were never had.
+        part = sa.func.count().filter(GiftMatch.held_minor < GiftMatch.wanted_minor)
+        full = sa.func.count().filter(GiftMatch.held_minor > 0)
+        short, matched = session.execute(sa.select(part, full)).one()
+    # Some were given back, some are held, and some were never had; so it is with the pot.
     assert min(used[True], used[False], sum(refused)) > 0
+    assert matched > 0, short
     place.close()

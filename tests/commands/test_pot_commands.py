@@ -73,3 +73,16 @@ def test_an_offer_on_a_public_code_is_doubted(run, database):
     shown = run("code show GALA").output
     assert "match_ratio" in shown
     assert "2:1" in shown
+
+
+def test_the_simulator_tells_what_would_be_matched(run, database):
+    run("pot add spring --sponsor Grace --total CAD=30")
+    run("code add GALA --region ca --match-pot spring --match-ratio 2:1")
+    line = "code simulate GALA --region ca --mode interac --amount"
+    assert "It would be matched by CAD 24.00, of CAD 30.00 that" in run(f"{line} 12").output
+    done = json.loads(run(f"{line} 20 --json").output)
+    assert done["match"] == ["CAD 30.00", "CAD 30.00"]
+    run("pot close spring")
+    assert "matched by CAD 0.00, of CAD 0.00" in run(f"{line} 20").output
+    run("code add PLAIN --region ca")
+    assert "matched" not in run("code simulate PLAIN --region ca --amount 20").output

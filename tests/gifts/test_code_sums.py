@@ -11,14 +11,8 @@ from sqlalchemy.orm import Session
 from portal import schema
 from portal.codes.models import CodeUse
 from portal.database import Database
-from portal.gifts.code_sums import (
-    CodeChange,
-    CodeSum,
-    catch_up,
-    find_wrong_sums,
-    fold_codes,
-    recount_codes,
-)
+from portal.gifts.code_counting import find_wrong_sums, recount_codes
+from portal.gifts.code_sums import CodeChange, CodeSum, catch_up, fold_codes
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, Plan, PlanStatus
 from tests.conftest import NOW

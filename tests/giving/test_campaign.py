@@ -176,3 +176,9 @@ def test_a_refused_secret_code_has_no_page(client: CheckedClient) -> None:
     hidden, nobodys = client.get("/c/HIDDEN7QZ"), client.get("/c/NOBODY7QZ")
     assert hidden.status_code == nobodys.status_code == 404
     assert hidden.text.replace("HIDDEN7QZ", "NOBODY7QZ") == nobodys.text
+
+
+def test_a_second_code_in_its_address_does_not_count(client: CheckedClient) -> None:
+    told = text_of(client.get("/c/WORLD?code=friends&lang=en"))
+    assert "One gift takes one code: WORLD counts, FRIENDS does not." in told
+    assert "One gift takes one code" not in text_of(client.get("/c/WORLD?code=world&lang=en"))

@@ -66,3 +66,46 @@ def test_a_code_that_ends_while_a_donor_is_on_the_form_says_so_and_keeps_what_wa
     assert 'value="Ada"' in tag_of(answer, "first_name")
     without = client.post("/give/ca", data={**form, "code": ""})
     assert without.status_code == 303
+
+
+SAYS = "One gift takes one code: LWCAN counts, FRIENDS does not."
+
+
+@pytest.mark.parametrize(
+    "asked", ["code=LWCAN&code=friends", "code=&code=lw-can&code=LWCAN&code=FRIENDS"]
+)
+def test_of_two_codes_in_an_address_the_first_counts_and_the_form_says_so(
+    client: CheckedClient, catalogued: Database, asked: str
+) -> None:
+    page = client.get(f"/give/ca?{asked}")
+    assert SAYS in text_of(page)
+    assert '<input type="hidden" name="code" value="LWCAN">' in page.text
+    assert SAYS in text_of(client.get(f"/give/ca?{asked}")), "nor by the cache"
+    assert "One gift takes one code" not in text_of(client.get("/give/ca?code=LWCAN"))
+
+
+def test_of_two_codes_at_a_short_address_the_first_counts_too(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    for _ in range(2):
+        answer = client.get("/c/LWCAN?code=friends")
+        assert SAYS in text_of(client.get(answer.location))
+    assert "code=FRIENDS" not in client.get("/c/LWCAN?code=lwcan").location
+
+
+def test_two_codes_that_are_sent_ask_once_and_lose_nothing(
+    client: CheckedClient, catalogued: Database
+) -> None:
+    ticket = read_ticket(client.get("/give/ca"))
+    sent = {**DONOR, "ticket": ticket, "amount": "50", "mode": "interac", "fund": "partnership"}
+    answer = client.post("/give/ca", data={**sent, "code": ["LWCAN", "friends"]})
+    assert answer.status_code == 422
+    assert SAYS in text_of(answer)
+    assert '<input type="hidden" name="code" value="LWCAN">' in answer.text
+    assert DONOR["email"] in tag_of(answer, "email")
+    with catalogued.read() as session:
+        assert session.scalars(sa.select(Gift)).all() == []
+    again = client.post("/give/ca", data={**sent, "code": ["lwcan", "LWCAN"]})
+    assert again.status_code == 303
+    with catalogued.read() as session:
+        assert session.scalars(sa.select(Gift.code)).all() == ["LWCAN"]

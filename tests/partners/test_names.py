@@ -12,8 +12,8 @@ from portal.donors import PARTNER, Consent, Own
 from portal.gifts.contacts import correct_contact
 from portal.gifts.models import Gift
 from portal.plain import full_name
+from portal.records.export import write_name
 from portal.records.own_data import forget, gather
-from portal.records.partner_sums import _write_name
 from portal.records.partners import FEWEST_DONORS
 from tests.conftest import NOW
 from tests.giving.visits import begin, give, tag_of, text_of
@@ -172,7 +172,7 @@ def test_a_name_opens_no_list_that_is_withheld(
     ("first", "last"),
     [("Ada", "Eze"), ("太郎", "山田"), ("길동", "홍"), ("Ada", ""), ("", "山田"), ("花", "Smith")],
 )
-def test_files_write_names_as_pages_do(
+def test_fileswrite_names_as_pages_do(
     client: CheckedClient, planted: Database, first: str, last: str
 ) -> None:
     gift = named(client, planted)
@@ -180,7 +180,7 @@ def test_files_write_names_as_pages_do(
         row = session.get_one(Gift, gift.id)
         row.first_name, row.last_name = first, last
         session.flush()
-        written = _write_name(session.get_bind().dialect.name)
+        written = write_name(session.get_bind().dialect.name)
         assert session.scalar(sa.select(written).where(Gift.id == gift.id)) == full_name(
             first, last
         )

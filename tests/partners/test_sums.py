@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from portal.codes.models import CodeUse, Scope
 from portal.codes.operations import change_scope
 from portal.database import Database
-from portal.gifts.code_sums import catch_up, find_wrong_sums
+from portal.gifts.code_counting import find_wrong_sums
+from portal.gifts.code_sums import catch_up
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import LedgerEntry
 from portal.records.partner_sums import (
@@ -291,3 +292,35 @@ def test_who_gave_again_is_counted_and_a_monthly_gift_is_one(
     assert (total.donors, total.gifts) == (12, 17)
     assert (account.loyalty.new, account.loyalty.returning) == (7, 5)
     assert (account.monthly.running, account.monthly.failing) == (0, 0)
+
+
+def test_a_page_of_a_figures_gifts_sorts_none_of_the_others(place: Workplace, tree: Any) -> None:
+    """However many there are, the newest are read along an index."""
+    with place.database.write() as session:
+        if session.get_bind().dialect.name != "sqlite":
+            pytest.skip("the planner of the other goes by how many there are")
+        plant_gifts(session, "grace", [{"donor": one % 9} for one in range(200)])
+    catch_up(place.database)
+    plans: list[str] = []
+
+    def explain(conn: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "own_gifts" in statement and not statement.startswith("EXPLAIN"):
+            cursor = conn.connection.cursor()
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(row[3] for row in cursor.fetchall())
+
+    with place.database.read() as session:
+        totals = sum_currencies(session, tree["grace"])
+        account = read_account(session, tree["grace"], "CAD", totals["CAD"])
+        paths = list_paths(session, tree["grace"])
+        choice = Choice(paths=paths, currency="CAD", what=What.GROSS, shown=account.shown)
+        sa.event.listen(session.get_bind(), "before_cursor_execute", explain)
+        try:
+            pages = [list_gifts(session, choice, page) for page in (1, 2, 4)]
+        finally:
+            sa.event.remove(session.get_bind(), "before_cursor_execute", explain)
+    assert [len(rows) for rows in pages] == [51, 51, 50]
+    walked, rest = plans[:2], plans[-1]
+    assert any("ix_code_uses_path_gift_id" in step for step in walked), walked
+    assert not any("TEMP B-TREE" in step for step in plans[:4]), plans
+    assert rest

@@ -20,6 +20,7 @@ from portal.signin.accounts import Role
 from portal.staff import forms, labels
 from portal.staff.audit import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, SUBJECTS, UNSAID
 from portal.staff.codes.desk import CODE_DESKS, CODE_SENTENCES
+from portal.staff.codes.pledge_views import CHANGES, OwnedForm
 from portal.staff.codes.telling import TERM_WORDS
 from portal.staff.gifts.contact_views import ContactForm
 from portal.staff.gifts.money_views import ReceiveForm
@@ -33,6 +34,7 @@ from portal.staff.statements.form import BANKS, COLUMNS, MARKS, ORDERS, Statemen
 KEYWORDS = {"gettext": None, "_": None, "ngettext": (1, 2)}
 TABLES = (
     labels.ACTS,
+    CHANGES,
     labels.CONTACT_FIELDS,
     labels.SOURCES,
     labels.ACTORS,
@@ -82,6 +84,7 @@ FORMS = (
     forms.StopForm,
     forms.WithdrawForm,
     ModeForm,
+    OwnedForm,
     StatementForm,
     ReceiveForm,
     ContactForm,

@@ -10,12 +10,15 @@ from babel.messages.extract import extract
 from portal import PACKAGE, TEMPLATES
 from portal.account.details import AddressForm, DetailsForm
 from portal.account.plans import PauseForm
+from portal.account.pledges import OwnForm
 from portal.forms import UNREACHABLE
+from portal.gifts.progress import Progress, Rhythm
 from portal.giving.form.fields import ASK_ADDRESS, GiftForm
 from portal.giving.verify import VerifyForm
 from portal.mailed_links import CodeForm, SignInForm
 from portal.partners.access import PersonForm
 from portal.payments.books import CHECKS
+from portal.pledge_form import FAULTS, PledgeForm
 from portal.receipts.composition import PLACED
 from portal.receipts.composition import TEXTS as MARKS
 from portal.receipts.operations import CORRECTED, LEFT_NONE, REPLACED, RESTATED, TAKEN_BACK
@@ -37,7 +40,7 @@ FOR_STAFF = NOT_TRANSLATED | {
     "signin",
     "statements",
 }
-FORMS = (AddressForm, DetailsForm, PauseForm, VerifyForm)
+FORMS = (AddressForm, DetailsForm, PauseForm, VerifyForm, PledgeForm, OwnForm)
 VALUE = re.compile(r"%\(\w+\)s")
 
 
@@ -64,6 +67,8 @@ def table_texts() -> Iterator[str]:
     for pair in (*ERROR_TEXTS.values(), *REFUSALS.values(), *MARKS.values()):
         yield from pair
     yield from ASK_ADDRESS.values()
+    yield from FAULTS.values()
+    yield from (one.said for one in (*Rhythm, *Progress))
     yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, RESTATED, LEFT_NONE)
     yield from ("One time", "Every month")
     yield from (name.said for name in ReceiptField if name not in PLACED)

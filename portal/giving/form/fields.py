@@ -206,7 +206,8 @@ LONGEST = 40
 class FormQuery:
     """The meaning of `/give/<region>?…`; empty text where nothing was asked.
 
-    `via` and `first_code` are no choices: they tell how the donor came.
+    `via` and `first_code` are no choices: they tell how the donor came. `left_code` is another code
+    than `code` that came beside it, and doesn't count.
     """
 
     region: str
@@ -219,16 +220,18 @@ class FormQuery:
     mode: str = ""
     via: str = ""
     first_code: str = ""
+    left_code: str = ""
 
     def form_data(self) -> MultiDict[str, str]:
         """The choices as the form's own fields; what was not asked is left to defaults."""
         names = ("code", "amount", "currency", "fund", "frequency", "mode", "via")
-        return MultiDict([(name, getattr(self, name)) for name in names if getattr(self, name)])
+        asked = [(name, getattr(self, name)) for name in names if getattr(self, name)]
+        return MultiDict([*asked, *([("code", self.left_code)] if self.left_code else [])])
 
     def address(self, **changes: str) -> str:
         """The address that asks the same but for `changes`, for links and redirects."""
         query = replace(self, **changes)
-        pairs = list(query.form_data().items())
+        pairs = list(query.form_data().items(multi=True))
         encoded = urlencode([*pairs, ("lang", language(query.locale))])
         return f"/give/{query.region}?{encoded}"
 
@@ -254,10 +257,12 @@ def read_query(region: Region, args: MultiDict[str, str]) -> FormQuery:
     def choice(wanted: str, known: Iterable[str]) -> str:
         return wanted if wanted in {*known} else ""
 
+    code, left_code = read_codes(args)
     return FormQuery(
         region=region.slug,
         locale=choose_locale(region, text("lang")),
-        code=normalise_code(args.get("code", "")[:LONGEST]),
+        code=code,
+        left_code=left_code,
         amount=text("amount"),
         currency=choice(text("currency").upper(), (one.currency for one in region.currencies)),
         fund=choice(text("fund"), (one.key for one in region.funds)),
@@ -265,6 +270,13 @@ def read_query(region: Region, args: MultiDict[str, str]) -> FormQuery:
         mode=choice(text("mode"), (one.key for one in region.modes)),
         via=choice(text("via"), LINKS),
     )
+
+
+def read_codes(args: MultiDict[str, str], first: str = "") -> tuple[str, str]:
+    """The code that counts, which is the first, and another one that came beside it."""
+    sent = (normalise_code(text[:LONGEST]) for text in [first, *args.getlist("code")])
+    codes = [*dict.fromkeys(filter(None, sent)), "", ""]
+    return codes[0], codes[1]
 
 
 # How a link may say that its code came.

@@ -64,6 +64,8 @@ class Link:
     @property
     def is_common(self) -> bool:
         """Whether others may ask for the same page but for their values."""
+        if self.query.left_code:
+            return False
         if self.code is None:
             return not self.query.code
         if self.is_momentary:
@@ -283,6 +285,8 @@ def show_form(form: GiftForm, query: FormQuery, support_email: str) -> dict[str,
         "ways": list_ways(offer, query),
         "address": f"/give/{region.slug}",
         "action": f"/give/{region.slug}?lang={language(query.locale)}",
+        "left_code": query.left_code,
+        "code_counts": query.code,
         "first_code": query.first_code or query.code,
         "via": query.via,
         "heading": pick(offer.terms.headline) or say_heading(fund),

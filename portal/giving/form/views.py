@@ -76,16 +76,21 @@ def give(region: str) -> AnyResponse:
         return refuse_closed_region()
     query = read_query(place, request.form)
     if "remove_code" in request.form:
-        query = replace(query, code="")
+        query = replace(query, code="", left_code="")
     how = read_attribution(request.form, query.code)
     query = replace(query, via=how.via, first_code=how.first_code)
     set_locale(query.locale)
     code, offer = make_offers(place, query)
     form = GiftForm(request.form, offer)
+    if query.left_code:
+        # The first counts, wherever among the fields an empty one stands.
+        form.code.data = query.code
     if RELOADING & request.form.keys():
         form.code.data = query.code and form.code.data
         return _show_again(form, query, 200)
-    if not (_check_envelope(form) and _check_content(form, code)):
+    is_right = _check_envelope(form) and _check_content(form, code)
+    if query.left_code or not is_right:
+        # Which of two codes counts is said before anything is given.
         return _show_again(form, query, 422)
     return _start(form, query)
 

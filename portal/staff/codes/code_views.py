@@ -170,6 +170,7 @@ class Tried:
 def _try(session: Session, form: SimulateForm, region: Region) -> Tried | None:
     """None where the form now says what is wrong."""
     code, levels = find_code(session, form.code.data), find_levels(session, form.code.data)
+    code = with_pot(session, code) if code else None
     day = read_day(form.on.data) if form.on.data else None
     if form.on.data and day is None:
         form.refuse("on", gettext(ASK_DAY))
