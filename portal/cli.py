@@ -10,6 +10,7 @@ from portal.commands.backup import backup, restore
 from portal.commands.code_edit import edit, undo
 from portal.commands.code_files import batches, export, generate, import_codes
 from portal.commands.codes import code, simulate_gift
+from portal.commands.gift_aid import gift_aid
 from portal.commands.pots import pot
 from portal.commands.regions import regions
 from portal.commands.scopes import partner, scope
@@ -42,6 +43,7 @@ main.add_command(backup)
 for one in (edit, undo, simulate_gift, generate, batches, import_codes, export):
     code.add_command(one)
 main.add_command(code)
+main.add_command(gift_aid)
 main.add_command(partner)
 main.add_command(pot)
 main.add_command(regions)

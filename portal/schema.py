@@ -25,6 +25,7 @@ from portal.mail import outbox as mail
 from portal.payments import models as payments
 from portal.payments import transfers
 from portal.payments.statements import models as statements
+from portal.receipts import claims, declarations, schedules
 from portal.receipts import register as receipts
 from portal.regions import branding
 from portal.regions import history as catalogue
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
 HAVING_TABLES = (
     branding,
     catalogue,
+    claims,
     code_sums,
     codes,
+    declarations,
     donor_accounts,
     donors,
     gifts,
@@ -54,6 +57,7 @@ HAVING_TABLES = (
     queue,
     receipts,
     regions,
+    schedules,
     services,
     staff,
     statements,

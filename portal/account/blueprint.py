@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from portal.account import details, plans  # noqa: F401 - a room that is imported has its pages
+from portal.account import details, gift_aid, plans  # noqa: F401 - a room that is imported has its pages
 from portal.account.access import account
 
 __all__ = ["set_up_account"]

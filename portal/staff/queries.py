@@ -24,6 +24,8 @@ from portal.payments.proofs import list_proofs
 from portal.payments.statements.models import StatementFile
 from portal.payments.statements.queries import Line, list_gift_lines
 from portal.payments.transfers import ProofFile, TransferWatch, find_watch
+from portal.receipts.declarations import Declaration, list_of_gift
+from portal.receipts.gift_aid import CURRENCY
 from portal.receipts.register import Receipt, ReceiptSeries, list_receipts
 from portal.regions.catalogue import Catalogue
 from portal.regions.documents import STRIPE
@@ -58,6 +60,7 @@ class GiftFile:
     lines: Sequence[Line]
     match: ToldMatch | None
     consents: Sequence[Consent]
+    declarations: Sequence[Declaration]
 
     @property
     def failing_emails(self) -> Sequence[Email]:
@@ -102,6 +105,7 @@ def open_file(session: Session, gift: Gift) -> GiftFile:
         consents=_of(
             session, sa.select(Consent).where(Consent.gift_id == gift.id).order_by(Consent.id)
         ),
+        declarations=list_of_gift(session, gift) if gift.currency == CURRENCY else (),
     )
 
 

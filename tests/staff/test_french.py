@@ -16,12 +16,14 @@ from portal.jobs.promising import JobName
 from portal.mail.outbox import LetterKind
 from portal.payments.models import EventState, Problem
 from portal.payments.statements.models import LineState
+from portal.receipts.gift_aid import Covers, How, Why
 from portal.signin.accounts import Role
 from portal.staff import forms, labels
 from portal.staff.audit import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, SUBJECTS, UNSAID
 from portal.staff.codes.desk import CODE_DESKS, CODE_SENTENCES
 from portal.staff.codes.telling import TERM_WORDS
 from portal.staff.gifts.contact_views import ContactForm
+from portal.staff.gifts.gift_aid_views import DeclarationForm
 from portal.staff.gifts.money_views import ReceiveForm
 from portal.staff.queries import ADVICE, FirstStep
 from portal.staff.regions import desk
@@ -59,6 +61,9 @@ TABLES = (
 )
 
 ENUMS: tuple[type[Labelled], ...] = (
+    Covers,
+    How,
+    Why,
     CodeState,
     EventKind,
     EventState,
@@ -85,6 +90,7 @@ FORMS = (
     StatementForm,
     ReceiveForm,
     ContactForm,
+    DeclarationForm,
 )
 
 

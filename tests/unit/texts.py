@@ -9,6 +9,7 @@ from babel.messages.extract import extract
 
 from portal import PACKAGE, TEMPLATES
 from portal.account.details import AddressForm, DetailsForm
+from portal.account.gift_aid import GiftAidForm
 from portal.account.plans import PauseForm
 from portal.forms import UNREACHABLE
 from portal.giving.form.fields import ASK_ADDRESS, GiftForm
@@ -30,10 +31,11 @@ FOR_STAFF = NOT_TRANSLATED | {
     "manual_entries",
     "matching",
     "refunds",
+    "schedules",
     "signin",
     "statements",
 }
-FORMS = (AddressForm, DetailsForm, PauseForm)
+FORMS = (AddressForm, DetailsForm, GiftAidForm, PauseForm)
 VALUE = re.compile(r"%\(\w+\)s")
 
 
