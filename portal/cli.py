@@ -10,7 +10,7 @@ from portal.commands.backup import backup, restore
 from portal.commands.code_edit import edit, undo
 from portal.commands.code_files import batches, export, generate, import_codes
 from portal.commands.codes import code, simulate_gift
-from portal.commands.gift_aid import gift_aid
+from portal.commands.gift_aid import gift_aid, statutory
 from portal.commands.pots import pot
 from portal.commands.regions import regions
 from portal.commands.scopes import partner, scope
@@ -349,6 +349,9 @@ def receipts_issue() -> None:
 
     count = issue_missing_receipts(make_services(load_settings()))
     click.echo(f"{count} receipts were numbered; the worker sends them.")
+
+
+receipts.add_command(statutory)
 
 
 @main.command()

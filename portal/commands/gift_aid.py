@@ -1,4 +1,4 @@
-"""`portal gift-aid`: claims of Gift Aid, made, listed and written as HMRC's schedules."""
+"""What goes to tax offices: `portal gift-aid` for HMRC, and the other countries' yearly files."""
 
 import json
 from pathlib import Path
@@ -160,3 +160,39 @@ def export(claim_id: int, template: Path | None, output: Path) -> None:
             except TemplateRefused as refused:
                 raise click.ClickException(str(refused)) from None
             click.echo(path.with_suffix(".ods"))
+
+
+@click.command()
+@click.argument("key", type=click.Choice(["ca", "fr", "ie", "in", "za"]))
+@click.option("--year", type=int, required=True, help="The year, as the office counts it.")
+@click.option("--issuer", required=True, help="The issuer's key.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path(), help="The folder.")
+def statutory(key: str, year: int, issuer: str, output: Path) -> None:
+    """Write the yearly file of a country's tax office, and say what it leaves open.
+
+    fr: total and number of receipts; ca: returned gifts; ie: donors for ROS; in: register for
+    Form 113, of the year from April on; za: IT3(d), of the year to February.
+
+    \b
+    Example:
+      portal receipts statutory fr --year 2026 --issuer our-association
+    """
+    from portal.receipts.statutory import EXPORTS, Filing, name_file, read_lines, write_file
+
+    export = EXPORTS[key]
+    with working() as services, services.database.read() as session:
+        regions = services.catalogue.regions.values()
+        found = next((one.issuer for one in regions if one.issuer.key == issuer), None)
+        if found is None:
+            raise click.ClickException(f"There is no issuer {issuer}.")
+        filing = Filing(found.registration_number, year, services.now())
+        # A gift may be receipted, and go back, in the years beside the one it counts for.
+        lines = read_lines(session, issuer, found.timezone, range(year - 5, year + 2))
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / name_file(export, filing)
+    path.write_text(write_file(export, lines, filing), encoding="utf-8", newline="")
+    click.echo(path)
+    if export.empty:
+        click.echo(f"Empty, as the portal doesn't know them: {', '.join(export.empty)}.")
+    if export.unchecked:
+        click.echo(f"Not checked: {export.unchecked}.")

@@ -14,10 +14,12 @@ from portal.clock import FixedClock
 from portal.database import Database
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
-from portal.gifts.operations import lock_gift
+from portal.gifts.operations import book_claims, lock_gift
 from portal.jobs.promising import SendLetter
 from portal.mail.outbox import LetterKind
+from portal.money import Money
 from portal.payments.manual_entries import correct_donor
+from portal.payments.stripe.reading import stripe_claim
 from portal.receipts.claims import (
     GiftAidClaim,
     GiftAidItem,
@@ -27,12 +29,15 @@ from portal.receipts.claims import (
 )
 from portal.receipts.declarations import Declaration, cancel, list_of_gift
 from portal.receipts.gift_aid import Why
+from portal.receipts.register import Receipt
+from portal.receipts.statutory import read_lines
 from portal.services import Services
 from tests.conftest import NOW
 from tests.giving.visits import text_of
 from tests.receipts.gift_aid_samples import book, give
 from tests.receipts.schedule_samples import make_template, read_cell, read_cells
 from tests.staff.conftest import Browser
+from tests.staff.samples import add_sample, pay_sample
 from tests.workplace import act_in, promised_jobs
 
 SignedIn = Callable[[str], Browser]
@@ -297,6 +302,27 @@ def test_small_cash_is_counted_by_tax_years(signed_in: SignedIn, catalogued: Dat
         give(session, 30_01, email="no@example.org", declares=False, mode="cash")
     page = text_of(signed_in("finance").get(PAGE))
     assert "2027-04-05 £30.00 £0.00 £0.00 2029-04-05" in page
+
+
+@pytest.mark.both_engines
+def test_a_gift_that_went_back_after_its_receipt_is_told_in_canada(catalogued: Database) -> None:
+    with catalogued.write() as session:
+        gift = add_sample(session)
+        pay_sample(session, gift, "pi_1")
+        held, later = lock_gift(session, gift.id), NOW + timedelta(days=20)
+        claim = stripe_claim(
+            fact=FactKind.REFUNDED,
+            subject="re_1",
+            occurred_at=later,
+            money=Money(60_00, "CAD"),
+            payment="pi_1",
+        )
+        book_claims(act_in(session, later), held, [claim], timezone="America/Toronto")
+    with catalogued.read() as session:
+        issuer = session.scalars(sa.select(Receipt.issuer)).one()
+        [line] = read_lines(session, issuer, "America/Toronto", [2026])
+    assert (line.returned_minor, str(line.returned_on)) == (60_00, "2026-12-13")
+    assert (line.amount, line.currency, line.name) == ("75.53", "CAD", "Zoë Tremblay")
 
 
 def test_a_viewer_sees_no_claims(signed_in: SignedIn) -> None:
