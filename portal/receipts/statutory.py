@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -258,10 +259,10 @@ def name_file(export: Export, filing: Filing) -> str:
 def write_file(export: Export, lines: Sequence[Line], filing: Filing) -> str:
     """The file's text, with its columns' names where it is a CSV file; or `TooLarge`."""
     out = io.StringIO()
-    quoting = csv.QUOTE_MINIMAL if export.delimiter == "," else csv.QUOTE_NONE
-    table = csv.writer(
-        out, delimiter=export.delimiter, lineterminator="\r\n", quoting=quoting, escapechar="\\"
-    )
+    ends: dict[str, Any] = {"lineterminator": "\r\n", "escapechar": "\\"}
+    if export.delimiter != ",":
+        ends["quoting"] = csv.QUOTE_NONE
+    table = csv.writer(out, delimiter=export.delimiter, **ends)
     if export.delimiter == ",":
         table.writerow(export.columns)
     mine = [one for one in lines if one.currency == export.currency]

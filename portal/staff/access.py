@@ -77,6 +77,8 @@ NEEDED = {
     "staff.send_declaration": Role.FINANCE,
     "staff.confirm_declaration": Role.FINANCE,
     "staff.cancel_declaration": Role.FINANCE,
+    "staff.filings": Role.FINANCE,
+    "staff.filing": Role.FINANCE,
     "staff.gift_aid": Role.FINANCE,
     "staff.send_claim": Role.FINANCE,
     "staff.withdraw_gift_aid": Role.FINANCE,

@@ -174,6 +174,7 @@ ACTS = {
     "gift_aid_claim": "Made a Gift Aid claim",
     "gift_aid_withdraw": "Withdrew a Gift Aid claim",
     "gift_aid_template": "Uploaded HMRC’s spreadsheet",
+    "filing_download": "Downloaded a tax office’s file",
     "gift_aid_download": "Downloaded a Gift Aid schedule",
     "scope_return": "Returned a network or partner to earlier terms",
 }

@@ -1,4 +1,4 @@
-"""Gift Aid: a gift's declarations as staff keep them, and claims with their files."""
+"""What goes to tax offices: Gift Aid with its declarations and claims, and yearly files."""
 
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
@@ -51,6 +51,7 @@ from portal.receipts.schedules import (
     keep_template,
     write_csv,
 )
+from portal.receipts.statutory import EXPORTS, Filing, name_file, read_lines, write_file
 from portal.services import Act, take_key
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import LONGEST_REASON, make_once, read_once, read_reason
@@ -328,3 +329,43 @@ def gift_aid_file(claim_id: int, part: int, ending: str) -> ResponseReturnValue:
 def schedule_of(claim: GiftAidClaim, part: int) -> Schedule:
     given_back = claim.overclaimed_minor if part == 1 else 0
     return Schedule(claim.schedules[part - 1], given_back)
+
+
+@staff.get("/filings")
+def filings() -> ResponseReturnValue:
+    """The yearly files of tax offices, to choose one."""
+    return _show_filings()
+
+
+def _show_filings(problem: str = "") -> ResponseReturnValue:
+    issuers = {one.issuer.key: one.issuer for one in current_catalogue().regions.values()}
+    page = render_template(
+        "staff/filings.html",
+        exports=[(one.key, gettext(one.who)) for one in EXPORTS.values()],
+        open_points=[one for one in EXPORTS.values() if one.empty or one.unchecked],
+        issuers=[(key, issuer.legal_name) for key, issuer in issuers.items()],
+        year=request.args.get("year", str(utc_now().year))[:4],
+        problem=problem,
+    )
+    return page, 422 if problem else 200
+
+
+@staff.get("/filings/file")
+def filing() -> ResponseReturnValue:
+    """One of them, of an issuer and a year."""
+    export = EXPORTS.get(request.args.get("key", ""))
+    regions = current_catalogue().regions.values()
+    wanted = request.args.get("issuer", "")
+    issuer = next((one.issuer for one in regions if one.issuer.key == wanted), None)
+    year = request.args.get("year", "", type=int)
+    if export is None or issuer is None or not year or not 2000 <= year <= utc_now().year + 1:
+        return _show_filings(gettext("Choose a file and an issuer, and enter a year like 2026."))
+    with services().write(current_actor()) as act:
+        act.note("filing_download", f"issuer:{issuer.key}", {})
+        made = Filing(issuer.registration_number, year, act.now)
+        lines = read_lines(act.session, issuer.key, issuer.timezone, range(year - 5, year + 2))
+    kind = "text/csv" if export.delimiter == "," else "text/plain"
+    response = Response(write_file(export, lines, made), mimetype=kind)
+    name = name_file(export, made)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
