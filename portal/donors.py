@@ -122,6 +122,7 @@ class DonorDetails:
     anonymous: bool = False
     consent_news: bool = False
     consent_partner: bool = False
+    gift_aid: bool = False
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ from portal.mail import outbox as mail
 from portal.payments import models as payments
 from portal.payments import transfers
 from portal.payments.statements import models as statements
-from portal.receipts import actions, runs
+from portal.receipts import actions, claims, declarations, runs, schedules
 from portal.receipts import register as receipts
 from portal.regions import branding
 from portal.regions import history as catalogue
@@ -42,8 +42,10 @@ HAVING_TABLES = (
     actions,
     branding,
     catalogue,
+    claims,
     code_sums,
     codes,
+    declarations,
     donor_accounts,
     donors,
     gifts,
@@ -57,6 +59,7 @@ HAVING_TABLES = (
     receipts,
     regions,
     runs,
+    schedules,
     services,
     staff,
     statements,

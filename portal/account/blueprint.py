@@ -2,7 +2,12 @@
 
 from flask import Flask
 
-from portal.account import details, plans, pledges  # noqa: F401 - a room that is imported has its pages
+from portal.account import (  # noqa: F401 - a room that is imported has its pages
+    details,
+    gift_aid,
+    plans,
+    pledges,
+)
 from portal.account.access import account
 
 __all__ = ["set_up_account"]

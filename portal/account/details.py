@@ -1,6 +1,7 @@
 """What is kept of a donor: details and language, addresses, consents, a copy, and forgetting."""
 
 import json
+from collections.abc import Iterable
 
 from babel import Locale
 from babel.core import get_global
@@ -19,7 +20,7 @@ from portal.gifts.operations import lock_gift
 from portal.i18n import LANGUAGES, current_locale, gettext, language, list_own_names
 from portal.mailed_links import LONGEST_EMAIL, CodeForm, ask, minutes, show, too_many, use
 from portal.receipts.pdf import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
-from portal.records.own import find_newest, list_plans
+from portal.records.own import find_newest, list_plans, list_regions_of
 from portal.records.own_data import PlansGoOn, forget, gather, list_consents, write_gifts_csv
 from portal.services import Act
 from portal.signin.accounts import TooManyTries
@@ -128,6 +129,7 @@ def _show(
         newest = find_newest(db, mine)
         addresses = list_addresses(db, user.id)
         consents = list_consents(db, mine)
+        regions = list_regions_of(db, mine)
     page = render_template(
         "account/details.html",
         form=form if form is not None else address_form or PortalForm(),
@@ -136,12 +138,19 @@ def _show(
         addresses=addresses,
         can_remove=sum(one.proven_at is not None for one in addresses) > 1,
         consents=consents,
+        gives_gift_aid=_have_gift_aid(regions),
         agreed={one.channel for one in consents if one.withdrawn_at is None},
         wording=_word_consent(newest),
         countries=[("", ""), *name_countries().items()],
         tongues=list_own_names(),
     )
     return page, status
+
+
+def _have_gift_aid(slugs: Iterable[str]) -> bool:
+    """Whether one of some regions takes Gift Aid."""
+    found = (services().catalogue.known(slug) for slug in slugs)
+    return any(region is not None and region.takes_gift_aid for region in found)
 
 
 def _fill(user: DonorAccount, newest: Gift | None) -> DetailsForm:

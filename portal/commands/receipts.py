@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from portal.commands.gift_aid import statutory
 from portal.commands.seal_key import key
 from portal.services import Services
 from portal.settings import load_settings
@@ -36,6 +37,7 @@ def receipts() -> None:
 
 
 receipts.add_command(key)
+receipts.add_command(statutory)
 
 
 @receipts.command("verify")

@@ -48,6 +48,7 @@ from portal.logs import get_logger
 from portal.mail.outbox import LetterKind
 from portal.payments.models import Checkout, Installation
 from portal.payments.transfers import ReminderSchedule, begin_watch
+from portal.receipts.declarations import declare_with_gift
 from portal.regions.catalogue import Mode, Region
 from portal.services import DONOR, Act, Services
 
@@ -146,7 +147,8 @@ class GiftOrder:
     `news_wording` is the sentence the donor ticked, or None; so is `naming`, of a name for the
     code's partner. `again` means that they were
     asked and want to give the same once more; `told_minor` what they were told that a sponsor
-    still adds, where that is less than the offer says. `sender` is by whom a duplicate is known,
+    still adds, where that is less than the offer says. `gift_aid_wording` is the declaration that
+    came with it. `sender` is by whom a duplicate is known,
     `caller` by whom tries are counted; `how` tells how they came by the code.
     """
 
@@ -160,6 +162,7 @@ class GiftOrder:
     told_minor: int | None = None
     how: Attribution = field(default_factory=Attribution)
     naming: Naming | None = None
+    gift_aid_wording: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +307,8 @@ def _keep_gift(act: Act, order: GiftOrder, known: Known, mark: str) -> Gift:
     if known.code is not None and match is not None:
         matches.keep(act, gift.id, known.code.id, match)
     _keep_consents(act, order, gift, donor_id)
+    if order.gift_aid_wording is not None:
+        declare_with_gift(act, gift, order.region, order.gift_aid_wording)
     mode = order.region.mode(gift.mode)
     if mode is not None and mode.is_instructed:
         instruct(act, gift, mode)

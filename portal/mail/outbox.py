@@ -54,6 +54,7 @@ class LetterKind(Labelled):
     SIGN_IN_LINK = "sign_in_link", "Sign-in link"
     ACCOUNT_LINK = "account_link", "Link to the donor’s account"
     ADDRESS_LINK = "address_link", "Link to prove an address"
+    GIFT_AID_CONFIRMATION = "gift_aid_confirmation", "Gift Aid declaration confirmed"
     PARTNER_MONTH = "partner_month", "A partner’s figures of a month"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import Document
 from portal.gifts.lifecycle import EventKind, Status
 from portal.gifts.models import Evidence, Gift, Plan
 from portal.gifts.operations import record_event
@@ -17,6 +18,7 @@ from portal.mail.outbox import LetterKind, Outgoing, deliver, mark_sent, render_
 from portal.mail.smtp import Letter
 from portal.money import Money, format_money
 from portal.payments.transfers import find_watch, is_wanted
+from portal.receipts.declarations import confirm_by_key, find_declaration, letter_values
 from portal.regions.catalogue import Region
 from portal.services import Services
 from portal.settings import Settings
@@ -25,6 +27,7 @@ log = get_logger()
 
 # Letters about a monthly gift as a whole, not about one month of it.
 ABOUT_PLANS = frozenset({LetterKind.RENEWAL_FAILED, LetterKind.MONTHLY_ENDED})
+ABOUT_DECLARATIONS = frozenset({LetterKind.GIFT_AID_CONFIRMATION})
 
 
 def send_letter(services: Services, kind: LetterKind, gift_id: int, *, about: str) -> None:
@@ -40,15 +43,18 @@ def send_letter(services: Services, kind: LetterKind, gift_id: int, *, about: st
             log.info("letter_moot", gift_id=gift_id, letter=kind)
             return
         sums = _sums_of(session, gift, about)
+        more = letter_values(session, about) if kind in ABOUT_DECLARATIONS else {}
         if kind in ABOUT_PLANS:
             sums = replace(sums, money=_monthly(session, gift))
     region = services.catalogue.home_of(gift).region
-    letter = write_letter(services.settings, kind, gift, region, sums)
+    letter = write_letter(services.settings, kind, gift, region, sums, more=more)
     key = f"{kind}-{gift_id}-{about}".replace(":", "-")
     outgoing = Outgoing(key, letter, kind, gift.locale, gift_id)
 
     def note(_letter: Outgoing, email_id: int) -> None:
         with services.write() as act:
+            if kind in ABOUT_DECLARATIONS:
+                confirm_by_key(act, about)
             if mark_sent(act.session, email_id, act.now):
                 record_event(
                     act, gift, EventKind.LETTER_SENT, actor="system", data={"message": kind}
@@ -111,6 +117,12 @@ def _is_end_moot(session: Session, gift: Gift, subject: str) -> bool:
     return gift.plan_id is not None and is_superseded(session, gift.plan_id, subject)
 
 
+def _is_confirmation_moot(session: Session, _gift: Gift, subject: str) -> bool:
+    """Whether the declaration was confirmed otherwise, or cancelled, or is gone."""
+    found = find_declaration(session, subject)
+    return found is None or not found.needs_confirmation
+
+
 # Letters that say what may no longer be so when their turn comes.
 IS_MOOT: dict[LetterKind, Callable[[Session, Gift, str], bool]] = {
     LetterKind.GIFT_INSTRUCTIONS: _are_instructions_moot,
@@ -118,6 +130,7 @@ IS_MOOT: dict[LetterKind, Callable[[Session, Gift, str], bool]] = {
     LetterKind.PART_RECEIVED: _is_part_moot,
     LetterKind.PAYMENT_PROCESSING: _is_processing_moot,
     LetterKind.MONTHLY_ENDED: _is_end_moot,
+    LetterKind.GIFT_AID_CONFIRMATION: _is_confirmation_moot,
 }
 
 
@@ -140,9 +153,15 @@ def _instructions(gift: Gift, region: Region, due: str) -> dict[str, Any]:
 
 
 def write_letter(
-    settings: Settings, kind: LetterKind, gift: Gift, region: Region, sums: Sums
+    settings: Settings,
+    kind: LetterKind,
+    gift: Gift,
+    region: Region,
+    sums: Sums,
+    *,
+    more: Document | None = None,
 ) -> Letter:
-    """The letter in the donor's language."""
+    """The letter in the donor's language; `more` is what its kind alone says."""
     gift_url = f"{settings.base_url}/gift/{gift.token}"
     with use_locale(gift.locale):
         due = format_money(sums.due, gift.locale)
@@ -158,7 +177,9 @@ def write_letter(
             gift_url=gift_url,
             stop_url=f"{gift_url}/reminders",
             monthly_url=f"{gift_url}/monthly",
+            account_url=f"{settings.base_url}/account/",
             **_instructions(gift, region, due),
+            **(more or {}),
         )
     return Letter(
         recipient=gift.email,

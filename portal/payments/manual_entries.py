@@ -24,6 +24,7 @@ from portal.payments.operations import accept_for
 from portal.payments.statements.booking import noon
 from portal.payments.statements.decisions import correct_payers
 from portal.receipts.composition import issue_day
+from portal.receipts.declarations import follow_gifts
 from portal.receipts.operations import correct_receipt, is_outdated
 from portal.receipts.register import Receipt, find_receipt
 from portal.services import Act
@@ -143,6 +144,7 @@ def correct_donor(
     """
     before = gift.email
     changed = correct_contact(act, gift, right, why=why)
+    follow_gifts(act, changed, right)
     if gift.email != before:
         ids = [one.id for one in changed]
         correct_payers(act, ids, before=before, right=gift.email)

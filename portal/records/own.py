@@ -62,6 +62,11 @@ def find_newest(session: Session, own: Own) -> Gift | None:
     return session.scalars(newest.limit(1)).first()
 
 
+def list_regions_of(session: Session, own: Own) -> Sequence[str]:
+    """The slugs of the regions they gave in."""
+    return session.scalars(sa.select(Gift.region).where(is_own(own)).distinct()).all()
+
+
 def find_receipt_of(session: Session, own: Own, receipt_id: int) -> OwnGift | None:
     """A receipt of theirs that stands."""
     wanted = (

@@ -32,6 +32,8 @@ from portal.gifts.models import (
 from portal.gifts.operations import fold_name, keep_words, record_event
 from portal.gifts.queries import is_own
 from portal.mail.outbox import Email
+from portal.receipts.claims import GiftAidItem
+from portal.receipts.declarations import Declaration, forget_declarations
 from portal.receipts.register import Receipt, ReceiptGift
 from portal.services import Act
 
@@ -73,6 +75,10 @@ def gather(session: Session, own: Own) -> Document:
             _list(session, CommitmentChange, CommitmentChange.commitment_id.in_(pledge_ids))
         ),
         "consents": _rows(list_consents(session, own)),
+        "gift_aid_declarations": _rows(
+            _list(session, Declaration, Declaration.donor_id.in_(own.donor_ids))
+        ),
+        "gift_aid_claims": _rows(_list(session, GiftAidItem, GiftAidItem.gift_id.in_(ids))),
         "messages": _rows(_list(session, Email, _is_to(own, ids))),
     }
 
@@ -181,6 +187,7 @@ def _forget_around(act: Act, own: Own, gift_ids: Sequence[int]) -> None:
         .where(Consent.donor_id.in_(own.donor_ids), Consent.withdrawn_at.is_(None))
         .values(withdrawn_at=act.now)
     )
+    forget_declarations(act, own.donor_ids, act.now.date())
     for donor_id in own.donor_ids:
         session.execute(
             sa.update(Donor).where(Donor.id == donor_id).values(email=f"forgotten-{donor_id}")

@@ -14,12 +14,12 @@ from portal.regions.records import (
     AddressFormat,
     Fee,
     Flag,
+    GiftAid,
     Issuer,
     OptionalTexts,
     PictureName,
     Province,
     Texts,
-    Whole,
     cover_fee,
     holding,
 )
@@ -110,14 +110,6 @@ class Wallet(StrEnum):
     def label(self) -> str:
         """Its name, which is the same in every language."""
         return self.value.replace("_", " ").title()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferRules:
-    """When a donor whose transfer has not come is reminded, and when the gift is given up."""
-
-    remind_after_days: tuple[Whole, ...] = (3, 10)
-    expire_after_days: Whole = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,6 +304,8 @@ class Region:
     receipts: ReceiptRule = ReceiptRule.EACH
     official: tuple[ReceiptScheme, ...] = ()
 
+    gift_aid: GiftAid | None = None
+
     @property
     def needs_address(self) -> bool:
         """Whether its form asks for an address: some document that it gives out shows one."""
@@ -328,6 +322,12 @@ class Region:
         if self.sample or begins is None or day < begins:
             return None
         return next((scheme for scheme in self.official if scheme.is_in_force(day)), None)
+
+    @property
+    def takes_gift_aid(self) -> bool:
+        """Whether donors may declare Gift Aid: to a charity that has its number."""
+        terms = self.gift_aid
+        return terms is not None and terms.offered and bool(self.issuer.registration_number)
 
     def currency(self, code: str) -> CurrencyOption | None:
         """The option for a currency; None where the region doesn't take it."""

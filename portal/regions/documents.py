@@ -32,17 +32,18 @@ from portal.regions.catalogue import (
     ReceiptScheme,
     Region,
     Security,
-    TransferRules,
     Wallet,
 )
 from portal.regions.records import (
     AddressFormat,
     CurrencyCode,
     Flag,
+    GiftAid,
     OptionalTexts,
     Table,
     Texts,
     Timezone,
+    TransferRules,
     Whole,
     each_once,
     holding,
@@ -362,6 +363,7 @@ class RegionTable(Table):
     issuer: Issuer
     receipt: ReceiptScheme
     official: Annotated[tuple[ReceiptScheme, ...], AfterValidator(_check_official)] = ()
+    gift_aid: GiftAid | None = None
     transfers: Annotated[
         TransferRules,
         AfterValidator(lambda rules: check_rules(rules, "remind_after_days", "expire_after_days")),
@@ -384,6 +386,8 @@ def _find_misfits(region: Region) -> Iterator[tuple[str, str]]:
     for fund in region.funds:
         if not keys.issuperset(fund.modes):
             yield f"names modes of the region only ({fund.key})", "funds"
+    if region.gift_aid is not None and "GB" not in region.countries:
+        yield "is for a region of the United Kingdom", "gift_aid"
     for name, offered in (("modes", region.offered), ("funds", region.open_funds)):
         if not offered:
             yield "has at least one that is offered", name

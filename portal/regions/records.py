@@ -271,3 +271,32 @@ class Issuer:
     official_receipts_from: Day = None
     official_reviewer: str = ""
     official_reviewed_on: Day = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRules:
+    """When a donor whose transfer has not come is reminded, and when the gift is given up."""
+
+    remind_after_days: tuple[Whole, ...] = (3, 10)
+    expire_after_days: Whole = 60
+
+
+def _is_day_of_year(text: str) -> bool:
+    """Whether a text is a month and a day, such as `04-05`, as every year or a leap year has it."""
+    try:
+        return len(text) == len("04-05") and bool(date.fromisoformat(f"2000-{text}"))
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftAid:
+    """The United Kingdom's Gift Aid: whether it is offered, and when the issuer's accounts end.
+
+    `year_end` is a month and a day; 5 April where the charity is a trust.
+    """
+
+    offered: Flag = True
+    year_end: Annotated[str, holding(_is_day_of_year, "is a month and a day such as 04-05")] = (
+        "04-05"
+    )

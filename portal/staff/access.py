@@ -21,6 +21,7 @@ from portal.codes.terms import CodeState
 from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, pick, set_locale
 from portal.payments.statements.formats.texts import FILE_LIMIT
+from portal.receipts.schedules import MOST_BYTES as TEMPLATE_BYTES
 from portal.regions.branding import MOST_BYTES
 from portal.signin.accounts import Role, StaffUser, actor_of, find_signed_in
 from portal.staff import labels
@@ -87,6 +88,17 @@ NEEDED = {
     "staff.send_contact": Role.FINANCE,
     "staff.particulars": Role.FINANCE,
     "staff.send_particulars": Role.FINANCE,
+    "staff.declaration": Role.FINANCE,
+    "staff.send_declaration": Role.FINANCE,
+    "staff.confirm_declaration": Role.FINANCE,
+    "staff.cancel_declaration": Role.FINANCE,
+    "staff.filings": Role.FINANCE,
+    "staff.filing": Role.FINANCE,
+    "staff.gift_aid": Role.FINANCE,
+    "staff.send_claim": Role.FINANCE,
+    "staff.withdraw_gift_aid": Role.FINANCE,
+    "staff.send_template": Role.FINANCE,
+    "staff.gift_aid_file": Role.FINANCE,
     "staff.retry_event": Role.FINANCE,
     "staff.claim_event": Role.FINANCE,
     "staff.retry_job": Role.FINANCE,
@@ -158,6 +170,7 @@ NEEDED = {
 LARGEST = {
     "staff.send_statement": FILE_LIMIT + 100_000,
     "staff.preview_statement": FILE_LIMIT + 100_000,
+    "staff.send_template": TEMPLATE_BYTES + 100_000,
     "staff.send_issuer": 2 * MOST_BYTES + 500_000,
     "staff.send_fund": MOST_BYTES + 500_000,
     "staff.send_bulk": FILE_LIMIT + 100_000,
@@ -216,6 +229,7 @@ def page_values() -> dict[str, object]:
     return {
         "user": g.get("staff_user"),
         "may": may,
+        "takes_gift_aid": _takes_gift_aid,
         "languages": LANGUAGES,
         "labels": labels,
         **_labelled(current_locale()),
@@ -223,6 +237,11 @@ def page_values() -> dict[str, object]:
         "say": labels.say,
         "name_actor": name_actor,
     }
+
+
+def _takes_gift_aid() -> bool:
+    """Whether some region has Gift Aid, so that its page is worth a tab."""
+    return any(region.gift_aid for region in services().catalogue.regions.values())
 
 
 @lru_cache(maxsize=8)

@@ -99,6 +99,11 @@ def _name_pledge(which: str, _known: Known) -> Named:
     return gettext("Pledge %(number)s", number=which), page
 
 
+def _name_claim(which: str) -> Named:
+    page = url_for("staff.gift_aid", _anchor=f"claim-{which}")
+    return gettext("Gift Aid claim %(number)s", number=which), page
+
+
 def _name_event(_which: str, _known: Known) -> Named:
     return gettext("Stripe’s event"), url_for("staff.events")
 
@@ -115,6 +120,7 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "scope": _name_scope,
     "pledge": _name_pledge,
     "pot": _name_pot,
+    "gift_aid": lambda which, _known: _name_claim(which),
     "event": _name_event,
     "installation": lambda _which, _known: (gettext("The installation"), ""),
     "gifts": lambda _which, _known: (gettext("Gifts"), url_for("staff.gifts")),

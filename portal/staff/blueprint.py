@@ -15,6 +15,7 @@ from portal.staff.codes import (  # noqa: F401 - as below
 from portal.staff.codes import views as _codes  # noqa: F401 - as above
 from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its pages
     contact_views,
+    gift_aid_views,
     money_views,
     receipt_views,
     views,

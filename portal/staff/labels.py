@@ -180,6 +180,14 @@ ACTS = {
     "pot_add": "Made a pot",
     "pot_raise": "Raised a pot",
     "pot_close": "Closed a pot",
+    "gift_aid_declare": "Recorded a Gift Aid declaration",
+    "gift_aid_confirm": "Confirmed a Gift Aid declaration",
+    "gift_aid_cancel": "Cancelled a Gift Aid declaration",
+    "gift_aid_claim": "Made a Gift Aid claim",
+    "gift_aid_withdraw": "Withdrew a Gift Aid claim",
+    "gift_aid_template": "Uploaded HMRC’s spreadsheet",
+    "filing_download": "Downloaded a tax office’s file",
+    "gift_aid_download": "Downloaded a Gift Aid schedule",
     "scope_return": "Returned a network or partner to earlier terms",
 }
 CONTACT_FIELDS = {

@@ -24,6 +24,8 @@ from portal.payments.proofs import list_proofs
 from portal.payments.statements.models import StatementFile
 from portal.payments.statements.queries import Line, list_gift_lines
 from portal.payments.transfers import ProofFile, TransferWatch, find_watch
+from portal.receipts.declarations import Declaration, list_of_gift
+from portal.receipts.gift_aid import CURRENCY
 from portal.receipts.register import (
     GiftParticulars,
     Receipt,
@@ -64,6 +66,7 @@ class GiftFile:
     match: ToldMatch | None
     consents: Sequence[Consent]
     particulars: GiftParticulars | None
+    declarations: Sequence[Declaration]
 
     @property
     def failing_emails(self) -> Sequence[Email]:
@@ -109,6 +112,7 @@ def open_file(session: Session, gift: Gift) -> GiftFile:
             session, sa.select(Consent).where(Consent.gift_id == gift.id).order_by(Consent.id)
         ),
         particulars=find_particulars(session, gift),
+        declarations=list_of_gift(session, gift) if gift.currency == CURRENCY else (),
     )
 
 

@@ -292,7 +292,13 @@ def test_an_unknown_code_says_so(client: CheckedClient) -> None:
 
 def test_asks_the_address_only_where_the_receipt_needs_it(client: CheckedClient) -> None:
     assert 'name="postal_code"' in client.get("/give/ca").text
-    assert 'name="postal_code"' not in client.get("/give/gb").text
+    assert 'name="postal_code"' not in client.get("/give/world").text
+
+
+def test_asks_a_british_address_below_gift_aid_alone(client: CheckedClient) -> None:
+    page = client.get("/give/gb").text
+    assert page.index('name="gift_aid"') < page.index('name="postal_code"')
+    assert "Gift Aid" not in client.get("/give/ca").text
 
 
 def test_offers_currencies_only_where_there_are_several(client: CheckedClient) -> None:

@@ -21,6 +21,9 @@ from portal.payments.operations import accept
 from portal.payments.stripe.reading import stripe_claim
 from portal.payments.stripe.subscriptions import supersede
 from portal.payments.transfers import ReminderSchedule, begin_watch, take_word
+from portal.receipts.declarations import PERSON, Declaring, declare, find_declaration
+from portal.receipts.gift_aid import How
+from tests.receipts.gift_aid_samples import give
 from tests.workplace import Workplace, act_in, make_settings, make_workplace, promised_jobs
 
 
@@ -226,3 +229,26 @@ def test_a_part_that_the_bank_took_back_is_told_as_a_part(place: Workplace, post
     subject = letter.header("Subject").replace("\xa0", " ")
     assert subject == "Votre banque a repris 10,01 $ de votre don"
     assert "Votre don de 75,53" in letter.text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_oral_declaration_of_gift_aid_is_confirmed_by_its_letter(
+    place: Workplace, post: Post
+) -> None:
+    with place.database.write() as session:
+        gift = give(session, declares=False)
+        act = act_in(session, gift.created_at)
+        said = Declaring(
+            person={name: getattr(gift, name, "") for name in PERSON},
+            wording="I want to Gift Aid this.",
+            locale=gift.locale,
+            how=How.ORAL,
+        )
+        one = declare(act, "sample-gb", gift.donor_id or 0, said, gift_id=gift.id)
+    message = post.send("gift_aid_confirmation", gift.id, one.key)
+    for told in ("I want to Gift Aid this.", "1 High Street", "EX1 1AA", "30 days"):
+        assert told in message.text
+    with place.database.read() as session:
+        found = find_declaration(session, one.key)
+    assert found is not None
+    assert (found.version, found.confirmed_at is not None) == (2, True)

@@ -1,5 +1,6 @@
 """Every letter, whole, in both languages, with nothing left out or let in."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import html5lib
@@ -68,6 +69,11 @@ def values(message: str, locale: str) -> dict[str, Any]:
             "is_withheld": True,
             "switch_url": "https://give.example/gift/token",
             **link,
+        },
+        "gift_aid_confirmation": {
+            "declaration": SimpleNamespace(name="Grace Okafor", wording="2026"),
+            "declaration_address": "2026, EX1 1AA",
+            "declaration_day": "2026",
         },
         "account_link": link,
         "address_link": link,

@@ -16,6 +16,7 @@ from portal.jobs.promising import JobName
 from portal.mail.outbox import LetterKind
 from portal.payments.models import EventState, Problem
 from portal.payments.statements.models import LineState
+from portal.receipts.gift_aid import Covers, How, Why
 from portal.signin.accounts import Role
 from portal.staff import forms, labels
 from portal.staff.audit import DETAIL_LABELS, FILTER_LABELS, OWN_LABELS, SUBJECTS, UNSAID
@@ -23,6 +24,7 @@ from portal.staff.codes.desk import CODE_DESKS, CODE_SENTENCES
 from portal.staff.codes.pledge_views import CHANGES, OwnedForm
 from portal.staff.codes.telling import TERM_WORDS
 from portal.staff.gifts.contact_views import ContactForm
+from portal.staff.gifts.gift_aid_views import DeclarationForm
 from portal.staff.gifts.money_views import ReceiveForm
 from portal.staff.queries import ADVICE, FirstStep
 from portal.staff.regions import desk
@@ -61,6 +63,9 @@ TABLES = (
 )
 
 ENUMS: tuple[type[Labelled], ...] = (
+    Covers,
+    How,
+    Why,
     CodeState,
     EventKind,
     EventState,
@@ -88,6 +93,7 @@ FORMS = (
     StatementForm,
     ReceiveForm,
     ContactForm,
+    DeclarationForm,
 )
 
 

@@ -9,6 +9,7 @@ from babel.messages.extract import extract
 
 from portal import PACKAGE, TEMPLATES
 from portal.account.details import AddressForm, DetailsForm
+from portal.account.gift_aid import GiftAidForm
 from portal.account.plans import PauseForm
 from portal.account.pledges import OwnForm
 from portal.forms import UNREACHABLE
@@ -37,10 +38,19 @@ FOR_STAFF = NOT_TRANSLATED | {
     "matching",
     "refunds",
     "runs",
+    "schedules",
     "signin",
     "statements",
 }
-FORMS = (AddressForm, DetailsForm, PauseForm, VerifyForm, PledgeForm, OwnForm)
+FORMS = (
+    AddressForm,
+    DetailsForm,
+    GiftAidForm,
+    OwnForm,
+    PauseForm,
+    PledgeForm,
+    VerifyForm,
+)
 VALUE = re.compile(r"%\(\w+\)s")
 
 

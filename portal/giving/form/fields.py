@@ -34,7 +34,8 @@ from portal.regions.catalogue import Region
 
 # A name that no form filler knows: what is filled in here was filled in by a program.
 HONEYPOT = "kx_7"
-PRINTED_FIELDS = ("first_name", "last_name", *ADDRESS_FIELDS, "dedication")
+NAMES = ("first_name", "last_name")
+PRINTED_FIELDS = (*NAMES, *ADDRESS_FIELDS, "dedication")
 MORE_FIELDS = ("dedication", "anonymous", "consent_partner", "consent_news")
 PLEDGE_FIELDS = ("amount", "currency", "frequency", "fund", "mode")
 ASK_ADDRESS = {
@@ -69,6 +70,7 @@ class GiftForm(PortalForm):
     cover_fee = TickField()
     consent_news = TickField()
     consent_partner = TickField()
+    gift_aid = TickField()
 
     def __init__(self, sent: MultiDict[str, str], offer: Offer) -> None:
         super().__init__(sent, **_first_values(offer))
@@ -98,7 +100,7 @@ class GiftForm(PortalForm):
 
     def _set_address(self) -> None:
         region = self.offer.region
-        if not region.needs_address:
+        if not (region.needs_address or region.takes_gift_aid):
             for name in ADDRESS_FIELDS:
                 del self[name]
             return
@@ -106,7 +108,7 @@ class GiftForm(PortalForm):
         for name, ask in ASK_ADDRESS.items():
             if name not in labels:
                 del self[name]
-            elif name in region.address.required:
+            elif name in region.address.required and self.keeps_address:
                 self[name].ask = gettext(ask, label=inside(pick(labels[name])))
         if self.country.data.upper() not in region.countries:
             self.country.data = next(iter(region.countries), "")
@@ -115,10 +117,21 @@ class GiftForm(PortalForm):
         """Judge every field; amounts and choices are then judged by `codes.policy.decide`."""
         super().validate(extra_validators)
         address = self.offer.region.address
-        check_signs(self, PRINTED_FIELDS)
-        check_postal_code(self, address)
-        check_province(self, address)
+        check_signs(self, PRINTED_FIELDS if self.keeps_address else (*NAMES, "dedication"))
+        if self.keeps_address:
+            check_postal_code(self, address)
+            check_province(self, address)
         return not self.errors
+
+    @property
+    def wants_gift_aid(self) -> bool:
+        """Whether Gift Aid was declared, where it can be."""
+        return self.offer.region.takes_gift_aid and bool(self.gift_aid.data)
+
+    @property
+    def keeps_address(self) -> bool:
+        """Whether the address is asked for: by the receipt, or by a declaration of Gift Aid."""
+        return self.offer.region.receipt.needs_address or self.wants_gift_aid
 
     @property
     def chosen_mode(self) -> str:
@@ -175,7 +188,8 @@ class GiftForm(PortalForm):
 
     def to_donor(self) -> DonorDetails:
         """Who gives, once the form is valid."""
-        address = {name: self[name].data for name in ADDRESS_FIELDS if name in self}
+        asked = ADDRESS_FIELDS if self.keeps_address else ()
+        address = {name: self[name].data for name in asked if name in self}
         return DonorDetails(
             first_name=self.first_name.data,
             last_name=self.last_name.data,
@@ -185,6 +199,7 @@ class GiftForm(PortalForm):
             anonymous=self.anonymous.data,
             consent_news=self.consent_news.data,
             consent_partner=self.names_donor,
+            gift_aid=self.wants_gift_aid,
             **address,
         )
 

@@ -41,6 +41,7 @@ from portal.i18n import (
     set_locale,
 )
 from portal.money import list_currency_signs, number_signs
+from portal.receipts.declarations import write_wording
 from portal.regions.catalogue import Region
 from portal.web import content_policy, make_ticket, services, utc_now
 
@@ -297,6 +298,7 @@ def show_form(form: GiftForm, query: FormQuery, support_email: str) -> dict[str,
         "say_heading": say_heading,
         "amount_example": show_zero(offer.currency),
         "news_wording": news_wording(region),
+        "gift_aid_words": write_wording(region.issuer) if region.takes_gift_aid else None,
         "static_summary": summarise(offer),
         "number_signs": number_signs(query.locale),
         "currency_signs": list_currency_signs(offer.currency, query.locale),

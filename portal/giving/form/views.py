@@ -35,6 +35,7 @@ from portal.i18n import gettext, set_locale
 from portal.intake.admission import TooManyTries
 from portal.intake.start import GaveAMomentAgo, GiftOrder, Naming, NotAllowed, start_gift
 from portal.mail.smtp import can_reach
+from portal.receipts.declarations import write_wording
 from portal.web import check_ticket, guard_public_post, services, utc_now
 
 # Longer queries lead to their page by their meaning each time: memory is bounded.
@@ -182,6 +183,7 @@ def _make_order(form: GiftForm, query: FormQuery) -> GiftOrder:
         told_minor=_read_told(),
         how=Attribution(Via(query.via), query.first_code),
         naming=naming,
+        gift_aid_wording=write_wording(region.issuer).whole if form.wants_gift_aid else None,
     )
 
 

@@ -191,6 +191,7 @@ def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
         moments=tell(file, Known(actors, names)),
         names=names,
         actions=actions,
+        gift_aid=region is not None and region.takes_gift_aid and file.gift.donor_id is not None,
         timezone=current_catalogue().timezone_of(file.gift.region),
         receipt_notes=_explain_receipt(file),
         once=make_once(),
