@@ -357,7 +357,7 @@ def filing() -> ResponseReturnValue:
     regions = current_catalogue().regions.values()
     wanted = request.args.get("issuer", "")
     issuer = next((one.issuer for one in regions if one.issuer.key == wanted), None)
-    year = request.args.get("year", "", type=int)
+    year = request.args.get("year", 0, type=int)
     if export is None or issuer is None or not year or not 2000 <= year <= utc_now().year + 1:
         return _show_filings(gettext("Choose a file and an issuer, and enter a year like 2026."))
     with services().write(current_actor()) as act:
