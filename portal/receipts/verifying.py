@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session, aliased
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.references import ALPHABET
-from portal.receipts.composition import ALL_BACK, receipt_mark
+from portal.receipts.composition import receipt_mark
 from portal.receipts.operations import name_copy, write_mark
+from portal.receipts.planning import GONE_BACK
 from portal.receipts.register import Receipt, ReceiptDocument, ReceiptGift, read_label
 
 
@@ -40,7 +41,7 @@ def judge(*, is_void: bool, is_replaced: bool, mark: str, is_current: bool) -> V
     """
     if is_void:
         return Verdict.REPLACED if is_replaced else Verdict.CANCELLED
-    if mark in {status.value for status in ALL_BACK}:
+    if mark in {status.value for status in GONE_BACK}:
         return Verdict.CANCELLED
     return Verdict.VALID if is_current else Verdict.REPLACED
 
