@@ -18,8 +18,10 @@ from portal.regions.records import (
     Issuer,
     OptionalTexts,
     PictureName,
+    Proof,
     Province,
     Texts,
+    Wallet,
     cover_fee,
     holding,
 )
@@ -48,10 +50,13 @@ __all__ = [
     "Fund",
     "Issuer",
     "Mode",
+    "Proof",
     "Province",
     "ReceiptScheme",
     "Region",
     "Texts",
+    "TransferRules",
+    "Wallet",
     "cover_fee",
 ]
 
@@ -90,26 +95,6 @@ class CurrencyOption:
         is_monthly = frequency == Frequency.MONTHLY
         minor = self.monthly_marked_minor if is_monthly else self.marked_minor
         return None if minor is None else Money(minor, self.currency)
-
-
-class Proof(StrEnum):
-    """Whether the donor may, or is asked to, send a picture of what they paid."""
-
-    NONE = "none"
-    WELCOME = "welcome"
-    WANTED = "wanted"
-
-
-class Wallet(StrEnum):
-    """A phone's or a browser's wallet, which holds cards; Checkout shows it where there is one."""
-
-    APPLE_PAY = "apple_pay"
-    GOOGLE_PAY = "google_pay"
-
-    @property
-    def label(self) -> str:
-        """Its name, which is the same in every language."""
-        return self.value.replace("_", " ").title()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a region is made of beside its modes and schemes: its address format, fees and issuer.
+"""What a region is made of beside its modes and schemes: address format, fees, issuer, transfers.
 
 The kinds of fields in a region's document stand first, as pydantic reads them.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -271,6 +272,26 @@ class Issuer:
     official_receipts_from: Day = None
     official_reviewer: str = ""
     official_reviewed_on: Day = None
+
+
+class Proof(StrEnum):
+    """Whether the donor may, or is asked to, send a picture of what they paid."""
+
+    NONE = "none"
+    WELCOME = "welcome"
+    WANTED = "wanted"
+
+
+class Wallet(StrEnum):
+    """A phone's or a browser's wallet, which holds cards; Checkout shows it where there is one."""
+
+    APPLE_PAY = "apple_pay"
+    GOOGLE_PAY = "google_pay"
+
+    @property
+    def label(self) -> str:
+        """Its name, which is the same in every language."""
+        return self.value.replace("_", " ").title()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
