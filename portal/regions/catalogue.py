@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Protocol
 from urllib.parse import quote
 
-from portal.i18n import Labelled, gettext, pick
+from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.regions.accounts import Account, Detail
 from portal.regions.records import (
@@ -17,6 +17,7 @@ from portal.regions.records import (
     OptionalTexts,
     PictureName,
     Province,
+    ReceiptRule,
     ReceiptScheme,
     Texts,
     Whole,
@@ -48,6 +49,7 @@ __all__ = [
     "Issuer",
     "Mode",
     "Province",
+    "ReceiptRule",
     "ReceiptScheme",
     "Region",
     "Texts",
@@ -271,13 +273,6 @@ class ModesHeading(StrEnum):
         if self is ModesHeading.HOW:
             return gettext("How would you like to give?")
         return gettext("Please select your preferred mode of payment")
-
-
-class ReceiptRule(Labelled):
-    """Whether a gift gets its receipt at once, or its donor one over all gifts of a year."""
-
-    EACH = "each", "One a gift"
-    YEARLY = "yearly", "One a year"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, GetPydanticSchema, S
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from portal.i18n import Labelled
 from portal.money import Money, exponent
 
 LANGUAGES = ("en", "fr")
@@ -261,3 +262,10 @@ class ReceiptScheme:
     authority_name: OptionalTexts = field(default_factory=dict)
     authority_url: OptionalTexts = field(default_factory=dict)
     paper: Literal["a4", "us-letter"] = "a4"
+
+
+class ReceiptRule(Labelled):
+    """Whether a gift gets its receipt at once, or its donor one over all gifts of a year."""
+
+    EACH = "each", "One a gift"
+    YEARLY = "yearly", "One a year"
