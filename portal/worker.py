@@ -27,7 +27,6 @@ from portal.jobs.promising import (
     ImportCodes,
     IssueReceipts,
     JobName,
-    MailReceipts,
     MakeCodes,
     MatchLines,
     RetryEvent,
@@ -48,7 +47,7 @@ from portal.payments.statements.match_run import match_open_lines
 from portal.payments.stripe.comparison import FeeWanted, fetch_fees, retry_event
 from portal.payments.stripe.subscriptions import settle_plan
 from portal.payments.transfers import follow_transfers
-from portal.receipts.runs import issue_step, mail_step
+from portal.receipts.runs import run_step
 from portal.receipts.sending import Wish, send_receipts
 from portal.services import Services
 from portal.signin.links import send_link, sweep_links
@@ -109,11 +108,7 @@ def _send_partner_month(services: Services, job: SendPartnerMonth) -> None:
 
 
 def _issue_receipts(services: Services, job: IssueReceipts) -> None:
-    issue_step(services, job)
-
-
-def _mail_receipts(services: Services, job: MailReceipts) -> None:
-    mail_step(services, job)
+    run_step(services, job)
 
 
 TASKS: dict[JobName, Callable[[Services, Any], None]] = {
@@ -126,7 +121,6 @@ TASKS: dict[JobName, Callable[[Services, Any], None]] = {
     JobName.SEND_SIGN_IN_LINK: _send_sign_in_link,
     JobName.SEND_PARTNER_MONTH: _send_partner_month,
     JobName.ISSUE_RECEIPTS: _issue_receipts,
-    JobName.MAIL_RECEIPTS: _mail_receipts,
 }
 # What is done for many at once, and for how many.
 SWEEPS: dict[JobName, tuple[Callable[[Services, Any], Failures], int]] = {

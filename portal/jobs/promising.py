@@ -49,7 +49,6 @@ class JobName(Labelled):
     SEND_SIGN_IN_LINK = "send_sign_in_link", "Send a sign-in link"
     SEND_PARTNER_MONTH = "send_partner_month", "Send a partner’s monthly letter"
     ISSUE_RECEIPTS = "issue_receipts", "Issue a year’s receipts"
-    MAIL_RECEIPTS = "mail_receipts", "Send a year’s receipts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,22 +160,12 @@ class SendPartnerMonth(Job):
 
 @dataclass(frozen=True, slots=True)
 class IssueReceipts(Job):
-    """Issue some receipts of a run, in its `turn` since it was begun or resumed, on one lane."""
+    """Issue, or on the letters' lane send, some of a run, in its `turn` since it was resumed."""
 
     name: ClassVar[JobName] = JobName.ISSUE_RECEIPTS
     run_id: int
     turn: int
     lane: int
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class MailReceipts(Job):
-    """Send some receipts of a run, in its `turn` since it was begun or resumed."""
-
-    name: ClassVar[JobName] = JobName.MAIL_RECEIPTS
-    run_id: int
-    turn: int
     step: int
 
 
@@ -192,7 +181,6 @@ ALL = (
     SendSignInLink,
     SendPartnerMonth,
     IssueReceipts,
-    MailReceipts,
 )
 KINDS: dict[JobName, type[Job]] = {one.name: one for one in ALL}
 

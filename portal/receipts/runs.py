@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from portal.database import Base, BigId, JSONDocument, enum_column, partial_index
 from portal.gifts.models import Gift
 from portal.i18n import Labelled, gettext
-from portal.jobs.promising import IssueReceipts, MailReceipts
+from portal.jobs.promising import IssueReceipts
 from portal.mail.outbox import Email
 from portal.receipts.composition import issue_day
 from portal.receipts.operations import reserve_receipt
@@ -31,7 +31,8 @@ from portal.receipts.yearly import (
 from portal.regions.catalogue import ReceiptRule
 from portal.services import Act, Services
 
-LANES = 2
+# Numbers are given out on some lanes at once, letters go out on one of their own.
+LANES, LETTERS = 2, -1
 STEP, BLOCK, LETTERS_AT_ONCE = 25, 500, 16
 # How often a letter is tried in a turn; for good refused is what the server answers with 5xx.
 TRIES = 5
@@ -159,8 +160,12 @@ def resume_run(act: Act, run: ReceiptRun) -> None:
     act.promise(IssueReceipts(run.id, run.turn, 0, 0))
 
 
-def issue_step(services: Services, job: IssueReceipts) -> None:
-    """Issue the next receipts of a run, and promise the step after it; safe to repeat."""
+def run_step(services: Services, job: IssueReceipts) -> None:
+    """Issue or send the next receipts of a run and promise the step after it; safe to repeat."""
+    (_send_some if job.lane == LETTERS else _issue_some)(services, job)
+
+
+def _issue_some(services: Services, job: IssueReceipts) -> None:
     if job.step == 0 and job.lane == 0:
         _prepare(services, job)
     for _ in range(STEP):
@@ -196,7 +201,7 @@ def _prepare(services: Services, job: IssueReceipts) -> None:
         act.session.flush()
         for lane in range(1, LANES):
             act.promise(IssueReceipts(job.run_id, job.turn, lane, 1))
-        act.promise(MailReceipts(job.run_id, job.turn, 0))
+        act.promise(IssueReceipts(job.run_id, job.turn, LETTERS, 0))
 
 
 def _add_items(services: Services, run: ReceiptRun) -> None:
@@ -250,7 +255,7 @@ def _issue_each(act: Act, item: ReceiptRunItem) -> Receipt | None:
     return None if find_obstacle([gift], region) else reserve_receipt(act, gift, region)
 
 
-def mail_step(services: Services, job: MailReceipts) -> None:
+def _send_some(services: Services, job: IssueReceipts) -> None:
     """Send the next letters of a run, promise those after them at their time, or end the run."""
     most = min(LETTERS_AT_ONCE, services.settings.mail_per_minute)
     with services.database.read() as session:
@@ -266,7 +271,7 @@ def mail_step(services: Services, job: MailReceipts) -> None:
         if held is None or held.state is not RunState.RUNNING or held.turn != job.turn:
             return
         if due or _is_unfinished(act.session, held.id):
-            after = MailReceipts(job.run_id, job.turn, job.step + 1)
+            after = IssueReceipts(job.run_id, job.turn, LETTERS, job.step + 1)
             act.promise(after, delay_seconds=pause)
         else:
             held.state, held.ended_at = RunState.DONE, act.now
@@ -286,7 +291,7 @@ def with_letters(statement: Any) -> sa.Select[Any]:
     return items.outerjoin(Email, Email.key == key)
 
 
-def _select_unsent(job: MailReceipts, most: int) -> sa.Select[Any]:
+def _select_unsent(job: IssueReceipts, most: int) -> sa.Select[Any]:
     """Receipts whose letter did not go out and may still, those tried least first."""
     tries = sa.func.coalesce(Email.tries, 0)
     return (

@@ -172,8 +172,22 @@ def issue_yearly(act: Act, gift_ids: Iterable[int], *, replaces: str = "") -> Re
     due = _plan(act, gifts, act.catalogue.home_of(gifts[-1]).region) if gifts else None
     if due is None:
         return None
-    region = act.catalogue.home_of(gifts[-1]).region
-    issuer = region.issuer
+    receipt = _number_many(act, gifts, due, replaces)
+    rows = [
+        {
+            "receipt_id": receipt.id,
+            "gift_id": gift.id,
+            "amount_minor": left_of(gift),
+            "stands": True,
+        }
+        for gift in gifts
+    ]
+    act.session.execute(sa.insert(ReceiptGift), rows)
+    return receipt
+
+
+def _number_many(act: Act, gifts: Sequence[Gift], due: Issue, replaces: str) -> Receipt:
+    issuer = act.catalogue.home_of(gifts[-1]).region.issuer
     year = issue_day(issuer.timezone, act.now).year
     number = next_number(act.session, issuer.key, year)
     label = write_label(year, number)
@@ -188,18 +202,6 @@ def issue_yearly(act: Act, gift_ids: Iterable[int], *, replaces: str = "") -> Re
     )
     act.session.add(receipt)
     act.session.flush()
-    act.session.execute(
-        sa.insert(ReceiptGift),
-        [
-            {
-                "receipt_id": receipt.id,
-                "gift_id": gift.id,
-                "amount_minor": left_of(gift),
-                "stands": True,
-            }
-            for gift in gifts
-        ],
-    )
     return receipt
 
 
@@ -268,6 +270,14 @@ def _compose_gift(act: Act, gift: Gift, locale: str) -> Document:
         "amount_minor": left.minor,
         "amount": write_money(left, locale),
     }
+
+
+def hold_receipt(session: Session, receipt_id: int) -> Receipt | None:
+    """A receipt held with its gifts, which bookings hold first: so neither waits for the other."""
+    own = sa.select(ReceiptGift.gift_id).where(ReceiptGift.receipt_id == receipt_id)
+    gifts = sa.select(Gift).where(Gift.id.in_(own)).order_by(Gift.id).with_for_update()
+    session.scalars(gifts).all()
+    return session.get(Receipt, receipt_id, with_for_update=True, populate_existing=True)
 
 
 def replace_receipt(act: Act, receipt: Receipt, reason: str) -> Receipt | None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Protocol
 from urllib.parse import quote
 
-from portal.i18n import Labelled, gettext, pick
+from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.regions.accounts import Account, Detail
 from portal.regions.records import (
@@ -20,6 +20,7 @@ from portal.regions.records import (
     PictureName,
     Proof,
     Province,
+    ReceiptRule,
     Texts,
     Wallet,
     cover_fee,
@@ -52,10 +53,10 @@ __all__ = [
     "Mode",
     "Proof",
     "Province",
+    "ReceiptRule",
     "ReceiptScheme",
     "Region",
     "Texts",
-    "TransferRules",
     "Wallet",
     "cover_fee",
 ]
@@ -249,13 +250,6 @@ class ModesHeading(StrEnum):
         if self is ModesHeading.HOW:
             return gettext("How would you like to give?")
         return gettext("Please select your preferred mode of payment")
-
-
-class ReceiptRule(Labelled):
-    """Whether a gift gets its receipt at once, or its donor one over all gifts of a year."""
-
-    EACH = "each", "One a gift"
-    YEARLY = "yearly", "One a year"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

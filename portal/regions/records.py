@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from portal.i18n import Labelled
 from portal.money import Money, exponent
 
 LANGUAGES = ("en", "fr")
@@ -321,3 +322,10 @@ class GiftAid:
     year_end: Annotated[str, holding(_is_day_of_year, "is a month and a day such as 04-05")] = (
         "04-05"
     )
+
+
+class ReceiptRule(Labelled):
+    """Whether a gift gets its receipt at once, or its donor one over all gifts of a year."""
+
+    EACH = "each", "One a gift"
+    YEARLY = "yearly", "One a year"

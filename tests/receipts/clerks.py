@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
-from portal.jobs.promising import IssueReceipts, MailReceipts, read_job
+from portal.jobs.promising import IssueReceipts, read_job
 from portal.jobs.queue import QueuedJob
 from portal.receipts.operations import reserve_receipt, void_receipt
-from portal.receipts.register import Receipt, ReceiptGift, covers, find_receipts
-from portal.receipts.runs import issue_step, mail_step
-from portal.receipts.yearly import issue_yearly, replace_receipt
+from portal.receipts.register import Receipt, ReceiptGift, covers
+from portal.receipts.runs import run_step
+from portal.receipts.yearly import hold_receipt, issue_yearly, replace_receipt
 from portal.services import Act, Services
 from tests.receipts.conftest import make_settings
 from tests.receipts.samples import region
@@ -49,7 +49,6 @@ def _some_gifts(act: Act, chance: random.Random, most: int) -> list[int]:
 def _issue(act: Act, chance: random.Random) -> None:
     for gift_id in _some_gifts(act, chance, 1):
         gift = lock_gift(act.session, gift_id)
-        assert find_receipts(act.session, gift_id) is not None
         reserve_receipt(act, gift, region())
 
 
@@ -58,16 +57,13 @@ def _issue_many(act: Act, chance: random.Random) -> None:
 
 
 def _hold_one(act: Act, chance: random.Random) -> Receipt | None:
-    """A receipt that stands, with its gifts held before it, as bookings do."""
+    """A receipt that stands, held as staff's void does."""
     standing = sa.select(Receipt.id).where(Receipt.voided_at.is_(None))
     ids = act.session.scalars(standing.order_by(Receipt.id)).all()
     if not ids:
         return None
-    chosen = chance.choice(ids)
-    own = sa.select(ReceiptGift.gift_id).where(ReceiptGift.receipt_id == chosen)
-    held = sa.select(Gift).where(Gift.id.in_(own)).order_by(Gift.id).with_for_update()
-    act.session.scalars(held).all()
-    receipt = act.session.get_one(Receipt, chosen, with_for_update=True)
+    receipt = hold_receipt(act.session, chance.choice(ids))
+    assert receipt is not None
     return receipt if receipt.voided_at is None else None
 
 
@@ -104,6 +100,4 @@ def work_once(services: Services, done: set[str]) -> bool:
 
 def do(services: Services, job: Any) -> None:
     if isinstance(job, IssueReceipts):
-        issue_step(services, job)
-    elif isinstance(job, MailReceipts):
-        mail_step(services, job)
+        run_step(services, job)

@@ -23,7 +23,7 @@ from portal.receipts.actions import close_action, find_locks, is_locked, list_op
 from portal.receipts.explaining import explain, find_numbered
 from portal.receipts.operations import render_receipt, void_receipt
 from portal.receipts.register import Receipt
-from portal.receipts.yearly import replace_receipt
+from portal.receipts.yearly import hold_receipt, replace_receipt
 from portal.records.receipts import (
     PAGE,
     ReceiptFilter,
@@ -165,7 +165,7 @@ def send_void(receipt_id: int) -> ResponseReturnValue:
     if not reason:
         return _show(_find(receipt_id).id, gettext("Enter a reason, which stays in the register"))
     with services().write(current_actor()) as act:
-        held = act.session.get(Receipt, receipt_id, with_for_update=True) or abort(404)
+        held = hold_receipt(act.session, receipt_id) or abort(404)
         if held.voided_at is not None:
             flash(gettext("This receipt is void already."))
             return _go_to(held)
