@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.codes.models import CodeUse, Scope
+from portal.codes.pots import GiftMatch
 from portal.database import Database, table_of
 from portal.donors import PARTNER, Consent
 from portal.driver import ask
@@ -96,8 +97,10 @@ def gifts_of(paths: Paths, dialect: str, currency: str = "") -> Source:
             Gift.refunded_minor.label("refunded"),
             _disputed().label("disputed"),
             _promised().label("promised"),
+            sa.case((GiftMatch.is_paid, GiftMatch.held_minor), else_=0).label("matched"),
         )
         .join_from(CodeUse, Gift, Gift.id == CodeUse.gift_id)
+        .outerjoin(GiftMatch, GiftMatch.gift_id == CodeUse.gift_id)
         .where(CodeUse.path.in_(paths))
     )
     return Source((rows.where(Gift.currency == currency) if currency else rows).cte("own_gifts"))
@@ -381,6 +384,7 @@ def _as_table(database: Database, choice: Choice) -> tuple[list[Cell], Select]:
         typed("fund", parts["fund"], dialect),
         typed("mode", parts["mode"], dialect),
         typed("code", parts["code"], dialect),
+        Cell("matched", decimal(source.c.matched, source.c.currency)),
         Cell("state", sa.cast(source.c.status, sa.String)),
         Cell("donor", _name(choice.partner, source, dialect), is_text=True),
     ]

@@ -91,7 +91,17 @@ def test_a_list_is_also_there_as_a_spreadsheet(viewer: Visitor) -> None:
     assert file.headers["Content-Disposition"].endswith('.xlsx"')
     sheet = load_workbook(BytesIO(file.data)).active
     rows = list(sheet.iter_rows(values_only=True))
-    assert rows[0] == ("day", "amount", "currency", "fund", "mode", "code", "state", "donor")
+    assert rows[0] == (
+        "day",
+        "amount",
+        "currency",
+        "fund",
+        "mode",
+        "code",
+        "matched",
+        "state",
+        "donor",
+    )
     assert sum(row[1] for row in rows[1:]) == pytest.approx(120.66)
     assert "Secretson" not in str(rows)
 

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from portal.codes.models import CodeUse, Scope
 from portal.codes.operations import change_scope
+from portal.codes.pots import GiftMatch, add_pot
 from portal.database import Database
 from portal.gifts.code_counting import find_wrong_sums
 from portal.gifts.code_sums import catch_up
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import LedgerEntry
+from portal.money import Money
 from portal.records.partner_sums import (
     Choice,
     list_gifts,
@@ -259,7 +261,7 @@ def test_a_list_tells_nothing_of_a_withheld_cell(place: Workplace, tree: dict[st
     assert len(rows) == 11
     assert {row.fund for row in rows} == {""}
     text = "".join(stream_list(place.database, choice))
-    assert text.splitlines()[0].endswith("day,amount,currency,fund,mode,code,state,donor")
+    assert text.splitlines()[0].endswith("day,amount,currency,fund,mode,code,matched,state,donor")
     assert len(text.splitlines()) == 12
     assert "missions" not in text
 
@@ -277,6 +279,23 @@ def test_the_file_is_harmless_in_a_spreadsheet(place: Workplace, tree: dict[str,
     assert len(lines) == 7
     assert "12.34" in lines[1]
     assert "'=1+1" in lines[1]
+
+
+def test_the_file_has_what_a_sponsor_added(place: Workplace, tree: dict[str, int]) -> None:
+    with place.services.write() as act:
+        pot = add_pot(act, "spring", "Grace Foundation", Money(5_000, "CAD"))
+        plant_gifts(act.session, "grace", [{"donor": at, "minor": 1234} for at in range(6)])
+        use = act.session.scalars(sa.select(CodeUse).limit(1)).one()
+        held = dict.fromkeys(("full_minor", "most_minor", "wanted_minor", "held_minor"), 617)
+        match = GiftMatch(pot_id=pot.id, gift_id=use.gift_id, code_id=use.code_id, **held)
+        match.times, match.per, match.is_paid, match.at = 1, 2, True, act.now
+        act.session.add(match)
+    with place.database.read() as session:
+        paths = list_paths(session, tree["grace"])
+    choice = Choice(paths=paths, currency="CAD", what=What.GROSS, shown={})
+    lines = "".join(stream_list(place.database, choice)).splitlines()
+    assert sum(",6.17,paid," in line for line in lines) == 1
+    assert sum(",0,paid," in line for line in lines) == 5
 
 
 def test_who_gave_again_is_counted_and_a_monthly_gift_is_one(
