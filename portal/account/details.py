@@ -19,6 +19,7 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.i18n import LANGUAGES, current_locale, gettext, language, list_own_names
 from portal.mailed_links import LONGEST_EMAIL, CodeForm, ask, minutes, show, too_many, use
+from portal.receipts.declarations import follow_details
 from portal.receipts.pdf import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.records.own import find_newest, list_plans, list_regions_of
 from portal.records.own_data import PlansGoOn, forget, gather, list_consents, write_gifts_csv
@@ -117,6 +118,7 @@ def _keep(act: Act, user: DonorAccount, form: DetailsForm) -> None:
         if one.plan.running is not None:
             gift = lock_gift(act.session, one.gift.id)
             correct_contact(act, gift, {**right, "locale": user.locale}, why="")
+    follow_details(act, find_own(act.session, user.id).donor_ids, said)
     act.note("donor_details", user.actor, {"fields": sorted(said)})
 
 

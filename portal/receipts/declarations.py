@@ -351,6 +351,15 @@ def follow_gifts(act: Act, gifts: Iterable[Gift], right: Mapping[str, str]) -> N
             _revise(act, one, changes)
 
 
+def follow_details(act: Act, donor_ids: Iterable[int], said: Mapping[str, str]) -> None:
+    """Let what donors declared know another name, and another home where the whole was said."""
+    is_whole = bool(said.get("address_line1") and said.get("postal_code") and said.get("country"))
+    names = PERSON[1:] if is_whole else ("first_name", "last_name")
+    for one in list_of_donors(act.session, donor_ids):
+        if one.cancelled_at is None:
+            correct_person(act, one, {name: said.get(name, "") for name in names})
+
+
 def forget_declarations(act: Act, donor_ids: Iterable[int], today: date) -> None:
     """Cancel what a claim needs, which has to be kept, and let go of all the rest."""
     mine = list_of_donors(act.session, donor_ids)

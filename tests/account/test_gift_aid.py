@@ -60,6 +60,16 @@ def test_a_declaration_is_made_corrected_and_cancelled(zoe: Visitor, catalogued:
     assert len(data["gift_aid_declarations"]) == 3
 
 
+def test_other_details_are_the_declarations_too(zoe: Visitor, catalogued: Database) -> None:
+    zoe.post(f"{PAGE}/sample-gb", page=PAGE, **HOME, gift_aid="1")
+    said = {"first_name": "Zoe", "last_name": "Eze", "country": "", "phone": "", "locale": "en"}
+    assert zoe.post("/account/details", **said).status_code == 303
+    with catalogued.read() as session:
+        last = session.scalars(sa.select(Declaration).order_by(Declaration.id.desc())).first()
+    assert last is not None
+    assert (last.version, last.last_name, last.city) == (2, "Eze", "Exeter")
+
+
 def test_who_gave_elsewhere_is_told_so(signed_in: SignedIn, given: object) -> None:
     visitor = signed_in(ADA)
     assert "You have given to none of them here" in text_of(visitor.get(PAGE))
