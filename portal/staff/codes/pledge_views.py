@@ -24,7 +24,7 @@ from portal.gifts.models import Commitment
 from portal.i18n import gettext
 from portal.mailed_links import LONGEST_EMAIL
 from portal.pledge_form import PledgeForm, begin, fill, put_in_words
-from portal.staff.access import current_actor, staff
+from portal.staff.access import current_actor, may, staff
 from portal.staff.audit import name_actor
 from portal.staff.codes.views import label_scopes, read_number
 from portal.staff.queries import name_actors
@@ -109,6 +109,7 @@ def _show(told: Told, form: PledgeForm) -> ResponseReturnValue:
     page = render_template(
         "staff/pledge.html",
         one=put_in_words(told),
+        is_open_to_change=may("finance") and told.row.cancelled_at is None,
         form=form,
         changes=[(one, name_actor(one.actor, actors)) for one in changes],
         words=CHANGES,

@@ -37,7 +37,7 @@ from portal.receipts.runs import (
     stop_run,
 )
 from portal.regions.catalogue import ReceiptRule
-from portal.staff.access import current_actor, staff
+from portal.staff.access import current_actor, may, staff
 from portal.staff.queries import name_actors
 from portal.staff.receipts.views import name_issuers, send_file_of
 from portal.web import services, utc_now
@@ -79,6 +79,7 @@ def receipt_runs() -> ResponseReturnValue:
         wish=wish,
         is_wrong="issuer" in request.args and wish is None,
         preview=preview,
+        can_begin=preview is not None and bool(preview.totals) and may("finance"),
         issuers=sorted(name_issuers().items(), key=lambda one: one[1]),
         names=name_issuers(),
         rules=list(ReceiptRule),

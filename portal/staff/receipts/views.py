@@ -36,7 +36,7 @@ from portal.records.receipts import (
     write_receipts,
 )
 from portal.services import Act, take_key
-from portal.staff.access import current_actor, staff
+from portal.staff.access import current_actor, may, staff
 from portal.staff.forms import make_once, read_once, read_reason
 from portal.staff.labels import ACTS, current_catalogue
 from portal.staff.queries import name_actors
@@ -138,6 +138,7 @@ def _show(receipt_id: int, problem: str = "") -> ResponseReturnValue:
             "staff/receipt.html",
             told=told,
             receipt=told.receipt,
+            is_open_to_change=may("finance") and told.receipt.voided_at is None,
             is_locked=is_locked(session, told.receipt),
             actors=name_actors(session),
             acts=ACTS,
