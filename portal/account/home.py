@@ -15,8 +15,8 @@ from portal.gifts.models import Gift, Plan, PlanStatus
 from portal.i18n import current_locale, gettext, pick
 from portal.money import Money, format_coded
 from portal.receipts.composition import receipt_mark
-from portal.receipts.operations import render_receipt, seal_document
 from portal.receipts.pdf import render_statement
+from portal.receipts.rendering import render_receipt, seal_document
 from portal.receipts.sending import receipt_filename
 from portal.records.own import (
     MOST_PAGES,

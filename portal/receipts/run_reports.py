@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from portal.gifts.models import Gift
 from portal.mail.outbox import Email
 from portal.money import Money
-from portal.receipts.operations import render_receipts
 from portal.receipts.pdf import render_address
 from portal.receipts.register import Receipt
+from portal.receipts.rendering import render_receipts
 from portal.receipts.runs import (
     LETTERS_AT_ONCE,
     REFUSED,

@@ -13,8 +13,8 @@ from portal.mail.outbox import LetterKind, Outgoing, deliver, find_noted, mark_s
 from portal.mail.smtp import Attachment, Letter
 from portal.money import Money
 from portal.receipts.composition import receipt_mark, write_money
-from portal.receipts.operations import render_receipt, render_receipts
 from portal.receipts.register import Receipt, lead_gift
+from portal.receipts.rendering import render_receipt, render_receipts
 from portal.services import SYSTEM, Services
 from portal.settings import Settings
 

@@ -18,9 +18,9 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.gifts.references import ALPHABET
 from portal.receipts.composition import receipt_mark
-from portal.receipts.operations import name_copy, write_mark
 from portal.receipts.planning import GONE_BACK
 from portal.receipts.register import Receipt, ReceiptDocument, ReceiptGift, read_label
+from portal.receipts.rendering import name_copy, write_mark
 
 
 class Verdict(StrEnum):

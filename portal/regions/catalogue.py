@@ -16,6 +16,7 @@ from portal.regions.records import (
     Flag,
     GiftAid,
     Issuer,
+    ModesHeading,
     OptionalTexts,
     PictureName,
     Proof,
@@ -51,6 +52,7 @@ __all__ = [
     "Fund",
     "Issuer",
     "Mode",
+    "ModesHeading",
     "Proof",
     "Province",
     "ReceiptRule",
@@ -237,19 +239,6 @@ class Fund:
         if not in_order:
             kept.sort(key=lambda mode: self.modes.index(mode.key))
         return tuple(kept)
-
-
-class ModesHeading(StrEnum):
-    """What stands over the modes of payment, as the operator chooses; the first is the house's."""
-
-    SELECT = "select"
-    HOW = "how"
-
-    @property
-    def label(self) -> str:
-        if self is ModesHeading.HOW:
-            return gettext("How would you like to give?")
-        return gettext("Please select your preferred mode of payment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

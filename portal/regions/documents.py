@@ -7,9 +7,7 @@ donor follows instructions. Each has fields of its own, and a field of another k
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date
 from functools import reduce
-from itertools import pairwise
 from operator import or_
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -29,7 +27,6 @@ from portal.regions.catalogue import (
     ModesHeading,
     Proof,
     ReceiptRule,
-    ReceiptScheme,
     Region,
     Security,
     Wallet,
@@ -53,6 +50,7 @@ from portal.regions.records import (
     to_minor,
     wrong,
 )
+from portal.regions.schemes import ReceiptScheme, check_official
 
 # Stable: the values of the form field `mode`, and of the column on every gift.
 ModeKey = Literal[
@@ -316,19 +314,6 @@ def _check_address(address: AddressFormat) -> AddressFormat:
     return address
 
 
-def _check_official(schemes: tuple[ReceiptScheme, ...]) -> tuple[ReceiptScheme, ...]:
-    """Each is official, says its law, and no two are in force on one day."""
-    days: list[tuple[date, date]] = []
-    for at, scheme in enumerate(schemes):
-        if not (scheme.is_official and scheme.law and scheme.source):
-            raise wrong("is official, with its law and source", f"[{at}]")
-        days.append((scheme.valid_from or date.min, scheme.valid_to or date.max))
-    for (_, last), (first, _) in pairwise(sorted(days)):
-        if first <= last:
-            raise wrong("are in force one after the other: valid_to before the next valid_from")
-    return schemes
-
-
 class RegionTable(Table):
     """A region's whole document."""
 
@@ -362,7 +347,7 @@ class RegionTable(Table):
     address: Annotated[AddressFormat, AfterValidator(_check_address)]
     issuer: Issuer
     receipt: ReceiptScheme
-    official: Annotated[tuple[ReceiptScheme, ...], AfterValidator(_check_official)] = ()
+    official: Annotated[tuple[ReceiptScheme, ...], AfterValidator(check_official)] = ()
     gift_aid: GiftAid | None = None
     transfers: Annotated[
         TransferRules,

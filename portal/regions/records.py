@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
-from portal.i18n import Labelled
+from portal.i18n import Labelled, gettext
 from portal.money import Money, exponent
 
 LANGUAGES = ("en", "fr")
@@ -293,6 +293,19 @@ class Wallet(StrEnum):
     def label(self) -> str:
         """Its name, which is the same in every language."""
         return self.value.replace("_", " ").title()
+
+
+class ModesHeading(StrEnum):
+    """What stands over the modes of payment, as the operator chooses; the first is the house's."""
+
+    SELECT = "select"
+    HOW = "how"
+
+    @property
+    def label(self) -> str:
+        if self is ModesHeading.HOW:
+            return gettext("How would you like to give?")
+        return gettext("Please select your preferred mode of payment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from stdnum import luhn
@@ -18,7 +19,16 @@ from stdnum.nz import ird
 from stdnum.us import ein
 
 from portal.i18n import Labelled
-from portal.regions.records import Day, Flag, Issuer, OptionalTexts, Texts, Whole, holding
+from portal.regions.records import (
+    Day,
+    Flag,
+    Issuer,
+    OptionalTexts,
+    Texts,
+    Whole,
+    holding,
+    wrong,
+)
 
 
 class ReceiptField(Labelled):
@@ -197,3 +207,16 @@ def is_reviewed(issuer: Issuer, scheme: ReceiptScheme) -> bool:
     by_scheme = scheme.reviewer and scheme.reviewed_on
     by_issuer = issuer.official_reviewer and issuer.official_reviewed_on
     return not scheme.binding or bool(by_scheme or by_issuer)
+
+
+def check_official(schemes: tuple[ReceiptScheme, ...]) -> tuple[ReceiptScheme, ...]:
+    """Each is official, says its law, and no two are in force on one day."""
+    days: list[tuple[date, date]] = []
+    for at, scheme in enumerate(schemes):
+        if not (scheme.is_official and scheme.law and scheme.source):
+            raise wrong("is official, with its law and source", f"[{at}]")
+        days.append((scheme.valid_from or date.min, scheme.valid_to or date.max))
+    for (_, last), (first, _) in pairwise(sorted(days)):
+        if first <= last:
+            raise wrong("are in force one after the other: valid_to before the next valid_from")
+    return schemes

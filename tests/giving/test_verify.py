@@ -8,8 +8,8 @@ from werkzeug.test import TestResponse
 
 from portal.database import Database
 from portal.giving.verify import MISSES_AN_HOUR, MOST_BYTES
-from portal.receipts.operations import render_receipt
 from portal.receipts.register import Receipt
+from portal.receipts.rendering import render_receipt
 from tests.giving.visits import text_of
 from tests.pages import CheckedClient
 from tests.receipts.samples import NOW, book_gift, issue

@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 
 from portal.database import Database
-from portal.receipts.operations import render_receipt
 from portal.receipts.register import (
     Receipt,
     ReceiptDocument,
@@ -11,6 +10,7 @@ from portal.receipts.register import (
     ReceiptSeries,
     verify_register,
 )
+from portal.receipts.rendering import render_receipt
 from tests.receipts.samples import NOW, book_gift, issue
 from tests.workplace import at
 

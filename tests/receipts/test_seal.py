@@ -33,9 +33,9 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.money import Money
 from portal.receipts.composition import compose_snapshot, receipt_mark
-from portal.receipts.operations import render_receipt
 from portal.receipts.pdf import render_pdf
 from portal.receipts.register import ReceiptDocument
+from portal.receipts.rendering import render_receipt
 from portal.receipts.seal import Sealer, find_sealer
 from portal.receipts.seal_key import SealKey, SealUnusable, make_key, read_key, write_key
 from portal.services import Services

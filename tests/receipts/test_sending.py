@@ -15,11 +15,9 @@ from portal.mail.outbox import Email
 from portal.mail.smtp import MailNotConfigured, MailNotSent
 from portal.mailbox import MailStore, StoredMessage
 from portal.money import Money
-from portal.receipts.operations import (
-    render_receipt,
-    void_receipt,
-)
+from portal.receipts.operations import void_receipt
 from portal.receipts.register import Receipt
+from portal.receipts.rendering import render_receipt
 from portal.receipts.sending import send_receipt
 from portal.settings import Settings
 from tests.receipts.conftest import make_settings

@@ -12,8 +12,9 @@ from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Gift
 from portal.money import Money
 from portal.receipts.composition import receipt_mark
-from portal.receipts.operations import render_receipt, void_receipt
+from portal.receipts.operations import void_receipt
 from portal.receipts.register import Receipt, say_how_to_verify
+from portal.receipts.rendering import render_receipt
 from portal.receipts.verifying import Verdict, judge, judge_file, judge_number
 from tests.receipts.samples import NOW, book_gift, claim, issue
 from tests.workplace import act_in, at, make_settings

@@ -25,9 +25,10 @@ from portal.money import Money
 from portal.payments.operations import accept, issue_missing_receipts
 from portal.payments.stripe.reading import stripe_claim
 from portal.receipts.actions import ActionKind, list_open, lock_period
-from portal.receipts.operations import correct_receipt, render_receipts, reserve_receipt
+from portal.receipts.operations import correct_receipt, reserve_receipt
 from portal.receipts.planning import Reason
 from portal.receipts.register import Receipt, ReceiptGift, find_receipt, verify_register
+from portal.receipts.rendering import render_receipts
 from portal.receipts.yearly import Share, issue_yearly, left_of, list_shares, replace_receipt
 from portal.regions.catalogue import Catalogue, ReceiptRule
 from portal.regions.queries import RegionRecord

@@ -11,8 +11,8 @@ from PIL import Image, PngImagePlugin
 from pypdf import PdfReader
 
 from portal.database import Database
-from portal.receipts.operations import render_receipt
 from portal.receipts.register import Receipt
+from portal.receipts.rendering import render_receipt
 from portal.regions.branding import MOST_PIXELS, NotAPicture, Picture, TooLarge, make_picture
 from tests.conftest import NOW
 from tests.pages import CheckedClient

@@ -50,8 +50,8 @@ from portal.payments.proofs import (
 from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUnavailable
 from portal.payments.transfers import ReminderSchedule, find_watch, stop_reminders, take_word
 from portal.receipts.composition import receipt_mark
-from portal.receipts.operations import render_receipt
 from portal.receipts.register import Receipt, find_receipt
+from portal.receipts.rendering import render_receipt
 from portal.regions.catalogue import Mode, Proof, Region
 from portal.services import DONOR
 from portal.web import guard_public_post, services, utc_now

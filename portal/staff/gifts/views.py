@@ -22,8 +22,8 @@ from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUna
 from portal.payments.refunds import say_refused
 from portal.plain import full_name
 from portal.receipts.composition import receipt_mark
-from portal.receipts.operations import render_receipt
 from portal.receipts.register import find_receipt
+from portal.receipts.rendering import render_receipt
 from portal.records.export import stream_gifts
 from portal.records.filters import (
     GiftFilters,

@@ -21,8 +21,9 @@ from portal.i18n import gettext
 from portal.jobs.promising import SendReceipt
 from portal.receipts.actions import close_action, find_locks, is_locked, list_open, lock_period
 from portal.receipts.explaining import explain, find_numbered
-from portal.receipts.operations import render_receipt, void_receipt
+from portal.receipts.operations import void_receipt
 from portal.receipts.register import Receipt
+from portal.receipts.rendering import render_receipt
 from portal.receipts.yearly import hold_receipt, replace_receipt
 from portal.records.receipts import (
     PAGE,
