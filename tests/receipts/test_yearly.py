@@ -25,7 +25,7 @@ from portal.money import Money
 from portal.payments.operations import accept, issue_missing_receipts
 from portal.payments.stripe.reading import stripe_claim
 from portal.receipts.actions import ActionKind, list_open, lock_period
-from portal.receipts.operations import correct_receipt, reserve_receipt
+from portal.receipts.operations import correct_receipt, reserve_receipt, state_particulars
 from portal.receipts.planning import Reason
 from portal.receipts.register import Receipt, ReceiptGift, find_receipt, verify_register
 from portal.receipts.rendering import render_receipts
@@ -265,6 +265,63 @@ def test_document_shows_each_gift_and_the_total(catalogued: Database) -> None:
     assert receipt.snapshot["amount_minor"] == sum(range(1001, 1011))
     assert text.count("100,55") == 2
     assert "2027-000001" in text
+
+
+@pytest.fixture
+def official(catalogued: Database) -> Services:
+    """Where Canada's issuer gives out official receipts."""
+    with catalogued.write() as session:
+        record = session.get_one(RegionRecord, "ca")
+        said = {"registration_number": "123456782RR0001", "official_receipts_from": "2026-01-01"}
+        issuer = {**record.document["issuer"], **said}
+        record.document = {**record.document, "sample": False, "issuer": issuer}
+    services = at(catalogued, NOW)
+    assert services.catalogue.regions["ca"].official_on(NOW.date()) is not None
+    return services
+
+
+def test_a_years_official_receipt_is_for_what_is_left_of_all(official: Services) -> None:
+    gift_ids = [give(official, minor) for minor in (1000, 2500)]
+    tell(official, gift_ids[1], FactKind.REFUNDED, 400, NOW)
+    [receipt_id] = run(official)
+    with official.database.read() as session:
+        receipt = session.get_one(Receipt, receipt_id)
+    said = receipt.snapshot
+    assert (said["scheme"], said["amount_minor"], said["eligible_minor"]) == (
+        "ca-official",
+        3100,
+        3100,
+    )
+    pdf = PdfReader(io.BytesIO(render_receipts(official, [receipt])[receipt_id]))
+    text = " ".join(" ".join(page.extract_text() for page in pdf.pages).split())
+    for wanted in ("official receipt for income tax purposes", "$31.00", "$10.00", "$21.00"):
+        assert wanted in text
+    for row in said["shown"]:
+        assert " ".join(row["value"].split()) in text
+    assert said["verify_code"] in text
+
+
+def test_without_an_address_a_year_is_acknowledged_by_letter(official: Services) -> None:
+    give(official, 1000, address_line1="")
+    [receipt_id] = run(official)
+    with official.database.read() as session:
+        assert session.get_one(Receipt, receipt_id).snapshot["scheme"] == "ca-acknowledgement"
+
+
+def test_what_came_back_in_return_has_a_receipt_of_its_own(official: Services) -> None:
+    plain, told = give(official, 1000), give(official, 10_000)
+    with official.write() as act:
+        gift = lock_gift(act.session, told)
+        here = act.catalogue.home_of(gift).region
+        said = {"advantage_minor": 3000, "advantage": "a dinner", "is_intangible": False}
+        state_particulars(act, gift, here, {**said, "given": "", "appraiser": ""})
+    found = {share.gifts[0].id: share for share in shares(official)}
+    assert [len(share.gifts) for share in found.values()] == [1, 1]
+    assert {*found} == {plain, told}
+    with official.write() as act:
+        receipt = issue_yearly(act, [told])
+        assert receipt is not None
+        assert receipt.snapshot["eligible_minor"] == 7000
 
 
 @pytest.fixture
