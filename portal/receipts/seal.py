@@ -11,11 +11,13 @@ costs ten times the signature itself; ours keeps the key, and what never differs
 import asyncio
 import io
 import secrets
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
@@ -95,7 +97,7 @@ def _build_frame(signer: _KeptSigner) -> _Frame | None:
     if not isinstance(signer.key, rsa.RSAPrivateKey):
         return None
     digest = secrets.token_bytes(32)
-    built = asyncio.run(signer.async_sign(digest, HASH, use_pades=True))
+    built = _wait_for(signer.async_sign(digest, HASH, use_pades=True))
     [info] = built["content"]["signer_infos"]
     frame = _Frame(
         signer.key,
@@ -108,6 +110,12 @@ def _build_frame(signer: _KeptSigner) -> _Frame | None:
     if counts != (1, 1) or frame.whole.count(frame.signature) != 1:
         raise SealUnusable("The signature has not the form that is known here.")
     return frame
+
+
+def _wait_for(work: Coroutine[Any, Any, Any]) -> Any:
+    """What it brings, by a loop of its own: the caller's thread may have one that runs."""
+    with ThreadPoolExecutor(1) as own:
+        return own.submit(asyncio.run, work).result()
 
 
 class _Writer(IncrementalPdfFileWriter):
@@ -151,7 +159,7 @@ class Sealer:
         if self.frame and not stamper:
             hashed.fill_with_cms(file, self.frame.fill(hashed.document_digest))
         else:
-            asyncio.run(prepared.perform_signature(hashed.document_digest, _NO_ATTRIBUTES))
+            _wait_for(prepared.perform_signature(hashed.document_digest, _NO_ATTRIBUTES))
         return file.getvalue()
 
     def _room(self, stamper: Stamper) -> int:

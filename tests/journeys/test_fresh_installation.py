@@ -88,6 +88,7 @@ def fresh(
             "PORTAL_BASE_URL": f"https://{HOST}",
             "PORTAL_DATABASE_URL": postgres.url("fresh"),
             "PORTAL_METRICS_TOKEN": "a token of this test",
+            "PORTAL_SEAL_KEY": str(tmp_path / "seal.pem"),
             "HTTPS_PROXY": way,
             "NO_PROXY": "127.0.0.1",
             "REQUESTS_CA_BUNDLE": str(nginx.trusted),
@@ -305,7 +306,7 @@ def look_around(owner: Visitor) -> None:
     """All rooms of staff, by their own tabs."""
     owner.open("/staff/")
     tabs = owner.page.locator("nav.tabs a").all_inner_texts()
-    assert len(tabs) == 8
+    assert len(tabs) == 9
     for name in tabs:
         owner.follow(name)
     owner.open("/staff/first-steps")

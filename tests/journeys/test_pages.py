@@ -55,6 +55,7 @@ NOT_HTML = {
     "health.metrics",
     "staff.export",
     "staff.export_lines",
+    "staff.filing",
 }
 
 

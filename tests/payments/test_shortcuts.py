@@ -246,7 +246,8 @@ def _plain(row: Any, ids: list[int], receipts: list[int], gift: Gift, name: str)
     if "gift_id" in values:
         values["gift_id"] = ids.index(values["gift_id"])
     if "snapshot" in values:
-        values["snapshot"] = {**values["snapshot"], "number": "", "reference": "", "replaces": ""}
+        own = dict.fromkeys(("number", "verify_code", "reference", "replaces"), "")
+        values["snapshot"] = {**values["snapshot"], **own}
         values["void_reason"] = ""
     if "reference" in values and values["reference"] != gift.reference:
         values["reference"] = "beside"

@@ -1,5 +1,6 @@
 """The seal: what judges from outside say of a sealed document, and the key it is made with."""
 
+import asyncio
 import hashlib
 import io
 import os
@@ -211,6 +212,16 @@ def _mix(one: Path, other: Path) -> bytes:
     """The key of one file with the certificate of another."""
     key = one.read_bytes().partition(b"-----BEGIN CERT")[0]
     return key + b"-----BEGIN CERT" + other.read_bytes().partition(b"-----BEGIN CERT")[2]
+
+
+def test_a_thread_whose_loop_runs_seals_too(key_file: Path, plain: bytes):
+    # Another file, so that all of its sealer is made within the loop.
+    os.utime(key_file, (1, 1))
+
+    async def seal() -> bytes:
+        return find_sealer(key_file).seal(plain, NOW, TITLE)
+
+    assert asyncio.run(seal()).startswith(plain)
 
 
 def test_certificate_that_has_ended_seals_nothing(key_file: Path, plain: bytes):
