@@ -46,8 +46,8 @@ CHANGED = {
     "checkouts": ("gift_id", ("state",)),
 }
 SERIES = (
-    "INSERT INTO receipt_series (issuer, year, last_number) VALUES ({0}, {0}, 1)"
-    " ON CONFLICT (issuer, year) DO UPDATE SET last_number = receipt_series.last_number + 1"
+    "INSERT INTO receipt_series (issuer, year, series, last_number) VALUES ({0}, {0}, '', 1)"
+    " ON CONFLICT (issuer, year, series) DO UPDATE SET last_number = receipt_series.last_number + 1"
     " RETURNING last_number"
 )
 
