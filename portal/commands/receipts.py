@@ -108,9 +108,9 @@ def show(number: str, issuer: str) -> None:
       portal receipts show 2026-000417
     """
     from portal.receipts.explaining import explain, find_numbered
-    from portal.records.receipts import read_number
+    from portal.receipts.register import read_label
 
-    read = read_number(number)
+    read = read_label(number)
     if read is None:
         raise click.UsageError(f"{number} is no receipt's number, such as 2026-000417.")
     series, year, which = read

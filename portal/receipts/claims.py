@@ -138,10 +138,6 @@ def list_charities(catalogue: Catalogue) -> list[Charity]:
     return list(found.values())
 
 
-def find_charity(catalogue: Catalogue, issuer: str) -> Charity | None:
-    return next((one for one in list_charities(catalogue) if one.issuer.key == issuer), None)
-
-
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What a claim made now would be, and why other gifts are not in it."""

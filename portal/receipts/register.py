@@ -23,13 +23,18 @@ def write_label(year: int, number: int, series: str = "") -> str:
     return f"{series}-{year}-{number:06d}" if series else f"{year}-{number:06d}"
 
 
-_LABEL = re.compile(r"(\d{4})\s*[-–/ ]\s*(\d{1,9})")
+# However it is written: 2026-000417, no. 2026/417, 2026 417, 2026000417, OR-2026-000417.
+_LABEL = re.compile(
+    r"(?:(?:no\.?|n[o°º]\.?|#)\s*)?(?:([a-z]{1,12})[\s-]+)?"
+    r"(\d{4})(?:\s*[-–/ ]\s*(?=\d{1,9}$)|(?=\d{6}$))(\d+)",
+    re.ASCII | re.IGNORECASE,
+)
 
 
-def read_label(text: str) -> tuple[int, int] | None:
-    """Year and number of a receipt as people quote it: 2026-000417."""
-    match = _LABEL.fullmatch(text.strip())
-    return (int(match[1]), int(match[2])) if match else None
+def read_label(text: str) -> tuple[str, int, int] | None:
+    """Series, year and number of a receipt as people quote it; None for what is none."""
+    match = _LABEL.fullmatch(" ".join(text.split()))
+    return ((match[1] or "").upper(), int(match[2]), int(match[3])) if match else None
 
 
 CODE_LENGTH = 8

@@ -68,8 +68,10 @@ def judge_number(session: Session, number: str, code: str) -> Verdict:
     label = read_label(number)
     if label is None:
         return Verdict.UNKNOWN
-    year, place = label
-    numbered = sa.select(Receipt).where(Receipt.year == year, Receipt.number == place)
+    series, year, place = label
+    numbered = sa.select(Receipt).where(
+        Receipt.series == series, Receipt.year == year, Receipt.number == place
+    )
     for receipt in session.scalars(numbered).all():
         own = clean_code(receipt.snapshot.get("verify_code", ""))
         if own and hmac.compare_digest(own, clean_code(code)):

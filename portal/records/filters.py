@@ -284,7 +284,7 @@ def _as_amount(text: str, currencies: Currencies) -> Search | None:
 
 def _as_receipt(text: str, _currencies: Currencies) -> Search | None:
     label = read_label(text)
-    return Search(receipt=label) if label else None
+    return Search(receipt=label[1:]) if label else None
 
 
 def _as_person(text: str, _currencies: Currencies) -> Search:
@@ -316,7 +316,8 @@ def name_orders(text: str) -> tuple[str, ...]:
 def _read_amounts(text: str, currencies: Currencies) -> tuple[Money, ...]:
     match = _AMOUNT.fullmatch(text)
     # A space between two figures that group no thousands is a receipt's, not an amount's.
-    if not match or read_label(match["number"]):
+    number = match["number"] if match else ""
+    if not match or (read_label(number) and not number.isdigit()):
         return ()
     named = {sign.upper() for sign in (match["before"], match["after"]) if sign and sign.isalpha()}
     wanted = [currency for currency in currencies if not named or currency in named]

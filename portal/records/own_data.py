@@ -34,7 +34,7 @@ from portal.gifts.queries import is_own
 from portal.mail.outbox import Email
 from portal.receipts.claims import GiftAidItem
 from portal.receipts.declarations import Declaration, forget_declarations
-from portal.receipts.register import Receipt, ReceiptGift
+from portal.receipts.register import GiftParticulars, Receipt, ReceiptGift
 from portal.services import Act
 
 # What opens a page or finds a person, and says nothing of them.
@@ -66,6 +66,7 @@ def gather(session: Session, own: Own) -> Document:
         "gifts": _rows(gifts),
         "monthly_gifts": _rows(plans),
         "subscriptions": _rows(_list(session, Subscription, Subscription.plan_id.in_(plan_ids))),
+        "particulars": _rows(session.scalars(_said_of(ids))),
         "receipts": _rows(_list(session, Receipt, Receipt.id.in_(_covering(ids)))),
         "evidence": _rows(_list(session, Evidence, Evidence.gift_id.in_(ids))),
         "ledger": _rows(_list(session, LedgerEntry, LedgerEntry.gift_id.in_(ids))),
@@ -81,6 +82,12 @@ def gather(session: Session, own: Own) -> Document:
         "gift_aid_claims": _rows(_list(session, GiftAidItem, GiftAidItem.gift_id.in_(ids))),
         "messages": _rows(_list(session, Email, _is_to(own, ids))),
     }
+
+
+def _said_of(gift_ids: Sequence[int]) -> sa.Select[GiftParticulars]:
+    """What staff wrote of these gifts: what was given in kind, or received in return."""
+    own = GiftParticulars.gift_id
+    return sa.select(GiftParticulars).where(own.in_(gift_ids)).order_by(own)
 
 
 def _covering(gift_ids: Sequence[int]) -> sa.Select[int]:

@@ -14,7 +14,7 @@ from portal.gifts.models import Gift, GiftWord
 from portal.gifts.references import list_words
 from portal.i18n import Labelled
 from portal.mail.outbox import Email
-from portal.receipts.register import Receipt, ReceiptDocument, ReceiptGift
+from portal.receipts.register import Receipt, ReceiptDocument, ReceiptGift, read_label
 from portal.records.export import (
     Cell,
     decimal,
@@ -25,8 +25,6 @@ from portal.records.export import (
 )
 
 PAGE = 50
-# A number however it is written: 2026-000417, no. 2026/417, 2026 000417, OR-2026-000417.
-_NUMBER = re.compile(r"(?:no\.?|n[o°º]\.?|#)?\s*(?:([a-z]{1,12})[\s-]*)?(\d{4})\D{0,3}0*(\d{1,9})")
 
 
 class ReceiptState(Labelled):
@@ -34,15 +32,6 @@ class ReceiptState(Labelled):
 
     VALID = "valid", "Valid"
     VOID = "void", "Void"
-
-
-def read_number(text: str) -> tuple[str, int, int] | None:
-    """Series, year and number of a receipt, in any writing of it; None for what is none."""
-    match = _NUMBER.fullmatch(" ".join(text.lower().split()))
-    if match is None:
-        return None
-    series, year, number = match.groups()
-    return (series or "").upper(), int(year), int(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,7 @@ def select_receipts(wanted: ReceiptFilter, *values: Any) -> sa.Select[Any]:
 
 def _search(text: str) -> Iterator[sa.ColumnElement[bool]]:
     """A number, or words of the donor's name or address as their gifts have them."""
-    if number := read_number(text):
+    if number := read_label(text):
         series, year, which = number
         yield sa.and_(Receipt.series == series, Receipt.year == year, Receipt.number == which)
     elif "@" in text:

@@ -13,7 +13,7 @@ from portal.database import Database
 from portal.donors import NEWS, PARTNER, Consent, Donor, record_consent
 from portal.gifts.models import Evidence, Gift, GiftWord, LedgerEntry, Plan
 from portal.mail.outbox import Email, LetterKind
-from portal.receipts.register import Receipt, verify_register
+from portal.receipts.register import GiftParticulars, Receipt, verify_register
 from portal.signin.donor_accounts import DonorAccount, DonorAddress
 from tests.account.conftest import ADA, ZOE, Given, Mailed, account_of
 from tests.conftest import NOW
@@ -188,12 +188,15 @@ def test_all_that_is_kept_is_given_out(
     signed_in: SignedIn, given: dict[str, Given], catalogued: Database
 ) -> None:
     with catalogued.write() as session:
-        session.get_one(Gift, given[ZOE].paid.id).dedication = "=SUM(A1)"
+        gift = session.get_one(Gift, given[ZOE].paid.id)
+        gift.dedication, gift.has_particulars = "=SUM(A1)", True
+        session.add(GiftParticulars(gift_id=gift.id, given="a bell", changed_at=NOW))
     visitor = signed_in(ZOE)
     answer = visitor.get("/account/data.json")
     data: dict[str, Any] = json.loads(answer.text)
     assert len(data["gifts"]) == 3
     assert len(data["receipts"]) == 2
+    assert [one["given"] for one in data["particulars"]] == ["a bell"]
     assert len(data["monthly_gifts"]) == 1
     assert data["account"]["addresses"] == [{"email": ZOE, "proven_at": NOW.isoformat()}]
     assert {"evidence", "ledger", "history", "consents", "messages"} < data.keys()

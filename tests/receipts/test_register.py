@@ -1,5 +1,6 @@
 """The register proves itself, and finds what was done behind its back."""
 
+import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
@@ -8,6 +9,7 @@ from portal.receipts.register import (
     ReceiptDocument,
     ReceiptGift,
     ReceiptSeries,
+    read_label,
     verify_register,
 )
 from portal.receipts.rendering import render_receipt
@@ -89,3 +91,27 @@ def test_gifts_that_are_not_what_a_receipt_says_are_named(database: Database):
         "The gifts of receipt 2026-000001 of sample-ca are not what it says.",
         "The gifts of receipt 2026-000002 of sample-ca are not what it says.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2026-000417", ("", 2026, 417)),
+        ("  2026/417 ", ("", 2026, 417)),
+        ("2026 000417", ("", 2026, 417)),
+        ("2026 – 417", ("", 2026, 417)),
+        ("No. 2026-000417", ("", 2026, 417)),
+        ("Nº 2026-000417", ("", 2026, 417)),
+        ("#2026-417", ("", 2026, 417)),
+        ("or-2026-000417", ("OR", 2026, 417)),
+        ("2026", None),
+        ("2026000417", ("", 2026, 417)),
+        ("20260417", None),
+        ("417", None),
+        ("Mary 417", None),
+        ("２０２６-417", None),
+        ("", None),
+    ],
+)
+def test_number_is_read_however_it_is_quoted(text: str, read: tuple[str, int, int] | None) -> None:
+    assert read_label(text) == read

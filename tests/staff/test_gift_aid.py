@@ -23,7 +23,7 @@ from portal.payments.stripe.reading import stripe_claim
 from portal.receipts.claims import (
     GiftAidClaim,
     GiftAidItem,
-    find_charity,
+    list_charities,
     look_ahead,
     make_claim,
 )
@@ -53,15 +53,13 @@ def services(app: Flask) -> Services:
 
 
 def claim_all(services: Services) -> GiftAidClaim:
-    charity = find_charity(services.catalogue, ISSUER)
-    assert charity is not None
+    [charity] = list_charities(services.catalogue)
     with services.write() as act:
         return make_claim(act, charity)
 
 
 def refused(services: Services) -> dict[Why, int]:
-    charity = find_charity(services.catalogue, ISSUER)
-    assert charity is not None
+    [charity] = list_charities(services.catalogue)
     with services.database.read() as session:
         outlook = look_ahead(session, charity, NOW)
         return {why: len(gifts) for why, gifts in outlook.refused.items()}

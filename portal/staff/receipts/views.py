@@ -22,7 +22,7 @@ from portal.jobs.promising import SendReceipt
 from portal.receipts.actions import close_action, find_locks, is_locked, list_open, lock_period
 from portal.receipts.explaining import explain, find_numbered
 from portal.receipts.operations import void_receipt
-from portal.receipts.register import Receipt
+from portal.receipts.register import Receipt, read_label
 from portal.receipts.rendering import render_receipt
 from portal.receipts.yearly import hold_receipt, replace_receipt
 from portal.records.receipts import (
@@ -32,7 +32,6 @@ from portal.records.receipts import (
     list_register,
     list_series,
     read_filter,
-    read_number,
     stream_receipts,
     write_receipts,
 )
@@ -116,7 +115,7 @@ def _read_through(file: IO[bytes]) -> Iterator[bytes]:
 @staff.get("/receipts/<label>")
 def receipt(label: str) -> ResponseReturnValue:
     """A number explained, or a choice where several issuers have it."""
-    number = read_number(label)
+    number = read_label(label)
     if number is None:
         abort(404)
     series, year, which = number
