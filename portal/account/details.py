@@ -114,11 +114,11 @@ def _keep(act: Act, user: DonorAccount, form: DetailsForm) -> None:
     user.locale = user.locale if language(user.locale) == tag else tag
     user.details = said
     right = {name: said[name] for name in CONTACT_FIELDS if name in said}
-    for one in list_plans(act.session, find_own(act.session, user.id)):
+    for one in list_plans(act.session, find_own(act.session, user.id, writes=True)):
         if one.plan.running is not None:
             gift = lock_gift(act.session, one.gift.id)
             correct_contact(act, gift, {**right, "locale": user.locale}, why="")
-    follow_details(act, find_own(act.session, user.id).donor_ids, said)
+    follow_details(act, find_own(act.session, user.id, writes=True).donor_ids, said)
     act.note("donor_details", user.actor, {"fields": sorted(said)})
 
 
@@ -176,7 +176,7 @@ def send_news() -> ResponseReturnValue:
     """Say yes to news by the words that are shown, or take back every yes of a kind that stands."""
     wants = request.form.get("wants", "")
     with services().write(current_account().actor) as act:
-        mine = find_own(act.session, current_account().id)
+        mine = find_own(act.session, current_account().id, writes=True)
         _change_consent(act, mine, wants)
     flash(gettext("Saved."))
     return redirect(url_for("account.details"), 303)
@@ -328,7 +328,7 @@ def send_forgetting() -> ResponseReturnValue:
     try:
         with services().write(current_account().actor) as act:
             user = act.session.get_one(DonorAccount, current_account().id)
-            forget(act, find_own(act.session, user.id))
+            forget(act, find_own(act.session, user.id, writes=True))
             act.note("donor_forget", user.actor, {})
             close_account(act, user)
     except PlansGoOn:

@@ -121,7 +121,7 @@ def _keep(act: Act, own: Own, charity: Charity, form: GiftAidForm) -> None:
 def cancel_gift_aid(issuer: str) -> ResponseReturnValue:
     """Let nothing that was declared to a charity hold for gifts from today on."""
     with services().write(current_account().actor) as act:
-        own = find_own(act.session, current_account().id)
+        own = find_own(act.session, current_account().id, writes=True)
         charity = _find_charity(act.session, own, issuer)
         for one in _standing(act.session, own, issuer):
             cancel(act, one, charity.issuer.timezone)

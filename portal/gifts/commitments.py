@@ -178,7 +178,7 @@ def _find_owner(act: Act, owner: Owner) -> dict[str, int | None]:
     if owner.code:
         found |= _find_code(act.session, owner, found.get("scope_id"))
     if owner.email:
-        found["donor_id"] = find_or_add_donor(act, _check_address(owner.email)).id
+        found["donor_id"] = find_or_add_donor(act, _check_address(owner.email))
     if not found:
         raise CodeError(NAME, "partner", "is given, or a code, or a donor’s address")
     return found

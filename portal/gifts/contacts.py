@@ -68,7 +68,7 @@ def _correct(act: Act, gift: Gift, right: Contact) -> None:
     gift.search_name = fold_name(gift.first_name, gift.last_name)
     gift.given_name = fold_name(gift.first_name, "")
     if "email" in right:
-        gift.donor_id = find_or_add_donor(act, gift.email).id
+        gift.donor_id = find_or_add_donor(act, gift.email)
         _take_along(act.session, gift, gift.donor_id)
     keep_words(act.session, gift)
 

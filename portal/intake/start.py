@@ -108,7 +108,10 @@ def _duplicates() -> sa.ScalarSelect[int]:
 
 
 def _donor() -> sa.ScalarSelect[int]:
-    return sa.select(_DONORS.c.id).where(_DONORS.c.email == sa.bindparam("email")).scalar_subquery()
+    """Whose the address is, also where it was merged; no merge comes in between."""
+    standing = sa.func.coalesce(_DONORS.c.merged_into_id, _DONORS.c.id)
+    known = sa.select(standing).where(_DONORS.c.email == sa.bindparam("email"))
+    return known.with_for_update(read=True, key_share=True).scalar_subquery()
 
 
 # Made once: to build a statement costs more than to run it. One row, whatever there is.

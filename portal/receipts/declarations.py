@@ -296,7 +296,9 @@ def read_declared(
     """All declarations to an issuer as they stand, by donor; of some donors, or of all."""
     wanted = sa.select(Declaration).where(Declaration.issuer == issuer)
     if donor_ids is not None:
-        wanted = wanted.where(Declaration.donor_id.in_([*donor_ids]))
+        # By the version that stands: an earlier one may have been of another donor.
+        its = sa.select(Declaration.key).where(Declaration.donor_id.in_([*donor_ids]), _STANDS)
+        wanted = wanted.where(Declaration.key.in_(its))
     newest: dict[str, Declaration] = {}
     names: dict[str, set[str]] = defaultdict(set)
     for one in session.scalars(wanted.order_by(Declaration.key, Declaration.version)):
@@ -349,6 +351,11 @@ def follow_gifts(act: Act, gifts: Iterable[Gift], right: Mapping[str, str]) -> N
         changes = {"donor_id": gift.donor_id or one.donor_id, **person}
         if any(getattr(one, name) != value for name, value in changes.items()):
             _revise(act, one, changes)
+
+
+def move_declaration(act: Act, one: Declaration, donor_id: int) -> None:
+    """Let a declaration be another donor’s, in a version of its own."""
+    _revise(act, one, {"donor_id": donor_id})
 
 
 def follow_details(act: Act, donor_ids: Iterable[int], said: Mapping[str, str]) -> None:

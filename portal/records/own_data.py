@@ -195,7 +195,6 @@ def _forget_around(act: Act, own: Own, gift_ids: Sequence[int]) -> None:
         .values(withdrawn_at=act.now)
     )
     forget_declarations(act, own.donor_ids, act.now.date())
-    for donor_id in own.donor_ids:
-        session.execute(
-            sa.update(Donor).where(Donor.id == donor_id).values(email=f"forgotten-{donor_id}")
-        )
+    is_theirs = sa.or_(Donor.id.in_(own.donor_ids), Donor.merged_into_id.in_(own.donor_ids))
+    for donor in session.scalars(sa.select(Donor).where(is_theirs)):
+        donor.email, donor.spelling = f"forgotten-{donor.id}", ""

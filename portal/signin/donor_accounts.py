@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, BigId, Document, insert_new, partial_index
-from portal.donors import Donor, Own, fold_address
+from portal.donors import STANDING, Donor, Own, fold_address, hold_back_merges
 from portal.gifts.models import Gift
 from portal.plain import full_name
 from portal.services import Act
@@ -159,11 +159,18 @@ def list_addresses(session: Session, account_id: int) -> Sequence[DonorAddress]:
     ).all()
 
 
-def find_own(session: Session, account_id: int) -> Own:
-    """All that an account is: each proven address, and the donors by these."""
-    emails = [one.email for one in list_addresses(session, account_id) if one.proven_at]
-    donors = session.scalars(sa.select(Donor.id).where(Donor.email.in_(emails)))
-    return Own(tuple(donors), tuple(emails))
+def find_own(session: Session, account_id: int, *, writes: bool = False) -> Own:
+    """All that an account is: each proven address, the donors by these, and who is merged in them.
+
+    With `writes` no merge takes any of it away until the transaction ends.
+    """
+    proven = [one.email for one in list_addresses(session, account_id) if one.proven_at]
+    wanted = sa.select(STANDING).where(Donor.email.in_(proven)).order_by(Donor.id)
+    found = session.scalars(hold_back_merges(wanted) if writes else wanted)
+    donors = tuple(dict.fromkeys(found))
+    merged = sa.or_(Donor.merged_into_id.in_(donors), Donor.id.in_(donors))
+    others = session.scalars(sa.select(Donor.email).where(merged, Donor.email.not_in(proven)))
+    return Own(donors, (*proven, *others))
 
 
 def add_address(act: Act, account: DonorAccount, email: str) -> DonorAddress:

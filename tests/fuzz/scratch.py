@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from portal.app import furnish, make_app
 from portal.codes.operations import load_sample_codes
 from portal.database import Database
-from portal.donors import find_or_add_donor
+from portal.donors import Donor, find_or_add_donor
 from portal.gifts.operations import add_plan
 from portal.gifts.references import check_character, group
 from portal.payments.models import Checkout, StripeLink
@@ -147,7 +147,7 @@ def _add_gifts(session: Session) -> None:
     )
     session.add(StripeLink(provider=STRIPE, stripe_id="cs_test_1", gift_id=waiting.id))
     pay_sample(session, paid, "pi_2")
-    donor = find_or_add_donor(act_in(session, NOW), monthly.email)
+    donor = session.get_one(Donor, find_or_add_donor(act_in(session, NOW), monthly.email))
     plan = add_plan(act_in(session, NOW), donor.id, monthly.money)
     plan.stripe_subscription_id, plan.status = "sub_1", "active"
     monthly.plan_id = plan.id

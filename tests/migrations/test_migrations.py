@@ -393,7 +393,7 @@ def test_subscriptions_of_before_keep_what_became_of_them(database: Database) ->
     gift_id = add_paid_gift(database)
     with database.write() as session:
         act, gift = act_in(session, NOW), session.get_one(Gift, gift_id)
-        plan = add_plan(act, find_or_add_donor(act, gift.email).id, gift.money)
+        plan = add_plan(act, find_or_add_donor(act, gift.email), gift.money)
         gift.plan_id = plan.id
         keep_subscription(act, plan.id, "sub_own", SubscriptionState.FOLLOWED)
         session.flush()
@@ -466,9 +466,9 @@ def test_letters_and_consents_of_before_are_linked(database: Database) -> None:
     gift_id = add_paid_gift(database)
     with database.write() as session:
         act, gift = act_in(session, NOW), session.get_one(Gift, gift_id)
-        donor = find_or_add_donor(act, gift.email)
+        donor_id = find_or_add_donor(act, gift.email)
         for source in (f"gift {gift.reference}", "gift of another", "a stall"):
-            record_consent(act, donor.id, wording="News", locale="en", source=source)
+            record_consent(act, donor_id, wording="News", locale="en", source=source)
         for key, sent_at in (("sent", NOW), ("waiting", None)):
             letter = {"message": "receipt", "recipient": "a@b", "subject": "x", "locale": "en"}
             session.add(Email(key=key, created_at=NOW, sent_at=sent_at, **letter))

@@ -54,7 +54,7 @@ def give(
         frequency=Frequency.ONCE,
         code=None,
     )
-    donor_id = find_or_add_donor(act, donor.email).id
+    donor_id = find_or_add_donor(act, donor.email)
     gift = add_gift(act, pledge, donor, donor_id=donor_id, partner=None)
     book(session, gift, FactKind.PAID, f"pi_{gift.id}", minor, at=at)
     region = load_catalogue(session).by_slug("gb")

@@ -27,7 +27,7 @@ def paid(catalogued: Database) -> Gift:
     """A paid gift of an address with a slip, its consent, and a letter that failed."""
     with catalogued.write() as session:
         gift = add_sample(session, email="zoe@exmaple.org")
-        donor = find_or_add_donor(act_in(session, NOW), gift.email)
+        donor = session.get_one(Donor, find_or_add_donor(act_in(session, NOW), gift.email))
         gift.donor_id = donor.id
         record_consent(
             act_in(session, NOW),
@@ -101,7 +101,7 @@ def test_the_months_of_a_plan_are_corrected_together(
     catalogued: Database, signed_in: SignedIn
 ) -> None:
     with catalogued.write() as session:
-        donor = find_or_add_donor(act_in(session, NOW), "zoe@exmaple.org")
+        donor = session.get_one(Donor, find_or_add_donor(act_in(session, NOW), "zoe@exmaple.org"))
         first, second = (add_sample(session, email=donor.email) for _ in range(2))
         plan = add_plan(act_in(session, NOW), donor.id, first.money)
         first.plan_id = second.plan_id = plan.id
@@ -128,7 +128,7 @@ def test_who_else_has_the_wrong_address_is_told(
     is_told: bool,
 ) -> None:
     with catalogued.write() as session:
-        donor = find_or_add_donor(act_in(session, NOW), "zoe@exmaple.org")
+        donor = session.get_one(Donor, find_or_add_donor(act_in(session, NOW), "zoe@exmaple.org"))
         gift = add_sample(session, email=donor.email)
         plan = add_plan(act_in(session, NOW), donor.id, gift.money)
         gift.plan_id = plan.id

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from portal.database import Database
-from portal.donors import find_or_add_donor
+from portal.donors import Donor, find_or_add_donor
 from portal.gifts.models import Gift, GiftEvent, GiftWord
 from portal.gifts.operations import add_plan
 from portal.gifts.references import list_words
@@ -181,7 +181,7 @@ def test_a_gift_that_nobody_was_named_for_gets_its_first_receipt(
 
 def test_a_plan_s_months_past_and_to_come_are_right(catalogued: Database, clerk: Browser) -> None:
     with catalogued.write() as session:
-        donor = find_or_add_donor(act_in(session, NOW), "zoe@example.org")
+        donor = session.get_one(Donor, find_or_add_donor(act_in(session, NOW), "zoe@example.org"))
         first, second = (add_sample(session, email=donor.email) for _ in range(2))
         plan = add_plan(act_in(session, NOW), donor.id, first.money)
         first.plan_id = second.plan_id = plan.id

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
-from portal.donors import find_or_add_donor
+from portal.donors import Donor, find_or_add_donor
 from portal.gifts.models import Gift
 from portal.gifts.operations import add_plan
 from portal.services import AuditEntry
@@ -23,7 +23,7 @@ def monthly(catalogued: Database) -> Gift:
     """A paid month of a gift that goes on."""
     with catalogued.write() as session:
         gift = add_sample(session)
-        donor = find_or_add_donor(act_in(session, NOW), gift.email)
+        donor = session.get_one(Donor, find_or_add_donor(act_in(session, NOW), gift.email))
         plan = add_plan(act_in(session, NOW), donor.id, gift.money)
         plan.status = "active"
         follow(session, plan, "sub_1")
