@@ -104,6 +104,11 @@ def _name_claim(which: str) -> Named:
     return gettext("Gift Aid claim %(number)s", number=which), page
 
 
+def _name_merge(which: str) -> Named:
+    page = url_for("staff.donors", _anchor=f"merge-{which}")
+    return gettext("Merge of donors %(number)s", number=which), page
+
+
 def _name_event(_which: str, _known: Known) -> Named:
     return gettext("Stripe’s event"), url_for("staff.events")
 
@@ -127,6 +132,7 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "lines": lambda _which, _known: (gettext("Bank lines"), url_for("staff.reconcile")),
     "receipt": lambda which, _known: (gettext("Receipt no. %(number)s", number=which), ""),
     "receipts": lambda _which, _known: (gettext("Receipts"), url_for("staff.receipts")),
+    "merge": lambda which, _known: _name_merge(which),
     "batch": lambda which, _known: (gettext("Batch of codes %(number)s", number=which), ""),
     "codes": lambda _which, _known: (gettext("Codes"), ""),
     "jobs": lambda _which, _known: (gettext("Jobs"), url_for("staff.events")),

@@ -16,6 +16,7 @@ from portal.staff.codes import views as _codes  # noqa: F401 - as above
 from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its pages
     contact_views,
     gift_aid_views,
+    merge_views,
     money_views,
     receipt_views,
     views,

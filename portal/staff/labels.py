@@ -123,6 +123,8 @@ ACTS = {
     "receipts_stop": "Stopped issuing a year’s receipts",
     "receipts_resume": "Went on issuing a year’s receipts",
     "contact_correct": "Corrected the donor’s details",
+    "donor_merge": "Merged two donors",
+    "donor_merge_undo": "Undid a merge of donors",
     "gift_particulars": "Said what was received in return, or given in kind",
     "refund_request": "Asked for a refund",
     "refund_refused": "Was refused a refund",

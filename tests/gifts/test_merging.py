@@ -224,7 +224,9 @@ def test_gifts_that_arrive_during_merges_are_never_left_behind(scene: Scene) -> 
                 sa.select(Gift).where(Gift.email == OTHER.lower()).order_by(Gift.id).limit(1)
             ).one()
             if at % 2:
-                find_or_add_renewal(act, first, Renewal(invoice_id=f"in_{at}", money=Money(100, "GBP")))
+                find_or_add_renewal(
+                    act, first, Renewal(invoice_id=f"in_{at}", money=Money(100, "GBP"))
+                )
             else:
                 give(act.session, declares=False, email=OTHER)
 

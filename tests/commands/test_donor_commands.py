@@ -1,0 +1,28 @@
+"""`portal donors`: doubles, merges and undoes from a shell."""
+
+from tests.commands.test_code_commands import acts, database, run
+from tests.receipts.gift_aid_samples import give
+
+__all__ = ["database", "run"]
+ADA, MORE = "ada@example.org", "ada+more@example.org"
+
+
+def test_two_are_found_merged_and_parted(run, database):
+    with database.write() as session:
+        for email in (ADA, MORE):
+            give(session, email=email)
+    assert run("donors doubles").output == f"{ADA}  {MORE}  same address\n"
+    done = run(f"donors merge {ADA} {MORE} --reason asked")
+    assert done.output == "Merge 1 is done; `portal donors undo 1` undoes it.\n"
+    assert "1  ada+more@example.org into ada@example.org  gift 1" in run("donors merges").output
+    for command, says in (
+        (f"donors merge {ADA} {MORE} --reason again", "merged already"),
+        (f"donors merge {ADA} x@y.example --reason x", "No donor has the address x@y.example."),
+        ("donors undo 7", "There is no such donor or merge"),
+    ):
+        refused = run(command)
+        assert (refused.exit_code, says in refused.output) == (1, True), refused.output
+    assert "gift 1, plan 0, declaration 1" in run("donors undo 1").output
+    assert run("donors undo 1").exit_code == 1
+    assert run("donors merges").output == ""
+    assert [one for one in acts(database) if "merge" in str(one)]
