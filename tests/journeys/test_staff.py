@@ -2,7 +2,7 @@
 
 from tests.demo_process import DemoProcess
 from tests.journeys.books import charges, newest_path, statuses
-from tests.journeys.browser import Visitor
+from tests.journeys.browser import DESKTOP, PHONE, Visitor
 from tests.journeys.giving import Donor, give
 from tests.journeys.letters import read_pdf
 from tests.journeys.staff import find_gifts
@@ -65,3 +65,22 @@ def test_a_receipt_is_sent_again_as_a_message_of_its_own(
     assert len({message["message_id"] for message in messages}) == 2
     assert len({message["subject"] for message in messages}) == 1
     assert newest_path(demo, donor)
+
+
+def test_all_rooms_stand_in_one_line(clerk: Visitor) -> None:
+    """Also in French, which takes more room; what belongs to receipts stands under them."""
+    clerk.page.set_viewport_size(DESKTOP)
+    clerk.open("/staff/receipts?lang=fr")
+    head, tab = (clerk.page.locator(one).first.bounding_box() for one in (".staff-head", ".tabs a"))
+    assert head
+    assert tab
+    assert head["height"] < 1.5 * tab["height"]
+    rooms = clerk.page.locator("nav.rooms a").all_inner_texts()
+    assert rooms[:3] == ["Registre", "Toute une année", "Gift Aid"]
+    for name in rooms:
+        clerk.page.locator("nav.rooms a", has_text=name).click()
+        clerk.look()
+        assert clerk.page.locator("nav.rooms [aria-current]").inner_text() == name
+        assert clerk.page.locator("nav.tabs [aria-current]").inner_text() == "Reçus"
+    clerk.page.set_viewport_size(PHONE)
+    assert clerk.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
