@@ -21,6 +21,7 @@ from portal.gifts import code_sums
 from portal.gifts import models as gifts
 from portal.jobs import promising as jobs
 from portal.jobs import queue
+from portal.mail import imap
 from portal.mail import outbox as mail
 from portal.payments import models as payments
 from portal.payments import transfers
@@ -49,6 +50,7 @@ HAVING_TABLES = (
     donor_accounts,
     donors,
     gifts,
+    imap,
     jobs,
     limits,
     links,

@@ -200,8 +200,8 @@ class Reading:
 def _plain_errors() -> Iterator[None]:
     """Whatever a file, a mailbox or the database refuses, in one sentence."""
     from portal.database import DatabaseUnavailable
+    from portal.mail.imap import ImapError
     from portal.payments.statements.formats.entries import StatementError
-    from portal.payments.statements.interac_notices import ImapError
 
     try:
         yield
@@ -335,12 +335,8 @@ def notices(path: Path | None, *, imap: bool) -> None:
 
 
 def _keep_notices(services: Services, path: Path | None) -> "KeptNotices":
-    from portal.payments.statements.interac_notices import (
-        fetch_notices,
-        keep_notices,
-        read_account,
-        read_mails,
-    )
+    from portal.mail.imap import read_account
+    from portal.payments.statements.interac_notices import fetch_notices, keep_notices, read_mails
 
     server = services.settings.trusted_mail_server
     if path is None:

@@ -6,15 +6,9 @@ from dataclasses import replace
 import pytest
 import trustme
 
+from portal.mail.imap import Fetched, ImapAccount, ImapError, ImapMark, fetch_mails
 from portal.payments.statements.interac_mail import MAIL_LIMIT
-from portal.payments.statements.interac_notices import (
-    Fetched,
-    ImapAccount,
-    ImapError,
-    ImapMark,
-    fetch_mails,
-    read_notices,
-)
+from portal.payments.statements.interac_notices import WANTED, read_notices
 from tests.statements.imap_server import PASSWORD, USER, ImapFolder, serving
 from tests.statements.samples import sample
 
@@ -41,7 +35,7 @@ def fetch(
     authority.issue_cert("localhost").configure_cert(server)
     authority.configure_trust(client)
     with serving(folder, server) as port:
-        return fetch_mails(replace(account, port=port), after or ImapMark(), tls=client)
+        return fetch_mails(replace(account, port=port), after or ImapMark(), WANTED, tls=client)
 
 
 def test_fetches_notices_as_they_were_received(authority: trustme.CA, folder: ImapFolder) -> None:
@@ -107,7 +101,7 @@ def test_a_server_with_an_unknown_certificate_never_sees_the_password(
         serving(folder, server) as port,
         pytest.raises(ImapError, match="can’t be reached safely"),
     ):
-        fetch_mails(replace(ACCOUNT, port=port), ImapMark())
+        fetch_mails(replace(ACCOUNT, port=port), ImapMark(), WANTED)
     assert folder.commands == []
 
 

@@ -9,15 +9,12 @@ import sqlalchemy as sa
 import trustme
 
 from portal.gifts.lifecycle import Status
+from portal.mail.imap import ImapAccount, ImapError, KeptMail, read_account
 from portal.money import Money
 from portal.payments.statements.interac_notices import (
-    ImapAccount,
-    ImapError,
-    KeptMail,
     KeptNotices,
     fetch_notices,
     keep_notices,
-    read_account,
     read_mails,
 )
 from portal.payments.statements.models import LineState, TransferNotice

@@ -34,6 +34,7 @@ NOT_TRANSLATED = {"staff", "sandbox", "mailbox"}
 FOR_STAFF = NOT_TRANSLATED | {
     "books",
     "commands",
+    "imap",
     "manual_entries",
     "matching",
     "refunds",

@@ -1,27 +1,26 @@
 """Interac's notices: from files or a mail server, each kept once, as evidence only.
 
-They are fetched from a mailbox by IMAP over TLS; nothing in it is changed. Mails are known by
-their UID (RFC 3501 2.3.1.1): a mark says where the last fetch ended, and holds as long as the
-folder's UIDVALIDITY does.
+They are fetched from a mailbox by IMAP; nothing in it is changed.
 """
 
 import hashlib
-import imaplib
 import mailbox
-import re
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
-
-from portal.database import Database, Document, insert_new
+from portal.database import Document, insert_new
 from portal.i18n import gettext
+from portal.mail.imap import (
+    ImapAccount,
+    KeptMail,
+    Wanted,
+    fetch_mails,
+    move_mark,
+    read_mark,
+)
 from portal.payments.statements.formats.entries import StatementError
 from portal.payments.statements.formats.texts import check_size
 from portal.payments.statements.interac_mail import (
@@ -33,18 +32,12 @@ from portal.payments.statements.interac_mail import (
     UntrustedMail,
     read_interac_mail,
 )
-from portal.payments.statements.models import MailboxMark, TransferNotice
+from portal.payments.statements.models import TransferNotice
 from portal.services import Act, Services
 
 MBOX_LIMIT = 100 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptMail:
-    """One mail as it was received; `key` tells it from the others in its file or folder."""
-
-    key: str
-    raw: bytes
+# What says that it is Interac's, and is no larger than any of theirs.
+WANTED = Wanted(MAIL_LIMIT, sender=DOMAIN)
 
 
 @dataclass(slots=True)
@@ -110,155 +103,6 @@ def _start_of(file: Path) -> bytes:
     """As much of a mail as shows that it is too large."""
     with file.open("rb") as stream:
         return stream.read(MAIL_LIMIT + 1)
-
-
-TLS_PORT = 993
-TIMEOUT_SECONDS = 30
-BATCH = 500
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_UID = re.compile(rb"UID (\d{1,10})")
-_SIZE = re.compile(rb"RFC822\.SIZE (\d{1,12})")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImapAccount:
-    """Where to fetch, and as whom."""
-
-    host: str
-    user: str
-    password: str = field(repr=False)
-    port: int = TLS_PORT
-    folder: str = "INBOX"
-
-    def __post_init__(self) -> None:
-        if _CONTROL.search(self.user + self.password + self.folder + self.host):
-            raise ValueError("an IMAP account's words hold no control characters")
-
-
-@dataclass(frozen=True, slots=True)
-class ImapMark:
-    """How far a folder has been read: everything up to `uid` under this `validity`."""
-
-    validity: int = 0
-    uid: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Mails newer than a mark, oldest first, and the mark to go on from."""
-
-    mails: tuple[KeptMail, ...]
-    mark: ImapMark
-
-
-class ImapError(Exception):
-    """The mailbox can't be read; `reason` is a sentence without any secret."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def fetch_mails(
-    account: ImapAccount, after: ImapMark, *, tls: ssl.SSLContext | None = None
-) -> Fetched:
-    """Fetch up to 500 mails that say they are Interac's and are newer than `after`.
-
-    The folder is opened read-only and mails are peeked at, so none becomes "seen".
-    Raises ImapError.
-    """
-    with _connected(account, tls or ssl.create_default_context()) as connection:
-        validity = _open_folder(connection, account.folder)
-        last = after.uid if after.validity == validity else 0
-        uids = _newer(connection, last)[:BATCH]
-        mails = tuple(
-            KeptMail(key=str(uid), raw=raw)
-            for uid in uids
-            if (raw := _fetch(connection, uid)) is not None
-        )
-    return Fetched(mails, ImapMark(validity, max(uids, default=last)))
-
-
-@contextmanager
-def _connected(account: ImapAccount, tls: ssl.SSLContext) -> Iterator[imaplib.IMAP4_SSL]:
-    try:
-        connection = imaplib.IMAP4_SSL(
-            account.host, account.port, ssl_context=tls, timeout=TIMEOUT_SECONDS
-        )
-    except (OSError, imaplib.IMAP4.error) as error:
-        raise ImapError(gettext("The mail server can’t be reached safely.")) from error
-    try:
-        _log_in(connection, account)
-        yield connection
-    except (OSError, imaplib.IMAP4.error) as error:
-        raise ImapError(gettext("The mail server broke off or answered wrongly.")) from error
-    finally:
-        with suppress(OSError, imaplib.IMAP4.error):
-            connection.logout()
-        # A log-out that fails leaves the socket open.
-        with suppress(OSError):
-            connection.shutdown()
-
-
-def _log_in(connection: imaplib.IMAP4_SSL, account: ImapAccount) -> None:
-    try:
-        connection.login(_quoted(account.user), account.password)
-    except imaplib.IMAP4.abort:
-        raise
-    except imaplib.IMAP4.error:
-        # The server's own words may repeat the password: they are not kept.
-        raise ImapError(gettext("The mail server refused the user or the password.")) from None
-
-
-def _quoted(word: str) -> str:
-    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _open_folder(connection: imaplib.IMAP4_SSL, folder: str) -> int:
-    """Open it read-only; its UIDVALIDITY."""
-    status, _ = connection.select(_quoted(folder), readonly=True)
-    if status != "OK":
-        raise ImapError(gettext("The mail folder can’t be opened."))
-    _, answer = connection.response("UIDVALIDITY")
-    validity = answer[0] if answer else None
-    return int(validity) if isinstance(validity, bytes) and validity.isdigit() else 0
-
-
-def _newer(connection: imaplib.IMAP4_SSL, last: int) -> list[int]:
-    """UIDs after `last`. `n:*` names the newest mail even if it is older, hence the check."""
-    status, answer = connection.uid("SEARCH", f"UID {last + 1}:*", "FROM", _quoted(DOMAIN))
-    if status != "OK":
-        raise ImapError(gettext("The mail server can’t search its folder."))
-    found = b" ".join(part for part in answer if isinstance(part, bytes)).split()
-    return sorted(uid for word in found if word.isdigit() and (uid := int(word)) > last)
-
-
-def _fetch(connection: imaplib.IMAP4_SSL, uid: int) -> bytes | None:
-    """One mail, or nothing if it is gone or larger than any of Interac's."""
-    _, sizes = connection.uid("FETCH", str(uid), "(RFC822.SIZE)")
-    size = next((found for part in sizes if (found := _size(part, uid)) is not None), None)
-    if size is None or size > MAIL_LIMIT:
-        return None
-    _, parts = connection.uid("FETCH", str(uid), "(BODY.PEEK[])")
-    for part in parts:
-        if isinstance(part, tuple) and _names(part[0], uid):
-            return bytes(part[1])
-    return None
-
-
-def _size(part: object, uid: int) -> int | None:
-    found = _SIZE.search(part) if isinstance(part, bytes) and _names(part, uid) else None
-    return int(found[1]) if found else None
-
-
-def _names(part: bytes, uid: int) -> bool:
-    """Whether an answer is about this mail: servers may speak of others in between."""
-    found = _UID.search(part)
-    return found is not None and int(found[1]) == uid
-
-
-LONGEST_MAILBOX = 200
 
 
 @dataclass(slots=True)
@@ -332,44 +176,10 @@ def fetch_notices(
     """
     kept = KeptNotices()
     while True:
-        mark = _read_mark(services.database, account)
-        fetched = fetch_mails(account, mark, tls=tls)
+        mark = read_mark(services.database, account)
+        fetched = fetch_mails(account, mark, WANTED, tls=tls)
         with services.write() as act:
             kept.add(keep_notices(act, iter(fetched.mails), trusted_server=trusted_server))
-            _move_mark(act.session, account, fetched.mark)
+            move_mark(act.session, account, fetched.mark)
         if fetched.mark == mark or not fetched.mails:
             return kept
-
-
-def _name(account: ImapAccount) -> str:
-    return f"{account.user}@{account.host}/{account.folder}"[:LONGEST_MAILBOX]
-
-
-def _read_mark(database: Database, account: ImapAccount) -> ImapMark:
-    with database.read() as session:
-        known = session.get(MailboxMark, _name(account))
-    return ImapMark(known.validity, known.uid) if known else ImapMark()
-
-
-def _move_mark(session: Session, account: ImapAccount, mark: ImapMark) -> None:
-    row = {"mailbox": _name(account), "validity": mark.validity, "uid": mark.uid}
-    if not insert_new(session, MailboxMark, row):
-        session.execute(
-            sa.update(MailboxMark)
-            .where(MailboxMark.mailbox == row["mailbox"])
-            .values(validity=mark.validity, uid=mark.uid)
-        )
-
-
-def read_account(url: str) -> ImapAccount:
-    """The account of `imaps://user:password@host:993/FOLDER`. Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme != "imaps" or not parts.hostname or not parts.username:
-        raise ValueError("is `imaps://user:password@host:993/FOLDER`")
-    return ImapAccount(
-        host=parts.hostname,
-        user=unquote(parts.username),
-        password=unquote(parts.password or ""),
-        port=parts.port or TLS_PORT,
-        folder=unquote(parts.path.removeprefix("/")) or "INBOX",
-    )

@@ -183,13 +183,3 @@ class TransferNotice(Base):
     authentication: Mapped[str] = mapped_column(sa.String(12))
     received_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
-
-
-class MailboxMark(Base):
-    """How far a folder of a mail server was read: all up to `uid`, while `validity` holds."""
-
-    __tablename__ = "mailbox_marks"
-
-    mailbox: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
-    validity: Mapped[int] = mapped_column(sa.BigInteger)
-    uid: Mapped[int] = mapped_column(sa.BigInteger)
