@@ -8,6 +8,7 @@ import click
 
 from portal import __version__
 from portal.commands.backup import backup, restore
+from portal.commands.bounces import bounces
 from portal.commands.code_edit import edit, undo
 from portal.commands.code_files import batches, export, generate, import_codes
 from portal.commands.codes import code, simulate_gift
@@ -44,6 +45,7 @@ def main() -> None:
 
 
 main.add_command(backup)
+main.add_command(bounces)
 for one in (edit, undo, simulate_gift, generate, batches, import_codes, export):
     code.add_command(one)
 main.add_command(code)

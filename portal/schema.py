@@ -21,7 +21,7 @@ from portal.gifts import code_sums
 from portal.gifts import models as gifts
 from portal.jobs import promising as jobs
 from portal.jobs import queue
-from portal.mail import imap
+from portal.mail import bounces, imap
 from portal.mail import outbox as mail
 from portal.payments import models as payments
 from portal.payments import transfers
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 # They register their tables as they are imported.
 HAVING_TABLES = (
     actions,
+    bounces,
     branding,
     catalogue,
     claims,

@@ -83,6 +83,10 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Interac’s notices: `imaps://user:password@host/FOLDER`, or empty.",
     )
+    bounces_imap_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Letters that come back: `imaps://user:password@host/FOLDER`, or empty.",
+    )
     trusted_mail_server: str = Field(
         default="",
         description="The name your mail server writes into Authentication-Results, or empty.",
@@ -159,7 +163,7 @@ class Settings(BaseSettings):
             raise ValueError("is no web address")
         return value.rstrip("/")
 
-    @field_validator("notices_imap_url")
+    @field_validator("notices_imap_url", "bounces_imap_url")
     @classmethod
     def _imap_over_tls(cls, value: SecretStr) -> SecretStr:
         parts = urlsplit(value.get_secret_value())

@@ -39,6 +39,8 @@ from portal.jobs.promising import (
 )
 from portal.jobs.queue import Taken, forget_jobs
 from portal.logs import get_logger
+from portal.mail.bounces import bounces_account, fetch_bounces
+from portal.mail.imap import ImapError
 from portal.partners.letters import promise_letters, send_month
 from portal.payments.letters import send_letter
 from portal.payments.providers import ProviderRefused, ProviderUnavailable
@@ -185,6 +187,7 @@ def _keep_watch(services: Services, stop: threading.Event) -> None:
                 next_comparison = clock.now() + COMPARE_EVERY
                 _compare(services)
                 lapse_unbegun(services)
+                look_for_bounces(services)
             if clock.now() >= next_fold:
                 next_fold = clock.now() + FOLD_EVERY
                 fold_days(services)
@@ -207,6 +210,19 @@ def _sweep(services: Services) -> None:
     while is_more:
         with services.database.write() as session:
             is_more = forget_jobs(session, services.clock.now()) > 0
+
+
+def look_for_bounces(services: Services) -> None:
+    """Keep the letters that came back, where there is a mailbox for them."""
+    account = bounces_account(services.settings)
+    if account is None:
+        return
+    try:
+        kept = fetch_bounces(services, account)
+    except ImapError:
+        log.warning("bounces_unread")
+    else:
+        log.info("bounces_read", read=kept.read, new=kept.new, tied=kept.tied)
 
 
 def fold_days(services: Services) -> None:

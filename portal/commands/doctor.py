@@ -19,6 +19,7 @@ from portal.commands.backup import BACKUP
 from portal.commands.doctor_outside import (
     Finding,
     Resolver,
+    examine_bounces,
     examine_endpoints,
     examine_portal,
     examine_sender,
@@ -148,8 +149,8 @@ def examine(settings: Settings, resolver: str = "") -> list[Finding]:
 
 
 def ask_outside(settings: Settings) -> list[Finding]:
-    """What only others can tell: the address that donors see, Stripe, the mail server."""
-    outside = (_examine_base_address, _examine_stripe, _examine_mail)
+    """What only others can tell: the address that donors see, Stripe, the mail servers."""
+    outside = (_examine_base_address, _examine_stripe, _examine_mail, examine_bounces)
     asked = [look(settings) for look in outside]
     return [*_examine_settings(settings), *asked, *examine_endpoints(settings)]
 

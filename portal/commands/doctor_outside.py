@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from portal.commands.installation import make_providers
 from portal.database import Database, Document
 from portal.gifts.models import Subscription
+from portal.mail.bounces import bounces_account
+from portal.mail.imap import ImapError, try_account
 from portal.mail.smtp import wire_address
 from portal.payments.stripe.gateway import (
     API_VERSION,
@@ -343,3 +345,15 @@ def _needs_portal(database: Database, settings: Settings) -> bool:
     regions = narrow(catalogue, means_of(settings, make_providers(settings))).open
     modes = (mode for region in regions for mode in region.offered if mode.provider == STRIPE)
     return has_plan or any(Frequency.MONTHLY in mode.frequencies for mode in modes)
+
+
+def examine_bounces(settings: Settings) -> Finding:
+    """Whether the mailbox that letters come back to can be read, where there is one."""
+    account = bounces_account(settings)
+    if account is None:
+        return Finding("bounces", True, "no mailbox is set: staff don’t see what comes back")
+    try:
+        try_account(account)
+    except ImapError as error:
+        return Finding("bounces", False, f"PORTAL_BOUNCES_IMAP_URL, {account.host}: {error.reason}")
+    return Finding("bounces", True, f"{account.host}: {account.folder} is read as {account.user}")

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.gifts.models import Gift
+from portal.mail.bounces import Bounce
 from portal.mail.outbox import Email
 from portal.money import Money
 from portal.receipts.pdf import render_address
@@ -91,9 +92,13 @@ def preview_run(
     return found
 
 
+# Of an item's letter: that it came back.
+HAS_COME_BACK = sa.exists().where(Bounce.email_id == Email.id)
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: items by state, letters that went out, and those that did not."""
+    """How far a run is: items by state, letters that went out, did not, or came back."""
 
     planned: int
     issued: int
@@ -102,6 +107,7 @@ class Progress:
     unsent: int
     refused: int
     printed: int
+    returned: int
 
 
 def measure_run(session: Session, run_id: int) -> Progress:
@@ -124,6 +130,7 @@ def measure_run(session: Session, run_id: int) -> Progress:
                 count(sa.and_(by_mail, Email.noted_at.is_(None), ~is_refused)),
                 count(sa.and_(by_mail, Email.noted_at.is_(None), is_refused)),
                 count(sa.and_(is_issued, ~ReceiptRunItem.has_email)),
+                count(sa.and_(by_mail, HAS_COME_BACK)),
             )
         ).where(ReceiptRunItem.run_id == run_id)
     ).one()
@@ -171,18 +178,31 @@ def list_refused(session: Session, run_id: int, most: int = 200) -> list[tuple[s
     return [(receipt.label, recipient, problem) for receipt, recipient, problem in rows]
 
 
+def list_came_back(session: Session, run_id: int, most: int = 200) -> list[tuple[str, Bounce]]:
+    """Letters of a run that came back, by their receipt's number, with what was said."""
+    statement = with_letters(sa.select(Receipt, Bounce))
+    rows = session.execute(
+        statement.join(Receipt, Receipt.id == ReceiptRunItem.receipt_id)
+        .join(Bounce, Bounce.email_id == Email.id)
+        .where(ReceiptRunItem.run_id == run_id)
+        .order_by(ReceiptRunItem.id, Bounce.id)
+        .limit(most)
+    )
+    return [(receipt.label, bounce) for receipt, bounce in rows]
+
+
 def list_issued(
     session: Session, run_id: int, *, is_print: bool = False
 ) -> Iterator[Sequence[Receipt]]:
-    """A run's receipts that stand, some at once; `is_print` those that go to no e-mail address."""
+    """A run's receipts that stand, some at once; `is_print` those that reach no e-mail address."""
     wanted = (
-        sa.select(Receipt)
-        .join(ReceiptRunItem, ReceiptRunItem.receipt_id == Receipt.id)
+        with_letters(sa.select(Receipt))
+        .join(Receipt, Receipt.id == ReceiptRunItem.receipt_id)
         .where(ReceiptRunItem.run_id == run_id, Receipt.voided_at.is_(None))
         .order_by(Receipt.year, Receipt.number)
     )
     if is_print:
-        wanted = wanted.where(~ReceiptRunItem.has_email)
+        wanted = wanted.where(sa.or_(~ReceiptRunItem.has_email, HAS_COME_BACK))
     last = (0, 0)
     place = sa.tuple_(Receipt.year, Receipt.number)
     while found := session.scalars(

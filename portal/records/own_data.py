@@ -31,6 +31,7 @@ from portal.gifts.models import (
 )
 from portal.gifts.operations import fold_name, keep_words, record_event
 from portal.gifts.queries import is_own
+from portal.mail.bounces import Bounce
 from portal.mail.outbox import Email
 from portal.receipts.claims import GiftAidItem
 from portal.receipts.declarations import Declaration, forget_declarations
@@ -81,6 +82,7 @@ def gather(session: Session, own: Own) -> Document:
         ),
         "gift_aid_claims": _rows(_list(session, GiftAidItem, GiftAidItem.gift_id.in_(ids))),
         "messages": _rows(_list(session, Email, _is_to(own, ids))),
+        "returned_messages": _rows(_list(session, Bounce, _came_back(own, ids))),
     }
 
 
@@ -105,6 +107,11 @@ def _list_pledges(session: Session, own: Own) -> Sequence[Commitment]:
 
 def _is_to(own: Own, gift_ids: Sequence[int]) -> sa.ColumnElement[bool]:
     return sa.or_(Email.gift_id.in_(gift_ids), Email.recipient.in_(own.emails))
+
+
+def _came_back(own: Own, gift_ids: Sequence[int]) -> sa.ColumnElement[bool]:
+    letters = sa.select(Email.id).where(_is_to(own, gift_ids))
+    return sa.or_(Bounce.email_id.in_(letters), Bounce.recipient.in_(own.emails))
 
 
 def list_consents(session: Session, own: Own) -> Sequence[Consent]:
@@ -186,6 +193,7 @@ def _forget_around(act: Act, own: Own, gift_ids: Sequence[int]) -> None:
     for pledge in _list_pledges(session, own):
         pledge.note = ""
         cancel_commitment(act, pledge)
+    session.execute(sa.update(Bounce).where(_came_back(own, gift_ids)).values(recipient="", why=""))
     session.execute(
         sa.update(Email).where(_is_to(own, gift_ids)).values(recipient="", subject="", problem="")
     )

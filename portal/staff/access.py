@@ -46,6 +46,8 @@ NEEDED = {
     "staff.send_void": Role.FINANCE,
     "staff.send_duplicate": Role.FINANCE,
     "staff.send_action": Role.FINANCE,
+    "staff.bounces": Role.FINANCE,
+    "staff.send_bounce": Role.FINANCE,
     "staff.send_lock": Role.FINANCE,
     "staff.receipt_runs": Role.VIEWER,
     "staff.receipt_run": Role.VIEWER,

@@ -132,6 +132,10 @@ SUBJECTS: dict[str, Callable[[str, Known], Named]] = {
     "lines": lambda _which, _known: (gettext("Bank lines"), url_for("staff.reconcile")),
     "receipt": lambda which, _known: (gettext("Receipt no. %(number)s", number=which), ""),
     "receipts": lambda _which, _known: (gettext("Receipts"), url_for("staff.receipts")),
+    "bounce": lambda which, _known: (
+        gettext("Letter that came back (%(number)s)", number=which),
+        url_for("staff.bounces"),
+    ),
     "merge": lambda which, _known: _name_merge(which),
     "batch": lambda which, _known: (gettext("Batch of codes %(number)s", number=which), ""),
     "codes": lambda _which, _known: (gettext("Codes"), ""),

@@ -22,7 +22,7 @@ from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its
     views,
 )
 from portal.staff.labels import format_moment, show_status, show_time
-from portal.staff.receipts import run_views  # noqa: F401 - as above
+from portal.staff.receipts import bounce_views, run_views  # noqa: F401 - as above
 from portal.staff.receipts import views as _receipts  # noqa: F401 - as above
 from portal.staff.regions import desk_views, history_views  # noqa: F401 - as above
 from portal.staff.regions import views as _regions  # noqa: F401 - as above

@@ -123,6 +123,7 @@ ACTS = {
     "receipts_stop": "Stopped issuing a year’s receipts",
     "receipts_resume": "Went on issuing a year’s receipts",
     "contact_correct": "Corrected the donor’s details",
+    "bounce_close": "Dealt with a letter that came back",
     "donor_merge": "Merged two donors",
     "donor_merge_undo": "Undid a merge of donors",
     "gift_particulars": "Said what was received in return, or given in kind",

@@ -18,6 +18,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
 from portal.i18n import Labelled
+from portal.mail.bounces import Bounce, find_refusal
 from portal.mail.outbox import WORRYING_TRIES, Email, LetterKind
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.proofs import list_proofs
@@ -67,6 +68,7 @@ class GiftFile:
     consents: Sequence[Consent]
     particulars: GiftParticulars | None
     declarations: Sequence[Declaration]
+    refusal: Bounce | None
 
     @property
     def failing_emails(self) -> Sequence[Email]:
@@ -113,6 +115,7 @@ def open_file(session: Session, gift: Gift) -> GiftFile:
         ),
         particulars=find_particulars(session, gift),
         declarations=list_of_gift(session, gift) if gift.currency == CURRENCY else (),
+        refusal=find_refusal(session, gift.email) if gift.email else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""`portal donors`: doubles, merges and undoes from a shell."""
+"""`portal donors` and `portal bounces`, as a person gives them."""
 
 from tests.commands.test_code_commands import acts, database, run
 from tests.receipts.gift_aid_samples import give
@@ -26,3 +26,11 @@ def test_two_are_found_merged_and_parted(run, database):
     assert run("donors undo 1").exit_code == 1
     assert run("donors merges").output == ""
     assert [one for one in acts(database) if "merge" in str(one)]
+
+
+def test_bounces_need_a_mailbox_that_can_be_reached(run, monkeypatch):
+    refused = run("bounces")
+    assert (refused.exit_code, "set PORTAL_BOUNCES_IMAP_URL" in refused.output) == (1, True)
+    monkeypatch.setenv("PORTAL_BOUNCES_IMAP_URL", "imaps://a:b@localhost:9/INBOX")
+    refused = run("bounces")
+    assert (refused.exit_code, "can’t be reached safely" in refused.output) == (1, True)

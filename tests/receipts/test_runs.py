@@ -14,10 +14,13 @@ from pypdf import PdfReader
 
 from portal.commands.installation import free_port
 from portal.database import Database
+from portal.mail.bounces import KeptBounces, keep_bounces
+from portal.mail.imap import KeptMail
 from portal.mail.outbox import Email
 from portal.mailbox import MailStore
 from portal.receipts.register import Receipt, ReceiptGift, ReceiptSeries, verify_register
 from portal.receipts.run_reports import (
+    list_came_back,
     list_refused,
     measure_run,
     preview_run,
@@ -36,6 +39,7 @@ from portal.receipts.runs import (
 from portal.receipts.sending import Wish, send_receipts
 from portal.regions.catalogue import ReceiptRule
 from portal.services import Services
+from tests.mail.reports import report
 from tests.mail.test_delivery import Picky
 from tests.receipts.clerks import carry_out, clerk, open_services, work_once
 from tests.receipts.test_yearly import give
@@ -113,6 +117,7 @@ def test_a_year_is_looked_at_issued_stopped_resumed_and_handed_out(
     assert len(store.list_messages()) == 1
     check_papers(services, run_id)
     check_duplicate(services, store)
+    check_came_back(services, run_id)
 
 
 def check_papers(services: Services, run_id: int) -> None:
@@ -135,6 +140,23 @@ def check_papers(services: Services, run_id: int) -> None:
     left, up = next(place for text, place in places.items() if "Grace" in text)
     assert 20 / 25.4 * 72 <= left <= 30 / 25.4 * 72
     assert 45 / 25.4 * 72 <= float(pages[0].mediabox.height) - up <= 90 / 25.4 * 72
+
+
+def check_came_back(services: Services, run_id: int) -> None:
+    """A letter that came back is told of, and its document goes to the printer after all."""
+    with services.write() as act:
+        letter = act.session.scalars(sa.select(Email).where(Email.key.like("receipt-_"))).all()
+        sent = next(one for one in letter if one.noted_at)
+        domain = services.settings.mail_from.rpartition("@")[2]
+        raw = report(named=f"{sent.key}@{domain}")
+        keep_bounces(act, [KeptMail(key="1", raw=raw)], KeptBounces())
+    with services.database.read() as session:
+        ((label, bounce),) = list_came_back(session, run_id)
+        done = measure_run(session, run_id)
+    assert (bounce.recipient, bounce.status) == (sent.recipient, "5.1.1")
+    assert label.startswith("2027-0000")
+    assert (done.returned, done.mailed) == (1, 1)
+    assert write_print(services, run_id, io.BytesIO()) == 2
 
 
 def check_duplicate(services: Services, store: MailStore) -> None:

@@ -19,6 +19,7 @@ from flask.typing import ResponseReturnValue
 from portal.i18n import gettext
 from portal.receipts.planning import Reason
 from portal.receipts.run_reports import (
+    list_came_back,
     list_left_out,
     list_refused,
     list_runs,
@@ -117,6 +118,7 @@ def receipt_run(run_id: int) -> ResponseReturnValue:
             progress=measure_run(session, run_id),
             left_out=list_left_out(session, run_id),
             refused=list_refused(session, run_id),
+            came_back=list_came_back(session, run_id),
             reasons=name_reasons(),
             names=name_issuers(),
             actors=name_actors(session),
