@@ -92,8 +92,11 @@ def list_shares(
     regions = list_regions_of(catalogue, issuer)
     rows = session.execute(_select_open(list(regions), year).execution_options(yield_per=AT_ONCE))
     for _, group in groupby(rows, key=lambda row: row.Gift.id if is_each else tuple(row[1:])):
-        yield from _divide([row.Gift for row in group], regions)
-        session.expunge_all()
+        gifts = [row.Gift for row in group]
+        yield from _divide(gifts, regions)
+        # One by one: to forget all would break the stream off where its next block begins.
+        for gift in gifts:
+            session.expunge(gift)
 
 
 def _select_open(slugs: Sequence[str], year: int) -> sa.Select[Any]:

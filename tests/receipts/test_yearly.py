@@ -29,7 +29,14 @@ from portal.receipts.operations import correct_receipt, reserve_receipt, state_p
 from portal.receipts.planning import Reason
 from portal.receipts.register import Receipt, ReceiptGift, find_receipt, verify_register
 from portal.receipts.rendering import render_receipts
-from portal.receipts.yearly import Share, issue_yearly, left_of, list_shares, replace_receipt
+from portal.receipts.yearly import (
+    AT_ONCE,
+    Share,
+    issue_yearly,
+    left_of,
+    list_shares,
+    replace_receipt,
+)
 from portal.regions.catalogue import Catalogue, ReceiptRule
 from portal.regions.queries import RegionRecord
 from portal.services import Services
@@ -81,6 +88,17 @@ def give(services: Services, minor: int, when: datetime = MARCH, **more: Any) ->
     gift_id = promise(services, minor, **more)
     tell(services, gift_id, FactKind.PAID, minor, when)
     return gift_id
+
+
+def copy_gift(services: Services, gift_id: int, times: int) -> None:
+    """As many gifts like one, each of a donor of its own."""
+    with services.database.write() as session:
+        found = session.execute(sa.select(Gift.__table__).where(Gift.id == gift_id)).one()
+        own = [
+            {"id": gift_id + at, "token": f"copy-{at}", "reference": f"C{at}", "email": f"{at}@a.b"}
+            for at in range(1, times + 1)
+        ]
+        session.execute(sa.insert(Gift.__table__), [{**found._mapping, **one} for one in own])
 
 
 def shares(services: Services, issuer: str = "sample-ca", year: int = 2026) -> list[Share]:
@@ -338,6 +356,16 @@ def yearly(catalogued: Database) -> Services:
 def promised(services: Services) -> list[str]:
     with services.database.read() as session:
         return [one.key for one in session.scalars(sa.select(QueuedJob))]
+
+
+@pytest.mark.parametrize("is_each", [False, True])
+def test_a_year_of_more_gifts_than_are_read_at_once(yearly: Services, is_each: bool) -> None:
+    gift_id = give(yearly, 2500)
+    copy_gift(yearly, gift_id, AT_ONCE + 1)
+    with yearly.database.read() as session:
+        read = list_shares(session, yearly.catalogue, "sample-ca", 2026, is_each=is_each)
+        found = [one.money.minor for one in read if one.why is None]
+    assert found == [2500] * (AT_ONCE + 2)
 
 
 def test_under_the_yearly_rule_a_gift_is_thanked_and_not_numbered(yearly: Services) -> None:
