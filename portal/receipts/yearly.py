@@ -1,7 +1,8 @@
 """A donor's receipt of a year: one over all gifts that came within it and are on none that stands.
 
-A gift is of the year in which the last of it came, where its issuer is: one that was paid in parts
-over two years is on the later one's receipt, once and whole. What went back before is not on it.
+A gift is of the tax year of its region in which the last of it came, where its issuer is: one that
+was paid in parts over two years is on the later one's receipt, once and whole. What went back
+before is not on it. A tax year is called by the calendar's in which it ends.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -58,6 +59,12 @@ def find_issuer(catalogue: Catalogue, key: str) -> Issuer:
     return next(iter(regions.values())).issuer
 
 
+def find_span(catalogue: Catalogue, issuer: str, year: int) -> tuple[date, date]:
+    """The first and the last day of the tax year that ends in this one, where an issuer is."""
+    spans = [one.tax_year(year) for one in list_regions_of(catalogue, issuer).values()]
+    return min(first for first, _ in spans), max(last for _, last in spans)
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """Gifts of one donor that one receipt is for, oldest first; `why` not, where there is none."""
@@ -90,7 +97,7 @@ def list_shares(
     `is_each` each gift is alone. Read as a stream, so that memory stays flat.
     """
     regions = list_regions_of(catalogue, issuer)
-    rows = session.execute(_select_open(list(regions), year).execution_options(yield_per=AT_ONCE))
+    rows = session.execute(_select_open(regions, year).execution_options(yield_per=AT_ONCE))
     for _, group in groupby(rows, key=lambda row: row.Gift.id if is_each else tuple(row[1:])):
         gifts = [row.Gift for row in group]
         yield from _divide(gifts, regions)
@@ -99,7 +106,7 @@ def list_shares(
             session.expunge(gift)
 
 
-def _select_open(slugs: Sequence[str], year: int) -> sa.Select[Any]:
+def _select_open(regions: dict[str, Region], year: int) -> sa.Select[Any]:
     """Gifts of a year that no standing receipt covers, one donor's together, oldest first."""
     address = sa.func.coalesce(Donor.email, Gift.email)
     account = sa.cast(_ADDRESSES.c.account_id, sa.String)
@@ -117,13 +124,16 @@ def _select_open(slugs: Sequence[str], year: int) -> sa.Select[Any]:
         .outerjoin(_ADDRESSES, sa.and_(address != "", is_theirs))
         .outerjoin(ReceiptGift, covers(Gift.id))
         .where(
-            Gift.region.in_(slugs),
-            Gift.received_on.between(date(year, 1, 1), date(year, 12, 31)),
+            sa.or_(*(_came_within(region, year) for region in regions.values())),
             Gift.paid_minor > 0,
             ReceiptGift.gift_id.is_(None),
         )
         .order_by(sa.text("person"), Gift.search_name, Gift.currency, Gift.received_on, Gift.id)
     )
+
+
+def _came_within(region: Region, year: int) -> sa.ColumnElement[bool]:
+    return sa.and_(Gift.region == region.slug, Gift.received_on.between(*region.tax_year(year)))
 
 
 def _divide(gifts: Sequence[Gift], regions: dict[str, Region]) -> Iterator[Share]:

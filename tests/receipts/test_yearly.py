@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
@@ -29,6 +29,7 @@ from portal.receipts.operations import correct_receipt, reserve_receipt, state_p
 from portal.receipts.planning import Reason
 from portal.receipts.register import Receipt, ReceiptGift, find_receipt, verify_register
 from portal.receipts.rendering import render_receipts
+from portal.receipts.runs import RunRefused, begin_run
 from portal.receipts.yearly import (
     AT_ONCE,
     Share,
@@ -195,7 +196,7 @@ def test_annual_is_paid_minus_receipted_by_gift(ledger: Services, stories: list[
     email = f"donor{next(_numbers)}@example.org"
     gift_ids = [play(ledger, story, email) for story in stories]
     for issuer in ("sample-ca", "sample-gb"):
-        for year in (2025, 2026):
+        for year in (2025, 2026, 2027):
             run(ledger, issuer, year)
             assert run(ledger, issuer, year) == []
     with ledger.database.read() as session:
@@ -241,6 +242,33 @@ def test_last_minute_of_the_year_is_the_issuer_s(catalogued: Database) -> None:
     give(services, 200, datetime(2027, 1, 1, 5, 0, tzinfo=UTC))
     [share] = shares(services)
     assert share.money == Money(100, "CAD")
+
+
+@pytest.mark.parametrize(
+    ("ends", "year", "days"),
+    [
+        ("12-31", 2026, (date(2026, 1, 1), date(2026, 12, 31))),
+        ("04-05", 2026, (date(2025, 4, 6), date(2026, 4, 5))),
+        ("02-29", 2024, (date(2023, 3, 1), date(2024, 2, 29))),
+        ("02-29", 2025, (date(2024, 3, 1), date(2025, 2, 28))),
+    ],
+)
+def test_a_tax_year_has_its_own_days(ends: str, year: int, days: tuple[date, date]) -> None:
+    assert replace(region("ca"), tax_year_end=ends).tax_year(year) == days
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_year_s_receipts_follow_the_region_s_tax_year(catalogued: Database) -> None:
+    services = at(catalogued, NOW)
+    before = give(services, 100, datetime(2026, 4, 5, 12, tzinfo=UTC), slug="gb")
+    after = give(services, 200, datetime(2026, 4, 6, 12, tzinfo=UTC), slug="gb")
+    for year, gift_id in ((2026, before), (2027, after)):
+        [share] = shares(services, "sample-gb", year)
+        assert [gift.id for gift in share.gifts] == [gift_id]
+    with services.write() as act, pytest.raises(RunRefused, match="not over"):
+        begin_run(act, "sample-gb", 2027, ReceiptRule.YEARLY)
+    with services.write() as act:
+        begin_run(act, "sample-gb", 2026, ReceiptRule.YEARLY)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
