@@ -24,7 +24,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PORTAL_", frozen=True, extra="ignore")
 
     secret_key: SecretStr = Field(
-        description="At least 32 random characters; signs sessions and form tickets."
+        description="At least 32 random characters; signs sessions and form tickets, and encrypts "
+        "donors’ tax numbers."
+    )
+    former_secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Secret keys of before, comma-separated: they still read what they encrypted.",
     )
     database_url: str = Field(
         default="sqlite:///portal.db",
@@ -130,7 +135,9 @@ class Settings(BaseSettings):
         description="A time-stamp authority (RFC 3161) that is asked for each seal, or empty.",
     )
 
-    @field_validator("stripe_webhook_secrets", "dkim_selectors", mode="before")
+    @field_validator(
+        "stripe_webhook_secrets", "dkim_selectors", "former_secret_keys", mode="before"
+    )
     @classmethod
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
