@@ -135,13 +135,20 @@ class Settings(BaseSettings):
         description="A time-stamp authority (RFC 3161) that is asked for each seal, or empty.",
     )
 
-    @field_validator(
-        "stripe_webhook_secrets", "dkim_selectors", "former_secret_keys", mode="before"
-    )
+    @field_validator("stripe_webhook_secrets", "dkim_selectors", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("former_secret_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        """A key may have a comma itself: the whole counts as one, too."""
+        if isinstance(value, str):
+            parts = (part.strip() for part in (value, *value.split(",")))
+            return tuple(dict.fromkeys(filter(None, parts)))
         return value
 
     @field_validator("dkim_selectors")

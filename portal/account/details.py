@@ -20,6 +20,7 @@ from portal.gifts.operations import lock_gift
 from portal.i18n import LANGUAGES, current_locale, gettext, language, list_own_names
 from portal.mailed_links import LONGEST_EMAIL, CodeForm, ask, minutes, show, too_many, use
 from portal.receipts.declarations import follow_details
+from portal.receipts.donor_numbers import bearer_of, follow_person
 from portal.receipts.pdf import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.records.own import find_newest, list_plans, list_regions_of
 from portal.records.own_data import PlansGoOn, forget, gather, list_consents, write_gifts_csv
@@ -117,7 +118,9 @@ def _keep(act: Act, user: DonorAccount, form: DetailsForm) -> None:
     for one in list_plans(act.session, find_own(act.session, user.id)):
         if one.plan.running is not None:
             gift = lock_gift(act.session, one.gift.id)
+            bearer = bearer_of(gift)
             correct_contact(act, gift, {**right, "locale": user.locale}, why="")
+            follow_person(act, bearer, gift, is_own_word=True)
     follow_details(act, find_own(act.session, user.id).donor_ids, said)
     act.note("donor_details", user.actor, {"fields": sorted(said)})
 
@@ -303,7 +306,7 @@ def _gather() -> Document:
             "details": user.details,
             "addresses": addresses,
         }
-        return {"account": own_account, **gather(db, find_own(db, user.id))}
+        return {"account": own_account, **gather(db, find_own(db, user.id), services().settings)}
 
 
 def _send(text: str, ending: str, kind: str) -> Response:

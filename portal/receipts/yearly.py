@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Document
-from portal.donors import Donor
+from portal.donors import DONOR_ADDRESSES, Donor
 from portal.gifts.models import Gift
 from portal.i18n import gettext, pick, use_locale
 from portal.money import Money
@@ -26,8 +26,9 @@ from portal.receipts.composition import (
     write_day,
     write_money,
 )
+from portal.receipts.donor_numbers import find_receiver
 from portal.receipts.operations import next_number, number_fields, reserve_receipt, void_receipt
-from portal.receipts.planning import Issue, Reason, plan_receipt, receiver_of
+from portal.receipts.planning import Issue, Reason, Receiver, plan_receipt, receiver_of
 from portal.receipts.register import (
     Receipt,
     ReceiptGift,
@@ -38,10 +39,6 @@ from portal.receipts.register import (
 from portal.regions.catalogue import Catalogue, Issuer, Region
 from portal.services import Act
 
-# A person's proven addresses, which a later room keeps: their gifts are one person's.
-_ADDRESSES = sa.table(
-    "donor_addresses", sa.column("account_id"), sa.column("email"), sa.column("proven_at")
-)
 AT_ONCE = 1_000
 
 
@@ -109,7 +106,7 @@ def list_shares(
 def _select_open(regions: dict[str, Region], year: int) -> sa.Select[Any]:
     """Gifts of a year that no standing receipt covers, one donor's together, oldest first."""
     address = sa.func.coalesce(Donor.email, Gift.email)
-    account = sa.cast(_ADDRESSES.c.account_id, sa.String)
+    account = sa.cast(DONOR_ADDRESSES.c.account_id, sa.String)
     nameless = sa.literal("n") + Gift.postal_code + "|" + Gift.address_line1
     person = sa.case(
         (account.is_not(None), sa.literal("a") + account),
@@ -117,11 +114,13 @@ def _select_open(regions: dict[str, Region], year: int) -> sa.Select[Any]:
         (Gift.address_line1 != "", nameless),
         else_=sa.literal("g") + sa.cast(Gift.id, sa.String),
     )
-    is_theirs = sa.and_(_ADDRESSES.c.email == address, _ADDRESSES.c.proven_at.is_not(None))
+    is_theirs = sa.and_(
+        DONOR_ADDRESSES.c.email == address, DONOR_ADDRESSES.c.proven_at.is_not(None)
+    )
     return (
         sa.select(Gift, person.label("person"), Gift.search_name, Gift.currency)
         .outerjoin(Donor, Donor.id == Gift.donor_id)
-        .outerjoin(_ADDRESSES, sa.and_(address != "", is_theirs))
+        .outerjoin(DONOR_ADDRESSES, sa.and_(address != "", is_theirs))
         .outerjoin(ReceiptGift, covers(Gift.id))
         .where(
             sa.or_(*(_came_within(region, year) for region in regions.values())),
@@ -166,13 +165,18 @@ def _plan(act: Act, gifts: Sequence[Gift], region: Region) -> Issue | None:
     """
     day = issue_day(region.issuer.timezone, act.now).date()
     said = {one.id: found for one in gifts if (found := find_particulars(act.session, one))}
-    donor, left = receiver_of(gifts[-1]), Money(sum(map(left_of, gifts)), gifts[-1].currency)
+    donor = _find_donor(act, gifts[-1], region)
+    left = Money(sum(map(left_of, gifts)), gifts[-1].currency)
     for scheme in filter(None, (region.official_on(day), region.receipt)):
         plan = plan_receipt(gifts, donor, region.issuer, scheme, day, particulars=said)
         if isinstance(plan, Issue) and plan.advantage < left:
             none = Money(0, left.currency)
             return replace(plan, amount=left, eligible=left - plan.advantage, returned=none)
     return None
+
+
+def _find_donor(act: Act, lead: Gift, region: Region) -> Receiver:
+    return find_receiver(act.session, act.services.settings, lead, region, act.now)
 
 
 def issue_yearly(act: Act, gift_ids: Iterable[int], *, replaces: str = "") -> Receipt | None:
@@ -243,7 +247,15 @@ def compose_yearly(act: Act, gifts: Sequence[Gift], due: Issue, replaces: str) -
     with use_locale(locale):
         period = _write_period(act, min(days), max(days), region, locale)
     return {
-        **compose_snapshot(lead, region, act.now, replaces, issue=due, particulars=said),
+        **compose_snapshot(
+            lead,
+            region,
+            act.now,
+            replaces,
+            issue=due,
+            donor=_find_donor(act, lead, region),
+            particulars=said,
+        ),
         "cover_minor": 0,
         "cover": "",
         "fund": "",

@@ -299,6 +299,11 @@ class Region:
         first, last = (end_of_year(self.tax_year_end, at) for at in (year - 1, year))
         return first + timedelta(days=1), last
 
+    def asked_on(self, day: date) -> tuple[ReceiptScheme, ...]:
+        """Those of its schemes that ask a donor for numbers on a day, the official one first."""
+        schemes = (self.official_on(day), self.receipt)
+        return tuple(scheme for scheme in schemes if scheme and scheme.donor_numbers)
+
     @property
     def takes_gift_aid(self) -> bool:
         """Whether donors may declare Gift Aid: to a charity that has its number."""
