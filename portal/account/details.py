@@ -144,6 +144,7 @@ def _show(
         can_remove=sum(one.proven_at is not None for one in addresses) > 1,
         consents=consents,
         gives_gift_aid=_have_gift_aid(regions),
+        asks_numbers=_ask_numbers(regions),
         agreed={one.channel for one in consents if one.withdrawn_at is None},
         wording=_word_consent(newest),
         countries=[("", ""), *name_countries().items()],
@@ -156,6 +157,13 @@ def _have_gift_aid(slugs: Iterable[str]) -> bool:
     """Whether one of some regions takes Gift Aid."""
     found = (services().catalogue.known(slug) for slug in slugs)
     return any(region is not None and region.takes_gift_aid for region in found)
+
+
+def _ask_numbers(slugs: Iterable[str]) -> bool:
+    """Whether one of some regions asks donors for tax numbers."""
+    found = (services().catalogue.known(slug) for slug in slugs)
+    today = utc_now().date()
+    return any(region is not None and region.asked_on(today) for region in found)
 
 
 def _fill(user: DonorAccount, newest: Gift | None) -> DetailsForm:

@@ -17,6 +17,7 @@ from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its
     contact_views,
     gift_aid_views,
     money_views,
+    number_views,
     receipt_views,
     views,
 )
