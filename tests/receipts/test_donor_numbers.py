@@ -3,7 +3,7 @@
 import json
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -22,9 +22,11 @@ from portal.receipts.donor_numbers import (
     list_numbers,
     read_number,
 )
+from portal.receipts.filing import read_lines
 from portal.receipts.operations import reserve_receipt, state_numbers
 from portal.receipts.pdf import render_pdf
 from portal.receipts.register import Receipt, verify_register
+from portal.receipts.statutory import EXPORTS, Filing
 from portal.receipts.yearly import issue_yearly
 from portal.regions.donor_numbers import RULES
 from portal.regions.schemes import NumberKind, ReceiptField
@@ -208,8 +210,36 @@ def test_a_years_receipt_says_them_too(services: Services) -> None:
     assert "8001015009087" in json.dumps(receipt.snapshot["shown"])
 
 
+def test_tax_offices_files_have_them(services: Services) -> None:
+    with services.write() as act:
+        gift = give(act.session, locale="fr")
+        say(
+            act, gift, NumberKind.ZA_INCOME_TAX, NumberKind.PHONE, NumberKind.PASSPORT, country="ZW"
+        )
+        many = [give(act.session, minor, locale="fr") for minor in (100_11, 200_22)]
+        issue_yearly(act, [one.id for one in many])
+        irish = give(act.session, 300_07, slug="ie")
+        say(act, irish, NumberKind.IE_PPSN)
+    issue(services, gift.id)
+    issue(services, irish.id)
+    with services.database.read() as session:
+        found = {
+            key: read_lines(session, services.settings, EXPORTS[key], issuer, [2026])
+            for key, issuer in (
+                (key, services.catalogue.regions[key].issuer) for key in ("za", "ie")
+            )
+        }
+    filing = Filing("930012345", 2027, NOW)
+    rows = EXPORTS["za"].rows(found["za"], filing)
+    assert [row[-2] for row in rows] == ["100.11", "200.22", "250.37"]
+    assert {row[5:11] for row in rows} == {
+        ("Natural person", "Passport", "A01234567", "Zimbabwe", "", "0001339050")
+    }
+    [row] = EXPORTS["ie"].rows(found["ie"], replace(filing, year=2026))
+    assert row == ("Thabo Mokoena", "1234567T", "300.07", "no")
+
+
 def test_before_the_notice_nobody_is_asked(services: Services) -> None:
     here = services.catalogue.regions["za"]
-    early = datetime(2026, 2, 28, 12, tzinfo=UTC).date()
-    assert here.asked_on(early) == ()
+    assert here.asked_on(date(2026, 2, 28)) == ()
     assert here.asked_on(NOW.date())[0].key == "za-18a"
