@@ -11,6 +11,7 @@ from portal.commands.backup import backup, restore
 from portal.commands.code_edit import edit, undo
 from portal.commands.code_files import batches, export, generate, import_codes
 from portal.commands.codes import code, simulate_gift
+from portal.commands.donors import donor
 from portal.commands.gift_aid import gift_aid
 from portal.commands.pledges import pledge
 from portal.commands.pots import pot
@@ -46,6 +47,7 @@ main.add_command(backup)
 for one in (edit, undo, simulate_gift, generate, batches, import_codes, export):
     code.add_command(one)
 main.add_command(code)
+main.add_command(donor)
 main.add_command(gift_aid)
 main.add_command(partner)
 main.add_command(pledge)

@@ -143,3 +143,13 @@ def group_kinds(kinds: Iterable[NumberKind]) -> dict[ReceiptField, tuple[NumberK
         field = RULES[kind].field
         found[field] = (*found.get(field, ()), kind)
     return found
+
+
+def find_alternatives(schemes: Iterable[ReceiptScheme], kind: NumberKind) -> set[NumberKind]:
+    """The kinds that may stand where a scheme asks for one: of them a donor has one alone."""
+    groups = (
+        group_kinds(one.donor_numbers)[RULES[kind].field]
+        for one in schemes
+        if kind in one.donor_numbers
+    )
+    return {one for group in groups for one in group}
