@@ -81,7 +81,8 @@ def decide_now(
 
 def _number(act: Act, gift: Gift, region: Region, due: _Due, *, replaces: str) -> Receipt:
     issuer, year = region.issuer, issue_day(region.issuer.timezone, act.now).year
-    number = next_number(act.session, issuer.key, year)
+    series = due.issue.scheme.series
+    number = next_number(act.session, issuer.key, year, series)
     said = compose_snapshot(
         gift,
         region,
@@ -96,10 +97,10 @@ def _number(act: Act, gift: Gift, region: Region, due: _Due, *, replaces: str) -
         {
             "issuer": issuer.key,
             "year": year,
-            "series": "",
+            "series": series,
             "number": number,
             "gift_id": gift.id,
-            "snapshot": said | number_fields(act, issuer.key, write_label(year, number)),
+            "snapshot": said | number_fields(act, issuer.key, write_label(year, number, series)),
             "locale": gift.locale,
             "reserved_at": act.now,
             "voided_at": None,
@@ -119,9 +120,9 @@ def _add(session: Session, row: Document) -> Receipt:
     return hold(session, Receipt, {"id": receipt_id, **row})
 
 
-def next_number(session: Session, issuer: str, year: int) -> int:
+def next_number(session: Session, issuer: str, year: int, series: str) -> int:
     """The next of a series; the row stays locked until the transaction ends."""
-    first = {"issuer": issuer, "year": year, "series": "", "last_number": 1}
+    first = {"issuer": issuer, "year": year, "series": series, "last_number": 1}
     return count_up(session, ReceiptSeries, "last_number", first)
 
 

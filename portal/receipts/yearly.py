@@ -206,12 +206,14 @@ def issue_yearly(act: Act, gift_ids: Iterable[int], *, replaces: str = "") -> Re
 def _number_many(act: Act, gifts: Sequence[Gift], due: Issue, replaces: str) -> Receipt:
     issuer = act.catalogue.home_of(gifts[-1]).region.issuer
     year = issue_day(issuer.timezone, act.now).year
-    number = next_number(act.session, issuer.key, year)
-    label = write_label(year, number)
+    series = due.scheme.series
+    number = next_number(act.session, issuer.key, year, series)
+    label = write_label(year, number, series)
     receipt = Receipt(
         issuer=issuer.key,
         year=year,
         number=number,
+        series=series,
         gift_id=None,
         snapshot=compose_yearly(act, gifts, due, replaces) | number_fields(act, issuer.key, label),
         locale=gifts[-1].locale,

@@ -99,7 +99,8 @@ class ReceiptScheme:
     show, and nothing is issued while one of `requires` is missing. `speech` is the one language of
     the document, where the law has one, and `issuer_country` where its issuer has to be.
     `donor_numbers` are what donors are asked for beside the form, for the document or a yearly
-    file: without those that `requires` names, none is issued. None is given for less than
+    file: without those that `requires` names, none is issued. Where its numbers must stand apart
+    from the issuer's others, `series` is what they begin with. None is given for less than
     `minimum_minor` of a currency. Of what a donor got in return, a gift bears at most
     `advantage_most_percent` and `advantage_most_minor`; it is no advantage up to
     `advantage_free_percent` and up to `advantage_free_minor`. Where something was received,
@@ -131,6 +132,9 @@ class ReceiptScheme:
     tax_number_kind: str = ""
     issuer_country: str = ""
     donor_numbers: tuple[NumberKind, ...] = ()
+    series: Annotated[
+        str, holding(re.compile(r"([A-Z]{1,12})?").fullmatch, "is 1 to 12 capital letters")
+    ] = ""
     minimum_minor: Mapping[str, Whole] = field(default_factory=dict)
     advantage_most_percent: Whole = 100
     advantage_most_minor: Mapping[str, Whole] = field(default_factory=dict)
