@@ -21,7 +21,7 @@ from portal.records.own import list_bearers, list_regions_of
 from portal.regions.catalogue import Region
 from portal.regions.donor_numbers import list_kinds
 from portal.regions.records import Issuer
-from portal.regions.schemes import ReceiptScheme
+from portal.regions.schemes import NumberKind, ReceiptScheme
 from portal.signin.donor_accounts import find_own
 from portal.web import services, utc_now
 
@@ -69,8 +69,14 @@ def _gather(session: Session, own: Own) -> Iterator[Standing]:
         names, kinds = {bearer.name: said for bearer, said in bearers}, list_kinds(schemes)
         kept = [one for one in numbers if one.kind in kinds and one.name in names]
         if names:
-            form = NumberForm(schemes, names, name_countries(), request.form)
+            form = NumberForm(schemes, names, name_countries(), request.form, data=_begin(kept))
             yield Standing(region, schemes, bearers, kept, form)
+
+
+def _begin(kept: Sequence[DonorNumber]) -> dict[str, str]:
+    """The telephone number of their details, until one is kept here."""
+    has_phone = any(one.kind is NumberKind.PHONE for one in kept)
+    return {} if has_phone else {"donor_phone": current_account().details.get("phone", "")}
 
 
 def _load() -> list[Standing]:
