@@ -64,7 +64,7 @@ def test_numbers_are_said_seen_in_part_replaced_and_removed(
     assert classes(catalogued, gift) == [("official", True)]
     page = zoe.get(PAGE)
     said = text_of(page)
-    assert "South African ID number ••••87 since November 23, 2026" in said
+    assert "South African ID number ••••87 since 23 November 2026" in said
     assert "on their way to you" in said
     for number in ("8001015009087", "0001339050", "555 0100"):
         assert number not in page.text
