@@ -122,7 +122,7 @@ def send_tax_numbers(slug: str) -> ResponseReturnValue:
 def _tell(receipts: Sequence[Receipt]) -> None:
     flash(gettext("Saved."))
     if receipts:
-        flash(gettext("The receipts that your tax office takes are on their way to you."))
+        flash(gettext("The documents that your tax office takes are on their way to you."))
 
 
 @account.post("/tax-numbers/<int:number_id>/remove")
