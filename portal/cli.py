@@ -12,7 +12,8 @@ from portal.commands.bounces import bounces
 from portal.commands.code_edit import edit, undo
 from portal.commands.code_files import batches, export, generate, import_codes
 from portal.commands.codes import code, simulate_gift
-from portal.commands.donors import donors
+from portal.commands.donor_merges import doubles, merge, merges, undo_one
+from portal.commands.donors import donor
 from portal.commands.gift_aid import gift_aid
 from portal.commands.pledges import pledge
 from portal.commands.pots import pot
@@ -49,7 +50,9 @@ main.add_command(bounces)
 for one in (edit, undo, simulate_gift, generate, batches, import_codes, export):
     code.add_command(one)
 main.add_command(code)
-main.add_command(donors)
+for one in (doubles, merge, merges, undo_one):
+    donor.add_command(one)
+main.add_command(donor)
 main.add_command(gift_aid)
 main.add_command(partner)
 main.add_command(pledge)

@@ -119,6 +119,12 @@ class Consent(Base):
     withdrawn_at: Mapped[datetime | None]
 
 
+# A person's proven addresses, which a later room keeps: their gifts are one person's.
+DONOR_ADDRESSES = sa.table(
+    "donor_addresses", sa.column("account_id"), sa.column("email"), sa.column("proven_at")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Own:
     """Whose things somebody may see: all donors that one person is, and their addresses."""

@@ -26,7 +26,7 @@ from portal.mail import outbox as mail
 from portal.payments import models as payments
 from portal.payments import transfers
 from portal.payments.statements import models as statements
-from portal.receipts import actions, claims, declarations, runs, schedules
+from portal.receipts import actions, claims, declarations, donor_numbers, runs, schedules
 from portal.receipts import register as receipts
 from portal.regions import branding
 from portal.regions import history as catalogue
@@ -49,6 +49,7 @@ HAVING_TABLES = (
     codes,
     declarations,
     donor_accounts,
+    donor_numbers,
     donors,
     gifts,
     imap,

@@ -24,7 +24,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PORTAL_", frozen=True, extra="ignore")
 
     secret_key: SecretStr = Field(
-        description="At least 32 random characters; signs sessions and form tickets."
+        description="At least 32 random characters; signs sessions and form tickets, and encrypts "
+        "donors’ tax numbers."
+    )
+    former_secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Secret keys of before, comma-separated: they still read what they encrypted.",
     )
     database_url: str = Field(
         default="sqlite:///portal.db",
@@ -139,6 +144,15 @@ class Settings(BaseSettings):
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("former_secret_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        """A key may have a comma itself: the whole counts as one, too."""
+        if isinstance(value, str):
+            parts = (part.strip() for part in (value, *value.split(",")))
+            return tuple(dict.fromkeys(filter(None, parts)))
         return value
 
     @field_validator("dkim_selectors")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import psycopg
 import pytest
+import stripe
 import structlog
 from aiosmtpd.controller import Controller
 from flask import Flask
@@ -41,6 +42,10 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+# Between its tries Stripe's library waits half a second and more; what is tried here is that
+# it tries again, and what is said when it gives up.
+stripe.HTTPClient.INITIAL_DELAY = 0.01
 
 # A property is true or false, not quick or slow; how busy the machine is says nothing of it.
 hypothesis.settings.register_profile("portal", deadline=None)

@@ -141,7 +141,7 @@ class SandboxProcess:
 def running_sandbox(data: Path, **options: Any) -> Iterator[SandboxProcess]:
     """A sandbox of its own; options are those of `SandboxConfig`."""
     port = int(options.pop("port", 0)) or free_port()
-    settings = {"port": port, "webhook_secret": SECRET, "secret_key": KEY}
+    settings = {"port": port, "webhook_secret": SECRET, "secret_key": KEY, "settle_after": 0}
     process = WarmProcess(_serve, data, settings | options)
     sandbox = SandboxProcess(port, data, process)
     try:

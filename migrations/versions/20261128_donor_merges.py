@@ -4,14 +4,14 @@ Adds two columns and two indexes to `donors`; the spellings are filled in a thou
 time, a few seconds a million.
 
 Revision ID: 20261128_donor_merges
-Revises: 20261128_gift_aid
+Revises: 20261128_donor_numbers
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_donor_merges"
-down_revision = "20261128_gift_aid"
+down_revision = "20261128_donor_numbers"
 branch_labels = None
 depends_on = None
 

@@ -7,6 +7,7 @@ from portal.account import (  # noqa: F401 - a room that is imported has its pag
     gift_aid,
     plans,
     pledges,
+    tax_numbers,
 )
 from portal.account.access import account
 

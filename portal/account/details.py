@@ -20,6 +20,7 @@ from portal.gifts.operations import lock_gift
 from portal.i18n import LANGUAGES, current_locale, gettext, language, list_own_names
 from portal.mailed_links import LONGEST_EMAIL, CodeForm, ask, minutes, show, too_many, use
 from portal.receipts.declarations import follow_details
+from portal.receipts.donor_numbers import bearer_of, follow_person
 from portal.receipts.pdf import ADDRESS_FIELDS, check_postal_code, check_province, check_signs
 from portal.records.own import find_newest, list_plans, list_regions_of
 from portal.records.own_data import PlansGoOn, forget, gather, list_consents, write_gifts_csv
@@ -117,7 +118,9 @@ def _keep(act: Act, user: DonorAccount, form: DetailsForm) -> None:
     for one in list_plans(act.session, find_own(act.session, user.id, writes=True)):
         if one.plan.running is not None:
             gift = lock_gift(act.session, one.gift.id)
+            bearer = bearer_of(gift)
             correct_contact(act, gift, {**right, "locale": user.locale}, why="")
+            follow_person(act, bearer, gift, is_own_word=True)
     follow_details(act, find_own(act.session, user.id, writes=True).donor_ids, said)
     act.note("donor_details", user.actor, {"fields": sorted(said)})
 
@@ -141,6 +144,7 @@ def _show(
         can_remove=sum(one.proven_at is not None for one in addresses) > 1,
         consents=consents,
         gives_gift_aid=_have_gift_aid(regions),
+        asks_numbers=_ask_numbers(regions),
         agreed={one.channel for one in consents if one.withdrawn_at is None},
         wording=_word_consent(newest),
         countries=[("", ""), *name_countries().items()],
@@ -153,6 +157,13 @@ def _have_gift_aid(slugs: Iterable[str]) -> bool:
     """Whether one of some regions takes Gift Aid."""
     found = (services().catalogue.known(slug) for slug in slugs)
     return any(region is not None and region.takes_gift_aid for region in found)
+
+
+def _ask_numbers(slugs: Iterable[str]) -> bool:
+    """Whether one of some regions asks donors for tax numbers."""
+    found = (services().catalogue.known(slug) for slug in slugs)
+    today = utc_now().date()
+    return any(region is not None and region.asked_on(today) for region in found)
 
 
 def _fill(user: DonorAccount, newest: Gift | None) -> DetailsForm:
@@ -303,7 +314,7 @@ def _gather() -> Document:
             "details": user.details,
             "addresses": addresses,
         }
-        return {"account": own_account, **gather(db, find_own(db, user.id))}
+        return {"account": own_account, **gather(db, find_own(db, user.id), services().settings)}
 
 
 def _send(text: str, ending: str, kind: str) -> Response:

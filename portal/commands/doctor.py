@@ -24,6 +24,7 @@ from portal.commands.doctor_outside import (
     examine_portal,
     examine_sender,
 )
+from portal.commands.donors import examine_numbers
 from portal.commands.installation import (
     add_staff,
     make_providers,
@@ -142,6 +143,7 @@ def examine(settings: Settings, resolver: str = "") -> list[Finding]:
             findings += look_in(database, settings)
         further = (examine_staff, examine_clock, examine_backups, examine_languages)
         findings += [*(look(database) for look in further), *examine_receipts(database)]
+        findings += examine_numbers(database, settings)
     database.close()
     beside = (_examine_disk, _examine_uploads, examine_seal)
     outside = [*ask_outside(settings), *examine_sender(settings, Resolver(resolver))]

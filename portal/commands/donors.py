@@ -1,5 +1,6 @@
-"""`portal donors`: who is likely one person, merged, and parted again."""
+"""`portal donor`: the numbers that tax laws ask of a donor, and the key they are kept by."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -7,112 +8,190 @@ import click
 from portal.commands.codes import working
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy.orm import Session
 
-WHY_NOT = {
-    "same": "These are one donor already.",
-    "unknown": "There is no such donor or merge; `portal donors merges` has those that stand.",
-    "merged": "One of these is merged already: name the donor it is merged into.",
-    "forgotten": "A donor who was forgotten can’t be merged.",
-    "undone": "This merge is undone already.",
-}
-BUSY = "Something of one of these donors is being booked just now: try again."
+    from portal.commands.doctor_outside import Finding
+    from portal.database import Database
+    from portal.gifts.models import Gift
+    from portal.receipts.donor_numbers import Bearer
+    from portal.regions.schemes import NumberKind
+    from portal.services import Services
+    from portal.settings import Settings
 
 
 @click.group()
-def donors() -> None:
-    """Donors who gave by several addresses.
+def donor() -> None:
+    """Donors: their tax numbers, kept encrypted and shown masked.
 
     \b
     Example:
-      portal donors doubles
-      portal donors merge ada@example.org ada@work.example --reason "she said so"
+      portal donor tax-number thabo@example.org za_income_tax
+      portal donor tax-numbers thabo@example.org
     """
 
 
-@donors.command()
-def doubles() -> None:
-    """Go through all donors for who is likely one, by address, or name and postcode.
+NAME = click.option("--name", default="", help="The name they give under, where there are several.")
+
+
+def _find(session: "Session", email: str, name: str) -> "tuple[Gift, Bearer]":
+    """The newest gift of a donor by address and name, and whose its numbers are."""
+    import sqlalchemy as sa
+
+    from portal.donors import Donor, fold_address
+    from portal.gifts.models import Gift
+    from portal.receipts.donor_numbers import bearer_of
+
+    own = sa.select(Gift).join(Donor, Donor.id == Gift.donor_id)
+    gifts = session.scalars(own.where(Donor.email == fold_address(email)).order_by(Gift.id))
+    known = {
+        bearer: gift
+        for gift in gifts
+        if name in {"", gift.name} and (bearer := bearer_of(gift)) is not None
+    }
+    if len(known) > 1:
+        names = ", ".join(gift.name for gift in known.values())
+        raise click.ClickException(f"Name one of them by --name: {names}.")
+    if not known:
+        raise click.ClickException(f"Nobody gave as {name or email}.")
+    [(bearer, gift)] = known.items()
+    return gift, bearer
+
+
+@donor.command("tax-number")
+@click.argument("email")
+@click.argument("kind")
+@NAME
+@click.option("--country", default="", help="Who issued a passport: ZW.")
+@click.option("--remove", is_flag=True, help="Remove it instead.")
+def tax_number(email: str, kind: str, name: str, country: str, *, remove: bool) -> None:
+    """Keep a donor's number of a KIND in place of what there was; it is asked for, not shown.
+
+    It is read from standard input where that is no terminal.
 
     \b
     Example:
-      portal donors doubles
+      portal donor tax-number thabo@example.org za_income_tax
     """
-    from portal.records.doubles import go_through_doubles
+    from portal.regions.schemes import NumberKind
 
-    said = {"address": "same address", "person": "same name and postcode"}
-    with working() as services:
-        for one in go_through_doubles(services.database):
-            click.echo(f"{one.first.email}  {one.later.email}  {said[one.sign]}")
-
-
-@donors.command()
-@click.argument("kept")
-@click.argument("gone")
-@click.option("--reason", required=True, help="Why, for the audit log.")
-def merge(kept: str, gone: str, reason: str) -> None:
-    """Put all of the donor GONE down to the donor KEPT, both by their addresses.
-
-    \b
-    Example:
-      portal donors merge ada@example.org ada@work.example --reason "she said so"
-    """
-    from portal.records.merging import Busy, NotMergeable, merge_donors
-
+    if kind not in {*NumberKind}:
+        raise click.UsageError(f"KIND is one of: {', '.join(NumberKind)}.")
+    change = _remove if remove else _keep
     with working() as services:
         with services.database.read() as session:
-            ids = _find(session, kept), _find(session, gone)
-        try:
-            number = merge_donors(services, "system", *ids, reason)
-        except NotMergeable as refused:
-            raise click.ClickException(WHY_NOT[refused.why]) from None
-        except Busy:
-            raise click.ClickException(BUSY) from None
-    click.echo(f"Merge {number} is done; `portal donors undo {number}` undoes it.")
+            gift, bearer = _find(session, email, name)
+        became = change(services, gift, bearer, NumberKind(kind), country.upper())
+    click.echo(f"{NumberKind(kind).said} of {gift.name} {became}.")
 
 
-def _find(session: "Session", email: str) -> int:
-    from portal.records.doubles import find_donor_by
+def _keep(
+    services: "Services", gift: "Gift", bearer: "Bearer", kind: "NumberKind", country: str
+) -> str:
+    from portal.receipts.donor_numbers import keep_number
+    from portal.receipts.operations import state_numbers
+    from portal.regions.donor_numbers import RULES, find_alternatives
 
-    found = find_donor_by(session, email)
-    if found is None:
-        raise click.ClickException(f"No donor has the address {email}.")
-    return found.id
+    if RULES[kind].wants_country and not country:
+        raise click.ClickException("Name the country that issued it by --country, such as ZW.")
+    text = _ask(kind)
+    with services.write("command") as act:
+        schemes = [
+            scheme
+            for region in act.catalogue.regions.values()
+            for scheme in (*region.official, region.receipt)
+        ]
+        own = country if RULES[kind].wants_country else ""
+        others = find_alternatives(schemes, kind)
+        keep_number(act, bearer, kind, text, country=own, instead_of=others)
+        act.note("donor_number_keep", f"gift:{gift.id}", {"kind": kind.value})
+        sent = len(state_numbers(act, bearer))
+    return f"is kept; {sent} receipts that say it are on their way"
 
 
-@donors.command()
-def merges() -> None:
-    """List the newest merges that stand.
+def _ask(kind: "NumberKind") -> str:
+    """The number as it is kept; a sentence says what is wrong."""
+    from portal.regions.donor_numbers import LONGEST, RULES
+
+    if sys.stdin.isatty():
+        typed: str = click.prompt(kind.said, hide_input=True)
+    else:
+        typed = sys.stdin.readline()
+    text = RULES[kind].read(" ".join(typed.split())[:LONGEST])
+    if not text:
+        example = RULES[kind].example
+        raise click.ClickException(f"This is no {kind.said}: it is written like {example}.")
+    return text
+
+
+def _remove(
+    services: "Services", gift: "Gift", bearer: "Bearer", kind: "NumberKind", _country: str
+) -> str:
+    from portal.receipts.donor_numbers import list_numbers
+
+    with services.write("command") as act:
+        for one in list_numbers(act.session, bearer):
+            if one.kind is kind:
+                act.session.delete(one)
+                act.note("donor_number_remove", f"gift:{gift.id}", {"kind": kind.value})
+                return "is removed"
+    return "was not there"
+
+
+@donor.command("tax-numbers")
+@click.argument("email")
+@NAME
+def tax_numbers(email: str, name: str) -> None:
+    """List a donor's numbers, masked.
 
     \b
     Example:
-      portal donors merges
+      portal donor tax-numbers thabo@example.org
     """
-    from portal.records.merging import list_merges
+    from portal.receipts.donor_numbers import list_numbers
 
     with working() as services, services.database.read() as session:
-        for one in list_merges(session):
-            moved = ", ".join(f"{what} {number}" for what, number in one.moved.items())
-            click.echo(f"{one.merge.id}  {one.gone} into {one.kept}  {moved}")
+        gift, bearer = _find(session, email, name)
+        for one in list_numbers(session, bearer):
+            click.echo(f"{one.kind.value}  {one.masked}  {gift.name}  {one.said_at:%Y-%m-%d}")
 
 
-@donors.command()
-@click.argument("number", type=int)
-def undo(number: int) -> None:
-    """Undo the merge of this NUMBER: what it moved goes back, what came since stays.
+@donor.command("encrypt-anew")
+def encrypt_anew() -> None:
+    """Encrypt by PORTAL_SECRET_KEY what former keys did; then these are needed no more.
 
     \b
     Example:
-      portal donors undo 3
+      portal donor encrypt-anew
     """
-    from portal.records.merging import Busy, NotMergeable, undo_merge
+    from portal.receipts.donor_numbers import encrypt_anew as renew
 
     with working() as services:
-        try:
-            undone = undo_merge(services, "system", number)
-        except NotMergeable as refused:
-            raise click.ClickException(WHY_NOT[refused.why]) from None
-        except Busy:
-            raise click.ClickException(BUSY) from None
-    returned = ", ".join(f"{what} {count}" for what, count in undone.returned.items())
-    click.echo(f"Merge {number} is undone: {returned}. {undone.stayed} gifts since then stay.")
+        renewed, unreadable = renew(services)
+    click.echo(f"{renewed} tax numbers are encrypted anew.")
+    if unreadable:
+        raise click.ClickException(
+            f"{unreadable} tax numbers can't be read: put the key they were kept by into "
+            "PORTAL_FORMER_SECRET_KEYS, or remove them and ask their donors again."
+        )
+
+
+def examine_numbers(database: "Database", settings: "Settings") -> "Iterator[Finding]":
+    """Whether what donors said of their tax numbers can be read; nothing where none did."""
+    import sqlalchemy as sa
+
+    from portal.commands.doctor_outside import Finding
+    from portal.receipts.donor_numbers import DonorNumber, count_unreadable
+
+    with database.read() as session:
+        count = session.scalar(sa.select(sa.func.count(DonorNumber.id))) or 0
+        lost = count_unreadable(session, settings)
+    if lost:
+        text = (
+            f"{lost} of {count} can't be read: put the key they were kept by into "
+            "PORTAL_FORMER_SECRET_KEYS, then run portal donor encrypt-anew"
+        )
+        yield Finding("tax numbers", False, text)
+    elif count:
+        yield Finding("tax numbers", True, f"{count} are kept encrypted and can be read")

@@ -177,7 +177,8 @@ def statutory(key: str, year: int, issuer: str, output: Path) -> None:
     Example:
       portal receipts statutory fr --year 2026 --issuer our-association
     """
-    from portal.receipts.statutory import EXPORTS, Filing, name_file, read_lines, write_file
+    from portal.receipts.filing import read_lines
+    from portal.receipts.statutory import EXPORTS, Filing, count_lacking, name_file, write_file
 
     export = EXPORTS[key]
     with working() as services, services.database.read() as session:
@@ -187,11 +188,14 @@ def statutory(key: str, year: int, issuer: str, output: Path) -> None:
             raise click.ClickException(f"There is no issuer {issuer}.")
         filing = Filing(found.registration_number, year, services.now())
         # A gift may be receipted, and go back, in the years beside the one it counts for.
-        lines = read_lines(session, issuer, found.timezone, range(year - 5, year + 2))
+        lines = read_lines(session, services.settings, export, found, range(year - 5, year + 2))
     output.mkdir(parents=True, exist_ok=True)
     path = output / name_file(export, filing)
     path.write_text(write_file(export, lines, filing), encoding="utf-8", newline="")
     click.echo(path)
+    lacking, rows = count_lacking(export, lines, filing)
+    if lacking:
+        click.echo(f"{lacking} of {rows} rows lack {export.wanted}: their donors gave none.")
     if export.empty:
         click.echo(f"Empty, as the portal doesn't know them: {', '.join(export.empty)}.")
     if export.unchecked:

@@ -185,7 +185,12 @@ def _check_issuer(services: Services, issuer: str) -> None:
 
 @receipts.command("year-end")
 @click.option("--issuer", required=True, help="The issuer's key.")
-@click.option("--year", required=True, type=click.IntRange(2000, 2099), help="Of the gifts.")
+@click.option(
+    "--year",
+    required=True,
+    type=click.IntRange(2000, 2099),
+    help="In which the gifts’ tax year ends.",
+)
 @click.option("--rule", type=click.Choice(["yearly", "each"]), default="yearly", show_default=True)
 @click.option("--dry-run", "step", flag_value="dry-run", default="dry-run", help="Only look.")
 @click.option("--issue", "step", flag_value="issue", help="Begin; the workers carry it out.")
@@ -229,8 +234,11 @@ def year_end(
 
 def _preview(services: Services, issuer: str, year: int, rule: str) -> None:
     from portal.receipts.run_reports import preview_run
+    from portal.receipts.yearly import find_span
     from portal.regions.catalogue import ReceiptRule
 
+    first, last = find_span(services.catalogue, issuer, year)
+    click.echo(f"Gifts that came from {first} to {last}.")
     with services.database.read() as session:
         found = preview_run(session, services.catalogue, issuer, year, ReceiptRule(rule))
     for count, money in found.totals:

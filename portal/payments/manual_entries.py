@@ -25,6 +25,7 @@ from portal.payments.statements.booking import noon
 from portal.payments.statements.decisions import correct_payers
 from portal.receipts.composition import issue_day
 from portal.receipts.declarations import follow_gifts
+from portal.receipts.donor_numbers import bearer_of, follow_person
 from portal.receipts.operations import correct_receipt, is_outdated
 from portal.receipts.register import Receipt, find_receipt
 from portal.services import Act
@@ -142,9 +143,10 @@ def correct_donor(
     had no receipt because nobody knew who gave gets its first. Raises `ReceiptUndecided` where
     `replaces` is None and it matters, and `NothingCorrected`; the caller then rolls back.
     """
-    before = gift.email
+    before, bearer = gift.email, bearer_of(gift)
     changed = correct_contact(act, gift, right, why=why)
     follow_gifts(act, changed, right)
+    follow_person(act, bearer, gift)
     if gift.email != before:
         ids = [one.id for one in changed]
         correct_payers(act, ids, before=before, right=gift.email)

@@ -17,6 +17,7 @@ from datetime import date
 from anyascii import anyascii
 
 from portal.i18n import Labelled
+from portal.regions.records import end_of_year
 
 CURRENCY = "GBP"
 LONGEST_TITLE, LONGEST_NAME, LONGEST_HOUSE, LONGEST_DESCRIPTION = 4, 35, 40, 35
@@ -182,14 +183,8 @@ def years_before(day: date, years: int) -> date:
 
 def period_end(day: date, year_end: str) -> date:
     """The end of the accounting period that a day lies in; `year_end` is like `04-05`."""
-    month, last = (int(part) for part in year_end.split("-"))
-    end = _month_day(day.year, month, last)
-    return end if day <= end else _month_day(day.year + 1, month, last)
-
-
-def _month_day(year: int, month: int, day: int) -> date:
-    is_short = (month, day) == (2, 29) and not (year % 4 == 0 and (year % 100 or year % 400 == 0))
-    return date(year, month, 28 if is_short else day)
+    end = end_of_year(year_end, day.year)
+    return end if day <= end else end_of_year(year_end, day.year + 1)
 
 
 def compose_rows(verdicts: Sequence[Verdict], year_end: str, *, together: str = "") -> list[Entry]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -12,13 +12,15 @@ from portal.database import Document, table_of
 from portal.driver import add, ask, count_up, hold
 from portal.gifts.models import Gift
 from portal.i18n import gettext, use_locale
+from portal.jobs.promising import SendReceipt
 from portal.receipts.actions import ActionKind, is_locked, open_action
 from portal.receipts.composition import (
     address_lines,
     compose_snapshot,
     issue_day,
 )
-from portal.receipts.planning import Decision, Issue, Reason, Refuse, decide_receipt
+from portal.receipts.donor_numbers import OF_NUMBERS, Bearer, find_receiver, list_others
+from portal.receipts.planning import Decision, Issue, Reason, Receiver, Refuse, decide_receipt
 from portal.receipts.register import (
     GiftParticulars,
     Receipt,
@@ -55,37 +57,50 @@ class _Due:
 
     issue: Issue
     particulars: GiftParticulars | None
+    donor: Receiver
 
 
 def _decide(act: Act, gift: Gift, region: Region) -> _Due | None:
     particulars = find_particulars(act.session, gift)
-    plan = decide_now(gift, region, act.now, particulars).plan
-    return _Due(plan, particulars) if isinstance(plan, Issue) else None
+    donor = find_receiver(act.session, act.services.settings, gift, region, act.now)
+    plan = decide_now(gift, region, act.now, particulars, donor).plan
+    return _Due(plan, particulars, donor) if isinstance(plan, Issue) else None
 
 
 def decide_now(
-    gift: Gift, region: Region, now: datetime, particulars: GiftParticulars | None
+    gift: Gift,
+    region: Region,
+    now: datetime,
+    particulars: GiftParticulars | None,
+    donor: Receiver | None = None,
 ) -> Decision:
     """What becomes of a gift's document on the day that is now where its issuer is."""
     day = issue_day(region.issuer.timezone, now).date()
-    return decide_receipt(gift, region, day, particulars=particulars)
+    return decide_receipt(gift, region, day, particulars=particulars, donor=donor)
 
 
 def _number(act: Act, gift: Gift, region: Region, due: _Due, *, replaces: str) -> Receipt:
     issuer, year = region.issuer, issue_day(region.issuer.timezone, act.now).year
-    number = next_number(act.session, issuer.key, year)
+    series = due.issue.scheme.series
+    number = next_number(act.session, issuer.key, year, series)
     said = compose_snapshot(
-        gift, region, act.now, replaces, issue=due.issue, particulars=due.particulars
+        gift,
+        region,
+        act.now,
+        replaces,
+        issue=due.issue,
+        donor=due.donor,
+        particulars=due.particulars,
     )
     return _add(
         act.session,
         {
             "issuer": issuer.key,
             "year": year,
-            "series": "",
+            "series": series,
             "number": number,
             "gift_id": gift.id,
-            "snapshot": said | number_fields(act, issuer.key, write_label(year, number)),
+            "snapshot": said | number_fields(act, issuer.key, write_label(year, number, series)),
             "locale": gift.locale,
             "reserved_at": act.now,
             "voided_at": None,
@@ -105,9 +120,9 @@ def _add(session: Session, row: Document) -> Receipt:
     return hold(session, Receipt, {"id": receipt_id, **row})
 
 
-def next_number(session: Session, issuer: str, year: int) -> int:
+def next_number(session: Session, issuer: str, year: int, series: str) -> int:
     """The next of a series; the row stays locked until the transaction ends."""
-    first = {"issuer": issuer, "year": year, "series": "", "last_number": 1}
+    first = {"issuer": issuer, "year": year, "series": series, "last_number": 1}
     return count_up(session, ReceiptSeries, "last_number", first)
 
 
@@ -255,3 +270,39 @@ def state_particulars(
         with use_locale(standing.locale):
             void_receipt(act, standing, gettext(LEFT_NONE))
     return correct_receipt(act, gift, region, is_restated=True)
+
+
+def state_numbers(act: Act, bearer: Bearer) -> list[Receipt]:
+    """Let receipts say the numbers that a donor has said now; the new ones, which are sent.
+
+    Those of gifts of this year and the last that lacked them, or say others: donors settle no
+    earlier year's tax any more. A receipt of many gifts, or in a locked period, is finance's.
+    """
+    own = sa.or_(Gift.donor_id == bearer.donor_id, Gift.donor_id.in_(list_others(bearer.donor_id)))
+    since = date(act.now.year - 1, 1, 1)
+    wanted = sa.select(Gift).where(own, Gift.search_name == bearer.name, Gift.received_on >= since)
+    gifts = act.session.scalars(wanted.order_by(Gift.id).with_for_update()).all()
+    stated = [receipt for gift in gifts if (receipt := _state_numbers(act, gift)) is not None]
+    for receipt in stated:
+        act.promise(SendReceipt(receipt.id))
+    return stated
+
+
+def _state_numbers(act: Act, gift: Gift) -> Receipt | None:
+    region = act.catalogue.home_of(gift).region
+    due = _decide(act, gift, region)
+    if due is None or not (due.issue.scheme.is_official and due.issue.scheme.donor_numbers):
+        return None
+    standing = find_receipt(act.session, gift.id)
+    if standing is not None and _says_numbers(standing, due):
+        return None
+    return correct_receipt(act, gift, region, is_restated=True)
+
+
+def _says_numbers(receipt: Receipt, due: _Due) -> bool:
+    scheme = due.issue.scheme
+    shown = {row["name"]: row["value"] for row in receipt.snapshot["shown"]}
+    own = (name for name in scheme.fields if name in OF_NUMBERS)
+    return receipt.snapshot["scheme"] == scheme.key and all(
+        shown.get(name, "") == due.donor.value(name) for name in own
+    )

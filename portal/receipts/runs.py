@@ -25,6 +25,7 @@ from portal.receipts.yearly import (
     Share,
     find_issuer,
     find_obstacle,
+    find_span,
     issue_yearly,
     list_shares,
 )
@@ -105,9 +106,10 @@ class RunRefused(Exception):
 def begin_run(act: Act, issuer: str, year: int, rule: ReceiptRule) -> ReceiptRun:
     """Begin a run, which workers carry out; `RunRefused` where one is open or the year goes on."""
     zone = find_issuer(act.catalogue, issuer).timezone
-    if rule is ReceiptRule.YEARLY and year >= issue_day(zone, act.now).year:
+    _, last = find_span(act.catalogue, issuer, year)
+    if rule is ReceiptRule.YEARLY and issue_day(zone, act.now).date() <= last:
         raise RunRefused(
-            "The year is not over where the issuer is; what still comes would be left."
+            gettext("The year is not over where the issuer is; what still comes would be left.")
         )
     if find_open(act.session, issuer, year) is not None:
         raise RunRefused(gettext("A run of this issuer and year is open: go on with that one."))

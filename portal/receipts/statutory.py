@@ -1,36 +1,32 @@
 """Files that tax offices ask of an issuer once a year, each by its published columns and limits.
 
 Each is a pure function of what its receipts say; `EXPORTS` has them all. What the portal doesn't
-know, as donors' tax numbers, stays an empty column, and each export says which, and what of its
-layout could not be checked.
+know stays an empty column, as does a number that its donor didn't give; each export says which, and
+what of its layout could not be checked.
 """
 
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
-
-from portal.clock import day_in
 from portal.codes.sheets import FORMULA_SIGNS
-from portal.gifts.lifecycle import FactKind
-from portal.gifts.models import Evidence, Gift
 from portal.money import Money
-from portal.receipts.register import Receipt
+from portal.regions.schemes import NumberKind, ReceiptField
 
 MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A receipt with what a tax office may ask of it; money in minor units of `currency`.
+    """A gift on a receipt, with what a tax office may ask of it; money in minor units.
 
     `returned_minor` is what of its gift went back after it was issued, `returned_on` when last.
+    `shown` is what an official receipt shows beside its own places, `numbers` what its donor has
+    said since.
     """
 
     label: str
@@ -43,8 +39,11 @@ class Line:
     issued_on: date
     mode: str = ""
     is_void: bool = False
+    is_official: bool = False
     returned_minor: int = 0
     returned_on: date | None = None
+    shown: Mapping[ReceiptField, str] = field(default_factory=dict)
+    numbers: Mapping[NumberKind, str] = field(default_factory=dict)
 
     @property
     def amount(self) -> str:
@@ -68,7 +67,8 @@ class Export:
     """One file: whose it is, its columns, and its rows of a year's receipts.
 
     `empty` are the columns that the portal has no data for, `unchecked` what of the file no
-    published layout was seen for. `most_bytes` is the office's limit, 0 where there is none.
+    published layout was seen for. `numbers` are the kinds that it wants of donors, in the column
+    `wanted`. `most_bytes` is the office's limit, 0 where there is none.
     """
 
     key: str
@@ -78,6 +78,8 @@ class Export:
     columns: tuple[str, ...]
     rows: Callable[[Sequence[Line], Filing], Rows]
     empty: tuple[str, ...] = ()
+    numbers: tuple[NumberKind, ...] = ()
+    wanted: str = ""
     unchecked: str = ""
     delimiter: str = ","
     name: str = "{key}-{year}.csv"
@@ -97,7 +99,7 @@ def total_france(lines: Sequence[Line], filing: Filing) -> Rows:
     """The sum of the gifts on the receipts of a year, and how many receipts there were."""
     mine = _standing(lines, filing)
     total = Money(sum(one.minor for one in mine), "EUR")
-    return [(str(filing.year), total.plain(), str(len(mine)))]
+    return [(str(filing.year), total.plain(), str(len({one.label for one in mine})))]
 
 
 # Beyond fifty dollars (Income Tax Act, s. 110.1(15) and 118.1(26); CRA guidance CG-016).
@@ -134,15 +136,19 @@ IRELAND_MINOR = 250_00
 
 
 def sum_ireland(lines: Sequence[Line], filing: Filing) -> Rows:
-    """Donors who gave at least 250 euro in a year: name, PPSN, amount, associated."""
+    """Donors who gave at least 250 euro in a year: name, PPSN, amount, associated.
+
+    Revenue takes one entry a donor and year: one PPSN is one donor, whatever they gave under.
+    """
     sums: dict[object, list[Line]] = defaultdict(list)
     for one in lines:
         if one.received_on.year == filing.year and not one.is_void:
-            sums[one.donor, one.name].append(one)
-    totals = ((mine[0].name, sum(one.minor for one in mine)) for mine in sums.values())
+            number = one.numbers.get(NumberKind.IE_PPSN)
+            sums[number or (one.donor, one.name)].append(one)
+    totals = ((mine[-1], sum(one.minor for one in mine)) for mine in sums.values())
     return [
-        (name, "", Money(total, "EUR").plain(), "no")
-        for name, total in totals
+        (one.name, one.numbers.get(NumberKind.IE_PPSN, ""), Money(total, "EUR").plain(), "no")
+        for one, total in totals
         if total >= IRELAND_MINOR
     ]
 
@@ -157,26 +163,60 @@ def list_india(lines: Sequence[Line], filing: Filing) -> Rows:
     mine = [one for one in lines if begin <= one.received_on <= end and not one.is_void]
     return [
         (
-            *(str(number), "", "", "", "Section 80G", filing.tax_number, "", one.name),
-            *(", ".join(one.address), "Others", INDIA_MODES.get(one.mode, OTHER_MODE), one.amount),
+            *(str(number), "", *_identify_india(one), "Section 80G", filing.tax_number, ""),
+            *(one.name, ", ".join(one.address), "Others"),
+            *(INDIA_MODES.get(one.mode, OTHER_MODE), one.amount),
         )
         for number, one in enumerate(mine, 1)
     ]
+
+
+def _identify_india(one: Line) -> tuple[str, str]:
+    """By the code that Form 10BD's table has for it, and the number."""
+    number = one.numbers.get(NumberKind.IN_PAN, "")
+    return ("Permanent Account Number" if number else "", number)
+
+
+SOUTH_AFRICA = (
+    *("record", "pbo", "year", "receipt", "name", "nature_of_person", "id_type", "id_number"),
+    *("id_country", "trading_name", "income_tax_reference", "address", "phone", "email"),
+    *("received_on", "amount", "nature"),
+)
 
 
 def list_south_africa(lines: Sequence[Line], filing: Filing) -> Rows:
     """Receipts under s. 18A of the year to the end of February; none is a nil return."""
     begin, end = date(filing.year - 1, 3, 1), date(filing.year, 3, 1)
     mine = [one for one in lines if begin <= one.received_on < end and not one.is_void]
-    if not mine:
-        return [("NIL", filing.tax_number, str(filing.year), *("",) * 9)]
-    return [
-        (
-            *("D", filing.tax_number, str(filing.year), one.label, one.name, "", "", ""),
-            *(_clean(", ".join(one.address)), one.received_on.isoformat(), one.amount, "Cash"),
-        )
-        for one in mine
-    ]
+    rows = [_tell_south_africa(one, filing) for one in mine if one.is_official]
+    nil = ("NIL", filing.tax_number, str(filing.year))
+    return rows or [(*nil, *("",) * (len(SOUTH_AFRICA) - len(nil)))]
+
+
+def _tell_south_africa(one: Line, filing: Filing) -> tuple[str, ...]:
+    """A receipt as it shows Notice 6762's particulars; a phone's + is written 00."""
+    said = {name: _clean(text) for name, text in one.shown.items()}
+    phone = said.get(ReceiptField.DONOR_PHONE, "")
+    return (
+        *("D", filing.tax_number, str(filing.year), one.label, one.name),
+        *(said.get(name, "") for name in SAID_IN_ORDER),
+        _clean(", ".join(one.address)),
+        "".join(sign for sign in phone.replace("+", "00") if sign.isdigit()),
+        said.get(ReceiptField.DONOR_EMAIL, ""),
+        one.received_on.isoformat(),
+        one.amount,
+        "In kind" if said.get(ReceiptField.PROPERTY) else "Cash",
+    )
+
+
+SAID_IN_ORDER = (
+    ReceiptField.PERSON_NATURE,
+    ReceiptField.ID_TYPE,
+    ReceiptField.ID_NUMBER,
+    ReceiptField.ID_COUNTRY,
+    ReceiptField.TRADING_NAME,
+    ReceiptField.TAX_REFERENCE,
+)
 
 
 def _clean(text: str) -> str:
@@ -212,7 +252,8 @@ EXPORTS = {
             currency="EUR",
             columns=("name", "ppsn", "amount", "associated"),
             rows=sum_ireland,
-            empty=("ppsn",),
+            numbers=(NumberKind.IE_PPSN,),
+            wanted="ppsn",
             unchecked="whether a donor is associated, and that each signed CHY3 or CHY4",
         ),
         Export(
@@ -226,7 +267,9 @@ EXPORTS = {
                 *("mode_of_receipt", "amount"),
             ),
             rows=list_india,
-            empty=("pre_acknowledgement_number", "id_code", "unique_identification_number"),
+            empty=("pre_acknowledgement_number",),
+            numbers=(NumberKind.IN_PAN,),
+            wanted="unique_identification_number",
             unchecked="the columns are Form 10BD's: Form 113's own layout was not seen",
             most_bytes=50 * MEBIBYTE,
         ),
@@ -235,12 +278,9 @@ EXPORTS = {
             who="South Africa: IT3(d)",
             law="Income Tax Act, s. 18A, Notice 6762",
             currency="ZAR",
-            columns=(
-                *("record", "pbo", "year", "receipt", "name", "id_type", "id_number"),
-                *("income_tax_reference", "address", "received_on", "amount", "nature"),
-            ),
+            columns=SOUTH_AFRICA,
             rows=list_south_africa,
-            empty=("id_type", "id_number", "income_tax_reference"),
+            wanted="income_tax_reference",
             unchecked="the order of the fields: SARS's layout (BRS) was not seen",
             delimiter="|",
             name="IT3D_18A_{tax_number}_{made:%Y%m%dT%H%M%S}.txt",
@@ -265,61 +305,26 @@ def write_file(export: Export, lines: Sequence[Line], filing: Filing) -> str:
     table = csv.writer(out, delimiter=export.delimiter, **ends)
     if export.delimiter == ",":
         table.writerow(export.columns)
-    mine = [one for one in lines if one.currency == export.currency]
-    table.writerows([_tame(cell) for cell in row] for row in export.rows(mine, filing))
+    table.writerows([_tame(cell) for cell in row] for row in _list_rows(export, lines, filing))
     text = out.getvalue()
     if export.most_bytes and len(text.encode()) > export.most_bytes:
         raise TooLarge(f"{export.key}: the file is larger than {export.most_bytes} bytes")
     return text
 
 
+def _list_rows(export: Export, lines: Sequence[Line], filing: Filing) -> Rows:
+    return export.rows([one for one in lines if one.currency == export.currency], filing)
+
+
+def count_lacking(export: Export, lines: Sequence[Line], filing: Filing) -> tuple[int, int]:
+    """How many rows lack the number that the office wants, of how many; a nil return has none."""
+    if not export.wanted:
+        return 0, 0
+    at = export.columns.index(export.wanted)
+    rows = [row for row in _list_rows(export, lines, filing) if row[0] != "NIL"]
+    return sum(not row[at] for row in rows), len(rows)
+
+
 def _tame(text: str) -> str:
     """Text that a spreadsheet takes for no formula."""
     return f"'{text}" if text[:1] in tuple(FORMULA_SIGNS) else text
-
-
-def read_lines(session: Session, issuer: str, timezone: str, years: Iterable[int]) -> list[Line]:
-    """The receipts of an issuer numbered in some years, in the order of their numbers."""
-    wanted = (
-        sa.select(Receipt, Gift)
-        .join(Gift, Gift.id == Receipt.gift_id)
-        .where(Receipt.issuer == issuer, Receipt.year.in_([*years]))
-        .order_by(Receipt.year, Receipt.number)
-    )
-    rows = session.execute(wanted).all()
-    back = _read_returned(session, [gift.id for _, gift in rows if gift.refunded_minor])
-    return [_read_line(one, gift, back.get(gift.id, ()), timezone) for one, gift in rows]
-
-
-Returned = tuple[datetime, int]
-
-
-def _read_returned(session: Session, gift_ids: Sequence[int]) -> dict[int, list[Returned]]:
-    """When and how much of gifts went back, by gift."""
-    found: dict[int, list[Returned]] = defaultdict(list)
-    wanted = sa.select(Evidence.gift_id, Evidence.occurred_at, Evidence.amount_minor)
-    kinds = (FactKind.REFUNDED, FactKind.DISPUTE_LOST)
-    for gift_id, at, minor in session.execute(
-        wanted.where(Evidence.gift_id.in_(gift_ids), Evidence.fact.in_(kinds))
-    ):
-        found[gift_id].append((at, minor or 0))
-    return found
-
-
-def _read_line(one: Receipt, gift: Gift, back: Sequence[Returned], timezone: str) -> Line:
-    after = [(at, minor) for at, minor in back if at >= one.reserved_at]
-    snapshot = one.snapshot
-    return Line(
-        label=one.label,
-        name=snapshot["donor"]["name"],
-        address=tuple(snapshot["donor"]["address"]),
-        donor=gift.donor_id or "",
-        minor=snapshot["amount_minor"],
-        currency=snapshot["currency"],
-        received_on=date.fromisoformat(snapshot["received_on"]),
-        issued_on=date.fromisoformat(snapshot["issued_on"]),
-        mode=gift.mode,
-        is_void=one.voided_at is not None,
-        returned_minor=sum(minor for _, minor in after),
-        returned_on=max((day_in(timezone, at) for at, _ in after), default=None),
-    )

@@ -1,7 +1,8 @@
 """A donor's receipt of a year: one over all gifts that came within it and are on none that stands.
 
-A gift is of the year in which the last of it came, where its issuer is: one that was paid in parts
-over two years is on the later one's receipt, once and whole. What went back before is not on it.
+A gift is of the tax year of its region in which the last of it came, where its issuer is: one that
+was paid in parts over two years is on the later one's receipt, once and whole. What went back
+before is not on it. A tax year is called by the calendar's in which it ends.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Document
-from portal.donors import Donor
+from portal.donors import DONOR_ADDRESSES, Donor
 from portal.gifts.models import Gift
 from portal.i18n import gettext, pick, use_locale
 from portal.money import Money
@@ -25,8 +26,9 @@ from portal.receipts.composition import (
     write_day,
     write_money,
 )
+from portal.receipts.donor_numbers import find_receiver
 from portal.receipts.operations import next_number, number_fields, reserve_receipt, void_receipt
-from portal.receipts.planning import Issue, Reason, plan_receipt, receiver_of
+from portal.receipts.planning import Issue, Reason, Receiver, plan_receipt, receiver_of
 from portal.receipts.register import (
     Receipt,
     ReceiptGift,
@@ -37,10 +39,6 @@ from portal.receipts.register import (
 from portal.regions.catalogue import Catalogue, Issuer, Region
 from portal.services import Act
 
-# A person's proven addresses, which a later room keeps: their gifts are one person's.
-_ADDRESSES = sa.table(
-    "donor_addresses", sa.column("account_id"), sa.column("email"), sa.column("proven_at")
-)
 AT_ONCE = 1_000
 
 
@@ -56,6 +54,12 @@ def find_issuer(catalogue: Catalogue, key: str) -> Issuer:
     if not regions:
         raise LookupError(key)
     return next(iter(regions.values())).issuer
+
+
+def find_span(catalogue: Catalogue, issuer: str, year: int) -> tuple[date, date]:
+    """The first and the last day of the tax year that ends in this one, where an issuer is."""
+    spans = [one.tax_year(year) for one in list_regions_of(catalogue, issuer).values()]
+    return min(first for first, _ in spans), max(last for _, last in spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +94,19 @@ def list_shares(
     `is_each` each gift is alone. Read as a stream, so that memory stays flat.
     """
     regions = list_regions_of(catalogue, issuer)
-    rows = session.execute(_select_open(list(regions), year).execution_options(yield_per=AT_ONCE))
+    rows = session.execute(_select_open(regions, year).execution_options(yield_per=AT_ONCE))
     for _, group in groupby(rows, key=lambda row: row.Gift.id if is_each else tuple(row[1:])):
-        yield from _divide([row.Gift for row in group], regions)
-        session.expunge_all()
+        gifts = [row.Gift for row in group]
+        yield from _divide(gifts, regions)
+        # One by one: to forget all would break the stream off where its next block begins.
+        for gift in gifts:
+            session.expunge(gift)
 
 
-def _select_open(slugs: Sequence[str], year: int) -> sa.Select[Any]:
+def _select_open(regions: dict[str, Region], year: int) -> sa.Select[Any]:
     """Gifts of a year that no standing receipt covers, one donor's together, oldest first."""
     address = sa.func.coalesce(Donor.email, Gift.email)
-    account = sa.cast(_ADDRESSES.c.account_id, sa.String)
+    account = sa.cast(DONOR_ADDRESSES.c.account_id, sa.String)
     nameless = sa.literal("n") + Gift.postal_code + "|" + Gift.address_line1
     person = sa.case(
         (account.is_not(None), sa.literal("a") + account),
@@ -107,20 +114,25 @@ def _select_open(slugs: Sequence[str], year: int) -> sa.Select[Any]:
         (Gift.address_line1 != "", nameless),
         else_=sa.literal("g") + sa.cast(Gift.id, sa.String),
     )
-    is_theirs = sa.and_(_ADDRESSES.c.email == address, _ADDRESSES.c.proven_at.is_not(None))
+    is_theirs = sa.and_(
+        DONOR_ADDRESSES.c.email == address, DONOR_ADDRESSES.c.proven_at.is_not(None)
+    )
     return (
         sa.select(Gift, person.label("person"), Gift.search_name, Gift.currency)
         .outerjoin(Donor, Donor.id == Gift.donor_id)
-        .outerjoin(_ADDRESSES, sa.and_(address != "", is_theirs))
+        .outerjoin(DONOR_ADDRESSES, sa.and_(address != "", is_theirs))
         .outerjoin(ReceiptGift, covers(Gift.id))
         .where(
-            Gift.region.in_(slugs),
-            Gift.received_on.between(date(year, 1, 1), date(year, 12, 31)),
+            sa.or_(*(_came_within(region, year) for region in regions.values())),
             Gift.paid_minor > 0,
             ReceiptGift.gift_id.is_(None),
         )
         .order_by(sa.text("person"), Gift.search_name, Gift.currency, Gift.received_on, Gift.id)
     )
+
+
+def _came_within(region: Region, year: int) -> sa.ColumnElement[bool]:
+    return sa.and_(Gift.region == region.slug, Gift.received_on.between(*region.tax_year(year)))
 
 
 def _divide(gifts: Sequence[Gift], regions: dict[str, Region]) -> Iterator[Share]:
@@ -153,13 +165,18 @@ def _plan(act: Act, gifts: Sequence[Gift], region: Region) -> Issue | None:
     """
     day = issue_day(region.issuer.timezone, act.now).date()
     said = {one.id: found for one in gifts if (found := find_particulars(act.session, one))}
-    donor, left = receiver_of(gifts[-1]), Money(sum(map(left_of, gifts)), gifts[-1].currency)
+    donor = _find_donor(act, gifts[-1], region)
+    left = Money(sum(map(left_of, gifts)), gifts[-1].currency)
     for scheme in filter(None, (region.official_on(day), region.receipt)):
         plan = plan_receipt(gifts, donor, region.issuer, scheme, day, particulars=said)
         if isinstance(plan, Issue) and plan.advantage < left:
             none = Money(0, left.currency)
             return replace(plan, amount=left, eligible=left - plan.advantage, returned=none)
     return None
+
+
+def _find_donor(act: Act, lead: Gift, region: Region) -> Receiver:
+    return find_receiver(act.session, act.services.settings, lead, region, act.now)
 
 
 def issue_yearly(act: Act, gift_ids: Iterable[int], *, replaces: str = "") -> Receipt | None:
@@ -189,12 +206,14 @@ def issue_yearly(act: Act, gift_ids: Iterable[int], *, replaces: str = "") -> Re
 def _number_many(act: Act, gifts: Sequence[Gift], due: Issue, replaces: str) -> Receipt:
     issuer = act.catalogue.home_of(gifts[-1]).region.issuer
     year = issue_day(issuer.timezone, act.now).year
-    number = next_number(act.session, issuer.key, year)
-    label = write_label(year, number)
+    series = due.scheme.series
+    number = next_number(act.session, issuer.key, year, series)
+    label = write_label(year, number, series)
     receipt = Receipt(
         issuer=issuer.key,
         year=year,
         number=number,
+        series=series,
         gift_id=None,
         snapshot=compose_yearly(act, gifts, due, replaces) | number_fields(act, issuer.key, label),
         locale=gifts[-1].locale,
@@ -230,7 +249,15 @@ def compose_yearly(act: Act, gifts: Sequence[Gift], due: Issue, replaces: str) -
     with use_locale(locale):
         period = _write_period(act, min(days), max(days), region, locale)
     return {
-        **compose_snapshot(lead, region, act.now, replaces, issue=due, particulars=said),
+        **compose_snapshot(
+            lead,
+            region,
+            act.now,
+            replaces,
+            issue=due,
+            donor=_find_donor(act, lead, region),
+            particulars=said,
+        ),
         "cover_minor": 0,
         "cover": "",
         "fund": "",

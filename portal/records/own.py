@@ -10,6 +10,7 @@ from portal.donors import Own
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, Plan, PlanStatus
 from portal.gifts.queries import is_own
+from portal.receipts.donor_numbers import Bearer, bearer_of
 from portal.receipts.register import Receipt, ReceiptGift, covers
 
 PAGE = 25
@@ -65,6 +66,22 @@ def find_newest(session: Session, own: Own) -> Gift | None:
 def list_regions_of(session: Session, own: Own) -> Sequence[str]:
     """The slugs of the regions they gave in."""
     return session.scalars(sa.select(Gift.region).where(is_own(own)).distinct()).all()
+
+
+def list_bearers(session: Session, own: Own, region: str) -> list[tuple[Bearer, str]]:
+    """Whose tax numbers their gifts in a region may be by, the newest first, as names are shown."""
+    gifts = session.scalars(
+        sa.select(Gift)
+        .where(is_own(own), Gift.region == region, Gift.received_on.is_not(None))
+        .order_by(Gift.id.desc())
+        .limit(PAGE * MOST_PAGES)
+    )
+    found: dict[str, tuple[Bearer, str]] = {}
+    for gift in gifts:
+        bearer = bearer_of(gift)
+        if bearer is not None:
+            found.setdefault(bearer.name, (bearer, gift.name))
+    return [*found.values()]
 
 
 def find_receipt_of(session: Session, own: Own, receipt_id: int) -> OwnGift | None:

@@ -35,8 +35,10 @@ from portal.mail.bounces import Bounce
 from portal.mail.outbox import Email
 from portal.receipts.claims import GiftAidItem
 from portal.receipts.declarations import Declaration, forget_declarations
+from portal.receipts.donor_numbers import forget_numbers, tell_own
 from portal.receipts.register import GiftParticulars, Receipt, ReceiptGift
 from portal.services import Act
+from portal.settings import Settings
 
 # What opens a page or finds a person, and says nothing of them.
 SECRET = frozenset("token session_key fingerprint search_name given_name".split())
@@ -54,8 +56,11 @@ class PlansGoOn(Exception):
     """Somebody who still gives every month can't be forgotten."""
 
 
-def gather(session: Session, own: Own) -> Document:
-    """All that is kept of a person, by table; moments are ISO 8601 in UTC, money in minor units."""
+def gather(session: Session, own: Own, settings: Settings) -> Document:
+    """All that is kept of a person, by table; moments are ISO 8601 in UTC, money in minor units.
+
+    `settings` have the key that reads what is kept encrypted.
+    """
     gifts = _list(session, Gift, is_own(own))
     ids = [gift.id for gift in gifts]
     plans = _list(session, Plan, Plan.donor_id.in_(own.donor_ids))
@@ -81,6 +86,7 @@ def gather(session: Session, own: Own) -> Document:
             _list(session, Declaration, Declaration.donor_id.in_(own.donor_ids))
         ),
         "gift_aid_claims": _rows(_list(session, GiftAidItem, GiftAidItem.gift_id.in_(ids))),
+        "tax_numbers": tell_own(session, settings, own.donor_ids),
         "messages": _rows(_list(session, Email, _is_to(own, ids))),
         "returned_messages": _rows(_list(session, Bounce, _came_back(own, ids))),
     }
@@ -203,6 +209,7 @@ def _forget_around(act: Act, own: Own, gift_ids: Sequence[int]) -> None:
         .values(withdrawn_at=act.now)
     )
     forget_declarations(act, own.donor_ids, act.now.date())
+    forget_numbers(session, own.donor_ids)
     is_theirs = sa.or_(Donor.id.in_(own.donor_ids), Donor.merged_into_id.in_(own.donor_ids))
     for donor in session.scalars(sa.select(Donor).where(is_theirs)):
         donor.email, donor.spelling = f"forgotten-{donor.id}", ""

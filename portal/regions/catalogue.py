@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Protocol
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from portal.i18n import gettext, pick
 from portal.money import Money
 from portal.regions.accounts import Account, Detail
 from portal.regions.records import (
+    CALENDAR_YEAR_END,
     AddressFormat,
     Fee,
     Flag,
@@ -25,6 +26,7 @@ from portal.regions.records import (
     Texts,
     Wallet,
     cover_fee,
+    end_of_year,
     holding,
 )
 from portal.regions.schemes import ReceiptScheme
@@ -270,6 +272,7 @@ class Region:
     sample: bool = False
     modes_heading: ModesHeading = ModesHeading.SELECT
     receipts: ReceiptRule = ReceiptRule.EACH
+    tax_year_end: str = CALENDAR_YEAR_END
     official: tuple[ReceiptScheme, ...] = ()
 
     gift_aid: GiftAid | None = None
@@ -290,6 +293,16 @@ class Region:
         if self.sample or begins is None or day < begins:
             return None
         return next((scheme for scheme in self.official if scheme.is_in_force(day)), None)
+
+    def tax_year(self, year: int) -> tuple[date, date]:
+        """The first and the last day of the tax year that ends in this one."""
+        first, last = (end_of_year(self.tax_year_end, at) for at in (year - 1, year))
+        return first + timedelta(days=1), last
+
+    def asked_on(self, day: date) -> tuple[ReceiptScheme, ...]:
+        """Those of its schemes that ask a donor for numbers on a day, the official one first."""
+        schemes = (self.official_on(day), self.receipt)
+        return tuple(scheme for scheme in schemes if scheme and scheme.donor_numbers)
 
     @property
     def takes_gift_aid(self) -> bool:

@@ -32,8 +32,10 @@ from portal.regions.catalogue import (
     Wallet,
 )
 from portal.regions.records import (
+    CALENDAR_YEAR_END,
     AddressFormat,
     CurrencyCode,
+    DayOfYear,
     Flag,
     GiftAid,
     OptionalTexts,
@@ -329,6 +331,7 @@ class RegionTable(Table):
     sample: Flag = False
     modes_heading: ModesHeading = ModesHeading.SELECT
     receipts: ReceiptRule = ReceiptRule.EACH
+    tax_year_end: DayOfYear = CALENDAR_YEAR_END
     names: Texts
     place: Texts
     welcome: Texts

@@ -324,6 +324,21 @@ def _is_day_of_year(text: str) -> bool:
         return False
 
 
+CALENDAR_YEAR_END = "12-31"
+DayOfYear = Annotated[str, holding(_is_day_of_year, "is a month and a day such as 04-05")]
+
+
+def end_of_year(ends: str, year: int) -> date:
+    """The last day, such as `04-05`, of the year that ends in this one.
+
+    29 February is the last of the month where this year has none.
+    """
+    try:
+        return date.fromisoformat(f"{year}-{ends}")
+    except ValueError:
+        return date(year, 2, 28)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiftAid:
     """The United Kingdom's Gift Aid: whether it is offered, and when the issuer's accounts end.
@@ -332,9 +347,7 @@ class GiftAid:
     """
 
     offered: Flag = True
-    year_end: Annotated[str, holding(_is_day_of_year, "is a month and a day such as 04-05")] = (
-        "04-05"
-    )
+    year_end: DayOfYear = "04-05"
 
 
 class ReceiptRule(Labelled):

@@ -67,6 +67,20 @@ class ReceiptField(Labelled):
     TAX_REFERENCE = "tax_reference", "Income tax reference number"
 
 
+class NumberKind(Labelled):
+    """A number, or the like, that a tax law asks of a donor (`portal.regions.donor_numbers`)."""
+
+    ZA_INCOME_TAX = "za_income_tax", "Income tax reference number"
+    ZA_ID = "za_id", "South African ID number"
+    PASSPORT = "passport", "Passport"
+    ZA_COMPANY = "za_company", "Company registration number"
+    ZA_TRUST = "za_trust", "Trust registration number"
+    PHONE = "phone", "Phone"
+    TRADING_NAME = "trading_name", "Trading name"
+    IN_PAN = "in_pan", "Permanent Account Number (PAN)"
+    IE_PPSN = "ie_ppsn", "PPS number"
+
+
 class SchemeClass(Labelled):
     """Whether a tax office takes a document as its receipt, or it only says that a gift came."""
 
@@ -83,9 +97,12 @@ class ReceiptScheme:
     against it. A scheme that is `binding` is a pattern whose words no one may change: it is in
     use once it was reviewed, here or by the issuer. `fields` are shown where there is something to
     show, and nothing is issued while one of `requires` is missing. `speech` is the one language of
-    the document, where the law has one, and `issuer_country` where its issuer has to be. None is
-    given for less than `minimum_minor` of a currency. Of what a donor got in return, a gift bears
-    at most `advantage_most_percent` and `advantage_most_minor`; it is no advantage up to
+    the document, where the law has one, and `issuer_country` where its issuer has to be.
+    `donor_numbers` are what donors are asked for beside the form, for the document or a yearly
+    file: without those that `requires` names, none is issued. Where its numbers must stand apart
+    from the issuer's others, `series` is what they begin with. None is given for less than
+    `minimum_minor` of a currency. Of what a donor got in return, a gift bears at most
+    `advantage_most_percent` and `advantage_most_minor`; it is no advantage up to
     `advantage_free_percent` and up to `advantage_free_minor`. Where something was received,
     `returned` stands in place of `unreturned`; `intangible` where it was of the spirit alone.
     """
@@ -114,6 +131,10 @@ class ReceiptScheme:
     registration_kind: str = ""
     tax_number_kind: str = ""
     issuer_country: str = ""
+    donor_numbers: tuple[NumberKind, ...] = ()
+    series: Annotated[
+        str, holding(re.compile(r"([A-Z]{1,12})?").fullmatch, "is 1 to 12 capital letters")
+    ] = ""
     minimum_minor: Mapping[str, Whole] = field(default_factory=dict)
     advantage_most_percent: Whole = 100
     advantage_most_minor: Mapping[str, Whole] = field(default_factory=dict)

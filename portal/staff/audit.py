@@ -12,6 +12,7 @@ from portal.gifts.lifecycle import Status
 from portal.i18n import current_locale, gettext, ngettext
 from portal.money import AmountError, format_money, parse_amount
 from portal.payments.statements.models import LineState
+from portal.regions.schemes import NumberKind
 from portal.services import AuditEntry
 from portal.signin.accounts import Role
 from portal.staff.labels import ACTORS, ACTS, CONTACT_FIELDS, Names, say
@@ -175,6 +176,7 @@ DETAIL_LABELS = {
     "version": "Version",
     "year": "Year",
     "rule": "Receipts",
+    "kind": "Kind",
 }
 # What an act means by a word that others use otherwise.
 OWN_LABELS = {
@@ -314,6 +316,7 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "from": _say_step,
     "to": _say_step,
     "state": _say_state,
+    "kind": lambda value: NumberKind(value).label,
 }
 
 

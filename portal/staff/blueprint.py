@@ -18,6 +18,7 @@ from portal.staff.gifts import (  # noqa: F401 - a room that is imported has its
     gift_aid_views,
     merge_views,
     money_views,
+    number_views,
     receipt_views,
     views,
 )

@@ -183,6 +183,8 @@ ACTS = {
     "pot_add": "Made a pot",
     "pot_raise": "Raised a pot",
     "pot_close": "Closed a pot",
+    "donor_number_keep": "Entered a tax number",
+    "donor_number_remove": "Removed a tax number",
     "gift_aid_declare": "Recorded a Gift Aid declaration",
     "gift_aid_confirm": "Confirmed a Gift Aid declaration",
     "gift_aid_cancel": "Cancelled a Gift Aid declaration",

@@ -148,9 +148,10 @@ def test_who_is_forgotten_is_named_no_more(
     assert gift.donor_id
     own = Own((gift.donor_id,), (gift.email,))
     with planted.write() as session:
-        [kept] = gather(session, own)["consents"]
+        act = act_in(session, NOW)
+        [kept] = gather(session, own, act.services.settings)["consents"]
         assert (kept["channel"], kept["withdrawn_at"]) == (PARTNER, None)
-        forget(act_in(session, NOW), own)
+        forget(act, own)
         session.get_one(Gift, gift.id).first_name = "Kept"
     with planted.read() as session:
         assert session.scalars(sa.select(Consent.withdrawn_at)).one() == NOW

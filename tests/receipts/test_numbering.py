@@ -1,6 +1,7 @@
 """Gapless numbers: whatever fails or runs at once, every number is a receipt."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.driver import count_up
 from portal.gifts.operations import lock_gift
+from portal.receipts.explaining import find_numbered
 from portal.receipts.operations import reserve_receipt, void_receipt
 from portal.receipts.register import (
     Receipt,
@@ -17,8 +19,11 @@ from portal.receipts.register import (
     ReceiptSeries,
     find_receipt,
     list_receipts,
+    read_label,
+    verify_register,
 )
-from tests.receipts.samples import NOW, book_gift, issue, region
+from portal.regions.files import RegionError, parse_region, read_region_documents
+from tests.receipts.samples import NOW, book_gift, issue, official_region, region
 from tests.workplace import act_in
 
 THREADS = 8
@@ -57,6 +62,39 @@ def test_unknown_donor_gets_no_receipt_and_takes_no_number(database: Database):
         assert reserve_receipt(act_in(session, NOW), lock_gift(session, nobody), region()) is None
     issue(database, book_gift(database))
     assert labels(database) == ["2026-000001"]
+
+
+def test_a_scheme_may_have_a_series_of_its_own(database: Database):
+    here = official_region("ca")
+    apart = replace(here, official=(replace(here.official[0], series="OR"),))
+    for address in ("12 rue Saint-Paul Ouest", "", "12 rue Saint-Paul Ouest"):
+        gift_id = book_gift(database, address_line1=address)
+        with database.write() as session:
+            reserve_receipt(act_in(session, NOW), lock_gift(session, gift_id), apart)
+    with database.read() as session:
+        receipts = session.scalars(sa.select(Receipt).order_by(Receipt.id)).all()
+        assert [one.label for one in receipts] == [
+            "OR-2026-000001",
+            "2026-000001",
+            "OR-2026-000002",
+        ]
+        assert [one.snapshot["number"] for one in receipts] == [one.label for one in receipts]
+        assert verify_register(session) == []
+        found = find_numbered(session, *numbered("or 2026 2"))
+    assert [one.id for one in found] == [receipts[-1].id]
+    with pytest.raises(RegionError, match="capital letters"):
+        parse_official(series="18a")
+
+
+def numbered(text: str) -> tuple[int, int, str]:
+    found = read_label(text)
+    assert found is not None
+    return found[1], found[2], found[0]
+
+
+def parse_official(**said: str) -> None:
+    document = read_region_documents()["ca.toml"]
+    parse_region({**document, "official": [{**document["official"][0], **said}]}, "ca")
 
 
 def reserve_and_fail(database: Database, gift_id: int) -> None:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
@@ -29,7 +29,15 @@ from portal.receipts.operations import correct_receipt, reserve_receipt, state_p
 from portal.receipts.planning import Reason
 from portal.receipts.register import Receipt, ReceiptGift, find_receipt, verify_register
 from portal.receipts.rendering import render_receipts
-from portal.receipts.yearly import Share, issue_yearly, left_of, list_shares, replace_receipt
+from portal.receipts.runs import RunRefused, begin_run
+from portal.receipts.yearly import (
+    AT_ONCE,
+    Share,
+    issue_yearly,
+    left_of,
+    list_shares,
+    replace_receipt,
+)
 from portal.regions.catalogue import Catalogue, ReceiptRule
 from portal.regions.queries import RegionRecord
 from portal.services import Services
@@ -81,6 +89,17 @@ def give(services: Services, minor: int, when: datetime = MARCH, **more: Any) ->
     gift_id = promise(services, minor, **more)
     tell(services, gift_id, FactKind.PAID, minor, when)
     return gift_id
+
+
+def copy_gift(services: Services, gift_id: int, times: int) -> None:
+    """As many gifts like one, each of a donor of its own."""
+    with services.database.write() as session:
+        found = session.execute(sa.select(Gift.__table__).where(Gift.id == gift_id)).one()
+        own = [
+            {"id": gift_id + at, "token": f"copy-{at}", "reference": f"C{at}", "email": f"{at}@a.b"}
+            for at in range(1, times + 1)
+        ]
+        session.execute(sa.insert(Gift.__table__), [{**found._mapping, **one} for one in own])
 
 
 def shares(services: Services, issuer: str = "sample-ca", year: int = 2026) -> list[Share]:
@@ -177,7 +196,7 @@ def test_annual_is_paid_minus_receipted_by_gift(ledger: Services, stories: list[
     email = f"donor{next(_numbers)}@example.org"
     gift_ids = [play(ledger, story, email) for story in stories]
     for issuer in ("sample-ca", "sample-gb"):
-        for year in (2025, 2026):
+        for year in (2025, 2026, 2027):
             run(ledger, issuer, year)
             assert run(ledger, issuer, year) == []
     with ledger.database.read() as session:
@@ -223,6 +242,33 @@ def test_last_minute_of_the_year_is_the_issuer_s(catalogued: Database) -> None:
     give(services, 200, datetime(2027, 1, 1, 5, 0, tzinfo=UTC))
     [share] = shares(services)
     assert share.money == Money(100, "CAD")
+
+
+@pytest.mark.parametrize(
+    ("ends", "year", "days"),
+    [
+        ("12-31", 2026, (date(2026, 1, 1), date(2026, 12, 31))),
+        ("04-05", 2026, (date(2025, 4, 6), date(2026, 4, 5))),
+        ("02-29", 2024, (date(2023, 3, 1), date(2024, 2, 29))),
+        ("02-29", 2025, (date(2024, 3, 1), date(2025, 2, 28))),
+    ],
+)
+def test_a_tax_year_has_its_own_days(ends: str, year: int, days: tuple[date, date]) -> None:
+    assert replace(region("ca"), tax_year_end=ends).tax_year(year) == days
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_year_s_receipts_follow_the_region_s_tax_year(catalogued: Database) -> None:
+    services = at(catalogued, NOW)
+    before = give(services, 100, datetime(2026, 4, 5, 12, tzinfo=UTC), slug="gb")
+    after = give(services, 200, datetime(2026, 4, 6, 12, tzinfo=UTC), slug="gb")
+    for year, gift_id in ((2026, before), (2027, after)):
+        [share] = shares(services, "sample-gb", year)
+        assert [gift.id for gift in share.gifts] == [gift_id]
+    with services.write() as act, pytest.raises(RunRefused, match="not over"):
+        begin_run(act, "sample-gb", 2027, ReceiptRule.YEARLY)
+    with services.write() as act:
+        begin_run(act, "sample-gb", 2026, ReceiptRule.YEARLY)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -338,6 +384,16 @@ def yearly(catalogued: Database) -> Services:
 def promised(services: Services) -> list[str]:
     with services.database.read() as session:
         return [one.key for one in session.scalars(sa.select(QueuedJob))]
+
+
+@pytest.mark.parametrize("is_each", [False, True])
+def test_a_year_of_more_gifts_than_are_read_at_once(yearly: Services, is_each: bool) -> None:
+    gift_id = give(yearly, 2500)
+    copy_gift(yearly, gift_id, AT_ONCE + 1)
+    with yearly.database.read() as session:
+        read = list_shares(session, yearly.catalogue, "sample-ca", 2026, is_each=is_each)
+        found = [one.money.minor for one in read if one.why is None]
+    assert found == [2500] * (AT_ONCE + 2)
 
 
 def test_under_the_yearly_rule_a_gift_is_thanked_and_not_numbered(yearly: Services) -> None:

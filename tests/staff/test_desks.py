@@ -9,11 +9,13 @@ from flask import Flask
 from werkzeug.datastructures import MultiDict
 
 from portal.database import Database, Document
-from portal.regions.catalogue import Catalogue
+from portal.regions.catalogue import Catalogue, ReceiptRule
 from portal.regions.files import read_region_documents
 from portal.regions.history import CatalogueChange
 from portal.regions.operations import bump_version
 from portal.regions.queries import RegionRecord, load_catalogue
+from portal.regions.records import GiftAid
+from portal.regions.schemes import NumberKind
 from portal.services import AuditEntry
 from portal.staff.regions.desk_views import furnish
 from portal.staff.regions.desks import DESKS, REGION
@@ -241,6 +243,42 @@ def test_a_form_sent_back_as_it_came_changes_nothing(
     assert catalogue(catalogued).regions == before.regions
     with catalogued.read() as session:
         assert session.scalars(sa.select(CatalogueChange)).all() == []
+
+
+def test_receipts_of_a_year_gift_aid_and_numbers_are_chosen_by_page(
+    signed_in: SignedIn, catalogued: Database
+) -> None:
+    browser = signed_in("admin")
+    page = browser.get("/staff/regions/ca/edit").text
+    assert "Donors can declare Gift Aid" not in page
+    assert "Ask donors for this" not in page
+    send(browser, "/staff/regions/ca/edit", receipts="yearly")
+    assert catalogue(catalogued).regions["ca"].receipts is ReceiptRule.YEARLY
+    wrong = send(browser, "/staff/regions/gb/edit", gift_aid_year_end="13-31")
+    assert "Enter a month and a day, like 04-05" in wrong.text
+    assert wrong.status_code == 422
+    send(browser, "/staff/regions/gb/edit", gift_aid_offered=None, gift_aid_year_end="12-31")
+    assert catalogue(catalogued).regions["gb"].gift_aid == GiftAid(offered=False, year_end="12-31")
+    send(browser, "/staff/regions/ie/edit", receipt_donor_numbers_ie_ppsn=None)
+    assert catalogue(catalogued).regions["ie"].receipt.donor_numbers == ()
+    send(browser, "/staff/regions/ie/edit", receipt_donor_numbers_ie_ppsn="y")
+    assert catalogue(catalogued).regions["ie"].receipt.donor_numbers == (NumberKind.IE_PPSN,)
+
+
+def test_gift_aid_begins_by_page_where_the_regions_file_had_none(
+    signed_in: SignedIn, catalogued: Database
+) -> None:
+    with catalogued.write() as session:
+        record = session.get_one(RegionRecord, "gb")
+        record.document = {k: v for k, v in record.document.items() if k != "gift_aid"}
+        bump_version(session)
+    browser = signed_in("admin")
+    send(browser, "/staff/regions/gb/edit", position="3")
+    assert catalogue(catalogued).regions["gb"].gift_aid is None
+    send(browser, "/staff/regions/gb/edit", gift_aid_offered="y")
+    assert catalogue(catalogued).regions["gb"].gift_aid == GiftAid()
+    moved = send(browser, "/staff/regions/gb/edit", countries="GG")
+    assert "Gift Aid is for a region of the United Kingdom alone" in moved.text
 
 
 @pytest.mark.parametrize("document", read_region_documents().values(), ids=lambda one: one["slug"])

@@ -28,10 +28,12 @@ from portal.receipts.claims import (
     make_claim,
 )
 from portal.receipts.declarations import Declaration, cancel, list_of_gift
+from portal.receipts.filing import read_lines
 from portal.receipts.gift_aid import Why
-from portal.receipts.register import Receipt
-from portal.receipts.statutory import read_lines
+from portal.receipts.statutory import EXPORTS
+from portal.regions.queries import load_catalogue
 from portal.services import Services
+from portal.settings import Settings
 from tests.conftest import NOW
 from tests.giving.visits import text_of
 from tests.receipts.gift_aid_samples import book, give
@@ -303,7 +305,9 @@ def test_small_cash_is_counted_by_tax_years(signed_in: SignedIn, catalogued: Dat
 
 
 @pytest.mark.both_engines
-def test_a_gift_that_went_back_after_its_receipt_is_told_in_canada(catalogued: Database) -> None:
+def test_a_gift_that_went_back_after_its_receipt_is_told_in_canada(
+    catalogued: Database, settings: Settings
+) -> None:
     with catalogued.write() as session:
         gift = add_sample(session)
         pay_sample(session, gift, "pi_1")
@@ -317,8 +321,8 @@ def test_a_gift_that_went_back_after_its_receipt_is_told_in_canada(catalogued: D
         )
         book_claims(act_in(session, later), held, [claim], timezone="America/Toronto")
     with catalogued.read() as session:
-        issuer = session.scalars(sa.select(Receipt.issuer)).one()
-        [line] = read_lines(session, issuer, "America/Toronto", [2026])
+        issuer = load_catalogue(session).regions["ca"].issuer
+        [line] = read_lines(session, settings, EXPORTS["ca"], issuer, [2026])
     assert (line.returned_minor, str(line.returned_on)) == (60_00, "2026-12-13")
     assert (line.amount, line.currency, line.name) == ("75.53", "CAD", "Zoë Tremblay")
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "portal"
 KERNEL = (
-    "areas clock database driver forms i18n jobs limits logs mail"
+    "areas clock database driver encryption forms i18n jobs limits logs mail"
     " money multipart plain proxies services"
     " settings transaction web"
 ).split()
@@ -23,7 +23,7 @@ STEPS = (
     {"receipts"},
     {"payments"},
     {"intake", "records", "sharing", "signin"},
-    {"mailed_links", "pledge_form"},
+    {"mailed_links", "number_form", "pledge_form"},
     {"giving", "account", "partners", "staff", "api", "webhooks"},
 )
 PAGES = STEPS[-1]

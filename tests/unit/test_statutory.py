@@ -7,7 +7,16 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from portal.receipts.statutory import EXPORTS, Filing, Line, TooLarge, name_file, write_file
+from portal.receipts.statutory import (
+    EXPORTS,
+    Filing,
+    Line,
+    TooLarge,
+    count_lacking,
+    name_file,
+    write_file,
+)
+from portal.regions.schemes import NumberKind, ReceiptField
 
 FILING = Filing("930-012/345", 2026, datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC))
 LINE = Line(
@@ -33,19 +42,21 @@ def rows(key: str, *lines: Line) -> list[list[str]]:
 def test_each_row_has_the_columns_that_are_told(key: str) -> None:
     export = EXPORTS[key]
     back = {"returned_minor": 99_00, "returned_on": date(2026, 7, 1), "minor": 300_00}
-    line = replace(LINE, currency=export.currency, received_on=date(2026, 6, 1), **back)  # type: ignore[arg-type]  # named fields
+    line = replace(LINE, currency=export.currency, is_official=True, **back)  # type: ignore[arg-type]  # named fields
     found = rows(key, line)
     assert found
     assert all(len(row) == len(export.columns) for row in found)
     assert {*export.empty} <= {*export.columns}
     places = [export.columns.index(name) for name in export.empty]
     assert all(not row[at] for row in found for at in places)
+    assert export.wanted in {"", *export.columns}
 
 
 def test_france_wants_total_and_number_of_what_stands() -> None:
     void, earlier = replace(LINE, is_void=True), replace(LINE, issued_on=date(2025, 12, 31))
-    assert rows("fr", LINE, LINE, void, earlier, replace(LINE, currency="CAD")) == [
-        ["2026", "400.10", "2"]
+    second = replace(LINE, label="2026-000002")
+    assert rows("fr", LINE, second, second, void, earlier, replace(LINE, currency="CAD")) == [
+        ["2026", "600.15", "2"]
     ]
 
 
@@ -62,6 +73,14 @@ def test_ireland_sums_a_donors_year_from_250_euro_on() -> None:
         ["Ada | =Eze", "", "250.00", "no"]
     ]
     assert rows("ie", LINE, replace(LINE, minor=49_94)) == []
+    ppsn = {NumberKind.IE_PPSN: "1234567T"}
+    mine = replace(LINE, numbers=ppsn), replace(LINE, numbers=ppsn, donor=8, name="Ada B. Eze")
+    lines = (*mine, replace(other, minor=250_00))
+    assert rows("ie", *lines) == [
+        ["Ada B. Eze", "1234567T", "400.10", "no"],
+        ["Ben", "", "250.00", "no"],
+    ]
+    assert count_lacking(EXPORTS["ie"], lines, FILING) == (1, 2)
 
 
 def test_india_takes_the_year_from_april_and_fifty_mebibytes() -> None:
@@ -70,6 +89,9 @@ def test_india_takes_the_year_from_april_and_fifty_mebibytes() -> None:
     found = rows("in", *lines)
     assert [row[0] for row in found] == ["1", "2"]
     assert found[0][7] == "'=X"
+    said = replace(lines[1], numbers={NumberKind.IN_PAN: "ABCPA1234F"})
+    assert rows("in", said)[0][2:4] == ["Permanent Account Number", "ABCPA1234F"]
+    assert count_lacking(EXPORTS["in"], [said, *lines], FILING) == (2, 3)
     with pytest.raises(TooLarge):
         write_file(replace(EXPORTS["in"], most_bytes=100), lines, FILING)
 
@@ -77,9 +99,26 @@ def test_india_takes_the_year_from_april_and_fifty_mebibytes() -> None:
 def test_south_africa_has_its_own_names_and_a_nil_return() -> None:
     assert name_file(EXPORTS["za"], FILING) == "IT3D_18A_930012345_20261123T120005.txt"
     assert rows("za")[0][:3] == ["NIL", "930-012/345", "2026"]
-    february = replace(LINE, currency="ZAR", received_on=date(2026, 2, 28))
+    shown = {
+        ReceiptField.PERSON_NATURE: "Natural person",
+        ReceiptField.ID_TYPE: "Passport",
+        ReceiptField.ID_NUMBER: "A0123456",
+        ReceiptField.ID_COUNTRY: "Zimbabwe",
+        ReceiptField.TAX_REFERENCE: "0001339050",
+        ReceiptField.DONOR_PHONE: "+27 11 555 0100",
+        ReceiptField.DONOR_EMAIL: "ada@example.org",
+    }
+    february = replace(
+        LINE, currency="ZAR", received_on=date(2026, 2, 28), is_official=True, shown=shown
+    )
     march = replace(february, received_on=date(2026, 3, 1))
-    found = rows("za", february, march)
-    assert [row[4] for row in found] == ["Ada | =Eze"]
-    text = write_file(EXPORTS["za"], [february], FILING)
-    assert '"' not in text
+    letter, void = replace(february, is_official=False), replace(february, is_void=True)
+    [found] = rows("za", february, march, letter, void)
+    assert found[4:] == [
+        *("Ada | =Eze", "Natural person", "Passport", "A0123456", "Zimbabwe", "", "0001339050"),
+        *("1 Main Street, Cork", "0027115550100", "ada@example.org", "2026-02-28"),
+        *("200.05", "Cash"),
+    ]
+    assert count_lacking(EXPORTS["za"], [february], FILING) == (0, 1)
+    assert count_lacking(EXPORTS["za"], [], FILING) == (0, 0)
+    assert '"' not in write_file(EXPORTS["za"], [february], FILING)

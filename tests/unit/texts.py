@@ -17,13 +17,15 @@ from portal.gifts.progress import Progress, Rhythm
 from portal.giving.form.fields import ASK_ADDRESS, GiftForm
 from portal.giving.verify import VerifyForm
 from portal.mailed_links import CodeForm, SignInForm
+from portal.number_form import WRONG, NumberForm
 from portal.partners.access import PersonForm
 from portal.payments.books import CHECKS
 from portal.pledge_form import FAULTS, PledgeForm
 from portal.receipts.composition import PLACED
 from portal.receipts.composition import TEXTS as MARKS
 from portal.receipts.operations import CORRECTED, LEFT_NONE, REPLACED, RESTATED, TAKEN_BACK
-from portal.regions.schemes import ReceiptField
+from portal.regions.donor_numbers import PersonNature
+from portal.regions.schemes import NumberKind, ReceiptField
 from portal.serving.connections import TEXTS as REFUSALS
 from portal.staff.regions.mode_form import TYPES
 from portal.web import ERROR_TEXTS
@@ -47,6 +49,7 @@ FORMS = (
     AddressForm,
     DetailsForm,
     GiftAidForm,
+    NumberForm,
     OwnForm,
     PauseForm,
     PledgeForm,
@@ -83,6 +86,8 @@ def table_texts() -> Iterator[str]:
     yield from (UNREACHABLE, REPLACED, TAKEN_BACK, CORRECTED, RESTATED, LEFT_NONE)
     yield from ("One time", "Every month")
     yield from (name.said for name in ReceiptField if name not in PLACED)
+    yield from (one.said for one in (*NumberKind, *PersonNature))
+    yield WRONG
     for form in (*FORMS, GiftForm, SignInForm, CodeForm, PersonForm):
         asks = (getattr(field, "kwargs", {}).get("ask") for field in vars(form).values())
         yield from filter(None, asks)

@@ -40,6 +40,7 @@ from portal.receipts.declarations import (
     write_wording,
 )
 from portal.receipts.eligibility import judge
+from portal.receipts.filing import read_lines
 from portal.receipts.gift_aid import LONGEST_DESCRIPTION, Covers, How
 from portal.receipts.pdf import check_postal_code
 from portal.receipts.schedules import (
@@ -51,7 +52,7 @@ from portal.receipts.schedules import (
     keep_template,
     write_csv,
 )
-from portal.receipts.statutory import EXPORTS, Filing, name_file, read_lines, write_file
+from portal.receipts.statutory import EXPORTS, Filing, name_file, write_file
 from portal.services import Act, take_key
 from portal.staff.access import current_actor, staff
 from portal.staff.forms import LONGEST_REASON, make_once, read_once, read_reason
@@ -363,7 +364,8 @@ def filing() -> ResponseReturnValue:
     with services().write(current_actor()) as act:
         act.note("filing_download", f"issuer:{issuer.key}", {})
         made = Filing(issuer.registration_number, year, act.now)
-        lines = read_lines(act.session, issuer.key, issuer.timezone, range(year - 5, year + 2))
+        years = range(year - 5, year + 2)
+        lines = read_lines(act.session, services().settings, export, issuer, years)
     kind = "text/csv" if export.delimiter == "," else "text/plain"
     response = Response(write_file(export, lines, made), mimetype=kind)
     name = name_file(export, made)

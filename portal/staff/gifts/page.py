@@ -17,7 +17,7 @@ from portal.money import Money, format_money
 from portal.payments.models import EventState, StripeEvent
 from portal.payments.refunds import refundable
 from portal.receipts.operations import decide_now
-from portal.receipts.planning import Issue, Refuse, Wait
+from portal.receipts.planning import Issue, Receiver, Refuse, Wait
 from portal.receipts.register import GiftParticulars, Receipt
 from portal.regions.catalogue import Mode, Region
 from portal.services import AuditEntry
@@ -274,10 +274,16 @@ def goes_on(plan: Plan | None) -> bool:
 
 
 def explain_receipt(
-    gift: Gift, region: Region, now: datetime, kept: GiftParticulars | None, *, has_receipt: bool
+    gift: Gift,
+    region: Region,
+    now: datetime,
+    kept: GiftParticulars | None,
+    donor: Receiver,
+    *,
+    has_receipt: bool,
 ) -> list[str]:
     """Why a gift has no receipt, or none that a tax office takes, in sentences; often none."""
-    found = decide_now(gift, region, now, kept)
+    found = decide_now(gift, region, now, kept, donor)
     told = []
     if found.passed_over and region.official_on(now.date()):
         told.append(gettext("No official receipt: %(why)s", why=_say(found.passed_over[0])))

@@ -22,6 +22,12 @@ from portal.payments.providers import ProviderBusy, ProviderRefused, ProviderUna
 from portal.payments.refunds import say_refused
 from portal.plain import full_name
 from portal.receipts.composition import receipt_mark
+from portal.receipts.donor_numbers import (
+    DonorNumber,
+    bearer_of,
+    find_receiver,
+    list_numbers,
+)
 from portal.receipts.register import find_receipt
 from portal.receipts.rendering import render_receipt
 from portal.records.export import stream_gifts
@@ -192,6 +198,7 @@ def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
         names=names,
         actions=actions,
         gift_aid=region is not None and region.takes_gift_aid and file.gift.donor_id is not None,
+        numbers=_list_numbers(file.gift),
         timezone=current_catalogue().timezone_of(file.gift.region),
         receipt_notes=_explain_receipt(file),
         once=make_once(),
@@ -199,13 +206,24 @@ def show_gift(file: GiftFile, actors: dict[str, str]) -> str:
     )
 
 
+def _list_numbers(gift: Gift) -> Sequence[DonorNumber] | None:
+    """What the donor has said of the tax numbers that are asked; None where none is."""
+    region, bearer = current_catalogue().known(gift.region), bearer_of(gift)
+    if region is None or bearer is None or not region.asked_on(utc_now().date()):
+        return None
+    with services().database.read() as session:
+        return list_numbers(session, bearer)
+
+
 def _explain_receipt(file: GiftFile) -> list[str]:
     """Why there is no receipt, or no official one; of money without a home nothing is known."""
     region = current_catalogue().known(file.gift.region) or current_catalogue().rest
     if region is None:
         return []
-    has_receipt = file.receipt is not None
-    return explain_receipt(file.gift, region, utc_now(), file.particulars, has_receipt=has_receipt)
+    now, has_receipt = utc_now(), file.receipt is not None
+    with services().database.read() as session:
+        donor = find_receiver(session, services().settings, file.gift, region, now)
+    return explain_receipt(file.gift, region, now, file.particulars, donor, has_receipt=has_receipt)
 
 
 def _asked() -> tuple[GiftFilters, Search | None]:

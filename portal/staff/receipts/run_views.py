@@ -37,6 +37,7 @@ from portal.receipts.runs import (
     resume_run,
     stop_run,
 )
+from portal.receipts.yearly import find_span
 from portal.regions.catalogue import ReceiptRule
 from portal.staff.access import current_actor, may, staff
 from portal.staff.queries import name_actors
@@ -80,6 +81,7 @@ def receipt_runs() -> ResponseReturnValue:
         wish=wish,
         is_wrong="issuer" in request.args and wish is None,
         preview=preview,
+        span=find_span(catalogue, wish.issuer, wish.year) if wish else (),
         can_begin=preview is not None and bool(preview.totals) and may("finance"),
         issuers=sorted(name_issuers().items(), key=lambda one: one[1]),
         names=name_issuers(),

@@ -91,6 +91,8 @@ SENTENCES = {
     "is a code of the pattern": "Enter an example that the pattern takes, as it is to be written",
     "is a rising list": "Enter days in rising order, each 1 or more",
     "is after the last": "Enter a day after the last reminder, at most 730",
+    "is a month and a day": "Enter a month and a day, like 04-05",
+    "is for a region of": "Gift Aid is for a region of the United Kingdom alone: name GB",
     "names modes": "Choose among the region’s modes of payment",
 }
 
@@ -149,13 +151,15 @@ class Desk:
         return version_of({name: context.document.get(name) for name in self.parts})
 
     def sections(self, context: Context) -> list[Section]:
-        return [
+        """The groups that have something to show here."""
+        sections = (
             Section(
                 gettext(group.title),
                 tuple(row for part in group.parts for row in part.rows(context)),
             )
             for group in self.groups
-        ]
+        )
+        return [section for section in sections if section.rows]
 
     def tell(self, fault: Fault, place: str) -> str:
         """What to do about it; where no field shows it, with its place."""

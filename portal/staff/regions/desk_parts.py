@@ -85,6 +85,32 @@ class TablePart(Part):
         return f"{self.name}_{inner}"
 
 
+class GiftAidPart(TablePart):
+    """The United Kingdom's Gift Aid, for its regions alone; without a tick there is no table."""
+
+    def _is_asked(self, context: Context) -> bool:
+        return "GB" in context.document.get("countries", ()) or self.name in context.document
+
+    def fields(self, context: Context) -> Fields:
+        return super().fields(context) if self._is_asked(context) else {}
+
+    def rows(self, context: Context) -> Rows:
+        if self._is_asked(context):
+            yield from super().rows(context)
+
+    def read(self, form: Sent, context: Context) -> object:
+        if not self._is_asked(context):
+            return None
+        said = super().read(form, context)
+        is_there = self.name in context.document or form[f"{self.name}_offered"].data
+        return said if is_there else None
+
+    def _inner(self, context: Context) -> Context:
+        """A region without the table doesn't offer it, whatever a table means that doesn't say."""
+        table = context.document.get(self.name)
+        return replace(context, document={"offered": False} if table is None else table)
+
+
 class PicturePart(Part):
     """A picture: a new one, the one that is there, or none any more.
 
@@ -330,10 +356,12 @@ class TicksPart(Part):
         return {f"{self.name}_{key}": (TickField(), key in said) for key in self._options(context)}
 
     def rows(self, context: Context) -> Rows:
-        yield tuple(
+        ticks = (
             Control(f"{self.name}_{key}", text, look="tick")
             for key, text in self._options(context).items()
         )
+        if row := tuple(ticks):
+            yield row
 
     def read(self, form: Sent, context: Context) -> object:
         """Those that are ticked; in the order they had, and the new ones after them."""

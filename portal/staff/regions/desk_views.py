@@ -34,7 +34,7 @@ from portal.regions.operations import (
 )
 from portal.regions.queries import RegionRecord
 from portal.regions.records import Issuer
-from portal.regions.schemes import ReceiptScheme, is_reviewed, list_issuer_lacks
+from portal.regions.schemes import NumberKind, ReceiptScheme, is_reviewed, list_issuer_lacks
 from portal.services import Act
 from portal.staff.access import current_actor, staff
 from portal.staff.labels import current_catalogue
@@ -265,8 +265,23 @@ def furnish(document: Document, issuers: dict[str, Document]) -> Context:
         choices={
             "issuer": {key: one["legal_name"] for key, one in listed.items()},
             "required": {name: gettext(text) for name, text in ADDRESS_FIELDS.items()},
+            "donor_numbers": _list_numbers(document),
         },
     )
+
+
+# Of whose donors a yearly file asks a number; an official receipt asks for its own.
+FILED = {"IN": NumberKind.IN_PAN, "IE": NumberKind.IE_PPSN}
+
+
+def _list_numbers(document: Document) -> dict[str, str]:
+    said = (document.get("receipt") or {}).get("donor_numbers", ())
+    own = {FILED[country] for country in document.get("countries", ()) if country in FILED}
+    kinds = [*said, *(kind for kind in own if kind not in said)]
+    return {
+        kind: gettext("Ask donors for this: %(kind)s", kind=NumberKind(kind).label)
+        for kind in kinds
+    }
 
 
 def _show_region(slug: str, context: Context, form: PortalForm) -> ResponseReturnValue:

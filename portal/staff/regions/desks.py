@@ -1,6 +1,6 @@
 """The desks of issuers, regions and funds: what stands on each page, in order."""
 
-from portal.regions.catalogue import Fund, Issuer, Region
+from portal.regions.catalogue import Fund, Issuer, ReceiptRule, Region
 from portal.staff.regions.desk import Desk, Group
 from portal.staff.regions.desk_parts import (
     CodesPart,
@@ -8,6 +8,7 @@ from portal.staff.regions.desk_parts import (
     CurrencyRowsPart,
     DayPart,
     EmailPart,
+    GiftAidPart,
     IssuerPart,
     LocalesPart,
     PickPart,
@@ -175,9 +176,22 @@ RECEIPT = TablePart(
         StepsPart("statements", "What it says, a paragraph a line"),
         TickPart("needs_address", "Ask donors for their address"),
         TickPart("show_registration", "Show the registration number"),
+        TicksPart("donor_numbers"),
         TextsPart("authority_name", "Authority that it names"),
         TextsPart("authority_url", "Authority’s address on the web"),
         PickPart("paper", "Paper", options=PAPERS, default="a4", ask=CHOOSE),
+    ),
+)
+
+GIFT_AID = GiftAidPart(
+    "gift_aid",
+    (
+        TickPart("offered", "Donors can declare Gift Aid", default=True),
+        Part(
+            "year_end",
+            "The charity’s accounts end on",
+            hint="Month and day, like 12-31; 04-05 where it is a trust.",
+        ),
     ),
 )
 
@@ -217,7 +231,21 @@ REGION = Desk(
             ),
         ),
         Group("Address of donors", (ADDRESS,)),
-        Group("Receipt", (RECEIPT,)),
+        Group(
+            "Receipt",
+            (
+                PickPart(
+                    "receipts",
+                    "How many",
+                    options={one.value: one.said for one in ReceiptRule},
+                    default=ReceiptRule.EACH,
+                    hint="One a year: each gift is thanked for, and one receipt has all.",
+                    ask=CHOOSE,
+                ),
+                RECEIPT,
+            ),
+        ),
+        Group("Gift Aid", (GIFT_AID,)),
         Group(
             "Transfers",
             (
