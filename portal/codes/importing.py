@@ -73,13 +73,14 @@ def import_lines(
     *,
     done: Imported | None = None,
     keep: Kept | None = None,
+    end: Callable[[Act], object] | None = None,
     actor: str = SYSTEM,
 ) -> Imported:
     """Keep the codes of a table's rows; `reject` hears of each that isn't taken, in order.
 
     A block is whole or not there, with what `keep` does of it: that gets what there was before, and
-    with it. `done` was kept before: so many rows are passed over. `SheetError` where there are too
-    many rows: those before are kept.
+    with it. `done` was kept before: so many rows are passed over. `end` is done with the end of the
+    batch. `SheetError` where there are too many rows: those before are kept.
     """
     seen: dict[str, int] = {}
     total = done or Imported()
@@ -99,7 +100,10 @@ def import_lines(
         if reject:
             for one in rejected:
                 reject(one)
-    _end(services, batch_id, total, actor)
+    with services.write(actor) as act:
+        _end(act, batch_id, total)
+        if end:
+            end(act)
     return total
 
 
@@ -137,13 +141,12 @@ def _add(one: Imported, other: Imported) -> Imported:
     )
 
 
-def _end(services: Services, batch_id: int, total: Imported, actor: str) -> None:
-    with services.write(actor) as act:
-        batch = hold_batch(act.session, batch_id)
-        batch.wanted = batch.made
-        end_batch(act, batch)
-        detail = {"rows": total.rows, "new": total.new}
-        act.note("codes_import", f"batch:{batch.id}", detail)
+def _end(act: Act, batch_id: int, total: Imported) -> None:
+    batch = hold_batch(act.session, batch_id)
+    batch.wanted = batch.made
+    end_batch(act, batch)
+    detail = {"rows": total.rows, "new": total.new}
+    act.note("codes_import", f"batch:{batch.id}", detail)
 
 
 def _import_block(

@@ -9,12 +9,12 @@ killed goes on from there.
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -262,29 +262,34 @@ def run_upload(services: Services, upload_id: int) -> None:
         content = upload.content if upload else None
     if upload is None or content is None or upload.state is not UploadState.IMPORTING:
         return
+    with suppress(_Overtaken):
+        _import(services, upload, content)
+
+
+def _import(services: Services, upload: CodeUpload, content: bytes) -> None:
     try:
         with _as_path(content) as path:
             import_rows(services, upload, read_lines(path, COLUMNS))
-    except _Overtaken:
-        return
     except SheetError as error:
-        _end(services, upload_id, UploadState.BROKEN, str(error))
-    else:
-        _end(services, upload_id, UploadState.DONE)
+        with services.write() as act:
+            _end(upload.id, UploadState.BROKEN, act, str(error))
 
 
 def import_rows(services: Services, upload: CodeUpload, lines: Iterator[Line]) -> None:
-    """Import a file's rows, from where it was."""
-
-    def note(act: Act, *news: Any) -> None:
-        _note(act, upload.id, *news)
-
-    batch_id = upload.batch_id or 0
-    import_lines(services, batch_id, lines, done=upload.done, keep=note, actor=upload.actor)
+    """Import a file's rows, from where it was; it ends with its batch, or neither does."""
+    import_lines(
+        services,
+        upload.batch_id or 0,
+        lines,
+        done=upload.done,
+        keep=partial(_note, upload.id),
+        end=partial(_end, upload.id, UploadState.DONE),
+        actor=upload.actor,
+    )
 
 
 def _note(
-    act: Act, upload_id: int, before: Imported, after: Imported, rejected: list[Rejected]
+    upload_id: int, act: Act, before: Imported, after: Imported, rejected: list[Rejected]
 ) -> None:
     """Keep how far the import is, in the transaction of its block."""
     upload = hold_upload(act.session, upload_id)
@@ -309,12 +314,12 @@ def _keep_rejects(act: Act, upload_id: int, rejected: list[Rejected]) -> None:
         insert_new(act.session, CodeReject, *rows)
 
 
-def _end(services: Services, upload_id: int, state: UploadState, problem: str = "") -> None:
-    with services.write() as act:
-        upload = hold_upload(act.session, upload_id)
-        if upload is not None and upload.state is UploadState.IMPORTING:
-            upload.state, upload.problem = state, problem[:LONGEST_WHY]
-            upload.content, upload.ended_at = None, act.now
+def _end(upload_id: int, state: UploadState, act: Act, problem: str = "") -> None:
+    upload = hold_upload(act.session, upload_id)
+    if upload is None or upload.state is not UploadState.IMPORTING:
+        raise _Overtaken
+    upload.state, upload.problem = state, problem[:LONGEST_WHY]
+    upload.content, upload.ended_at = None, act.now
 
 
 def list_uploads(session: Session, most: int = 20) -> list[CodeUpload]:
