@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from portal.gifts.lifecycle import Status
@@ -35,6 +35,11 @@ TOTAL, CODE, LOYALTY, MONTHLY = "total", "code", "loyalty", "monthly"
 # What fulfils a partner's commitment, by its number.
 PLEDGE = "pledge"
 PLANS = {PlanStatus.ACTIVE: "running", PlanStatus.PAST_DUE: "failing"}
+
+
+def read_path(path: str) -> list[int]:
+    """The numbers of the scopes above a gift's code, as the tree was then."""
+    return [int(part) for part in path.split("/") if part]
 
 
 class Told(NamedTuple):
@@ -71,7 +76,7 @@ class Told(NamedTuple):
 
     @property
     def scopes(self) -> list[int]:
-        return [int(part) for part in self.path.split("/") if part]
+        return read_path(self.path)
 
     @property
     def promised(self) -> int:
@@ -87,10 +92,28 @@ class Told(NamedTuple):
         return self.paid_minor - self.refunded_minor if is_held else 0
 
 
-class Aim(NamedTuple):
-    """What a partner committed itself to: what money fulfils it.
+class Given(Protocol):
+    """What it takes to say whether a gift fulfils a commitment."""
 
-    That is of gifts by its code, or where it names none, of those in whose path the scope stands.
+    @property
+    def paid_minor(self) -> int: ...
+    @property
+    def received_on(self) -> date | None: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def fund(self) -> str: ...
+    @property
+    def code_id(self) -> int | None: ...
+    @property
+    def scopes(self) -> list[int]: ...
+
+
+class Aim(NamedTuple):
+    """What a partner, or a donor, committed themselves to: what money fulfils it.
+
+    That is of gifts by its code, or where it names none, of those in whose path the scope stands;
+    where it names neither, of any.
     """
 
     id: int
@@ -101,7 +124,7 @@ class Aim(NamedTuple):
     since: date
     until: date | None
 
-    def counts(self, gift: Told) -> bool:
+    def counts(self, gift: Given) -> bool:
         """Whether a gift is money of the kind, within the span."""
         day = gift.received_on
         if gift.paid_minor <= 0 or day is None or gift.currency != self.currency:
@@ -109,10 +132,10 @@ class Aim(NamedTuple):
         is_in_span = self.since <= day and (self.until is None or day <= self.until)
         return is_in_span and self.fund in {"", gift.fund} and self._is_under(gift)
 
-    def _is_under(self, gift: Told) -> bool:
+    def _is_under(self, gift: Given) -> bool:
         if self.code_id is not None:
             return gift.code_id == self.code_id
-        return self.scope_id in gift.scopes
+        return self.scope_id is None or self.scope_id in gift.scopes
 
 
 def list_keys(gift: Told, aims: Iterable[Aim] = ()) -> Iterator[Key]:

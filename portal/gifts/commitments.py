@@ -1,9 +1,10 @@
 """Pledges as pages and commands make, change and read them; `Commitment` is one as it is kept.
 
-What fulfils a donor's is summed from their gifts when it is read: a person has few. What fulfils a
-partner's is one of the sums that every change of a gift keeps up (`portal.gifts.code_sums`), and
-is proven with them: a partner may have a million gifts. Either is what was paid within the span,
-by the day on which it came, less refunds and lost disputes, in the pledge's own currency alone.
+What fulfils a donor's is summed from their gifts when it is read: a person has few; the ledger is
+asked for the same by `portal.gifts.pledge_proof`. What fulfils a partner's is one of the sums that
+every change of a gift keeps up (`portal.gifts.code_sums`), and is proven with them: a partner may
+have a million gifts. Either is what was paid within the span, by the day on which it came, less
+refunds and lost disputes, in the pledge's own currency alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -17,6 +17,7 @@ from portal.gifts.evidence import CLEARING, Source
 from portal.gifts.lifecycle import RECEIVED, FactKind
 from portal.gifts.models import Evidence, Gift, LedgerEntry
 from portal.gifts.operations import WITHOUT_USE
+from portal.gifts.pledge_proof import find_wrong_pledges
 from portal.i18n import gettext
 from portal.money import Money
 from portal.payments.statements.models import LineState, Match, StatementFile, StatementLine
@@ -106,6 +107,7 @@ def prove(session: Session) -> list[str]:
         *_compare_ledger(session),
         *_compare_days(session),
         *_compare_codes(session),
+        *_compare_pledges(session),
         *(sentence for find, say in CHECKS for sentence in _check(session, find, say)),
     ]
 
@@ -156,6 +158,14 @@ def _compare_codes(session: Session) -> Iterator[str]:
             scope=key.scope_id,
             currency=key.currency,
             which=f"{key.dimension} {key.key}".strip(),
+        )
+
+
+def _compare_pledges(session: Session) -> Iterator[str]:
+    """What is told to have come for donors' pledges, against the ledger; as of the same moment."""
+    for number in find_wrong_pledges(session, MOST_OF_A_KIND):
+        yield gettext(
+            "Pledge %(number)s: what came for it is not what the ledger says.", number=number
         )
 
 
