@@ -25,7 +25,7 @@ from portal.records.partners import FEWEST_DONORS, Account, Dimension, is_small
 
 def list_below(session: Session, scope_id: int) -> list[int]:
     """A scope and all that stand below it now."""
-    top = sa.select(sa.literal(scope_id).label("id")).cte("below", recursive=True)
+    top = sa.select(sa.literal(scope_id, sa.BigInteger).label("id")).cte("below", recursive=True)
     below = top.union_all(sa.select(Scope.id).join(top, Scope.parent_id == top.c.id))
     return list(session.scalars(sa.select(below.c.id)))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 
@@ -50,6 +51,7 @@ def see(signed_in: SignedIn, key: str) -> str:
     return text_of(signed_in(f"viewer@{key}.example").get(PLEDGES))
 
 
+@pytest.mark.both_engines
 def test_its_own_stand_against_what_came(
     app: Flask, signed_in: SignedIn, catalogued: Database
 ) -> None:
