@@ -48,7 +48,7 @@ class Work:
     takes them over.
     """
 
-    __slots__ = ("_engine", "_pipeline", "_pooled", "held", "line", "opened")
+    __slots__ = ("_engine", "_is_alone", "_pipeline", "_pooled", "held", "line", "opened")
 
     def __init__(self, engine: sa.Engine, begin: str) -> None:
         self._engine = engine
@@ -57,6 +57,7 @@ class Work:
         self.held: dict[tuple[type[Any], Any], Any] = {}
         self.opened: Session | None = None
         self._pipeline: Any = None
+        self._is_alone = False
         if begin:
             self._begin(begin)
 
@@ -78,6 +79,11 @@ class Work:
         session.connection()
         session.add_all(self.held.values())
         return session
+
+    def let_alone(self) -> None:
+        """Let each statement be a transaction of its own, where the driver begins one by itself."""
+        if not self.line.is_sqlite:
+            self.line.driver.autocommit = self._is_alone = True
 
     def enter_pipeline(self) -> bool:
         """Send what comes without waiting, until the end; a session can't, and says no."""
@@ -129,7 +135,16 @@ class Work:
         """Give the connection back."""
         if self.opened is not None:
             self.opened.close()
+        if self._is_alone:
+            self._stand_together()
         self._pooled.close()
+
+    def _stand_together(self) -> None:
+        try:
+            self._leave_pipeline()
+            self.line.driver.autocommit = False
+        except self.line.error as broken:
+            self._pooled.invalidate(broken)
 
 
 def _connect(engine: sa.Engine) -> sa.PoolProxiedConnection:
@@ -156,6 +171,23 @@ def working(engine: sa.Engine, begin: str = "") -> Iterator[Session]:
     try:
         yield cast(Session, work)
         work.commit()
+    except BaseException as error:
+        work.undo(error)
+        raise
+    finally:
+        work.close()
+
+
+@contextlib.contextmanager
+def looking(engine: sa.Engine, begin: str = "") -> Iterator[Session]:
+    """Statements that only look; on PostgreSQL each sees the moment at which it is run.
+
+    So they do within a transaction there, which would cost a round trip at either end.
+    """
+    work = Work(engine, begin)
+    try:
+        work.let_alone()
+        yield cast(Session, work)
     except BaseException as error:
         work.undo(error)
         raise

@@ -222,8 +222,8 @@ def read_code(row: Any) -> Code | None:
 
 def list_codes(session: Session, only: Sequence[str] | None = None) -> list[Code]:
     """All codes, or those of some spellings, by their spelling."""
-    wanted = _ALL if only is None else _ALL.where(_CODES.c.code.in_(only))
-    return [_as_code(row) for row in session.execute(wanted.order_by(_CODES.c.code))]
+    rows = session.execute(_EVERY) if only is None else session.execute(_SOME, {"only": only})
+    return [_as_code(row) for row in rows]
 
 
 def find_levels(session: Session, text: str) -> list[Level]:
@@ -269,6 +269,8 @@ _ALL = sa.select(*_COLUMNS).select_from(
     )
 )
 _FETCH = _ALL.where(_CODES.c.code == sa.bindparam("wanted"))
+_EVERY = _ALL.order_by(_CODES.c.code)
+_SOME = _EVERY.where(_CODES.c.code.in_(sa.bindparam("only", expanding=True)))
 
 
 def _as_code(row: Any) -> Code:

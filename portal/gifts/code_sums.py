@@ -269,7 +269,7 @@ MOST_STEPS = 3
 
 def catch_up(database: Database) -> bool:
     """Add what waits to the sums, before they are read; whether that was all."""
-    with database.read() as session:
+    with database.look() as session:
         if ask(session, _ANY_CHANGES).first() is None:
             return True
     try:

@@ -27,7 +27,6 @@ from portal.signin.accounts import (
     PartnerUser,
     end_partner_sessions,
     find_by_email,
-    find_scope_of,
     find_signed_in_partner,
 )
 from portal.signin.sessions import begin_session, end_session
@@ -64,10 +63,11 @@ def current_scope() -> Scope:
 def admit() -> ResponseReturnValue | None:
     """Let a request in only where the table says so."""
     g.partner_user = g.partner_scope = None
-    with services().database.read() as db:
-        user = find_signed_in_partner(session, db, utc_now())
-        if user is not None:
-            g.partner_user, g.partner_scope = user, find_scope_of(user, db)
+    with services().database.look() as db:
+        found = find_signed_in_partner(session, db, utc_now())
+    if found is not None:
+        g.partner_user, g.partner_scope = found
+    user = g.partner_user
     _choose_language(user)
     if request.endpoint in LINKS.endpoints:
         csrf.protect()

@@ -1,9 +1,10 @@
 """What a partner's codes brought, one currency at a time: figures, a chart, the gifts behind."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal
 from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
 
 from portal.codes.models import list_codes
 from portal.codes.terms import Code
@@ -62,7 +64,7 @@ def look() -> Sight:
     """The currency that is asked for; 404 for one in which nothing was begun."""
     scope_id, wanted = current_scope().id, request.args.get("currency", "")
     is_whole = catch_up(services().database)
-    with services().database.read() as session:
+    with services().database.look() as session:
         totals = sum_currencies(session, scope_id)
         currency = wanted or next(iter(totals), "")
         if currency not in totals:
@@ -89,7 +91,7 @@ def overview() -> ResponseReturnValue:
         breakdowns=_list_breakdowns(account),
         goals=_list_goals(sight),
         lines=_list_lines,
-        lead=_leader(account.currency if account else ""),
+        base=url_for("partners.gifts", currency=account.currency if account else ""),
         bars=draw_bars(list_months(months, MOST_MONTHS)) if months else [],
         width=WIDTH,
         height=HEIGHT,
@@ -150,46 +152,40 @@ def _zone_of(code: Code) -> ZoneInfo:
     return ZoneInfo(places[0].timezone if places else "UTC")
 
 
-# A cell's text, and where it leads.
-Linked = tuple[str, str]
+class Line(NamedTuple):
+    """One cell of a breakdown, in the order that `partners/overview.html` unpacks it.
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One cell of a breakdown as its table has it; no parts where it is withheld."""
+    `cell` ends the address of its gifts. Figures are empty where they are withheld.
+    """
 
     name: str
-    parts: tuple[Linked, ...]
+    cell: Markup
+    begun: Markup = Markup()
+    paid: Markup = Markup()
+    donors: Markup = Markup()
+    gross: Markup = Markup()
+    net: Markup = Markup()
 
 
-Lead = Callable[..., str]
-
-
-def _leader(currency: str) -> Lead:
-    """Writes the address of a figure's gifts; a page has hundreds, and Flask is slow at them."""
-    base = url_for("partners.gifts", currency=currency)
-
-    def lead(what: What, by: str = "", of: str = "") -> str:
-        cell = f"&by={by}&of={quote(of)}" if by else ""
-        return f"{base}&what={what.value}{cell}"
-
-    return lead
-
-
-def _list_lines(breakdown: Breakdown, name: Callable[[str], str], currency: str) -> list[Line]:
-    lead, by = _leader(currency), breakdown.dimension.value
-
-    def write(cell: Cell) -> Iterable[Linked]:
-        figures = cell.figures
-        if figures is not None:
-            yield number(figures.started), lead(What.STARTED, by, cell.key)
-            yield number(figures.gifts), lead(What.GROSS, by, cell.key)
-            yield number(figures.donors), ""
-            for what in MONEY:
-                text = _write_money(AMOUNTS[what](figures), currency, current_locale())
-                yield text, lead(what, by, cell.key)
-
-    return [Line(name(cell.key), tuple(write(cell))) for cell in breakdown.cells]
+def _list_lines(
+    breakdown: Breakdown, name: Callable[[str], str], currency: str
+) -> Iterator[Line]:
+    by, locale = breakdown.dimension.value, current_locale()
+    for one in breakdown.cells:
+        cell = Markup(f"&amp;by={by}&amp;of={quote(one.key)}")  # noqa: S704 - no sign of HTML in it
+        figures = one.figures
+        if figures is None:
+            yield Line(name(one.key), cell)
+            continue
+        yield Line(
+            name(one.key),
+            cell,
+            _write_number(figures.started, locale),
+            _write_number(figures.gifts, locale),
+            _write_number(figures.donors, locale),
+            _write_money(figures.gross, currency, locale),
+            _write_money(figures.net, currency, locale),
+        )
 
 
 def words_of(sight: Sight) -> dict[str, object]:
@@ -261,20 +257,20 @@ def draw_bars(cells: Sequence[Cell]) -> list[Bar]:
 Names = Mapping[str, str]
 
 
-def number(value: int) -> str:
+def number(value: int) -> Markup:
     return _write_number(value, current_locale())
 
 
 # To write a number or a month as a reader does takes Babel longer than to read it from the
 # database, and a page has hundreds.
 @lru_cache(maxsize=4_096)
-def _write_number(value: int, locale: str) -> str:
-    return str(format_decimal(value, locale=locale))
+def _write_number(value: int, locale: str) -> Markup:
+    return escape(format_decimal(value, locale=locale))
 
 
 @lru_cache(maxsize=4_096)
-def _write_money(minor: int, currency: str, locale: str) -> str:
-    return format_money(Money(minor, currency), locale)
+def _write_money(minor: int, currency: str, locale: str) -> Markup:
+    return escape(format_money(Money(minor, currency), locale))
 
 
 def name_month(key: str) -> str:

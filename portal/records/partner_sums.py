@@ -19,7 +19,7 @@ from portal.codes.models import CodeUse, Scope
 from portal.codes.pots import GiftMatch
 from portal.database import Database, table_of
 from portal.donors import PARTNER, Consent
-from portal.driver import ask
+from portal.driver import ask, pipelined
 from portal.gifts.code_sums import CodeSum
 from portal.gifts.code_weighing import LOYALTY, MONTHLY, NUMBERS, TOTAL
 from portal.gifts.lifecycle import Status
@@ -186,7 +186,9 @@ def read_sums(session: Session, scope_id: int, currency: str) -> dict[str, dict[
     """The sums by dimension and key; of `MANY` those alone that brought the most."""
     own = {"scope": scope_id, "of": currency}
     greatest = [{**own, "by": dimension.value} for dimension in MANY]
-    rows = [*ask(session, _FEW, own).rows(), *ask(session, _GREATEST, *greatest).rows()]
+    with pipelined(session):
+        few, most = ask(session, _FEW, own), ask(session, _GREATEST, *greatest)
+    rows = [*few.rows(), *most.rows()]
     found = defaultdict[str, dict[str, Figures]](dict)
     for dimension, key, *figures in rows:
         one = _read(figures)

@@ -369,26 +369,25 @@ def _of_email(email: str) -> sa.Select[PartnerUser]:
     )
 
 
-_PARTNER_BY_ID = sa.select(table_of(PartnerUser)).where(
-    table_of(PartnerUser).c.id == sa.bindparam("wanted")
+_PARTNERS, _SCOPES = table_of(PartnerUser), table_of(Scope)
+_PARTNER_BY_ID = (
+    sa.select(_PARTNERS, _SCOPES)
+    .join_from(_PARTNERS, _SCOPES, _SCOPES.c.id == _PARTNERS.c.scope_id)
+    .where(_PARTNERS.c.id == sa.bindparam("wanted"))
 )
-_SCOPE_BY_ID = sa.select(table_of(Scope)).where(table_of(Scope).c.id == sa.bindparam("wanted"))
 
 
-def find_scope_of(user: PartnerUser, db: Session) -> Scope:
-    """Whose figures an account sees."""
-    [row] = ask(db, _SCOPE_BY_ID, {"wanted": user.scope_id}).rows()
-    return hold(db, Scope, row)
-
-
-def find_signed_in_partner(cookie: Cookie, db: Session, now: datetime) -> PartnerUser | None:
-    """The account of this browser's session, while the session and the account hold."""
+def find_signed_in_partner(
+    cookie: Cookie, db: Session, now: datetime
+) -> tuple[PartnerUser, Scope] | None:
+    """The account of this browser's session, while both hold, and whose figures it sees."""
     held = read_session(cookie, now)
     row = ask(db, _PARTNER_BY_ID, {"wanted": held.user_id}).first() if held else None
-    user = hold(db, PartnerUser, row) if row else None
-    if held is None or user is None or user.removed_at is not None:
+    if held is None or row is None:
         return None
-    if user.session_key != held.key:
+    width = len(_PARTNERS.columns)
+    user, scope = hold(db, PartnerUser, row[:width]), hold(db, Scope, row[width:])
+    if user.removed_at is not None or user.session_key != held.key:
         return None
     touch_session(cookie, now)
-    return user
+    return user, scope
