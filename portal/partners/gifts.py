@@ -10,7 +10,7 @@ from portal.database import Database
 from portal.money import Money
 from portal.partners.access import current_scope, partners
 from portal.partners.overview import Sight, find_figures, look, words_of
-from portal.records.partner_sums import (
+from portal.records.partner_lists import (
     MOST_PAGES,
     PAGE,
     Choice,

@@ -18,15 +18,8 @@ from portal.gifts.code_sums import catch_up
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import LedgerEntry
 from portal.money import Money
-from portal.records.partner_sums import (
-    Choice,
-    list_gifts,
-    list_paths,
-    read_account,
-    read_sums,
-    stream_list,
-    sum_currencies,
-)
+from portal.records.partner_lists import Choice, list_gifts, list_paths, stream_list
+from portal.records.partner_sums import read_account, read_sums, sum_currencies
 from portal.records.partners import AMOUNTS, Dimension, Figures, What
 from tests.partners.conftest import plant_tree
 from tests.partners.gifts import book, give, plant_gifts
