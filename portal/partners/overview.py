@@ -13,6 +13,7 @@ from babel.numbers import format_decimal
 from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
+from sqlalchemy.orm import Session
 
 from portal.codes.models import list_codes
 from portal.codes.terms import Code
@@ -60,7 +61,7 @@ class Sight:
     is_whole: bool = True
 
 
-def look() -> Sight:
+def look(*, has_codes: bool = False) -> Sight:
     """The currency that is asked for; 404 for one in which nothing was begun."""
     scope_id, wanted = current_scope().id, request.args.get("currency", "")
     is_whole = catch_up(services().database)
@@ -73,14 +74,18 @@ def look() -> Sight:
         partner = account.breakdowns.get(Dimension.PARTNER)
         keys = [cell.key for cell in partner.cells] if partner else []
         scopes = name_scopes(session, keys) if len(keys) > 1 else {}
-        table = account.breakdowns.get(Dimension.CODE)
-        codes = list_codes(session, [cell.key for cell in table.cells]) if table else []
+        codes = _find_codes(session, account) if has_codes else []
         return Sight(tuple(totals), account, scopes, tuple(codes), is_whole)
+
+
+def _find_codes(session: Session, account: Account) -> list[Code]:
+    table = account.breakdowns.get(Dimension.CODE)
+    return list_codes(session, [cell.key for cell in table.cells]) if table else []
 
 
 @partners.get("/")
 def overview() -> ResponseReturnValue:
-    sight = look()
+    sight = look(has_codes=True)
     account = sight.account
     months = account.breakdowns.get(Dimension.MONTH) if account else None
     return render_template(
@@ -167,9 +172,7 @@ class Line(NamedTuple):
     net: Markup = Markup()
 
 
-def _list_lines(
-    breakdown: Breakdown, name: Callable[[str], str], currency: str
-) -> Iterator[Line]:
+def _list_lines(breakdown: Breakdown, name: Callable[[str], str], currency: str) -> Iterator[Line]:
     by, locale = breakdown.dimension.value, current_locale()
     for one in breakdown.cells:
         cell = Markup(f"&amp;by={by}&amp;of={quote(one.key)}")  # noqa: S704 - no sign of HTML in it
@@ -183,8 +186,8 @@ def _list_lines(
             _write_number(figures.started, locale),
             _write_number(figures.gifts, locale),
             _write_number(figures.donors, locale),
-            _write_money(figures.gross, currency, locale),
-            _write_money(figures.net, currency, locale),
+            write_money(figures.gross, currency, locale),
+            write_money(figures.net, currency, locale),
         )
 
 
@@ -269,7 +272,7 @@ def _write_number(value: int, locale: str) -> Markup:
 
 
 @lru_cache(maxsize=4_096)
-def _write_money(minor: int, currency: str, locale: str) -> Markup:
+def write_money(minor: int, currency: str, locale: str) -> Markup:
     return escape(format_money(Money(minor, currency), locale))
 
 
@@ -285,9 +288,12 @@ def _write_month(key: str, locale: str) -> str:
 
 def name_day(key: str) -> str:
     """`2026-11-23` as a reader writes it; a dash for a day that is not told."""
-    if not key:
-        return "–"
-    return str(format_date(date.fromisoformat(key), format="medium", locale=current_locale()))
+    return _write_day(key, current_locale()) if key else "–"
+
+
+@lru_cache(maxsize=1_024)
+def _write_day(key: str, locale: str) -> str:
+    return str(format_date(date.fromisoformat(key), format="medium", locale=locale))
 
 
 def _first_day(month: str) -> date:

@@ -1,11 +1,11 @@
-"""The gifts behind a partner's figure: a page of them, and all as a file.
+"""The gifts behind a partner's figure: by what they make it, and all of them as a file.
 
-They are found by what makes the figure (`portal.records.partner_sums`). A name stands beside one
-only where its donor let the very partner know it: of the months of a monthly gift beside the
-first, with which that was said.
+`portal.records.partner_sums` has the figures, `portal.records.partner_pages` a page of the gifts.
+A name stands beside one only where its donor let the very partner know it: of the months of a
+monthly gift beside the first, with which that was said.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from portal.codes.models import CodeUse
 from portal.codes.pots import GiftMatch
-from portal.database import Database
+from portal.database import Database, table_of
 from portal.donors import PARTNER, Consent
+from portal.driver import ask
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
-from portal.plain import full_name
 from portal.records.export import (
     Cell,
     Select,
@@ -47,75 +47,88 @@ class Source:
 Paths = tuple[str, ...]
 
 
-def list_paths(session: Session, scope_id: int) -> Paths:
-    """The paths that gifts have and in which the scope stands: `/3/17/` has 3 and 17 in it.
+USES = table_of(CodeUse)
 
-    Every path is looked up once by the index, however many gifts have it.
-    """
-    first = sa.select(sa.func.min(CodeUse.path).label("path")).cte("paths", recursive=True)
-    later = sa.select(sa.func.min(CodeUse.path)).where(CodeUse.path > first.c.path)
+
+def _select_paths() -> sa.Select[Any]:
+    """The paths that there are, each looked up once by the index, however many gifts have it."""
+    path = USES.c.path
+    first = sa.select(sa.func.min(path).label("path")).cte("paths", recursive=True)
+    later = sa.select(sa.func.min(path)).where(path > first.c.path)
     following = sa.select(later.correlate(first).scalar_subquery()).where(first.c.path.is_not(None))
     paths = first.union_all(following)
-    own = sa.select(paths.c.path).where(paths.c.path.like(f"%/{int(scope_id)}/%"))
-    return tuple(session.scalars(own))
+    return sa.select(paths.c.path).where(paths.c.path.like(sa.bindparam("under")))
 
 
-def gifts_of(paths: Paths, dialect: str, currency: str = "") -> Source:
-    """All gifts that have one of the paths; of one currency, where one is named."""
-    day = _day(dialect)
+_PATHS = _select_paths()
+
+
+def list_paths(session: Session, scope_id: int) -> Paths:
+    """The paths that gifts have and in which the scope stands: `/3/17/` has 3 and 17 in it."""
+    rows = ask(session, _PATHS, {"under": f"%/{int(scope_id)}/%"}).rows()
+    return tuple(path for (path,) in rows)
+
+
+def gifts_of(uses: sa.FromClause, currency: Any, dialect: str, *, is_few: bool = False) -> Source:
+    """The gifts of some uses, of one currency; of few uses each is looked up by its number."""
+    gift = _look_up(uses) if is_few and dialect == "postgresql" else table_of(Gift)
+    day = _day(gift.c, dialect)
     rows = (
         sa.select(
-            # By which an index is walked that has the path before it.
-            CodeUse.gift_id.label("id"),
-            Gift.currency,
-            Gift.status,
+            gift.c.id,
+            gift.c.currency,
+            gift.c.status,
             day.label(Dimension.MONTH.value + "_day"),
             sa.func.substr(day, 1, 7).label(Dimension.MONTH.value),
-            Gift.fund,
-            Gift.region,
-            Gift.mode,
-            sa.func.coalesce(Gift.code, "").label(Dimension.CODE.value),
-            sa.cast(CodeUse.scope_id, sa.String).label(Dimension.PARTNER.value),
-            Gift.amount_minor.label("amount"),
-            Gift.paid_minor.label("gross"),
-            Gift.refunded_minor.label("refunded"),
-            _disputed().label("disputed"),
-            _promised().label("promised"),
+            gift.c.fund,
+            gift.c.region,
+            gift.c.mode,
+            sa.func.coalesce(gift.c.code, "").label(Dimension.CODE.value),
+            sa.cast(uses.c.scope_id, sa.String).label(Dimension.PARTNER.value),
+            gift.c.amount_minor.label("amount"),
+            gift.c.paid_minor.label("gross"),
+            gift.c.refunded_minor.label("refunded"),
+            _disputed(gift.c).label("disputed"),
+            _promised(gift.c).label("promised"),
             sa.case((GiftMatch.is_paid, GiftMatch.held_minor), else_=0).label("matched"),
         )
-        .join_from(CodeUse, Gift, Gift.id == CodeUse.gift_id)
-        .outerjoin(GiftMatch, GiftMatch.gift_id == CodeUse.gift_id)
-        .where(CodeUse.path.in_(paths))
+        .join_from(uses, gift, gift.c.id == uses.c.gift_id)
+        .outerjoin(GiftMatch, GiftMatch.gift_id == gift.c.id)
+        .where(gift.c.currency == currency)
     )
-    return Source((rows.where(Gift.currency == currency) if currency else rows).cte("own_gifts"))
+    return Source(rows.cte("own_gifts"))
 
 
-def _day(dialect: str) -> sa.ColumnElement[str]:
+def _look_up(uses: sa.FromClause) -> sa.FromClause:
+    """The gift of each use, which PostgreSQL would else join with by reading them all."""
+    gifts = table_of(Gift)
+    # A fence for its planner, which doesn't know how few there are.
+    one = sa.select(gifts).where(gifts.c.id == uses.c.gift_id).offset(sa.literal_column("0"))
+    return one.lateral("looked_up")
+
+
+def _day(gift: Any, dialect: str) -> sa.ColumnElement[str]:
     """The day on which a gift came, by its issuer's calendar; else on which it began, in UTC."""
     if dialect == "sqlite":
-        came: Any = sa.type_coerce(Gift.received_on, sa.String)
-        began = sa.func.substr(sa.type_coerce(Gift.created_at, sa.String), 1, 10)
+        came: Any = sa.type_coerce(gift.received_on, sa.String)
+        began = sa.func.substr(sa.type_coerce(gift.created_at, sa.String), 1, 10)
     else:
-        came = sa.func.to_char(Gift.received_on, "YYYY-MM-DD")
-        began = sa.func.to_char(sa.func.timezone("UTC", Gift.created_at), "YYYY-MM-DD")
+        came = sa.func.to_char(gift.received_on, "YYYY-MM-DD")
+        began = sa.func.to_char(sa.func.timezone("UTC", gift.created_at), "YYYY-MM-DD")
     return sa.func.coalesce(came, began)
 
 
-def _disputed() -> sa.ColumnElement[int]:
-    rest = Gift.paid_minor - Gift.refunded_minor
-    return sa.case((Gift.status == Status.DISPUTED, rest), else_=0)
+def _disputed(gift: Any) -> sa.ColumnElement[int]:
+    rest = gift.paid_minor - gift.refunded_minor
+    return sa.case((gift.status == Status.DISPUTED, rest), else_=0)
 
 
-def _promised() -> sa.ColumnElement[int]:
+def _promised(gift: Any) -> sa.ColumnElement[int]:
     return sa.case(
-        (Gift.status.in_(OPEN), Gift.amount_minor),
-        (Gift.status == Status.PARTLY_PAID, Gift.amount_minor - Gift.paid_minor),
+        (gift.status.in_(OPEN), gift.amount_minor),
+        (gift.status == Status.PARTLY_PAID, gift.amount_minor - gift.paid_minor),
         else_=0,
     )
-
-
-PAGE = 50
-MOST_PAGES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +136,8 @@ class Choice:
     """Which figure of which cell; without `by` the currency's total.
 
     `shown` are the cells that a gift may be told to be in, by dimension; `partner` is the key of
-    who looks, to whom donors may have let their names be told.
+    who looks, to whom donors may have let their names be told. `number` is how many gifts make the
+    figure, where the sums say it.
     """
 
     paths: Paths
@@ -133,22 +147,10 @@ class Choice:
     of: str = ""
     shown: Mapping[Dimension, frozenset[str]]
     partner: str = ""
+    number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A gift as a list shows it; `minor` is what it adds to the figure. Empty is not told."""
-
-    day: str
-    minor: int
-    fund: str
-    mode: str
-    code: str
-    status: Status
-    donor: str
-
-
-def _adds(c: Any, what: What) -> Any:
+def add_up(c: Any, what: What) -> Any:
     """What a gift adds to a figure; to what was started its amount, whatever came."""
     net = c.gross - c.refunded
     amounts = {
@@ -160,78 +162,48 @@ def _adds(c: Any, what: What) -> Any:
     return amounts[what] if what in amounts else c[what.value]
 
 
-def _mask(c: Any, choice: Choice, dimension: Dimension, value: Any) -> Any:
-    shown = sorted(choice.shown.get(dimension, ()))
+def mask(c: Any, dimension: Dimension, value: Any, shown: Any) -> Any:
+    """A value that is told in the shown cells alone."""
     return sa.case((c[dimension.value].in_(shown), value), else_="")
 
 
-def _parts(source: Source, choice: Choice) -> dict[str, Any]:
+def divide(source: Source, what: What, shown: Callable[[Dimension], Any]) -> dict[str, Any]:
+    """What a list tells of a gift; `shown` are the cells of a dimension that are."""
     c = source.c
-    return {
-        "day": _mask(c, choice, Dimension.MONTH, c.month_day),
-        "minor": _adds(c, choice.what),
-        "fund": _mask(c, choice, Dimension.FUND, c.fund),
-        "mode": _mask(c, choice, Dimension.MODE, c.mode),
-        "code": _mask(c, choice, Dimension.CODE, c.code),
+    told = {
+        "day": (Dimension.MONTH, c.month_day),
+        "fund": (Dimension.FUND, c.fund),
+        "mode": (Dimension.MODE, c.mode),
+        "code": (Dimension.CODE, c.code),
     }
+    masked = {name: mask(c, by, value, shown(by)) for name, (by, value) in told.items()}
+    return {"day": masked["day"], "minor": add_up(c, what), **masked}
+
+
+def _divide(source: Source, choice: Choice) -> dict[str, Any]:
+    return divide(source, choice.what, lambda by: sorted(choice.shown.get(by, ())))
 
 
 def _select(source: Source, choice: Choice, *values: Any) -> sa.Select[Any]:
-    parts = _parts(source, choice)
-    found = _narrow(sa.select(*values).select_from(source.rows), source, choice)
+    parts = _divide(source, choice)
+    found = sa.select(*values).select_from(source.rows)
+    found = narrow(found, source, choice.what, choice.by, choice.of)
     # Not by number, as that would tell when a gift without a day came.
     return found.order_by(parts["day"].desc(), parts["minor"].desc(), parts["fund"], source.c.id)
 
 
-def _narrow(found: sa.Select[Any], source: Source, choice: Choice) -> sa.Select[Any]:
-    if choice.by is not None:
-        found = found.where(source.c[choice.by.value] == choice.of)
-    if choice.what is not What.STARTED:
-        found = found.where(_adds(source.c, choice.what) != 0)
+def narrow(
+    found: sa.Select[Any], source: Source, what: What, by: Dimension | None, of: Any
+) -> sa.Select[Any]:
+    """Of a statement over the gifts those that make a figure."""
+    if by is not None:
+        found = found.where(source.c[by.value] == of)
+    if what is not What.STARTED:
+        found = found.where(add_up(source.c, what) != 0)
     return found
 
 
-def list_gifts(session: Session, choice: Choice, page: int) -> list[Row]:
-    """A page of them, the newest first, and one more if there is one.
-
-    Those whose day may be told come first, by their number, which an index has in order: nothing
-    is sorted but some pages. Where they end, the others follow by what they brought.
-    """
-    most = page * PAGE + 1
-    rows: list[Any] = _walk(session, choice, most)
-    if len(rows) < most:
-        rows += _list_dayless(session, choice, most - len(rows))
-    rows = rows[(page - 1) * PAGE :]
-    names = _list_names(session, choice.partner, [row.id for row in rows])
-    return [Row(*(*row[:-1], names.get(row.id, ""))) for row in rows]
-
-
-def _walk(session: Session, choice: Choice, most: int) -> list[sa.Row[Any]]:
-    """The newest of each path, and of these the newest."""
-    shown = sorted(choice.shown.get(Dimension.MONTH, ()))
-    rows: list[sa.Row[Any]] = []
-    for path in choice.paths:
-        source = gifts_of((path,), session.get_bind().dialect.name, choice.currency)
-        found = _narrow(_select_parts(source, choice), source, choice)
-        found = found.where(source.c[Dimension.MONTH.value].in_(shown))
-        rows += session.execute(found.order_by(source.c.id.desc()).limit(most)).all()
-    return sorted(rows, key=lambda row: -row.id)[:most]
-
-
-def _list_dayless(session: Session, choice: Choice, most: int) -> Sequence[sa.Row[Any]]:
-    source = gifts_of(choice.paths, session.get_bind().dialect.name, choice.currency)
-    parts = _parts(source, choice)
-    found = _narrow(_select_parts(source, choice), source, choice).where(parts["day"] == "")
-    order = (parts["minor"].desc(), parts["fund"], source.c.id)
-    return session.execute(found.order_by(*order).limit(most)).all()
-
-
-def _select_parts(source: Source, choice: Choice) -> sa.Select[Any]:
-    parts = _parts(source, choice)
-    return sa.select(*parts.values(), source.c.status, source.c.id).select_from(source.rows)
-
-
-def _tell(partner: str, *values: Any) -> sa.Select[Any]:
+def tell_names(partner: Any, *values: Any) -> sa.Select[Any]:
     """`values` of the gifts whose donors let the partner know who they are from."""
     return (
         sa.select(*values)
@@ -245,16 +217,10 @@ def _tell(partner: str, *values: Any) -> sa.Select[Any]:
     )
 
 
-def _list_names(session: Session, partner: str, gift_ids: Iterable[int]) -> dict[int, str]:
-    told = _tell(partner, Gift.id, Gift.first_name, Gift.last_name)
-    rows = session.execute(told.where(Consent.gift_id.in_(gift_ids)))
-    return {gift_id: full_name(first, last) for gift_id, first, last in rows}
-
-
 def _name(partner: str, source: Source, dialect: str) -> Any:
     """The same as an expression, harmless in a spreadsheet."""
     written = typed("donor", write_name(dialect), dialect).value
-    told = _tell(partner, sa.func.min(written)).where(Consent.gift_id == source.c.id)
+    told = tell_names(partner, sa.func.min(written)).where(Consent.gift_id == source.c.id)
     return sa.func.coalesce(told.correlate(source.rows).scalar_subquery(), "")
 
 
@@ -278,8 +244,9 @@ def write_list(database: Database, choice: Choice, file: IO[bytes]) -> None:
 
 def _as_table(database: Database, choice: Choice) -> tuple[list[Cell], Select]:
     dialect = database.reader.dialect.name
-    source = gifts_of(choice.paths, dialect, choice.currency)
-    parts = _parts(source, choice)
+    uses = sa.select(USES).where(USES.c.path.in_(choice.paths)).subquery()
+    source = gifts_of(uses, choice.currency, dialect)
+    parts = _divide(source, choice)
     cells = [
         Cell("day", parts["day"]),
         Cell("amount", _signed(parts["minor"], source.c.currency)),

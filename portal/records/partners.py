@@ -234,6 +234,16 @@ AMOUNTS: Mapping[What, Amount] = {
 }
 
 
+def count_gifts(figures: Figures, what: What) -> int | None:
+    """How many gifts make a figure of a cell, where that is known."""
+    if what is What.STARTED:
+        return figures.started
+    if what is What.GROSS:
+        return figures.gifts
+    can_be_less = what in {What.NET, What.RECEIVED}
+    return None if can_be_less or AMOUNTS[what](figures) else 0
+
+
 def list_months(breakdown: Breakdown, most: int) -> Sequence[Cell]:
     """The last months in a row, up to `most`, with those in between in which nothing came."""
     known = {cell.key: cell for cell in breakdown.cells}

@@ -88,13 +88,19 @@ def _gift_row(
         "frequency": "once",
         "amount_minor": minor,
         "currency": said.get("currency", "CAD"),
-        "status": said.get("status", Status.PAID if paid else Status.PENDING),
+        "status": said.get("status", _status_of(paid, said.get("refunded", 0))),
         "paid_minor": paid,
         "refunded_minor": said.get("refunded", 0),
         "created_at": datetime(day.year, day.month, day.day, 12, tzinfo=UTC) - timedelta(days=1),
         "received_on": day if paid else None,
         "plan_id": said.get("plan"),
     }
+
+
+def _status_of(paid: int, refunded: int) -> Status:
+    if not paid:
+        return Status.PENDING
+    return Status.PARTLY_REFUNDED if refunded else Status.PAID
 
 
 def give(services: Services, code: str, donor: int, minor: int, **choices: Any) -> int:

@@ -18,7 +18,8 @@ from portal.gifts.code_sums import catch_up
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import LedgerEntry
 from portal.money import Money
-from portal.records.partner_lists import Choice, list_gifts, list_paths, stream_list
+from portal.records.partner_lists import Choice, list_paths, stream_list
+from portal.records.partner_pages import list_gifts
 from portal.records.partner_sums import read_account, read_sums, sum_currencies
 from portal.records.partners import AMOUNTS, Dimension, Figures, What
 from tests.partners.conftest import plant_tree
