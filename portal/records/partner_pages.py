@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import table_of
 from portal.donors import Consent
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift, GiftStanding
@@ -84,11 +85,10 @@ class _Walk:
 
     def jump(self, skip: int) -> list[Any]:
         """All but the first so many, where they stand among the newest gifts; nothing elsewhere."""
-        [*others, path] = self._choice.paths
-        if others or self._wanted <= skip:
+        if not self._reaches or self._wanted <= skip:
             return []
-        reach, span = REACHES[0] * self._most, next(self._spans())
-        rows = self._ask(_LIST_NEAR, span, path, reach, skip)
+        reach, span = self._reaches[0] * self._most, next(self._spans())
+        rows = self._ask(_LIST_NEAR, span, self._choice.paths[0], reach, skip)
         return rows if len(rows) == self._wanted - skip else []
 
     def find(self) -> list[Any]:
@@ -101,6 +101,12 @@ class _Walk:
         return self._found
 
     @property
+    def _reaches(self) -> tuple[int, ...]:
+        """None for what is in dispute, which few are anywhere, or where paths are many."""
+        is_plain = len(self._choice.paths) == 1 and self._choice.what is not What.DISPUTED
+        return REACHES if is_plain else ()
+
+    @property
     def _wanted(self) -> int:
         return self._most - len(self._found)
 
@@ -111,9 +117,10 @@ class _Walk:
             return
         begins = datetime.fromisoformat(f"{self._choice.of}-01").replace(tzinfo=UTC)
         ends = (begins + timedelta(days=31)).replace(day=1)
-        first, earlier = self._find_first(begins), self._find_first(begins - BEFORE)
-        last = self._find_first(ends) - 1
-        yield from ((first, last), (earlier, first - 1), (last + 1, ALL[1]), (ALL[0], earlier - 1))
+        times = (begins - BEFORE, begins, ends)
+        # In order and without a gap, whatever they are.
+        before, first, after = sorted(self._find_first(at) for at in times)
+        yield from ((first, after - 1), (before, first - 1), (after, ALL[1]), (ALL[0], before - 1))
 
     def _find_first(self, at: datetime) -> int:
         """The number of the first gift begun since then: they are counted up with time."""
@@ -131,8 +138,7 @@ class _Walk:
 
     def _look_near(self, span: Span, path: str) -> list[Any] | None:
         """The newest of a path, where they stand among the newest gifts of it."""
-        # Few are in dispute anywhere.
-        for reach in REACHES if self._choice.what is not What.DISPUTED else ():
+        for reach in self._reaches:
             rows = self._ask(_LIST_NEAR, span, path, reach * self._most)
             if len(rows) == self._wanted:
                 return rows
@@ -153,7 +159,6 @@ class _Walk:
             "last": span[1],
             "paths": [path] if path else list(choice.paths),
             "reach": reach,
-            "statuses": STATUSES.get(choice.what, ()),
             "currency": choice.currency,
             "of": choice.of,
             "most": self._wanted - skip,
@@ -176,27 +181,34 @@ _IN_SPAN = USES.c.gift_id.between(sa.bindparam("first"), sa.bindparam("last"))
 _ON_PATHS = USES.c.path.in_(_list("paths"))
 
 
-def _all() -> sa.Select[Any]:
+def _all(_what: What) -> sa.Select[Any]:
     return _OWN.where(_ON_PATHS, _IN_SPAN)
 
 
-def _near() -> sa.Select[Any]:
-    newest = _all().order_by(USES.c.gift_id.desc())
+def _near(what: What) -> sa.Select[Any]:
+    newest = _all(what).order_by(USES.c.gift_id.desc())
     return newest.limit(sa.bindparam("reach", type_=sa.Integer))
 
 
-def _by_status() -> sa.Select[Any]:
-    """Those of the statuses, by their index; a use is looked up by its gift alone."""
-    standing = sa.select(GiftStanding.gift_id).where(GiftStanding.status.in_(_list("statuses")))
+def _by_status(what: What) -> sa.Select[Any]:
+    """Those of its statuses, by their index; a use is looked up by its gift alone.
+
+    So that a planner sees no other way, the statuses are written out, and no index has what is
+    asked of a use.
+    """
+    status = table_of(GiftStanding).c.status
+    wanted = [sa.bindparam(None, one, status.type, literal_execute=True) for one in STATUSES[what]]
+    standing = sa.select(GiftStanding.gift_id).where(status.in_(wanted))
     own = sa.func.coalesce(USES.c.path, "").in_(_list("paths"))
-    return _OWN.where(USES.c.gift_id.in_(standing), _IN_SPAN, own)
+    in_span = (USES.c.gift_id + 0).between(sa.bindparam("first"), sa.bindparam("last"))
+    return _OWN.where(USES.c.gift_id.in_(standing), in_span, own)
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """How gifts are found: among which uses, if few, and whether those with a day or the others."""
 
-    uses: Callable[[], sa.Select[Any]]
+    uses: Callable[[What], sa.Select[Any]]
     is_dated: bool = True
     is_few: bool = False
 
@@ -217,7 +229,7 @@ _FIRST_SINCE = (
 # To build a statement costs more than to run it.
 @cache
 def _prepare(way: Way, what: What, by: Dimension | None, dialect: str) -> sa.Select[Any]:
-    uses = way.uses().subquery()
+    uses = way.uses(what).subquery()
     source = gifts_of(uses, sa.bindparam("currency"), dialect, is_few=way.is_few)
     parts = divide(source, what, _shown)
     found: sa.Select[Any] = sa.select(*parts.values(), source.c.status, source.c.id)

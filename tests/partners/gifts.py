@@ -91,7 +91,8 @@ def _gift_row(
         "status": said.get("status", _status_of(paid, said.get("refunded", 0))),
         "paid_minor": paid,
         "refunded_minor": said.get("refunded", 0),
-        "created_at": datetime(day.year, day.month, day.day, 12, tzinfo=UTC) - timedelta(days=1),
+        "created_at": datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        - timedelta(days=said.get("waited", 1)),
         "received_on": day if paid else None,
         "plan_id": said.get("plan"),
     }

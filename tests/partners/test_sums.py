@@ -1,6 +1,9 @@
 """A partner's sums are the ledger's, whatever happened, and nobody else's."""
 
+import random
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
@@ -8,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from portal.codes.models import CodeUse, Scope
 from portal.codes.operations import change_scope
@@ -15,13 +19,13 @@ from portal.codes.pots import GiftMatch, add_pot
 from portal.database import Database
 from portal.gifts.code_counting import find_wrong_sums
 from portal.gifts.code_sums import catch_up
-from portal.gifts.lifecycle import FactKind
+from portal.gifts.lifecycle import FactKind, Status
 from portal.gifts.models import LedgerEntry
 from portal.money import Money
 from portal.records.partner_lists import Choice, list_paths, stream_list
-from portal.records.partner_pages import list_gifts
+from portal.records.partner_pages import MOST_PAGES, PAGE, Row, list_gifts
 from portal.records.partner_sums import read_account, read_sums, sum_currencies
-from portal.records.partners import AMOUNTS, Dimension, Figures, What
+from portal.records.partners import AMOUNTS, Cell, Dimension, Figures, What, count_gifts
 from tests.partners.conftest import plant_tree
 from tests.partners.gifts import book, give, plant_gifts
 from tests.workplace import Workplace, make_workplace
@@ -238,6 +242,77 @@ def test_the_list_of_a_figure_sums_to_it(place: Workplace, tree: dict[str, int])
                 rows = list_gifts(session, choice, 1)
                 found = len(rows) if what is What.STARTED else sum(row.minor for row in rows)
                 assert found == AMOUNTS[what](figures), (by, key, what)
+
+
+def plant_years(chance: random.Random, many: int) -> list[dict[str, Any]]:
+    """Gifts over two years in the order in which they were begun, of any standing."""
+    found = []
+    for begun in sorted(chance.randrange(700) for _ in range(many)):
+        waited = chance.choice((0, 0, 1, 20, 60, 300))
+        refunded = chance.choice((0, 0, 0, 30))
+        one = {
+            "donor": chance.randrange(30),
+            "fund": chance.choice(("missions", "missions", "media")),
+            "minor": chance.randrange(100, 999),
+            "refunded": refunded,
+            "day": date(2024, 11, 1) + timedelta(days=begun + waited),
+            "waited": waited,
+        }
+        if not refunded and chance.randrange(4) == 0:
+            one |= chance.choice(({"paid": 0}, {"status": Status.DISPUTED}))
+        found.append(one)
+    return found
+
+
+def read_pages(session: Session, choice: Choice) -> list[Row]:
+    """All that a list shows, page by page."""
+    found: list[Row] = []
+    for page in range(1, MOST_PAGES + 1):
+        rows = list_gifts(session, choice, page)
+        found += rows[:PAGE]
+        if len(rows) <= PAGE:
+            return found
+    raise AssertionError("there are more")
+
+
+def test_all_pages_of_any_figure_sum_to_it(place: Workplace, tree: dict[str, int]) -> None:
+    chance = random.Random(20261128)
+    with place.database.write() as session:
+        for key in ("grace", "hope", "grace"):
+            plant_gifts(session, key, plant_years(chance, 90))
+    assert catch_up(place.database)
+    with place.database.read() as session:
+        for key in ("grace", "zone"):
+            total = sum_currencies(session, tree[key])["CAD"]
+            account = read_account(session, tree[key], "CAD", total)
+            assert account.hidden[Dimension.MONTH]
+            months = account.breakdowns[Dimension.MONTH].cells
+            cells = [(None, "", account.total)]
+            cells += [(Dimension.MONTH, *parts(one)) for one in months[5::8]]
+            cells += [
+                (Dimension.FUND, *parts(one)) for one in account.breakdowns[Dimension.FUND].cells
+            ]
+            assert sum(bool(figures) for *_, figures in cells) >= 4
+            for by, of, figures in cells:
+                for what in What if figures else ():
+                    choice = Choice(
+                        paths=list_paths(session, tree[key]),
+                        currency="CAD",
+                        what=what,
+                        by=by,
+                        of=of,
+                        shown=account.shown,
+                    )
+                    rows = read_pages(session, choice)
+                    found = len(rows) if what is What.STARTED else sum(one.minor for one in rows)
+                    assert found == AMOUNTS[what](figures), (key, by, of, what)
+                    if what in {What.STARTED, What.GROSS}:
+                        known = replace(choice, number=count_gifts(figures, what))
+                        assert read_pages(session, known) == rows
+
+
+def parts(cell: Cell) -> tuple[str, Figures | None]:
+    return cell.key, cell.figures
 
 
 def test_a_list_tells_nothing_of_a_withheld_cell(place: Workplace, tree: dict[str, int]) -> None:
