@@ -212,7 +212,7 @@ def admit() -> ResponseReturnValue | None:
     """Let a request in only where the table says so."""
     g.staff_user = None
     _choose_language()
-    with services().database.read() as db:
+    with services().database.look() as db:
         g.staff_user = find_signed_in(session, db, utc_now())
     if request.endpoint in OPEN:
         csrf.protect()

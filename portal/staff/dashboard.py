@@ -49,7 +49,7 @@ SHOWN_EMAILS = 10
 @staff.get("/")
 def dashboard() -> ResponseReturnValue:
     first, last = days_of_month(utc_now())
-    with services().database.read() as session:
+    with services().database.look() as session:
         received = sum_received(session, first, last)
         counts = count_by_status(session, SHOWN)
         failed_events = count_open_events(session)

@@ -157,3 +157,34 @@ def test_connections_that_the_server_closed_while_they_rested_are_made_anew(
     for _ in range(3):
         with database.write() as session:
             add(session, Comparison, ROW)
+
+
+def test_a_look_sees_what_is_there_and_leaves_its_connection_as_it_was(database: Database) -> None:
+    with database.write() as session:
+        add(session, Comparison, ROW, ROW)
+    with database.look() as session:
+        with pipelined(session):
+            told = ask(session, ALL), ask(session, ALL)
+        assert [len(one.rows()) for one in told] == [2, 2]
+        assert cast(Work, session).opened is None
+        assert len(session.scalars(sa.select(Comparison)).all()) == 2
+        assert len(ask(session, ALL).rows()) == 2
+    with contextlib.suppress(ZeroDivisionError), database.write() as session:
+        add(session, Comparison, ROW)
+        raise ZeroDivisionError
+    broken = pytest.raises((sa.exc.DBAPIError, DatabaseUnavailable))
+    with broken, database.look() as session, pipelined(session):
+        ask(session, sa.select(sa.literal_column("nothing"))).rows()
+    with contextlib.suppress(ZeroDivisionError), database.look() as session:
+        assert len(ask(session, ALL).rows()) == 2
+        raise ZeroDivisionError
+    with database.read() as session:
+        assert len(ask(session, ALL).rows()) == 2
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_indexes_are_thought_of_as_on_a_disk_that_does_not_turn(database: Database) -> None:
+    for _ in range(2):
+        with database.read() as session:
+            assert session.scalar(sa.text("SHOW random_page_cost")) == "1.1"
+            assert session.scalar(sa.text("SHOW jit")) == "off"

@@ -119,7 +119,7 @@ def gifts() -> ResponseReturnValue:
     cursor = Cursor(
         before=request.args.get("before", type=int), after=request.args.get("after", type=int)
     )
-    with services().database.read() as session:
+    with services().database.look() as session:
         page = list_gifts(session, filters, search, cursor)
     names = current_names()
     return render_template(
