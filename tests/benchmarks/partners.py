@@ -52,7 +52,8 @@ TIMES = {
     "postgresql": "({day} + TIME '12:00') AT TIME ZONE 'UTC'",
 }
 NUMBERS = (
-    "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {most})"
+    "WITH RECURSIVE numbers(n) AS (SELECT CAST(1 AS BIGINT) UNION ALL"
+    " SELECT n + 1 FROM numbers WHERE n < {most})"
 )
 DONORS = """
 INSERT INTO donors (id, email, created_at) {numbers}
