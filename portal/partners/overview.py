@@ -350,6 +350,11 @@ def name_figure(what: What) -> str:
 
 def name_state(status: Status) -> str:
     """Where a gift stands, as far as a partner is concerned."""
+    return _write_state(status, current_locale())
+
+
+@lru_cache(maxsize=128)
+def _write_state(status: Status, _locale: str) -> str:
     words = {
         Status.PAID: gettext("Received"),
         Status.PARTLY_PAID: gettext("Received in part"),
