@@ -123,6 +123,11 @@ def _line_of(session: Session) -> Line:
     return kept[0]
 
 
+def is_sqlite(session: Session) -> bool:
+    """Whether statements go to SQLite."""
+    return _line_of(session).is_sqlite
+
+
 NO_ROW: tuple[Document, ...] = ({},)
 
 

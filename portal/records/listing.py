@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.util import ClauseAdapter
 
 from portal.database import Document
-from portal.driver import Row, ask
+from portal.driver import Row, ask, is_sqlite
 from portal.gifts.lifecycle import Status
 from portal.gifts.models import Gift
 from portal.records.filters import (
@@ -214,9 +215,9 @@ def list_gifts(
     values = {**list_values(filters), **stretch.values}
     if search is not None:
         values |= search_values(search)
-    walk = _plan(filters, search, stretch)
-    end = walk.find_end(session, values)
-    rows = [ListedGift._make(row) for row in walk.ask_page(session, values, end)]
+    walk = _plan(filters, search, stretch, is_fenced=not is_sqlite(session))
+    found, end = walk.find(session, values)
+    rows = [ListedGift._make(row) for row in found]
     is_full = len(rows) > PAGE
     rows = rows[:PAGE]
     beyond = rows[-1].id if is_full else end.id if end else None
@@ -264,21 +265,27 @@ def _older_of(rows: Sequence[ListedGift], cursor: Cursor) -> int | None:
     return rows[-1].id if rows else cursor.after
 
 
-def _plan(filters: GiftFilters, search: Search | None, stretch: Stretch) -> "_Walk":
+def _plan(
+    filters: GiftFilters, search: Search | None, stretch: Stretch, *, is_fenced: bool
+) -> "_Walk":
     """The walk of all pages that are asked for with such filters and such a search."""
     values = list_values(filters)
     driving = None if search else choose_driving(values)
     name = driving.name if driving else ""
     shape = shape_of(search) if search else None
-    return _keep_walk(tuple(values), name, shape, stretch.bounds)
+    return _keep_walk(tuple(values), name, shape, stretch.bounds, is_fenced)
 
 
 # Most are asked for with one filter or none; who tries them all out keeps no more than this.
 @lru_cache(maxsize=500)
 def _keep_walk(
-    given: tuple[str, ...], driving: str, shape: SearchShape | None, bounds: Bounds
+    given: tuple[str, ...],
+    driving: str,
+    shape: SearchShape | None,
+    bounds: Bounds,
+    is_fenced: bool,
 ) -> "_Walk":
-    return _Walk(given, BY_NAME.get(driving), shape, bounds)
+    return _Walk(given, BY_NAME.get(driving), shape, bounds, is_fenced=is_fenced)
 
 
 BY_NAME = {one.name: one for one in EQUALITIES}
@@ -293,6 +300,8 @@ class _Walk:
         driving: Equality | None,
         search: SearchShape | None,
         bounds: Bounds,
+        *,
+        is_fenced: bool,
     ) -> None:
         self.search, self.bounds = search, bounds
         self.driven = [driving.equals()] if driving else []
@@ -300,6 +309,19 @@ class _Walk:
         self.compared = remaining(given, driving)
         self.end = self._find_end()
         self.pages = {has_end: self._page(has_end) for has_end in (False, True)}
+        is_fenced = is_fenced and self.search is None and bool(self.compared)
+        self.fenced = self._fence() if is_fenced else None
+
+    def find(self, session: Session, values: Document) -> tuple[list[Row], Place | None]:
+        """The gifts themselves, up to one more than a page, and where their walk ended.
+
+        A full page needs no end: where it is bounded by a fence, none is looked for then.
+        """
+        if self.fenced is None:
+            end = self.find_end(session, values)
+            return self.ask_page(session, values, end), end
+        rows = ask(session, self.fenced, values).rows()
+        return rows, None if len(rows) > PAGE else self.find_end(session, values)
 
     def find_end(self, session: Session, values: Document) -> Place | None:
         """Where the walk ends, read from the indexes alone; None where it needs no end."""
@@ -341,6 +363,23 @@ class _Walk:
             ]
             statement = statement.where(Gift.id.in_(united(found)))
         ordered: sa.Select[Any] = self.bounds.ordered(statement, self.place)
+        return ordered.limit(PAGE + 1)
+
+    def _fence(self) -> sa.Select[Any]:
+        """The same page among so many entries of the index.
+
+        PostgreSQL takes them in their order, as far as it needs; SQLite would sort them all.
+        """
+        moment, number = self.place
+        entries: Any = sa.select(*COLUMNS, Gift.received_on, moment.label("at"), number.label("of"))
+        entries = entries.where(*self.driven, *self.bounds.conditions(self.place))
+        if number is not Gift.id:
+            entries = entries.where(Gift.id == number)
+        walked = self.bounds.ordered(entries, self.place).limit(LONGEST_WALK + 1).subquery()
+        within = ClauseAdapter(walked)
+        fitting = [within.traverse(condition) for condition in self.compared]
+        found = sa.select(*(walked.c[name] for name in ListedGift._fields)).where(*fitting)
+        ordered: sa.Select[Any] = self.bounds.ordered(found, (walked.c["at"], walked.c["of"]))
         return ordered.limit(PAGE + 1)
 
     def _ways(self) -> Iterator[tuple[Ids, int]]:
