@@ -82,12 +82,16 @@ class _Walk:
         self._most = most if choice.number is None else min(most, choice.number)
         self._dialect = session.get_bind().dialect.name
         self._found: list[Any] = []
+        # None for what is in dispute, which few are anywhere, or where paths are many.
+        is_plain = len(choice.paths) == 1 and choice.what is not What.DISPUTED
+        self._reaches = list(REACHES) if is_plain else []
 
     def jump(self, skip: int) -> list[Any]:
         """All but the first so many, where they stand among the newest gifts; nothing elsewhere."""
         if not self._reaches or self._wanted <= skip:
             return []
-        reach, span = self._reaches[0] * self._most, next(self._spans())
+        first, *self._reaches = self._reaches
+        reach, span = first * self._most, next(self._spans())
         rows = self._ask(_LIST_NEAR, span, self._choice.paths[0], reach, skip)
         return rows if len(rows) == self._wanted - skip else []
 
@@ -99,12 +103,6 @@ class _Walk:
             is_few = self._choice.what in STATUSES
             self._found += self._ask(_LIST_DAYLESS_BY_STATUS if is_few else _LIST_DAYLESS)
         return self._found
-
-    @property
-    def _reaches(self) -> tuple[int, ...]:
-        """None for what is in dispute, which few are anywhere, or where paths are many."""
-        is_plain = len(self._choice.paths) == 1 and self._choice.what is not What.DISPUTED
-        return REACHES if is_plain else ()
 
     @property
     def _wanted(self) -> int:

@@ -105,14 +105,20 @@ def plant(url: str, gifts: int) -> int:
             scope = _fill(session, gifts)
         with database.write() as session:
             recount_codes(session)
-        _analyse(database)
+        _clean(database)
     return scope
 
 
-def _analyse(database: Database) -> None:
-    with database.writer.connect() as connection:
-        connection.exec_driver_sql("ANALYZE")
-        connection.exec_driver_sql("COMMIT")
+def _clean(database: Database) -> None:
+    """Leave nothing of what was changed in bulk, as a server does within some minutes."""
+    if database.is_sqlite:
+        with database.writer.connect() as connection:
+            connection.exec_driver_sql("ANALYZE")
+            connection.exec_driver_sql("COMMIT")
+    else:
+        alone = database.writer.execution_options(isolation_level="AUTOCOMMIT")
+        with alone.connect() as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
 
 
 def _fill(session: Session, gifts: int) -> int:
