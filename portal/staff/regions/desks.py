@@ -242,6 +242,11 @@ REGION = Desk(
                     hint="One a year: each gift is thanked for, and one receipt has all.",
                     ask=CHOOSE,
                 ),
+                Part(
+                    "tax_year_end",
+                    "The tax year ends on",
+                    hint="Month and day, like 12-31; yearly receipts are for it.",
+                ),
                 RECEIPT,
             ),
         ),
