@@ -6,6 +6,7 @@ fails is tried again later. Receipts and fees, of which every gift has one, are 
 
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,7 @@ from portal.partners.letters import promise_letters, send_month
 from portal.payments.letters import send_letter
 from portal.payments.providers import ProviderRefused, ProviderUnavailable
 from portal.payments.refunds import settle_unanswered
+from portal.payments.statements.interac_notices import fetch_notices, notices_account
 from portal.payments.statements.match_run import match_open_lines
 from portal.payments.stripe.comparison import FeeWanted, fetch_fees, retry_event
 from portal.payments.stripe.subscriptions import settle_plan
@@ -188,6 +190,7 @@ def _keep_watch(services: Services, stop: threading.Event) -> None:
                 _compare(services)
                 lapse_unbegun(services)
                 look_for_bounces(services)
+                look_for_notices(services)
             if clock.now() >= next_fold:
                 next_fold = clock.now() + FOLD_EVERY
                 fold_days(services)
@@ -223,6 +226,22 @@ def look_for_bounces(services: Services) -> None:
         log.warning("bounces_unread")
     else:
         log.info("bounces_read", read=kept.read, new=kept.new, tied=kept.tied)
+
+
+def look_for_notices(services: Services, *, tls: ssl.SSLContext | None = None) -> None:
+    """Keep Interac's notices, where there is a mailbox for them, and match lines by new ones."""
+    account = notices_account(services.settings)
+    if account is None:
+        return
+    server = services.settings.trusted_mail_server
+    try:
+        kept = fetch_notices(services, account, trusted_server=server, tls=tls)
+    except ImapError:
+        log.warning("notices_unread")
+        return
+    log.info("notices_read", new=kept.new, refused=len(kept.refused))
+    if kept.new:
+        match_open_lines(services)
 
 
 def fold_days(services: Services) -> None:

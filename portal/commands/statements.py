@@ -12,6 +12,7 @@ from portal.services import Services
 from portal.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from portal.mail.imap import ImapAccount
     from portal.payments.statements.formats.csv_table import Column, ColumnMapping
     from portal.payments.statements.formats.entries import StatementDocument
     from portal.payments.statements.interac_notices import KeptNotices
@@ -320,13 +321,16 @@ def notices(path: Path | None, *, imap: bool) -> None:
     if (path is None) is not imap:
         raise click.UsageError("Give a PATH, or --imap.")
     settings = load_settings()
-    if imap and not settings.notices_imap_url.get_secret_value():
-        raise click.ClickException("No mailbox is set: set PORTAL_NOTICES_IMAP_URL.")
     from portal.commands.installation import make_services
+    from portal.payments.statements.interac_notices import notices_account
+
+    source = path or notices_account(settings)
+    if source is None:
+        raise click.ClickException("No mailbox is set: set PORTAL_NOTICES_IMAP_URL.")
 
     services = make_services(settings)
     with _plain_errors():
-        kept = _keep_notices(services, path)
+        kept = _keep_notices(services, source)
         for key, reason in kept.refused.items():
             click.echo(f"Mail {key}: {reason}", err=True)
         click.echo(f"Kept {kept.new} new notices; {len(kept.refused)} mails were refused.")
@@ -334,15 +338,13 @@ def notices(path: Path | None, *, imap: bool) -> None:
             _match(services)
 
 
-def _keep_notices(services: Services, path: Path | None) -> "KeptNotices":
-    from portal.mail.imap import read_account
+def _keep_notices(services: Services, source: "Path | ImapAccount") -> "KeptNotices":
     from portal.payments.statements.interac_notices import fetch_notices, keep_notices, read_mails
 
     server = services.settings.trusted_mail_server
-    if path is None:
-        account = read_account(services.settings.notices_imap_url.get_secret_value())
-        return fetch_notices(services, account, trusted_server=server)
-    mails = read_mails(path)
+    if not isinstance(source, Path):
+        return fetch_notices(services, source, trusted_server=server)
+    mails = read_mails(source)
     with services.write() as act:
         return keep_notices(act, mails, trusted_server=server)
 

@@ -3,10 +3,12 @@
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
 import trustme
+from pydantic import SecretStr
 
 from portal.gifts.lifecycle import Status
 from portal.mail.imap import ImapAccount, ImapError, KeptMail, read_account
@@ -18,6 +20,7 @@ from portal.payments.statements.interac_notices import (
     read_mails,
 )
 from portal.payments.statements.models import LineState, TransferNotice
+from portal.worker import look_for_notices
 from tests.conftest import NOW
 from tests.statements.clerk import Clerk
 from tests.statements.imap_server import PASSWORD, USER, ImapFolder, serving
@@ -139,6 +142,22 @@ def test_a_mailbox_is_read_on_from_where_it_was_left(
     with pytest.raises(ImapError):
         fetch(replace(account, password="wrong"))
     assert len(notices(clerk)) == 2
+
+
+def test_the_worker_reads_the_mailbox_by_itself(
+    clerk: Clerk, authority: trustme.CA, account: ImapAccount
+) -> None:
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    services = at(clerk.place.services, NOW)
+    look_for_notices(services, tls=tls)
+    assert notices(clerk) == []
+    for password, kept in (("wrong", 0), (PASSWORD, 2)):
+        url = f"imaps://{quote(USER)}:{password}@localhost:{account.port}"
+        said = {"notices_imap_url": SecretStr(url), "trusted_mail_server": SERVER}
+        settings = services.settings.model_copy(update=said)
+        look_for_notices(replace(services, settings=settings), tls=tls)
+        assert len(notices(clerk)) == kept
 
 
 def test_an_account_is_an_address_over_tls() -> None:

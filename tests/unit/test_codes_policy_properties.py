@@ -120,7 +120,11 @@ def test_a_form_can_always_be_shown_with_the_terms_it_is_given(code, slug, now):
         assert modes
         own = region(slug).fund(fund).modes
         assert all(mode in terms.modes and (not own or mode.key in own) for mode in modes)
-    assert any(terms.modes_for(terms.fund, one.currency, "once") for one in terms.currencies)
+    assert any(
+        terms.modes_for(terms.fund, one.currency, frequency)
+        for one in terms.currencies
+        for frequency in Frequency
+    )
     for option in terms.currencies:
         for minor in (*option.presets_minor, *option.monthly_presets_minor):
             assert option.minimum_minor <= minor <= option.maximum_minor

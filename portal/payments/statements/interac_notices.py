@@ -19,6 +19,7 @@ from portal.mail.imap import (
     Wanted,
     fetch_mails,
     move_mark,
+    read_account,
     read_mark,
 )
 from portal.payments.statements.formats.entries import StatementError
@@ -34,6 +35,7 @@ from portal.payments.statements.interac_mail import (
 )
 from portal.payments.statements.models import TransferNotice
 from portal.services import Act, Services
+from portal.settings import Settings
 
 MBOX_LIMIT = 100 * 1024 * 1024
 # What says that it is Interac's, and is no larger than any of theirs.
@@ -161,6 +163,12 @@ def _row(notice: InteracNotice, now: datetime) -> Document:
         "received_at": notice.sent_at or now,
         "recorded_at": now,
     }
+
+
+def notices_account(settings: Settings) -> ImapAccount | None:
+    """The mailbox that Interac's notices go to, if it is set."""
+    url = settings.notices_imap_url.get_secret_value()
+    return read_account(url) if url else None
 
 
 def fetch_notices(
