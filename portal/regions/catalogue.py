@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import Annotated, Protocol
 from urllib.parse import quote
 
-from portal.i18n import gettext, pick
+from portal.i18n import pick
 from portal.money import Money
 from portal.regions.accounts import Account, Detail
 from portal.regions.records import (
@@ -15,6 +14,7 @@ from portal.regions.records import (
     AddressFormat,
     Fee,
     Flag,
+    Frequency,
     GiftAid,
     Issuer,
     ModesHeading,
@@ -30,18 +30,6 @@ from portal.regions.records import (
     holding,
 )
 from portal.regions.schemes import ReceiptScheme
-
-
-class Frequency(StrEnum):
-    """The values of the form field `frequency`; `label` speaks the current language."""
-
-    ONCE = "once"
-    MONTHLY = "monthly"
-
-    @property
-    def label(self) -> str:
-        return gettext("Every month") if self is Frequency.MONTHLY else gettext("One time")
-
 
 __all__ = [
     "Account",

@@ -350,6 +350,17 @@ class GiftAid:
     year_end: DayOfYear = "04-05"
 
 
+class Frequency(StrEnum):
+    """The values of the form field `frequency`; `label` speaks the current language."""
+
+    ONCE = "once"
+    MONTHLY = "monthly"
+
+    @property
+    def label(self) -> str:
+        return gettext("Every month") if self is Frequency.MONTHLY else gettext("One time")
+
+
 class ReceiptRule(Labelled):
     """Whether a gift gets its receipt at once, or its donor one over all gifts of a year."""
 
