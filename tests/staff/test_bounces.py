@@ -238,7 +238,7 @@ def test_it_is_in_a_persons_data_and_forgotten_with_them(services: Services) -> 
         donor_id = find_donor(act.session, ZOE, NOW)
         assert donor_id is not None
         own = find_own(act.session, open_account(act, donor_id).id)
-        (row,) = gather(act.session, own)["returned_messages"]
+        (row,) = gather(act.session, own, act.services.settings)["returned_messages"]
         assert row["recipient"] == ZOE
         forget(act, own)
     assert [one[0] for one in list_bounces(services.database)] == ["", "q@x.yz"]

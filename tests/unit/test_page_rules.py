@@ -49,3 +49,11 @@ def test_a_template_that_asks_is_let_be(text: str) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_no_template_judges(path: Path) -> None:
     assert judge(path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_section_has_the_name_of_what_scrolls_in_it(path: Path) -> None:
+    text = path.read_text()
+    named = {*re.findall(r'<section[^>]*aria-labelledby="([^"]+)"', text)}
+    scrolls = {*re.findall(r'role="region"[^>]*aria-labelledby="([^"]+)"', text)}
+    assert not named & scrolls, "a landmark's name is its own, as axe wants it"
