@@ -163,7 +163,7 @@ def export(claim_id: int, template: Path | None, output: Path) -> None:
 
 
 @click.command()
-@click.argument("key", type=click.Choice(["ca", "fr", "ie", "in", "za"]))
+@click.argument("key", type=click.Choice(["ca", "fr", "ie", "in", "kr", "za"]))
 @click.option("--year", type=int, required=True, help="The year, as the office counts it.")
 @click.option("--issuer", required=True, help="The issuer's key.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path(), help="The folder.")
@@ -171,7 +171,8 @@ def statutory(key: str, year: int, issuer: str, output: Path) -> None:
     """Write the yearly file of a country's tax office, and say what it leaves open.
 
     fr: total and number of receipts; ca: returned gifts; ie: donors for ROS; in: register for
-    Form 113, of the year from April on; za: IT3(d), of the year to February.
+    Form 113, of the year from April on; kr: register for Hometax; za: IT3(d), of the year to
+    February.
 
     \b
     Example:

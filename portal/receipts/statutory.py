@@ -184,6 +184,17 @@ SOUTH_AFRICA = (
 )
 
 
+def list_korea(lines: Sequence[Line], filing: Filing) -> Rows:
+    """The gifts on the receipts of a calendar year, in the order of their numbers."""
+    return [
+        (
+            *(one.label, one.issued_on.isoformat(), one.received_on.isoformat(), one.name, ""),
+            *(", ".join(one.address), one.amount),
+        )
+        for one in _standing(lines, filing)
+    ]
+
+
 def list_south_africa(lines: Sequence[Line], filing: Filing) -> Rows:
     """Receipts under s. 18A of the year to the end of February; none is a nil return."""
     begin, end = date(filing.year - 1, 3, 1), date(filing.year, 3, 1)
@@ -272,6 +283,19 @@ EXPORTS = {
             wanted="unique_identification_number",
             unchecked="the columns are Form 10BD's: Form 113's own layout was not seen",
             most_bytes=50 * MEBIBYTE,
+        ),
+        Export(
+            key="kr",
+            who="South Korea: register of receipts for Hometax",
+            law="Forms 45-2 and 63-3",
+            currency="KRW",
+            columns=(
+                *("number", "issued_on", "received_on", "name", "resident_number", "address"),
+                "amount",
+            ),
+            rows=list_korea,
+            empty=("resident_number",),
+            unchecked="Hometax's own layout was not seen; resident numbers are not kept",
         ),
         Export(
             key="za",

@@ -83,6 +83,13 @@ def test_ireland_sums_a_donors_year_from_250_euro_on() -> None:
     assert count_lacking(EXPORTS["ie"], lines, FILING) == (1, 2)
 
 
+def test_korea_registers_what_stands_in_whole_won() -> None:
+    line = replace(LINE, currency="KRW", minor=200_005, name="김민서")
+    assert rows("kr", line, replace(line, is_void=True)) == [
+        ["2026-000001", "2026-06-02", "2026-06-01", "김민서", "", "1 Main Street, Cork", "200005"]
+    ]
+
+
 def test_india_takes_the_year_from_april_and_fifty_mebibytes() -> None:
     days = (date(2026, 3, 31), date(2026, 4, 1), date(2027, 3, 31), date(2027, 4, 1))
     lines = [replace(LINE, currency="INR", received_on=day, name="=X") for day in days]
