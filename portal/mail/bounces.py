@@ -13,20 +13,13 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, BigId, Document, insert_new, partial_index
-from portal.mail.imap import (
-    ImapAccount,
-    KeptMail,
-    Wanted,
-    fetch_mails,
-    move_mark,
-    read_account,
-    read_mark,
-)
+from portal.mail.imap import ImapAccount, KeptMail, Wanted, read_account, read_on
 from portal.mail.outbox import Email
 from portal.mail.smtp import wire_address
 from portal.plain import clean_line
@@ -242,19 +235,13 @@ def bounces_account(settings: Settings) -> ImapAccount | None:
 def fetch_bounces(
     services: Services, account: ImapAccount, *, tls: ssl.SSLContext | None = None
 ) -> KeptBounces:
-    """Keep what is new in the mailbox; the mark moves on with what was kept.
+    """Keep what is new in the mailbox.
 
     Raises ImapError; what was kept before it stays.
     """
     kept = KeptBounces()
-    while True:
-        mark = read_mark(services.database, account)
-        fetched = fetch_mails(account, mark, WANTED, tls=tls)
-        with services.write() as act:
-            keep_bounces(act, fetched.mails, kept)
-            move_mark(act.session, account, fetched.mark)
-        if fetched.mark == mark:
-            return kept
+    read_on(services, account, WANTED, partial(keep_bounces, kept=kept), tls=tls)
+    return kept
 
 
 def find_refusal(session: Session, address: str) -> Bounce | None:

@@ -7,7 +7,7 @@ as long as the folder's UIDVALIDITY does.
 import imaplib
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.database import Base, Database, insert_new
 from portal.i18n import gettext
+from portal.services import Act, Services
 
 
 class MailboxMark(Base):
@@ -205,13 +206,35 @@ def name_mailbox(account: ImapAccount) -> str:
     return f"{account.user}@{account.host}/{account.folder}"[:LONGEST_MAILBOX]
 
 
-def read_mark(database: Database, account: ImapAccount) -> ImapMark:
+def read_on(
+    services: Services,
+    account: ImapAccount,
+    wanted: Wanted,
+    keep: Callable[[Act, tuple[KeptMail, ...]], None],
+    *,
+    tls: ssl.SSLContext | None = None,
+) -> None:
+    """Let `keep` have what is new in a mailbox, some mails an act; the mark moves on with them.
+
+    Raises ImapError; what was kept before it stays.
+    """
+    while True:
+        mark = _read_mark(services.database, account)
+        fetched = fetch_mails(account, mark, wanted, tls=tls)
+        with services.write() as act:
+            keep(act, fetched.mails)
+            _move_mark(act.session, account, fetched.mark)
+        if fetched.mark == mark:
+            return
+
+
+def _read_mark(database: Database, account: ImapAccount) -> ImapMark:
     with database.read() as session:
         known = session.get(MailboxMark, name_mailbox(account))
     return ImapMark(known.validity, known.uid) if known else ImapMark()
 
 
-def move_mark(session: Session, account: ImapAccount, mark: ImapMark) -> None:
+def _move_mark(session: Session, account: ImapAccount, mark: ImapMark) -> None:
     row = {"mailbox": name_mailbox(account), "validity": mark.validity, "uid": mark.uid}
     if not insert_new(session, MailboxMark, row):
         session.execute(

@@ -13,15 +13,7 @@ from pathlib import Path
 
 from portal.database import Document, insert_new
 from portal.i18n import gettext
-from portal.mail.imap import (
-    ImapAccount,
-    KeptMail,
-    Wanted,
-    fetch_mails,
-    move_mark,
-    read_account,
-    read_mark,
-)
+from portal.mail.imap import ImapAccount, KeptMail, Wanted, read_account, read_on
 from portal.payments.statements.formats.entries import StatementError
 from portal.payments.statements.formats.texts import check_size
 from portal.payments.statements.interac_mail import (
@@ -178,16 +170,14 @@ def fetch_notices(
     trusted_server: str = "",
     tls: ssl.SSLContext | None = None,
 ) -> KeptNotices:
-    """Fetch what is new in a mail server's folder; the mark moves on with what was kept.
+    """Keep what is new in a mail server's folder.
 
     Raises ImapError; what was kept before it stays.
     """
     kept = KeptNotices()
-    while True:
-        mark = read_mark(services.database, account)
-        fetched = fetch_mails(account, mark, WANTED, tls=tls)
-        with services.write() as act:
-            kept.add(keep_notices(act, iter(fetched.mails), trusted_server=trusted_server))
-            move_mark(act.session, account, fetched.mark)
-        if fetched.mark == mark or not fetched.mails:
-            return kept
+
+    def keep(act: Act, mails: tuple[KeptMail, ...]) -> None:
+        kept.add(keep_notices(act, iter(mails), trusted_server=trusted_server))
+
+    read_on(services, account, WANTED, keep, tls=tls)
+    return kept
