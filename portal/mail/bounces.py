@@ -255,6 +255,12 @@ def find_refusal(session: Session, address: str) -> Bounce | None:
     return session.scalars(wanted.order_by(Bounce.id.desc()).limit(1)).first()
 
 
+def count_open_bounces(session: Session, most: int) -> int:
+    """How many nobody dealt with, counted up to so many."""
+    some = sa.select(Bounce.id).where(Bounce.closed_at.is_(None)).limit(most + 1)
+    return session.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
+
+
 def close_bounce(act: Act, bounce_id: int) -> bool:
     """Put one off the list, as dealt with; False where there is none."""
     bounce = act.session.get(Bounce, bounce_id)

@@ -239,6 +239,10 @@ class CatalogueCache:
         finally:
             self._turn.release()
 
+    def look_again(self) -> None:
+        """Ask the database at the next `get`, however short ago the last look was."""
+        self._look_again_at = 0.0
+
     def _refresh(self) -> Catalogue:
         kept = self._kept
         if kept is not None and time.monotonic() < self._look_again_at:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
+    Response,
     abort,
     g,
     redirect,
@@ -231,6 +232,14 @@ def admit() -> ResponseReturnValue | None:
 
 
 staff.after_request(keep_private)
+
+
+@staff.after_request
+def show_at_once(response: Response) -> Response:
+    """Who saved something sees it; other processes look for it within a second."""
+    if request.method == "POST":
+        services().regions.look_again()
+    return response
 
 
 @staff.context_processor

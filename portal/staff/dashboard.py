@@ -12,6 +12,7 @@ from portal.gifts.lifecycle import Status
 from portal.i18n import gettext
 from portal.intake.admission import count_starts
 from portal.jobs.queue import count_failed
+from portal.mail.bounces import bounces_account, count_open_bounces
 from portal.payments.models import DONE, EventState, Outcome, StripeEvent
 from portal.payments.providers import Inbox, ProviderBusy, ProviderUnavailable, StillWaiting
 from portal.receipts.actions import count_open
@@ -57,6 +58,7 @@ def dashboard() -> ResponseReturnValue:
         failing_emails = list_failing_emails(session, SHOWN_EMAILS)
         failed_jobs = count_failed(session, MOST_JOBS)
         actions = count_open(session, MANY)
+        bounces = _count_bounces(session)
         steps = _list_steps(session)
     return render_template(
         "staff/dashboard.html",
@@ -66,6 +68,7 @@ def dashboard() -> ResponseReturnValue:
         counts=counts,
         failed_events=failed_events,
         receipt_actions=actions,
+        bounces=bounces,
         failing_emails=failing_emails,
         shown_emails=SHOWN_EMAILS,
         failed_jobs=failed_jobs,
@@ -75,6 +78,12 @@ def dashboard() -> ResponseReturnValue:
         is_closed=not services().catalogue.open,
         is_crowded=starts >= max(services().settings.free_starts, 1),
     )
+
+
+def _count_bounces(session: Session) -> int | None:
+    """How many letters came back, for who may deal with them; None where nobody looks for any."""
+    is_read = may(Role.FINANCE) and bounces_account(services().settings) is not None
+    return count_open_bounces(session, MANY) if is_read else None
 
 
 def _find_pages() -> dict[str, str]:

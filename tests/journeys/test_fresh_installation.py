@@ -10,7 +10,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,8 +55,6 @@ ISSUER = {
     "accent": "#1d4f91",
 }
 CODE = "ROOF27"
-# How far a process may be behind what staff saved.
-CATALOGUE_SECONDS = 1.5
 FUND = {
     "names_en": "New roof",
     "names_fr": "Nouveau toit",
@@ -116,7 +113,7 @@ def test_from_nothing_to_two_receipts_of_ones_own(
         make_region(owner)
         make_mode(owner)
         make_fund(owner)
-        await_form(phone)
+        find_form(phone)
         give_by_transfer(phone, owner, new_donor())
         give_by_card(phone, new_donor())
         make_code(installation)
@@ -232,9 +229,8 @@ def make_fund(owner: Visitor) -> None:
     keep(owner, "The fund is saved.")
 
 
-def await_form(phone: Visitor) -> None:
-    """The one region there is, as it was saved last: a process looks once a second."""
-    time.sleep(CATALOGUE_SECONDS)
+def find_form(phone: Visitor) -> None:
+    """The one region there is, as it was saved last."""
     phone.open("/")
     phone.follow("Canada")
     assert LEGAL_NAME in phone.text()

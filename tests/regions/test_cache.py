@@ -46,6 +46,14 @@ def test_between_looks_the_database_is_left_alone(loaded):
     assert cache.get() is before
 
 
+def test_who_knows_of_a_change_has_it_looked_for_at_once(loaded):
+    cache = CatalogueCache(loaded, seconds=3600)
+    assert "jp" in cache.get().regions
+    remove_japan(loaded)
+    cache.look_again()
+    assert "jp" not in cache.get().regions
+
+
 def test_many_threads_at_a_cold_start_all_get_one_catalogue(loaded):
     cache = CatalogueCache(loaded, seconds=3600)
     got = []

@@ -233,6 +233,24 @@ def test_staff_see_what_came_back_and_what_to_do(
 
 
 @pytest.mark.usefixtures("came_back")
+def test_the_first_page_counts_them_where_a_mailbox_is_read(
+    signed_in: Callable[[str], Browser], app: Flask, services: Services
+) -> None:
+    clerk, viewer = signed_in("finance"), signed_in("viewer")
+    assert "Letters that came back" not in text_of(clerk.get("/staff/"))
+    url = SecretStr("imaps://a:b@localhost:9/INBOX")
+    settings = services.settings.model_copy(update={"bounces_imap_url": url})
+    app.extensions["portal"] = replace(app.extensions["portal"], settings=settings)
+    assert "Letters that came back 2" in text_of(clerk.get("/staff/"))
+    assert "Letters that came back" not in text_of(viewer.get("/staff/"))
+    for number in (1, 2):
+        clerk.post(f"/staff/bounces/{number}", page="/staff/bounces")
+    answer = text_of(clerk.get("/staff/"))
+    assert "Letters that came back 0" in answer
+    assert "has been dealt with" in answer
+
+
+@pytest.mark.usefixtures("came_back")
 def test_it_is_in_a_persons_data_and_forgotten_with_them(services: Services) -> None:
     with services.write() as act:
         donor_id = find_donor(act.session, ZOE, NOW)

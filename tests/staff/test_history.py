@@ -1,6 +1,7 @@
 """The catalogue's history, its undoing, and drafts that are looked at before they are in force."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -100,6 +101,17 @@ def test_a_change_is_live_in_a_process_that_has_the_catalogue(
     assert other.get().regions["ca"].welcome["en"] != "Welcome!"
     send(signed_in("admin"), EDIT, welcome_en="Welcome!")
     assert other.get().regions["ca"].welcome["en"] == "Welcome!"
+
+
+def test_who_saved_a_change_sees_it_at_once(
+    signed_in: SignedIn, app: Flask, client: CheckedClient, catalogued: Database
+) -> None:
+    app.extensions["portal"] = replace(
+        app.extensions["portal"], regions=CatalogueCache(catalogued, seconds=3600)
+    )
+    assert "Welcome!" not in client.get("/give/ca").text
+    send(signed_in("admin"), EDIT, welcome_en="Welcome!")
+    assert "Welcome!" in client.get("/give/ca").text
 
 
 @pytest.mark.both_engines
