@@ -78,6 +78,10 @@ class LineField(StringField):  # type: ignore[misc]  # WTForms carries no types
             )
 
 
+# RFC 5321 4.5.3.1.3, less the brackets around it.
+LONGEST_EMAIL = 254
+
+
 class EmailField(LineField):
     """An e-mail address, kept as typed but for spaces and the form of its domain."""
 

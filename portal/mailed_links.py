@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.forms import EmailField, LineField, PortalForm
+from portal.forms import LONGEST_EMAIL, EmailField, LineField, PortalForm
 from portal.i18n import gettext
 from portal.signin.accounts import WINDOW_MINUTES, TooManyTries
 from portal.signin.links import LIFE, Asking, FindOwner, Shown, ask_for_link, use_link
@@ -18,7 +18,6 @@ from portal.web import client_key, services
 
 # The cookie's name for the secret of the browser that asked.
 ASKED = "asked"
-LONGEST_EMAIL = 254
 RULES = (
     ("/sign-in", "sign_in", "send_sign_in"),
     ("/sign-in/code", "code", "send_code"),

@@ -13,12 +13,12 @@ from portal.account.access import account, current_account
 from portal.account.home import home_of
 from portal.database import Document
 from portal.donors import NEWS, PARTNER, Own, record_consent
-from portal.forms import ChoiceField, EmailField, LineField, PortalForm, TickField
+from portal.forms import LONGEST_EMAIL, ChoiceField, EmailField, LineField, PortalForm, TickField
 from portal.gifts.contacts import CONTACT_FIELDS, correct_contact
 from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.i18n import LANGUAGES, current_locale, gettext, language, list_own_names
-from portal.mailed_links import LONGEST_EMAIL, CodeForm, ask, minutes, show, too_many, use
+from portal.mailed_links import CodeForm, ask, minutes, show, too_many, use
 from portal.receipts.declarations import follow_details
 from portal.receipts.donor_numbers import bearer_of, follow_person
 from portal.receipts.pdf import ADDRESS_FIELDS, check_postal_code, check_province, check_signs

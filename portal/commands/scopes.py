@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 
 from portal.i18n import LANGUAGES
-from portal.settings import load_settings
 
 KINDS = ("network", "region", "zone", "partner")
 
@@ -165,25 +164,59 @@ def add_user(key: str, email: str, role: str, lang: str) -> None:
     """
     from email_validator import EmailNotValidError, validate_email
 
-    from portal.codes.operations import find_scope
-    from portal.commands.installation import make_services
     from portal.signin.accounts import LastOwner, PartnerRole, Person, add_partner_user
 
     try:
         address = validate_email(email, check_deliverability=False).normalized
     except EmailNotValidError:
         raise click.ClickException(f"{email} is no e-mail address.") from None
-    services = make_services(load_settings())
     try:
-        with services.write() as act:
-            scope = find_scope(act.session, key)
-            if scope is None:
-                raise click.ClickException(f"There is no partner, zone, region or network {key}.")
-            add_partner_user(act, scope, Person(address, PartnerRole(role), lang))
+        with working() as services, services.write() as act:
+            person = Person(address, PartnerRole(role), lang)
+            add_partner_user(act, find(act.session, key), person)
     except LastOwner:
         raise click.ClickException(
             f"{email} is the last owner of {key}: add another owner first."
         ) from None
-    finally:
-        services.close()
     click.echo(f"{email} can sign in at /partners.")
+
+
+@partner.command("users")
+@click.argument("key")
+def list_users(key: str) -> None:
+    """Who sees the figures of KEY.
+
+    \b
+    Example:
+      portal partner users grace
+    """
+    from portal.signin.accounts import list_partner_users
+
+    with working() as services, services.database.read() as session:
+        users = list_partner_users(session, find(session, key).id)
+    for user in users:
+        click.echo(f"{user.email}  {user.role}")
+    if not users:
+        click.echo(f"Nobody sees the figures of {key}.")
+
+
+@partner.command("remove-user")
+@click.argument("key")
+@click.argument("email")
+def remove_user(key: str, email: str) -> None:
+    """Let EMAIL see the figures of KEY no more, also where it is the last owner.
+
+    \b
+    Example:
+      portal partner remove-user grace owner@example.org
+    """
+    from portal.signin.accounts import clean_email, list_partner_users, remove_partner_user
+
+    with working() as services, services.write() as act:
+        scope = find(act.session, key)
+        known = {user.email: user for user in list_partner_users(act.session, scope.id)}
+        user = known.get(clean_email(email))
+        if user is None:
+            raise click.ClickException(f"{email} can’t sign in for {key}.")
+        remove_partner_user(act, scope, user, keeps_owner=False)
+    click.echo(f"{email} can no longer sign in.")

@@ -18,9 +18,8 @@ from sqlalchemy.orm import Session
 
 from portal.areas import csrf, keep_private, list_languages
 from portal.codes.models import Scope
-from portal.forms import ChoiceField, EmailField, PortalForm
 from portal.i18n import DEFAULT_LOCALE, LANGUAGES, gettext, language, set_locale
-from portal.mailed_links import LONGEST_EMAIL, LinkPages
+from portal.mailed_links import LinkPages
 from portal.services import Act
 from portal.signin.accounts import (
     PartnerRole,
@@ -159,14 +158,3 @@ def sign_out() -> ResponseReturnValue:
     end_session(session)
     flash(gettext("You are signed out, here and on every other device."))
     return redirect(url_for("partners.sign_in"), 303)
-
-
-class PersonForm(PortalForm):
-    email = EmailField(ask="Enter an e-mail address", longest=LONGEST_EMAIL)
-    role = ChoiceField(ask="Choose what they may do")
-    locale = ChoiceField(ask="Choose the language of their messages")
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.role.options = tuple(PartnerRole)
-        self.locale.options = LANGUAGES

@@ -10,27 +10,19 @@ from portal.partners import (  # noqa: F401 - a room that is imported has its pa
     overview,
     pledges,
 )
-from portal.partners.access import PersonForm, current_scope, current_user, partners
+from portal.partners.access import current_scope, current_user, partners
 from portal.partners.letters import switch_letter
+from portal.person_form import PersonForm, list_roles, name_role, say_last_owner
 from portal.signin.accounts import (
     LastOwner,
     PartnerRole,
     PartnerUser,
-    Person,
     add_partner_user,
     list_own_accounts,
     list_partner_users,
     remove_partner_user,
 )
 from portal.web import services
-
-
-def name_role(role: PartnerRole) -> str:
-    return gettext("Owner") if role is PartnerRole.OWNER else gettext("Viewer")
-
-
-def _last_owner() -> str:
-    return gettext("This is the last owner. Make someone else an owner first.")
 
 
 @partners.get("/people")
@@ -44,12 +36,12 @@ def send_person() -> ResponseReturnValue:
     form = PersonForm(request.form)
     if not form.validate():
         return _show(form, 422)
-    person = Person(form.email.data, PartnerRole(form.role.data), form.locale.data)
+    person = form.to_person()
     try:
         with services().write(current_user().actor) as act:
             add_partner_user(act, act.session.get_one(Scope, current_scope().id), person)
     except LastOwner:
-        form.refuse("role", _last_owner())
+        form.refuse("role", say_last_owner())
         return _show(form, 422)
     flash(gettext("%(email)s can sign in now.", email=person.email))
     return redirect(url_for("partners.people"), 303)
@@ -64,7 +56,7 @@ def remove_person(user_id: int) -> ResponseReturnValue:
                 abort(404)
             remove_partner_user(act, act.session.get_one(Scope, user.scope_id), user)
     except LastOwner:
-        flash(_last_owner())
+        flash(say_last_owner())
     else:
         flash(gettext("%(email)s can no longer sign in.", email=user.email))
     return redirect(url_for("partners.people"), 303)
@@ -92,7 +84,7 @@ def _show(form: PersonForm, status: int) -> ResponseReturnValue:
         others=[(user, scope) for user, scope in own if user.id != current_user().id],
         name_role=name_role,
         tongues=list_own_names(),
-        roles=[(role.value, name_role(role)) for role in PartnerRole],
+        roles=list_roles(),
     )
     return page, status
 

@@ -311,11 +311,16 @@ def add_partner_user(act: Act, scope: Scope, person: Person) -> PartnerUser:
     return user
 
 
-def remove_partner_user(act: Act, scope: Scope, user: PartnerUser) -> None:
-    """Let someone in no more, and end their sessions; `LastOwner` where none would be left."""
+def remove_partner_user(
+    act: Act, scope: Scope, user: PartnerUser, *, keeps_owner: bool = True
+) -> None:
+    """Let someone in no more, and end their sessions; `LastOwner` where none would be left.
+
+    Who can let another owner in may do without one (`keeps_owner`).
+    """
     if user.removed_at is not None:
         return
-    if user.role is PartnerRole.OWNER:
+    if keeps_owner and user.role is PartnerRole.OWNER:
         _keep_an_owner(act.session, user)
     user.removed_at, user.session_key = act.now, make_session_key()
     user.monthly_letter = False

@@ -8,6 +8,7 @@ from portal.staff.codes import (  # noqa: F401 - as below
     bulk_views,
     code_views,
     edit_views,
+    people_views,
     pledge_views,
     pot_views,
     scope_views,

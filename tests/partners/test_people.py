@@ -170,18 +170,25 @@ def run(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Callable[..., tup
         monkeypatch.setenv(name, value)
 
     def run(*words: str) -> tuple[int, str]:
-        result = CliRunner().invoke(main, ["partner", "add-user", *words])
+        result = CliRunner().invoke(main, ["partner", *words])
         return result.exit_code, result.output
 
     return run
 
 
-def test_an_operator_lets_the_first_owner_in(
+def test_an_operator_lets_the_first_owner_in_and_out(
     run: Callable[..., tuple[int, str]], catalogued: Database, tree: dict[str, int]
 ) -> None:
-    said = run("grace", "First@Grace.example", "--role", "owner", "--lang", "fr")
+    assert run("users", "grace") == (0, "Nobody sees the figures of grace.\n")
+    said = run("add-user", "grace", "First@Grace.example", "--role", "owner", "--lang", "fr")
     assert said == (0, "First@Grace.example can sign in at /partners.\n")
     assert who(catalogued, tree["grace"]) == {"first@grace.example": PartnerRole.OWNER.value}
-    assert run("nowhere", "a@b.example")[0] == 1
-    assert "no e-mail address" in run("grace", "a@")[1]
-    assert "last owner" in run("grace", "first@grace.example")[1]
+    assert run("users", "grace") == (0, "first@grace.example  owner\n")
+    for command in ("add-user", "remove-user"):
+        assert run(command, "nowhere", "a@b.example")[0] == 1
+    assert "no e-mail address" in run("add-user", "grace", "a@")[1]
+    assert "last owner" in run("add-user", "grace", "first@grace.example")[1]
+    assert "can’t sign in" in run("remove-user", "grace", "a@b.example")[1]
+    said = run("remove-user", "grace", "FIRST@grace.example")
+    assert said == (0, "FIRST@grace.example can no longer sign in.\n")
+    assert who(catalogued, tree["grace"]) == {}

@@ -23,7 +23,7 @@ STEPS = (
     {"receipts"},
     {"payments"},
     {"intake", "records", "sharing", "signin"},
-    {"mailed_links", "number_form", "pledge_form"},
+    {"mailed_links", "number_form", "person_form", "pledge_form"},
     {"giving", "account", "partners", "staff", "api", "webhooks"},
 )
 PAGES = STEPS[-1]

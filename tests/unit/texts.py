@@ -18,8 +18,8 @@ from portal.giving.form.fields import ASK_ADDRESS, GiftForm
 from portal.giving.verify import VerifyForm
 from portal.mailed_links import CodeForm, SignInForm
 from portal.number_form import WRONG, NumberForm
-from portal.partners.access import PersonForm
 from portal.payments.books import CHECKS
+from portal.person_form import PersonForm
 from portal.pledge_form import FAULTS, PledgeForm
 from portal.receipts.composition import PLACED
 from portal.receipts.composition import TEXTS as MARKS

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.codes.listing import list_scopes
 from portal.codes.parsing import CodeError
-from portal.forms import ChoiceField, LineField
+from portal.forms import LONGEST_EMAIL, ChoiceField, LineField
 from portal.gifts.code_sums import catch_up
 from portal.gifts.commitments import (
     PAGE,
@@ -22,7 +22,6 @@ from portal.gifts.commitments import (
 )
 from portal.gifts.models import Commitment
 from portal.i18n import gettext
-from portal.mailed_links import LONGEST_EMAIL
 from portal.pledge_form import PledgeForm, begin, fill, put_in_words
 from portal.staff.access import current_actor, may, staff
 from portal.staff.audit import name_actor

@@ -4,9 +4,8 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from portal.forms import LineField, PortalForm
+from portal.forms import LONGEST_EMAIL, LineField, PortalForm
 from portal.i18n import gettext, ngettext
-from portal.mailed_links import LONGEST_EMAIL
 from portal.records.doubles import (
     find_donor_by,
     list_doubles_of,
