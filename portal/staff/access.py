@@ -8,6 +8,7 @@ from flask import (
     Blueprint,
     Response,
     abort,
+    current_app,
     g,
     redirect,
     render_template,
@@ -245,12 +246,38 @@ def show_at_once(response: Response) -> Response:
     return response
 
 
+# Which tab a page stands under: by the room that shows it, or the wing that the room is in.
+TABS = {
+    "portal.staff.gifts": "staff.gifts",
+    "portal.staff.gifts.gift_aid_views": "staff.receipts",
+    "portal.staff.receipts": "staff.receipts",
+    "portal.staff.statements": "staff.reconcile",
+    "portal.staff.codes": "staff.codes",
+    "portal.staff.regions": "staff.regions",
+}
+# Pages of rooms that have several tabs.
+OWN_TABS = {"staff.send_user": "staff.users", "staff.first_steps": "staff.dashboard"}
+
+
+def find_tab(endpoint: str, room: str) -> str:
+    """The endpoint of the tab that a page of this room stands under; its own where none is."""
+    wing = room.rpartition(".")[0]
+    return TABS.get(room) or TABS.get(wing) or OWN_TABS.get(endpoint, endpoint)
+
+
+def _current_tab() -> str:
+    endpoint = request.endpoint or ""
+    view = current_app.view_functions.get(endpoint)
+    return find_tab(endpoint, view.__module__ if view else "")
+
+
 @staff.context_processor
 def page_values() -> dict[str, object]:
     """What every staff page's frame needs."""
     return {
         "user": g.get("staff_user"),
         "may": may,
+        "current_tab": _current_tab(),
         "takes_gift_aid": _takes_gift_aid,
         "languages": LANGUAGES,
         "labels": labels,

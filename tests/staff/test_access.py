@@ -1,5 +1,6 @@
 """Default deny: every staff route, by every role and by nobody."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,7 +9,7 @@ from werkzeug.routing import Rule
 
 from portal.app import make_app
 from portal.signin.accounts import Role
-from portal.staff.access import NEEDED, OPEN, local_path
+from portal.staff.access import NEEDED, OPEN, find_tab, local_path
 from tests.pages import CheckedClient
 from tests.staff.conftest import Browser
 
@@ -105,3 +106,24 @@ def test_only_own_addresses_are_gone_on_to(path: str) -> None:
 
 def test_own_addresses_are_gone_on_to() -> None:
     assert local_path("/staff/gifts?status=paid") == "/staff/gifts?status=paid"
+
+
+# Pages that belong to whoever is signed in.
+WITHOUT_TAB = {"staff.password"}
+
+
+def test_every_page_stands_under_a_tab(app: Flask, signed_in: SignedIn) -> None:
+    page = signed_in("admin").get("/staff/").text
+    head = page.partition('class="tabs"')[2].partition("</nav>")[0]
+    with app.test_request_context():
+        adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
+        tabs = {adapter.match(path)[0] for path in re.findall(r'href="([^"]+)"', head)}
+    assert len(tabs) == 9
+    assert 'href="/staff/" aria-current="page"' in head
+    stray = {
+        rule.endpoint
+        for rule in staff_rules(app)
+        if rule.endpoint not in OPEN | WITHOUT_TAB and "GET" in (rule.methods or set())
+        if find_tab(rule.endpoint, app.view_functions[rule.endpoint].__module__) not in tabs
+    }
+    assert not stray

@@ -63,6 +63,7 @@ def _show(scope_id: int, form: PersonForm) -> ResponseReturnValue:
     page = render_template(
         "staff/people.html",
         scope=scope,
+        address=services().settings.base_url + url_for("partners.sign_in"),
         users=users,
         form=form,
         name_role=name_role,
