@@ -6,7 +6,6 @@ donor fewer, and a thread that is free must answer at once.
 
 import http.client
 import re
-import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -72,10 +71,9 @@ def measure(server: Serving, threads: int, seconds: float) -> Iterator[table.Lin
     watcher.start()
     keep_busy(server, ticket, threads - 1, seconds)
     watcher.join()
-    slowest = statistics.quantiles(waits, n=20)[-1]
     yield table.below(
         f"a free thread answers meanwhile, {threads} threads (p95)",
-        slowest,
+        table.slowest(waits),
         LONGEST_WAIT,
         table.milliseconds,
     )

@@ -174,7 +174,7 @@ def time_page(client: FlaskClient, path: str, rounds: int) -> tuple[float, float
         seconds = _get(client, path)
         if turn >= 2:
             taken.append(seconds)
-    return statistics.quantiles(taken, n=20)[-1], statistics.median(empty)
+    return table.slowest(taken), statistics.median(empty)
 
 
 def _get(client: FlaskClient, path: str) -> float:

@@ -84,7 +84,7 @@ def time_pages(
                 if turn >= 2:
                     taken[gifts][path].append(seconds)
     percentiles = {
-        gifts: {path: statistics.quantiles(found, n=20)[-1] for path, found in pages.items()}
+        gifts: {path: table.slowest(found) for path, found in pages.items()}
         for gifts, pages in taken.items()
     }
     return percentiles, statistics.median(empty)

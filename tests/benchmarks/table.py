@@ -1,6 +1,7 @@
 """The figures of a run, as one table for people and for the README."""
 
 import re
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ class Line:
 
 
 Write = Callable[[float], str]
+
+
+def slowest(taken: Sequence[float]) -> float:
+    """The 95th percentile of what was seen; never more than the slowest of it."""
+    return statistics.quantiles(taken, n=20, method="inclusive")[-1]
 
 
 def at_most(what: str, ours: float, reference: float, most: float, write: Write) -> Line:
