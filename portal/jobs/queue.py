@@ -83,7 +83,7 @@ _JOBS = table_of(QueuedJob)
 
 
 def _written_out(status: JobStatus) -> sa.ColumnElement[str]:
-    return sa.bindparam(None, status, _JOBS.c.status.type, literal_execute=True)
+    return sa.literal_column(f"'{status}'", _JOBS.c.status.type)
 
 
 def _is(status: JobStatus) -> sa.ColumnElement[bool]:
@@ -256,11 +256,15 @@ def count_failed(session: Session, most: int | None = None) -> int:
 
 # More than there ever are.
 ALL = 2**62
+
+
+def select_failed() -> sa.Select[int]:
+    """The numbers of the jobs that gave up."""
+    return sa.select(_JOBS.c.id).where(_is(JobStatus.FAILED))
+
+
 _COUNT_FAILED = sa.select(sa.func.count()).select_from(
-    sa.select(_JOBS.c.id)
-    .where(_is(JobStatus.FAILED))
-    .limit(sa.bindparam("most", type_=sa.BigInteger))
-    .subquery()
+    select_failed().limit(sa.bindparam("most", type_=sa.BigInteger)).subquery()
 )
 
 

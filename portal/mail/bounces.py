@@ -255,10 +255,9 @@ def find_refusal(session: Session, address: str) -> Bounce | None:
     return session.scalars(wanted.order_by(Bounce.id.desc()).limit(1)).first()
 
 
-def count_open_bounces(session: Session, most: int) -> int:
-    """How many nobody dealt with, counted up to so many."""
-    some = sa.select(Bounce.id).where(Bounce.closed_at.is_(None)).limit(most + 1)
-    return session.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
+def select_open() -> sa.Select[int]:
+    """The numbers of those that nobody dealt with."""
+    return sa.select(Bounce.id).where(Bounce.closed_at.is_(None))
 
 
 def close_bounce(act: Act, bounce_id: int) -> bool:

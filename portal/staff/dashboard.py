@@ -8,14 +8,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from portal.gifts.day_sums import sum_received
-from portal.gifts.lifecycle import Status
 from portal.i18n import gettext
 from portal.intake.admission import count_starts
-from portal.jobs.queue import count_failed
-from portal.mail.bounces import bounces_account, count_open_bounces
+from portal.mail.bounces import bounces_account
 from portal.payments.models import DONE, EventState, Outcome, StripeEvent
 from portal.payments.providers import Inbox, ProviderBusy, ProviderUnavailable, StillWaiting
-from portal.receipts.actions import count_open
 from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
 from portal.staff.labels import SOURCES, say, say_problem
@@ -27,8 +24,7 @@ from portal.staff.queries import (
     FirstStep,
     StepState,
     add_findings,
-    count_by_status,
-    count_open_events,
+    count_open,
     list_failing_emails,
     list_open_events,
     list_steps,
@@ -36,14 +32,6 @@ from portal.staff.queries import (
 )
 from portal.web import services, utc_now
 
-SHOWN = (
-    Status.PENDING,
-    Status.PARTLY_PAID,
-    Status.PROCESSING,
-    Status.FAILED,
-    Status.DISPUTED,
-)
-MOST_JOBS = 50
 SHOWN_EMAILS = 10
 
 
@@ -52,38 +40,24 @@ def dashboard() -> ResponseReturnValue:
     first, last = days_of_month(utc_now())
     with services().database.look() as session:
         received = sum_received(session, first, last)
-        counts = count_by_status(session, SHOWN)
-        failed_events = count_open_events(session)
+        work = count_open(session)
         starts = count_starts(session, utc_now())
         failing_emails = list_failing_emails(session, SHOWN_EMAILS)
-        failed_jobs = count_failed(session, MOST_JOBS)
-        actions = count_open(session, MANY)
-        bounces = _count_bounces(session)
         steps = _list_steps(session)
     return render_template(
         "staff/dashboard.html",
         pages=_find_pages(),
         steps=[] if all(state.is_done for state in steps) else steps,
         received=received,
-        counts=counts,
-        failed_events=failed_events,
-        receipt_actions=actions,
-        bounces=bounces,
+        work=work,
+        reads_bounces=may(Role.FINANCE) and bounces_account(services().settings) is not None,
         failing_emails=failing_emails,
         shown_emails=SHOWN_EMAILS,
-        failed_jobs=failed_jobs,
-        most_jobs=MOST_JOBS,
         many=MANY,
         starts=starts,
         is_closed=not services().catalogue.open,
         is_crowded=starts >= max(services().settings.free_starts, 1),
     )
-
-
-def _count_bounces(session: Session) -> int | None:
-    """How many letters came back, for who may deal with them; None where nobody looks for any."""
-    is_read = may(Role.FINANCE) and bounces_account(services().settings) is not None
-    return count_open_bounces(session, MANY) if is_read else None
 
 
 def _find_pages() -> dict[str, str]:

@@ -18,6 +18,8 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
 from portal.i18n import Labelled
+from portal.jobs.queue import select_failed
+from portal.mail import bounces
 from portal.mail.bounces import Bounce, find_refusal
 from portal.mail.outbox import WORRYING_TRIES, Email, LetterKind
 from portal.payments.models import EventState, StripeEvent
@@ -25,6 +27,7 @@ from portal.payments.proofs import list_proofs
 from portal.payments.statements.models import StatementFile
 from portal.payments.statements.queries import Line, list_gift_lines
 from portal.payments.transfers import ProofFile, TransferWatch, find_watch
+from portal.receipts import actions
 from portal.receipts.declarations import Declaration, list_of_gift
 from portal.receipts.gift_aid import CURRENCY
 from portal.receipts.register import (
@@ -201,24 +204,46 @@ def _ids(subjects: Collection[str], kind: str) -> set[int]:
     return {int(which) for found, _, which in parts if found == kind and which.isdecimal()}
 
 
-def count_by_status(session: Session, statuses: Sequence[Status]) -> dict[Status, int]:
-    """How many gifts stand so, each counted no further than one past `MANY`."""
-    [counts] = ask(session, _count_each(tuple(statuses))).rows()
-    return dict(zip(statuses, counts, strict=True))
+SHOWN = (
+    Status.PENDING,
+    Status.PARTLY_PAID,
+    Status.PROCESSING,
+    Status.FAILED,
+    Status.DISPUTED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """How many gifts stand so, and how much of each kind is stuck: each up to one past `MANY`."""
+
+    gifts: dict[Status, int]
+    events: int
+    jobs: int
+    actions: int
+    bounces: int
+
+
+def count_open(session: Session) -> OpenWork:
+    """What the first page counts."""
+    [counts] = ask(session, _count_all()).rows()
+    at = len(SHOWN)
+    return OpenWork(dict(zip(SHOWN, counts, strict=False)), *counts[at:])
 
 
 @cache
-def _count_each(statuses: tuple[Status, ...]) -> sa.Select[Any]:
-    """All counts by one statement, made once: to build five costs more than to run them."""
+def _count_all() -> sa.Select[Any]:
+    """All counts by one statement, made once: to build nine costs more than to run them."""
     standing = (
-        sa.select(GiftStanding.gift_id).where(GiftStanding.status == status) for status in statuses
+        sa.select(GiftStanding.gift_id).where(GiftStanding.status == status) for status in SHOWN
     )
-    return sa.select(*(_bounded_count(ids).scalar_subquery() for ids in standing))
+    failed = sa.select(StripeEvent.id).where(StripeEvent.state == EventState.FAILED)
+    stuck = (failed, select_failed(), actions.select_open(), bounces.select_open())
+    return sa.select(*(_count_some(ids).scalar_subquery() for ids in (*standing, *stuck)))
 
 
-def _bounded_count(statement: sa.Select[Any], most: int = MANY) -> sa.Select[Any]:
-    bounded = statement.limit(most + 1).subquery()
-    return sa.select(sa.func.count()).select_from(bounded)
+def _count_some(ids: sa.Select[Any]) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(ids.limit(MANY + 1).subquery())
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,17 +266,6 @@ _FAILING = (
     .where(Email.sent_at.is_(None), Email.tries >= WORRYING_TRIES, Email.problem != "")
     .order_by(Email.id.desc())
     .limit(sa.bindparam("most"))
-)
-
-
-def count_open_events(session: Session) -> int:
-    """How many events failed, counted no further than one past `MANY`."""
-    [(count,)] = ask(session, _OPEN_EVENTS).rows()
-    return int(count)
-
-
-_OPEN_EVENTS = _bounded_count(
-    sa.select(StripeEvent.id).where(StripeEvent.state == EventState.FAILED)
 )
 
 
