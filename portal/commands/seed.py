@@ -221,7 +221,8 @@ class _Batch:
         batch = cls(gifts)
         for gift in gifts:
             names = list_words(gift["first_name"], gift["last_name"], gift["email"])
-            batch.words += [{"word": word, "gift_id": gift["id"]} for word in names]
+            own = {"created_at": gift["created_at"], "gift_id": gift["id"]}
+            batch.words += [{"word": word, **own} for word in names]
             if code is not None and gift["code"]:
                 batch.uses.append(_use_row(gift, code))
             for evidence in _evidence_rows(gift, evidence_ids):

@@ -236,7 +236,10 @@ class GiftStanding(Base):
 
 
 class GiftWord(Base):
-    """A word by which a gift's donor is found (`portal.gifts.references`)."""
+    """A word by which a gift's donor is found (`portal.gifts.references`).
+
+    A word's gifts stand in the order of the list.
+    """
 
     __tablename__ = "gift_words"
     __table_args__ = (
@@ -245,6 +248,7 @@ class GiftWord(Base):
     )
 
     word: Mapped[str] = mapped_column(by_prefix(60), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(primary_key=True)
     gift_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("gifts.id"), primary_key=True)
 
 

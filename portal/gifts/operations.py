@@ -141,7 +141,8 @@ def add_words(session: Session, gift: Gift) -> None:
     """The same for one that has none yet."""
     words = list_words(gift.first_name, gift.last_name, gift.email)
     if words:
-        session.execute(_ADD_WORDS, [{"word": word, "gift_id": gift.id} for word in words])
+        own = {"created_at": gift.created_at, "gift_id": gift.id}
+        session.execute(_ADD_WORDS, [{"word": word, **own} for word in words])
 
 
 _ADD_WORDS = sa.insert(table_of(GiftWord))

@@ -16,6 +16,7 @@ from portal.gifts.models import Evidence, Gift, GiftWord, Subscription
 from portal.payments.models import Checkout, StripeEvent, StripeLink
 from portal.receipts.register import Receipt, ReceiptGift, ReceiptSeries
 from portal.records.filters import Search, bind
+from portal.records.stretches import Bounds
 
 # How many gifts that only begin like the text one search looks at, or have its only word.
 MOST_BEGINNINGS = 1_000
@@ -25,7 +26,7 @@ MOST_COMPARED = 500
 # No text goes beyond this character.
 LAST = "\U0010ffff"
 
-Ids = sa.Select[Any]
+Ids = sa.Select[*tuple[Any, ...]]
 Column = InstrumentedAttribute[Any]
 
 
@@ -113,7 +114,7 @@ def known_by(shape: SearchShape) -> Iterator[Ids]:
 
 
 def beginning_like(shape: SearchShape) -> Iterator[Ids]:
-    """Gifts whose donor's name or address begins so, in the order of the text.
+    """Gifts whose donor's name or address begins so, with their moments, in the text's order.
 
     One word of a name or of an address is among the words, which are looked through anyhow.
     """
@@ -133,42 +134,74 @@ def _list_beginnings(shape: SearchShape) -> Iterator[tuple[Column, str]]:
         yield Gift.given_name, "given"
 
 
-def having_words(shape: SearchShape, *, is_bounded: bool = True) -> Iterator[Ids]:
-    """Gifts whose donor's name or address has every word, or words that begin so.
-
-    Where that is bounded, the newest gifts that have just the first word and the first ones
-    whose word begins so are looked through, for each of its spellings, one by one: a planner
-    that thinks of joining them would read all gifts that have the others.
-    """
+def having_words(shape: SearchShape) -> Iterator[Ids]:
+    """Gifts whose donor's name or address has every word, or words that begin so: all of them."""
     if not shape.words:
         return
     first, *others = shape.words
-    most = (MOST_COMPARED if others else MOST_BEGINNINGS) if is_bounded else None
-    found = united([statement.limit(most) for statement in _driving(first)]).subquery("found")
+    found = united([_has_word(f"word0_{nth}") for nth in range(first)]).subquery("found")
     gift_id: sa.ColumnClause[int] = sa.literal_column("found.gift_id")
     statement = sa.select(gift_id).select_from(found).distinct()
     for at, spellings in enumerate(others, 1):
-        word = aliased(GiftWord)
-        begins = sa.or_(*(_begins(word.word, f"word{at}_{nth}") for nth in range(spellings)))
-        has_it: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
-            word.gift_id == gift_id, begins
-        )
-        statement = statement.where(sa.exists(has_it.offset(_NOTHING) if is_bounded else has_it))
+        statement = statement.where(sa.exists(_same_gift(gift_id, at, spellings)))
     yield statement
+
+
+def _has_word(name: str) -> Ids:
+    return sa.select(GiftWord.gift_id).where(_begins(GiftWord.word, name))
+
+
+def _same_gift(gift_id: Any, at: int, spellings: int) -> Ids:
+    """Whether a gift has one of the spellings of another word too."""
+    word = aliased(GiftWord)
+    begins = sa.or_(*(_begins(word.word, f"word{at}_{nth}") for nth in range(spellings)))
+    return sa.select(sa.literal_column("1")).where(word.gift_id == gift_id, begins)
+
+
+def newest_like(shape: SearchShape, bounds: Bounds, shown: int) -> Iterator[Ids]:
+    """The gifts of a page, or more, among those whose donor's name or address is like the search.
+
+    Of each text some hundred entries of its index are looked through, which have the gifts'
+    moments: so that no gift is read that the page doesn't show. `shown` says how many it may.
+    """
+    for entries in beginning_like(shape):
+        yield _pick(entries.limit(MOST_BEGINNINGS), bounds, shown)
+    if shape.words:
+        first, *others = shape.words
+        for nth in range(first):
+            yield from _newest_with(f"word0_{nth}", others, bounds, shown)
+
+
+def _newest_with(name: str, others: Sequence[int], bounds: Bounds, shown: int) -> Iterator[Ids]:
+    """Gifts that have just this word in the list's order, and the first whose word begins so.
+
+    Each of them is asked for the other words, one by one: a planner that thinks of joining them
+    would read all gifts that have the others.
+    """
+    word, place = GiftWord.word, (GiftWord.created_at, GiftWord.gift_id)
+    entries = sa.select(GiftWord.gift_id.label("id"), GiftWord.created_at)
+    same = entries.where(word == bind(name, word), *bounds.conditions(place))
+    most = MOST_COMPARED if others else MOST_BEGINNINGS
+    longer = entries.where(_begins(word, name, operator.gt)).order_by(word, *place)
+    in_order: Ids = bounds.ordered(same, place)
+    yield _pick(in_order.limit(most if others else shown), bounds, shown, others)
+    yield _pick(longer.limit(most), bounds, shown, others)
+
+
+def _pick(entries: Ids, bounds: Bounds, shown: int, others: Sequence[int] = ()) -> Ids:
+    """Those of some entries that are next in the list, and have the other words."""
+    found = entries.subquery()
+    place = found.c.created_at, found.c.id
+    picked = sa.select(place[1]).where(*bounds.conditions(place))
+    for at, spellings in enumerate(others, 1):
+        picked = picked.where(sa.exists(_same_gift(place[1], at, spellings).offset(_NOTHING)))
+    # Several words of one gift may begin alike.
+    in_order: Ids = bounds.ordered(picked.group_by(*place), place)
+    return in_order.limit(shown)
 
 
 # What is offset, by nothing at all, PostgreSQL does not join.
 _NOTHING: sa.ColumnClause[int] = sa.literal_column("0")
-
-
-def _driving(spellings: int) -> Iterator[Ids]:
-    """The gifts of one word, along the index; each statement has an order of its own."""
-    word, gift_id = GiftWord.word, GiftWord.gift_id
-    for nth in range(spellings):
-        name = f"word0_{nth}"
-        yield sa.select(gift_id).where(word == bind(name, word)).order_by(gift_id.desc())
-        longer = _begins(word, name, operator.gt)
-        yield sa.select(gift_id).where(longer).order_by(word, gift_id)
 
 
 def _begins(
@@ -212,8 +245,9 @@ def _gifts(*conditions: sa.ColumnElement[bool]) -> Ids:
 
 
 def _beginning(column: Column, name: str) -> Ids:
-    between = (column > bind(name, column), column < bind(name + END, column))
-    return _gifts(*between).order_by(column, Gift.created_at, Gift.id)
+    between = _begins(column, name, operator.gt)
+    entries = sa.select(Gift.id, Gift.created_at).where(between)
+    return entries.order_by(column, Gift.created_at, Gift.id)
 
 
 def _by_receipt() -> Ids:

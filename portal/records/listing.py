@@ -5,8 +5,7 @@ further filters make that walk long it is bounded: a page then may come up short
 from which gift on to look further.
 """
 
-import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -28,7 +27,6 @@ from portal.records.filters import (
     Equality,
     GiftFilters,
     Search,
-    bind,
     choose_driving,
     list_values,
     remaining,
@@ -41,127 +39,21 @@ from portal.records.finding import (
     begins_too_many,
     having_words,
     known_by,
+    newest_like,
     same_as,
     search_values,
     shape_of,
     united,
 )
-
-# A gift's moment and its number, as the table says them whose index is walked along.
-Columns = tuple[InstrumentedAttribute[Any], InstrumentedAttribute[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a page begins: just older than the gift `before`, or newer than `after`."""
-
-    before: int | None = None
-    after: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A gift's place in the list."""
-
-    at: datetime
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """The part of the list that a page is taken from, in its direction.
-
-    At most one bound a side, because SQLite's planner heeds no more: the days are only
-    compared where the cursor or the walk's end does not already lie within them.
-    """
-
-    older_than: Place | None = None
-    newer_than: Place | None = None
-    begins_at: datetime | None = None
-    ends_at: datetime | None = None
-    is_upward: bool = False
-
-    @property
-    def bounds(self) -> "Bounds":
-        upper = "older" if self.older_than else "ends_at" if self.ends_at else ""
-        lower = "newer" if self.newer_than else "begins_at" if self.begins_at else ""
-        return Bounds(upper, lower, self.is_upward)
-
-    @property
-    def values(self) -> Document:
-        """What statements within its bounds are run with, by their names there."""
-        return {
-            "begins_at": self.begins_at,
-            "ends_at": self.ends_at,
-            **_name_place("older", self.older_than),
-            **_name_place("newer", self.newer_than),
-        }
-
-
-def _name_place(name: str, place: Place | None) -> Document:
-    return {f"{name}_at": place.at, f"{name}_id": place.id} if place else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Which bounds a stretch has, by the names of their values; empty where it is open."""
-
-    upper: str = ""
-    lower: str = ""
-    is_upward: bool = False
-
-    def conditions(self, place: Columns = PLACE, *, has_end: bool = False) -> Iterator[Condition]:
-        """The bounds; an end, itself included, stands for the one the page walks towards."""
-        upper = END if has_end and self.is_upward else self.upper
-        lower = END if has_end and not self.is_upward else self.lower
-        if upper == "ends_at":
-            yield place[0] < bind(upper, place[0])
-        elif upper:
-            yield _compare(operator.le if upper == END else operator.lt, place, upper)
-        if lower == "begins_at":
-            yield place[0] >= bind(lower, place[0])
-        elif lower:
-            yield _compare(operator.ge if lower == END else operator.gt, place, lower)
-
-    def ordered(self, statement: Any, place: Columns = PLACE) -> Any:
-        """In the direction of the page, from where it begins."""
-        if self.is_upward:
-            return statement.order_by(*place)
-        return statement.order_by(*(column.desc() for column in place))
-
-
-END = "end"
-
-
-def _compare(compare: Callable[[Any, Any], Condition], place: Columns, name: str) -> Condition:
-    """A place with another's, as rows of two values."""
-    moment, gift_id = place
-    values = bind(f"{name}_at", moment), bind(f"{name}_id", gift_id)
-    return compare(sa.tuple_(*place), sa.tuple_(*values, types=[moment.type, gift_id.type]))
-
-
-def find_place(session: Session, gift_id: int) -> Place | None:
-    """Where a gift stands; None where there is none of this id."""
-    row = ask(session, _PLACE_OF, {"gift_id": gift_id}).first()
-    return Place(*row) if row else None
-
-
-_PLACE_OF = sa.select(*PLACE).where(Gift.id == bind("gift_id", Gift.id))
-
-
-def find_stretch(session: Session, filters: GiftFilters, cursor: Cursor) -> Stretch:
-    """The part of the list that the days and the cursor leave."""
-    below = find_place(session, cursor.before) if cursor.before is not None else None
-    above = find_place(session, cursor.after) if cursor.after is not None else None
-    begins_at, ends_at = filters.begins_at, filters.ends_at
-    return Stretch(
-        older_than=below if below and (ends_at is None or below.at < ends_at) else None,
-        newer_than=above if above and (begins_at is None or above.at >= begins_at) else None,
-        begins_at=begins_at,
-        ends_at=ends_at,
-        is_upward=cursor.after is not None,
-    )
-
+from portal.records.stretches import (
+    END,
+    Bounds,
+    Cursor,
+    Place,
+    Stretch,
+    find_stretch,
+    name_place,
+)
 
 PAGE = 50
 # Index entries one page may walk through; some 20 ms of work on either engine.
@@ -215,7 +107,7 @@ def list_gifts(
     values = {**list_values(filters), **stretch.values}
     if search is not None:
         values |= search_values(search)
-    walk = _plan(filters, search, stretch, is_fenced=not is_sqlite(session))
+    walk = _plan(filters, search, stretch, is_sqlite=is_sqlite(session))
     found, end = walk.find(session, values)
     rows = [ListedGift._make(row) for row in found]
     is_full = len(rows) > PAGE
@@ -247,8 +139,8 @@ def select_gifts(filters: GiftFilters, search: Search | None, *columns: Any) -> 
         found = [
             *known_by(shape),
             *same_as(shape),
-            *beginning_like(shape),
-            *having_words(shape, is_bounded=False),
+            *(entries.with_only_columns(Gift.id) for entries in beginning_like(shape)),
+            *having_words(shape),
         ]
         statement = statement.where(Gift.id.in_(united(found)))
         values |= search_values(search)
@@ -266,14 +158,14 @@ def _older_of(rows: Sequence[ListedGift], cursor: Cursor) -> int | None:
 
 
 def _plan(
-    filters: GiftFilters, search: Search | None, stretch: Stretch, *, is_fenced: bool
+    filters: GiftFilters, search: Search | None, stretch: Stretch, *, is_sqlite: bool
 ) -> "_Walk":
     """The walk of all pages that are asked for with such filters and such a search."""
     values = list_values(filters)
     driving = None if search else choose_driving(values)
     name = driving.name if driving else ""
     shape = shape_of(search) if search else None
-    return _keep_walk(tuple(values), name, shape, stretch.bounds, is_fenced)
+    return _keep_walk(tuple(values), name, shape, stretch.bounds, is_sqlite)
 
 
 # Most are asked for with one filter or none; who tries them all out keeps no more than this.
@@ -283,12 +175,17 @@ def _keep_walk(
     driving: str,
     shape: SearchShape | None,
     bounds: Bounds,
-    is_fenced: bool,
+    is_sqlite: bool,
 ) -> "_Walk":
-    return _Walk(given, BY_NAME.get(driving), shape, bounds, is_fenced=is_fenced)
+    return _Walk(given, BY_NAME.get(driving), shape, bounds, is_sqlite=is_sqlite)
 
 
 BY_NAME = {one.name: one for one in EQUALITIES}
+
+
+def _is_in_array(column: InstrumentedAttribute[Any], ids: Ids) -> Condition:
+    """One of these, of which PostgreSQL looks up many at once: a page of its index at a time."""
+    return column == sa.any_(sa.func.array(ids.scalar_subquery()))
 
 
 class _Walk:
@@ -301,15 +198,15 @@ class _Walk:
         search: SearchShape | None,
         bounds: Bounds,
         *,
-        is_fenced: bool,
+        is_sqlite: bool,
     ) -> None:
-        self.search, self.bounds = search, bounds
+        self.search, self.bounds, self.is_sqlite = search, bounds, is_sqlite
         self.driven = [driving.equals()] if driving else []
         self.place = driving.place if driving else PLACE
         self.compared = remaining(given, driving)
         self.end = self._find_end()
         self.pages = {has_end: self._page(has_end) for has_end in (False, True)}
-        is_fenced = is_fenced and self.search is None and bool(self.compared)
+        is_fenced = not is_sqlite and self.search is None and bool(self.compared)
         self.fenced = self._fence() if is_fenced else None
 
     def find(self, session: Session, values: Document) -> tuple[list[Row], Place | None]:
@@ -330,7 +227,7 @@ class _Walk:
 
     def ask_page(self, session: Session, values: Document, end: Place | None) -> list[Row]:
         """The gifts themselves, up to one more than a page."""
-        return ask(session, self.pages[end is not None], values | _name_place(END, end)).rows()
+        return ask(session, self.pages[end is not None], values | name_place(END, end)).rows()
 
     def begins_too_many(self, session: Session, values: Document) -> bool:
         """Whether more gifts begin like the search than are looked at."""
@@ -350,19 +247,29 @@ class _Walk:
 
     def _page(self, has_end: bool) -> sa.Select[Any]:
         fitting = [*self.bounds.conditions(self.place, has_end=has_end), *self.compared]
-        statement: Any = sa.select(*COLUMNS).where(*self.driven, *fitting)
+        statement: Any = sa.select(*COLUMNS)
+        if self.search is not None:
+            statement = statement.where(Gift.id.in_(self._search(self.search, fitting)))
+        else:
+            statement = statement.where(*self.driven, *fitting)
         if self.place[1] is not Gift.id:
             statement = statement.where(Gift.id == self.place[1])
-        if self.search is not None:
-            same = (self.bounds.ordered(ids.where(*fitting)) for ids in same_as(self.search))
-            found = [
-                *known_by(self.search),
-                *(ids.limit(PAGE + 1) for ids in same),
-                *(ids.limit(MOST_BEGINNINGS) for ids in beginning_like(self.search)),
-                *having_words(self.search),
-            ]
-            statement = statement.where(Gift.id.in_(united(found)))
         ordered: sa.Select[Any] = self.bounds.ordered(statement, self.place)
+        return ordered.limit(PAGE + 1)
+
+    def _search(self, shape: SearchShape, fitting: list[Condition]) -> Ids:
+        """The page's gifts alone: of hundreds that a search looks at, most rows are not shown."""
+        same = (self.bounds.ordered(ids.where(*fitting)) for ids in same_as(shape))
+        found = united(
+            [
+                *known_by(shape),
+                *(ids.limit(PAGE + 1) for ids in same),
+                *newest_like(shape, self.bounds, MOST_BEGINNINGS if self.compared else PAGE + 1),
+            ]
+        )
+        among = Gift.id.in_(found) if self.is_sqlite else _is_in_array(Gift.id, found)
+        chosen = sa.select(Gift.id).where(among, *fitting).correlate(None)
+        ordered: Ids = self.bounds.ordered(chosen)
         return ordered.limit(PAGE + 1)
 
     def _fence(self) -> sa.Select[Any]:

@@ -16,7 +16,8 @@ from portal.gifts.operations import book_claims
 from portal.money import Money
 from portal.payments.models import Checkout, CheckoutState, LinkKind, StripeLink
 from portal.records.filters import GiftFilters, read_filters, read_search
-from portal.records.listing import LONGEST_WALK, PAGE, Cursor, GiftPage, list_gifts
+from portal.records.listing import LONGEST_WALK, PAGE, GiftPage, list_gifts
+from portal.records.stretches import Cursor
 from portal.regions.files import read_catalogue
 from portal.staff.labels import name_shared_modes
 from tests.conftest import NOW

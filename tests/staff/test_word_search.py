@@ -1,15 +1,24 @@
 """Donors are found by their names and addresses as people type them."""
 
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from portal.database import Database
+from portal.gifts.models import Gift, GiftWord
 from portal.gifts.references import MOST_WORDS, fold_word, list_words
 from portal.records.export import stream_gifts
 from portal.records.filters import GiftFilters, read_search
-from portal.records.finding import having_words, search_values, shape_of
-from portal.records.listing import Cursor, list_gifts
-from tests.staff.samples import add_sample
+from portal.records.finding import MOST_BEGINNINGS, newest_like, search_values, shape_of
+from portal.records.listing import PAGE, list_gifts
+from portal.records.stretches import Bounds, Cursor
+from tests.conftest import NOW
+from tests.staff.samples import add_crowd, add_sample
 
 GIVERS = (
     ("Seán", "O'Brien"),
@@ -98,14 +107,88 @@ def test_further_words_are_looked_up_gift_by_gift(donors: Database) -> None:
     """Joined, all gifts of a frequent word would be read: a second of millions."""
     search = read_search("Jürgen Müller", ("CAD",))
     assert search is not None
-    [statement] = having_words(shape_of(search))
+    plans = []
     with donors.read() as session:
-        asked = statement.params(search_values(search)).compile(
-            session.connection(), compile_kwargs={"literal_binds": True}
-        )
-        plan = "\n".join(session.scalars(sa.text(f"EXPLAIN {asked}")))
-    assert "SubPlan" in plan
-    assert "Join" not in plan
+        for statement in newest_like(shape_of(search), Bounds(), PAGE):
+            asked = statement.params(search_values(search)).compile(
+                session.connection(), compile_kwargs={"literal_binds": True}
+            )
+            plans.append("\n".join(session.scalars(sa.text(f"EXPLAIN {asked}"))))
+    worded = [plan for plan in plans if "gift_words" in plan]
+    assert len(worded) == 4, "two spellings, each itself and what begins so"
+    assert all("SubPlan" in plan and "Join" not in plan for plan in worded)
+    assert "gifts" not in "".join(worded).replace("gift_words", ""), "no gift is read"
+
+
+def page_through(database: Database, text: str, **choices: Any) -> list[int]:
+    """All gifts that a search leads to, page by page; and by the same pages back."""
+    filters, search = GiftFilters(text=text, **choices), read_search(text, ("CAD",))
+    seen: list[list[int]] = []
+    cursor: Cursor | None = Cursor()
+    while cursor is not None:
+        with database.read() as session:
+            page = list_gifts(session, filters, search, cursor)
+        seen.append([row.id for row in page.rows])
+        cursor = Cursor(before=page.older) if page.older else None
+    newer = page.newer
+    for rows in reversed(seen[:-1]):
+        with database.read() as session:
+            page = list_gifts(session, filters, search, Cursor(after=newer))
+        assert [row.id for row in page.rows] == rows
+        newer = page.newer
+    return [one for rows in seen for one in rows]
+
+
+_names = count()
+
+
+@pytest.mark.both_engines
+@given(
+    ages=st.permutations(range(2 * PAGE + 9)),
+    begins=st.sets(st.integers(0, 2 * PAGE + 8), max_size=2 * PAGE),
+)
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_pages_of_a_search_lead_through_its_gifts_in_order(
+    catalogued: Database, ages: list[int], begins: set[int]
+) -> None:
+    """Whether they have the very word or one that begins so, and came in whatever order."""
+    own = f"Name{next(_names):03}x"
+    with catalogued.write() as session:
+        names = {True: f"{own}son", False: own}
+        gifts = [
+            add_sample(
+                session,
+                NOW - timedelta(minutes=age),
+                last_name=names[number in begins],
+                fund=("missions", "media")[number % 2],
+            )
+            for number, age in enumerate(ages)
+        ]
+        placed = sorted(((one.created_at, one.id, one.fund) for one in gifts), reverse=True)
+    newest_first = [gift_id for _, gift_id, _ in placed]
+    missions = [gift_id for _, gift_id, fund in placed if fund == "missions"]
+    for text in (own, f"{own} zoe"):
+        assert page_through(catalogued, text) == newest_first
+        assert page_through(catalogued, text, fund="missions") == missions
+
+
+@pytest.mark.both_engines
+def test_a_word_of_very_many_gifts_is_gone_through_to_its_end(catalogued: Database) -> None:
+    add_crowd(catalogued, MOST_BEGINNINGS + PAGE + 10)
+    with catalogued.write() as session:
+        places = session.execute(sa.select(Gift.created_at, Gift.id)).all()
+        sample = min(gift_id for _, gift_id in places)
+        rows = [
+            {"word": "tremblay", "created_at": at, "gift_id": gift_id}
+            for at, gift_id in places
+            if gift_id != sample
+        ]
+        session.execute(sa.insert(GiftWord), rows)
+    assert page_through(catalogued, "Tremblay") == [
+        gift_id for _, gift_id in sorted(places, reverse=True)
+    ]
 
 
 def test_an_export_finds_the_same(donors: Database) -> None:

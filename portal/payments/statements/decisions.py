@@ -116,11 +116,12 @@ def _have_words(words: list[frozenset[str]], *, is_begun: bool) -> sa.ColumnElem
 
 def _select_worded(spelling: str, *, is_begun: bool) -> sa.Select[int]:
     """The gifts of one word along its index, so many at most."""
-    word, gift_id = GiftWord.word, GiftWord.gift_id
-    statement = sa.select(gift_id).limit(MOST_WORDED)
+    word, place = GiftWord.word, (GiftWord.created_at, GiftWord.gift_id)
+    statement = sa.select(GiftWord.gift_id).limit(MOST_WORDED)
+    newest = [column.desc() for column in place]
     if is_begun:
-        return statement.where(_begins(word, spelling)).order_by(word, gift_id.desc())
-    return statement.where(word == spelling).order_by(gift_id.desc())
+        return statement.where(_begins(word, spelling)).order_by(word.desc(), *newest)
+    return statement.where(word == spelling).order_by(*newest)
 
 
 def _has_word(spellings: frozenset[str], *, is_begun: bool) -> sa.ColumnElement[bool]:

@@ -37,7 +37,8 @@ from portal.records.filters import (
     read_filters,
     read_search,
 )
-from portal.records.listing import Cursor, ListedGift, list_gifts
+from portal.records.listing import ListedGift, list_gifts
+from portal.records.stretches import Cursor
 from portal.signin.accounts import Role
 from portal.staff.access import current_actor, may, staff
 from portal.staff.audit import Known
