@@ -16,8 +16,11 @@ depends_on = None
 
 TABLE, NEW = "gift_words", "gift_words_in_order"
 INDEX = "ix_gift_words_gift_id_word"
-WORD = sa.String(60).with_variant(sa.String(60, collation="C"), "postgresql")
-ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TYPES = {
+    "word": sa.String(60).with_variant(sa.String(60, collation="C"), "postgresql"),
+    "created_at": sa.DateTime(timezone=True),
+    "gift_id": sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+}
 
 
 def upgrade() -> None:
@@ -33,19 +36,20 @@ def downgrade() -> None:
 
 
 def _replace(key: tuple[str, ...], rows: str) -> None:
-    types = {"word": WORD, "created_at": sa.DateTime(timezone=True), "gift_id": ID}
-    op.drop_index(INDEX, TABLE)
-    if op.get_bind().dialect.name == "postgresql":
-        # Its name is the whole schema's.
-        op.drop_constraint("pk_gift_words", TABLE, type_="primary")
+    """Another table in the place of this one; PostgreSQL lays its keys once it is filled."""
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    own = sa.PrimaryKeyConstraint(*key, name="pk_gift_words")
+    gifts = sa.ForeignKeyConstraint(["gift_id"], ["gifts.id"], name="fk_gift_words_gift_id")
     op.create_table(
         NEW,
-        *(sa.Column(name, types[name], nullable=False) for name in key),
-        sa.PrimaryKeyConstraint(*key, name="pk_gift_words"),
-        sa.ForeignKeyConstraint(["gift_id"], ["gifts.id"], name="fk_gift_words_gift_id"),
+        *(sa.Column(name, TYPES[name], nullable=False) for name in key),
+        *((own, gifts) if is_sqlite else ()),
         sqlite_with_rowid=False,
     )
     op.execute(f"INSERT INTO {NEW} ({', '.join(key)}) {rows}")
     op.drop_table(TABLE)
     op.rename_table(NEW, TABLE)
+    if not is_sqlite:
+        op.create_primary_key("pk_gift_words", TABLE, list(key))
+        op.create_foreign_key("fk_gift_words_gift_id", TABLE, "gifts", ["gift_id"], ["id"])
     op.create_index(INDEX, TABLE, ["gift_id", "word"])
