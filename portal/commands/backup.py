@@ -261,6 +261,7 @@ def _say_what_came(settings: Settings, manifest: dict[str, Any]) -> None:
     """The tables brought up to this release, counted, and the books proven."""
     from portal.commands.installation import prepare
     from portal.payments.books import prove
+    from portal.receipts.gaps import list_last_numbers
 
     prepare(settings)
     database = Database(settings.database_url)
@@ -269,8 +270,16 @@ def _say_what_came(settings: Settings, manifest: dict[str, Any]) -> None:
             count = session.scalar(sa.select(sa.func.count()).select_from(sa.table(table)))
             click.echo(f"{table}: {count:,}")
         problems = prove(session)
+        series = [(one.issuer, one.label) for one in list_last_numbers(session)]
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         sys.exit(1)
     click.echo(f"The installation of {manifest['at']} is back, and its books add up.")
+    for issuer, label in series:
+        click.echo(f"The last receipt of {issuer} in it is {label}.")
+    if series:
+        click.echo(
+            "If later ones went out, let none be numbered twice before you open: "
+            "portal receipts skip NUMBER --issuer ISSUER --why TEXT"
+        )

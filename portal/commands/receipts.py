@@ -16,6 +16,7 @@ from portal.settings import load_settings
 
 if TYPE_CHECKING:
     from portal.receipts.explaining import Explained
+    from portal.receipts.register import ReceiptGap
 
 CLERK = "command"
 
@@ -108,6 +109,7 @@ def show(number: str, issuer: str) -> None:
       portal receipts show 2026-000417
     """
     from portal.receipts.explaining import explain, find_numbered
+    from portal.receipts.gaps import find_gaps
     from portal.receipts.register import read_label
 
     read = read_label(number)
@@ -116,11 +118,22 @@ def show(number: str, issuer: str) -> None:
     series, year, which = read
     with _open() as services, services.database.read() as session:
         found = find_numbered(session, year, which, series, issuer)
-        if not found:
+        left_out = find_gaps(session, year, which, series, issuer)
+        for gap in left_out:
+            click.echo(_tell_gap(gap))
+        if not found and not left_out:
             raise click.ClickException(f"No receipt has the number {number}.")
         for receipt in found:
             for line in _tell(explain(session, receipt)):
                 click.echo(line)
+
+
+def _tell_gap(gap: "ReceiptGap") -> str:
+    first, last = gap.labels
+    return (
+        f"{first} to {last} of {gap.issuer} were left out on {_at(gap.recorded_at)} "
+        f"by {gap.recorded_by}: {gap.why}"
+    )
 
 
 def _tell(told: "Explained") -> Iterator[str]:
@@ -153,6 +166,39 @@ def _tell_papers(told: "Explained") -> Iterator[str]:
 
 def _at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+@receipts.command("skip")
+@click.argument("number")
+@click.option("--issuer", required=True, help="The issuer's key.")
+@click.option("--why", required=True, help="What an auditor is told of the numbers left out.")
+def skip(number: str, issuer: str, why: str) -> None:
+    """Let a series go on behind NUMBER: none up to it is given out any more.
+
+    For after a restore, where receipts with later numbers than the backup's went out already.
+
+    \b
+    Example:
+      portal receipts skip 2026-000430 --issuer sample-ca --why "Sent before the restore of May 3"
+    """
+    from portal.receipts.gaps import CannotSkip, skip_numbers
+    from portal.receipts.register import read_label
+
+    read = read_label(number)
+    if read is None:
+        raise click.UsageError(f"{number} is no receipt's number, such as 2026-000417.")
+    if not why.strip():
+        raise click.UsageError("--why is for the auditor: say it in a sentence.")
+    series, year, which = read
+    with _open() as services:
+        _check_issuer(services, issuer)
+        try:
+            with services.write(CLERK) as act:
+                gap = skip_numbers(act, issuer, year, which, why.strip(), series=series)
+        except CannotSkip as refusal:
+            raise click.ClickException(f"{number} of {issuer}: {refusal.reason}.") from None
+    first, last = gap.labels
+    click.echo(f"{first} to {last} of {issuer} will not be given out.")
 
 
 @receipts.command("lock")

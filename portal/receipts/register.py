@@ -1,6 +1,7 @@
 """The register: series, receipts and documents, and the proof that none is missing or changed."""
 
 import hashlib
+import heapq
 import hmac
 import re
 from collections.abc import Iterator, Sequence
@@ -70,6 +71,37 @@ class ReceiptSeries(Base):
         sa.String(12), primary_key=True, default="", server_default=""
     )
     last_number: Mapped[int]
+
+    @property
+    def label(self) -> str:
+        """The last number as it is written on its receipt."""
+        return write_label(self.year, self.last_number, self.series)
+
+
+class ReceiptGap(Base):
+    """Numbers of a series that no receipt has, first and last among them, and why not."""
+
+    __tablename__ = "receipt_gaps"
+    __table_args__ = (
+        sa.UniqueConstraint("issuer", "year", "series", "first"),
+        sa.CheckConstraint("first <= last", name="in_order"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    issuer: Mapped[str] = mapped_column(sa.String(40))
+    year: Mapped[int]
+    series: Mapped[str] = mapped_column(sa.String(12), default="", server_default="")
+    first: Mapped[int]
+    last: Mapped[int]
+    why: Mapped[str] = mapped_column(sa.String(300))
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str] = mapped_column(sa.String(80))
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """The first and the last of them, as receipts write theirs."""
+        first, last = (write_label(self.year, one, self.series) for one in (self.first, self.last))
+        return first, last
 
 
 class Receipt(Base):
@@ -192,6 +224,8 @@ def find_particulars(session: Session, gift: Gift) -> GiftParticulars | None:
 BATCH = 200
 # An issuer, a year and the name of a series.
 Key = tuple[str, int, str]
+# The first and the last of some numbers in a row.
+Span = tuple[int, int]
 
 
 def verify_register(session: Session) -> list[str]:
@@ -214,12 +248,15 @@ def _check_series(session: Session) -> Iterator[str]:
         sa.select(*columns, sa.func.count(), sa.func.max(Receipt.number)).group_by(*columns)
     )
     counted = {(issuer, year, name): (n, top) for issuer, year, name, n, top in counts}
-    for key in sorted(series.keys() | counted.keys()):
+    left_out: dict[Key, list[Span]] = {}
+    for gap in session.scalars(sa.select(ReceiptGap).order_by(ReceiptGap.first)):
+        left_out.setdefault((gap.issuer, gap.year, gap.series), []).append((gap.first, gap.last))
+    for key in sorted(series.keys() | counted.keys() | left_out.keys()):
         last, (count, highest) = series.get(key, 0), counted.get(key, (0, 0))
         if highest > last:
             yield f"{_name(key)}: number {highest} is beyond the last one given out, {last}."
-        if count != last:
-            yield from _name_gaps(session, key, last)
+        if count != last or key in left_out:
+            yield from _name_gaps(session, key, last, left_out.get(key, []))
 
 
 def _name(key: Key) -> str:
@@ -227,7 +264,8 @@ def _name(key: Key) -> str:
     return f"Series {issuer} {year} {series}".rstrip()
 
 
-def _name_gaps(session: Session, key: Key, last: int) -> Iterator[str]:
+def _name_gaps(session: Session, key: Key, last: int, left_out: Sequence[Span]) -> Iterator[str]:
+    """What is missing, and what was given out although it was left out."""
     numbers = session.scalars(
         sa.select(Receipt.number)
         .where(Receipt.issuer == key[0], Receipt.year == key[1], Receipt.series == key[2])
@@ -235,9 +273,11 @@ def _name_gaps(session: Session, key: Key, last: int) -> Iterator[str]:
         .execution_options(yield_per=BATCH)
     )
     expected = 1
-    for number in numbers:
-        yield from _say_missing(key, expected, number - 1)
-        expected = number + 1
+    for first, end in heapq.merge(((number, number) for number in numbers), left_out):
+        if first < expected:
+            yield f"{_name(key)}: number {first} was left out and given out."
+        yield from _say_missing(key, expected, first - 1)
+        expected = max(expected, end + 1)
     yield from _say_missing(key, expected, last)
 
 

@@ -119,6 +119,7 @@ ACTS = {
     "receipt_action": "Decided about a receipt",
     "receipts_export": "Exported receipts",
     "receipts_lock": "Locked receipts",
+    "receipts_skip": "Left out numbers of receipts",
     "receipts_run": "Began to issue a year’s receipts",
     "receipts_stop": "Stopped issuing a year’s receipts",
     "receipts_resume": "Went on issuing a year’s receipts",

@@ -16,9 +16,11 @@ from portal.gifts.models import Gift
 from portal.gifts.operations import lock_gift
 from portal.jobs.queue import QueuedJob
 from portal.receipts.actions import ActionKind, find_locks, list_open, open_action
+from portal.receipts.gaps import skip_numbers
 from portal.receipts.register import Receipt, find_receipt
 from portal.receipts.runs import ReceiptRun, RunState
 from tests.conftest import NOW, SECRET
+from tests.giving.visits import text_of
 from tests.staff.conftest import Browser
 from tests.staff.samples import add_sample, pay_sample
 from tests.workplace import act_in
@@ -187,3 +189,20 @@ def test_the_commands_say_the_same(
     assert "Run 1 is under way" in run(*end, "--issue")
     assert "Run 1 is stopped" in run(*end, "--stop")
     assert "No region has the issuer" in run("lock", "--issuer", "x", "--until", "2026-12-31")
+
+
+def test_numbers_that_were_left_out_say_why(
+    catalogued: Database, signed_in: SignedIn, paid: Gift
+) -> None:
+    viewer = signed_in("viewer")
+    assert "Numbers left out" not in viewer.get("/staff/receipts").text
+    with catalogued.write() as session:
+        skip_numbers(act_in(session, NOW), "sample-ca", 2026, 30, "Sent before the restore")
+    said = "2026-000002 to 2026-000030 of Sample Ministries Canada were left out: Sent before"
+    assert said in text_of(viewer.get("/staff/receipts/2026-000017"))
+    listed = text_of(viewer.get("/staff/receipts"))
+    assert "Numbers left out" in listed
+    assert said in listed
+    for number, status in ((1, 200), (31, 404)):
+        assert viewer.get(f"/staff/receipts/2026-0000{number:02}").status_code == status
+    assert "Left out numbers of receipts" in text_of(signed_in("admin").get("/staff/audit"))

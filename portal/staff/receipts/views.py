@@ -21,8 +21,9 @@ from portal.i18n import gettext
 from portal.jobs.promising import SendReceipt
 from portal.receipts.actions import close_action, find_locks, is_locked, list_open, lock_period
 from portal.receipts.explaining import explain, find_numbered
+from portal.receipts.gaps import find_gaps, list_gaps
 from portal.receipts.operations import void_receipt
-from portal.receipts.register import Receipt, read_label
+from portal.receipts.register import Receipt, ReceiptGap, read_label
 from portal.receipts.rendering import render_receipt
 from portal.receipts.yearly import hold_receipt, replace_receipt
 from portal.records.receipts import (
@@ -59,6 +60,7 @@ def receipts() -> ResponseReturnValue:
         found = list_register(session, wanted, request.args.get("before", type=int))
         issuers, years = list_series(session)
         actions, locks = list_open(session), find_locks(session)
+        left_out = list_gaps(session)
     return render_template(
         "staff/receipts.html",
         receipts=found[:PAGE],
@@ -70,6 +72,7 @@ def receipts() -> ResponseReturnValue:
         states=ReceiptState,
         actions=actions,
         locks=locks,
+        left_out=left_out,
         today=utc_now().date(),
     )
 
@@ -120,15 +123,25 @@ def receipt(label: str) -> ResponseReturnValue:
         abort(404)
     series, year, which = number
     with services().database.read() as session:
-        found = find_numbered(session, year, which, series, request.args.get("issuer", ""))
-    if len(found) == 1:
+        issuer = request.args.get("issuer", "")
+        found = find_numbered(session, year, which, series, issuer)
+        left_out = find_gaps(session, year, which, series, issuer)
+    if len(found) == 1 and not left_out:
         return _show(found[0].id)
-    return _choose(label, found)
+    return _choose(label, found, left_out)
 
 
-def _choose(label: str, found: Sequence[Receipt]) -> ResponseReturnValue:
-    page = render_template("staff/receipt_choice.html", receipts=found, label=label)
-    return page, 200 if found else 404
+def _choose(
+    label: str, found: Sequence[Receipt], left_out: Sequence[ReceiptGap]
+) -> ResponseReturnValue:
+    page = render_template(
+        "staff/receipt_choice.html",
+        receipts=found,
+        left_out=left_out,
+        issuers=name_issuers(),
+        label=label,
+    )
+    return page, 200 if found or left_out else 404
 
 
 def _show(receipt_id: int, problem: str = "") -> ResponseReturnValue:
