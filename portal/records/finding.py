@@ -2,14 +2,12 @@
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from portal.database import Document
-from portal.driver import ask
 from portal.gifts.evidence import name_of
 from portal.gifts.lifecycle import FactKind
 from portal.gifts.models import Evidence, Gift, GiftWord, Subscription
@@ -21,7 +19,7 @@ from portal.records.stretches import Bounds
 # How many gifts that only begin like the text one search looks at, or have its only word.
 MOST_BEGINNINGS = 1_000
 # How many that have the longest of its words, where each is asked for the others.
-MOST_COMPARED = 500
+MOST_COMPARED = 250
 
 # No text goes beyond this character.
 LAST = "\U0010ffff"
@@ -210,22 +208,13 @@ def _begins(
     return sa.and_(from_here(column, bind(name, column)), column < bind(name + END, column))
 
 
-def begins_too_many(session: Session, shape: SearchShape, values: Document) -> bool:
-    """Whether more gifts begin so than one search looks at."""
-    return any(
-        ask(session, _next_beginning(column.key), _bounds(values, name)).rows()
+def begins_too_often(shape: SearchShape) -> sa.Select[bool] | None:
+    """Whether more gifts begin so than one search looks at; None where none can."""
+    beyond = [
+        sa.exists(_beginning(column, name).offset(MOST_BEGINNINGS).limit(1))
         for column, name in _list_beginnings(shape)
-    )
-
-
-def _bounds(values: Document, name: str) -> Document:
-    return {"text": values[name], "text" + END: values[name + END]}
-
-
-@cache
-def _next_beginning(column: str) -> Ids:
-    """The first gift that a search doesn't look at, made once: it is asked four times a page."""
-    return _beginning(getattr(Gift, column), "text").offset(MOST_BEGINNINGS).limit(1)
+    ]
+    return sa.select(sa.or_(*beyond)) if beyond else None
 
 
 def united(statements: Sequence[Ids]) -> Ids:

@@ -36,7 +36,7 @@ from portal.records.finding import (
     Ids,
     SearchShape,
     beginning_like,
-    begins_too_many,
+    begins_too_often,
     having_words,
     known_by,
     newest_like,
@@ -205,6 +205,7 @@ class _Walk:
         self.place = driving.place if driving else PLACE
         self.compared = remaining(given, driving)
         self.end = self._find_end()
+        self.too_many = begins_too_often(search) if search else None
         self.pages = {has_end: self._page(has_end) for has_end in (False, True)}
         is_fenced = not is_sqlite and self.search is None and bool(self.compared)
         self.fenced = self._fence() if is_fenced else None
@@ -231,7 +232,7 @@ class _Walk:
 
     def begins_too_many(self, session: Session, values: Document) -> bool:
         """Whether more gifts begin like the search than are looked at."""
-        return self.search is not None and begins_too_many(session, self.search, values)
+        return self.too_many is not None and bool(ask(session, self.too_many, values).rows()[0][0])
 
     def _find_end(self) -> sa.Select[Any] | None:
         if not self.compared:
