@@ -72,12 +72,16 @@ def _first(limit: Limit, now: datetime) -> Document:
 
 def count(session: Session, bucket: str, who: str, *, seconds: int, now: datetime) -> int:
     """How often `who` did something in the window that `now` is in."""
-    window = int(now.timestamp()) // seconds
-    row = ask(session, _COUNT, {"bucket": bucket, "who": who, "window": window}).first()
+    row = ask(session, COUNT, name_window(bucket, who, seconds=seconds, now=now)).first()
     return int(row[0]) if row else 0
 
 
-_COUNT = sa.select(RateCount.count).where(
+def name_window(bucket: str, who: str, *, seconds: int, now: datetime) -> Document:
+    """What `COUNT` is run with."""
+    return {"bucket": bucket, "who": who, "window": int(now.timestamp()) // seconds}
+
+
+COUNT = sa.select(RateCount.count).where(
     RateCount.bucket == sa.bindparam("bucket"),
     RateCount.who == sa.bindparam("who"),
     RateCount.window == sa.bindparam("window"),

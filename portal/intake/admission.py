@@ -19,6 +19,7 @@ from itsdangerous import BadSignature, Signer
 from sqlalchemy.orm import Session
 
 from portal import limits
+from portal.database import Document
 from portal.limits import Limit, spend_answer
 from portal.services import Act
 from portal.settings import Settings
@@ -68,6 +69,11 @@ def admit(act: Act, caller: Caller, tries: Limit | None = None) -> None:
 def count_starts(session: Session, now: datetime) -> int:
     """How many payments everybody together has begun in these ten minutes."""
     return limits.count(session, _BUCKET, _EVERYBODY, seconds=CROWD_SECONDS, now=now)
+
+
+def name_starts(now: datetime) -> Document:
+    """What `limits.COUNT` is run with, to count them."""
+    return limits.name_window(_BUCKET, _EVERYBODY, seconds=CROWD_SECONDS, now=now)
 
 
 # Half of SHA-256's hexadecimal digits each: 128 bits.

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from portal.gifts.day_sums import sum_received
 from portal.i18n import gettext
-from portal.intake.admission import count_starts
 from portal.mail.bounces import bounces_account
 from portal.payments.models import DONE, EventState, Outcome, StripeEvent
 from portal.payments.providers import Inbox, ProviderBusy, ProviderUnavailable, StillWaiting
@@ -40,9 +39,8 @@ def dashboard() -> ResponseReturnValue:
     first, last = days_of_month(utc_now())
     with services().database.look() as session:
         received = sum_received(session, first, last)
-        work = count_open(session)
-        starts = count_starts(session, utc_now())
-        failing_emails = list_failing_emails(session, SHOWN_EMAILS)
+        work = count_open(session, utc_now())
+        failing_emails = list_failing_emails(session, SHOWN_EMAILS) if work.letters else []
         steps = _list_steps(session)
     return render_template(
         "staff/dashboard.html",
@@ -54,9 +52,8 @@ def dashboard() -> ResponseReturnValue:
         failing_emails=failing_emails,
         shown_emails=SHOWN_EMAILS,
         many=MANY,
-        starts=starts,
         is_closed=not services().catalogue.open,
-        is_crowded=starts >= max(services().settings.free_starts, 1),
+        is_crowded=work.starts >= max(services().settings.free_starts, 1),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, defer
 
+from portal import limits
 from portal.codes.matches import ToldMatch, find_match
 from portal.codes.models import CodeRecord, Scope
 from portal.codes.pots import Pot
@@ -18,6 +20,7 @@ from portal.gifts.lifecycle import Status
 from portal.gifts.models import Evidence, Gift, GiftEvent, GiftStanding, LedgerEntry, Plan
 from portal.gifts.queries import list_gift_events, list_ledger_entries
 from portal.i18n import Labelled
+from portal.intake.admission import name_starts
 from portal.jobs.queue import select_failed
 from portal.mail import bounces
 from portal.mail.bounces import Bounce, find_refusal
@@ -215,31 +218,39 @@ SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class OpenWork:
-    """How many gifts stand so, and how much of each kind is stuck: each up to one past `MANY`."""
+    """How many gifts stand so, how much of each kind is stuck, and how much is begun.
+
+    Each is counted up to one past `MANY`, but for the payments that were begun.
+    """
 
     gifts: dict[Status, int]
     events: int
     jobs: int
     actions: int
     bounces: int
+    letters: int
+    starts: int
 
 
-def count_open(session: Session) -> OpenWork:
-    """What the first page counts."""
-    [counts] = ask(session, _count_all()).rows()
+def count_open(session: Session, now: datetime) -> OpenWork:
+    """What the first page counts; `starts` are the payments begun in these ten minutes."""
+    [(*counts, starts)] = ask(session, _count_all(), name_starts(now)).rows()
     at = len(SHOWN)
-    return OpenWork(dict(zip(SHOWN, counts, strict=False)), *counts[at:])
+    gifts, stuck = dict(zip(SHOWN, counts, strict=False)), (*counts[at:], starts or 0)
+    return OpenWork(gifts, *stuck)
 
 
 @cache
 def _count_all() -> sa.Select[Any]:
-    """All counts by one statement, made once: to build nine costs more than to run them."""
+    """All counts by one statement, made once: to build them costs more than to run them."""
     standing = (
         sa.select(GiftStanding.gift_id).where(GiftStanding.status == status) for status in SHOWN
     )
     failed = sa.select(StripeEvent.id).where(StripeEvent.state == EventState.FAILED)
-    stuck = (failed, select_failed(), actions.select_open(), bounces.select_open())
-    return sa.select(*(_count_some(ids).scalar_subquery() for ids in (*standing, *stuck)))
+    letters = sa.select(Email.id).where(*_IS_FAILING)
+    stuck = (failed, select_failed(), actions.select_open(), bounces.select_open(), letters)
+    counts = (_count_some(ids).scalar_subquery() for ids in (*standing, *stuck))
+    return sa.select(*counts, limits.COUNT.scalar_subquery())
 
 
 def _count_some(ids: sa.Select[Any]) -> sa.Select[Any]:
@@ -255,6 +266,9 @@ class FailingMail:
     reference: str | None
 
 
+_IS_FAILING = (Email.sent_at.is_(None), Email.tries >= WORRYING_TRIES, Email.problem != "")
+
+
 def list_failing_emails(session: Session, most: int) -> list[FailingMail]:
     """Letters that failed at their second try, newest first; one more than `most`, if so many."""
     return [FailingMail(*row) for row in ask(session, _FAILING, {"most": most + 1}).rows()]
@@ -263,7 +277,7 @@ def list_failing_emails(session: Session, most: int) -> list[FailingMail]:
 _FAILING = (
     sa.select(Email.message, Email.problem, Gift.reference)
     .outerjoin(Gift, Gift.id == Email.gift_id)
-    .where(Email.sent_at.is_(None), Email.tries >= WORRYING_TRIES, Email.problem != "")
+    .where(*_IS_FAILING)
     .order_by(Email.id.desc())
     .limit(sa.bindparam("most"))
 )
